@@ -1,0 +1,35 @@
+# `make demo` and `make test` set everything up by themselves; they need Python 3.11+, git and make.
+PYTHON ?= python3
+BIN := .venv/bin
+# The pins in constraints.txt are what the tests ran with. pip resolves torch to the build its index
+# offers; install the small CPU build into .venv first if you want that one, and it is kept.
+PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test lint clean
+
+demo: .venv/.ok
+	$(BIN)/relational-rnn train nth-farthest --preset quick --out runs/demo $(ARGS)
+
+test: lint .venv-numpy/.ok
+	$(BIN)/python -m pytest -m "not slow"
+	.venv-numpy/bin/python -m pytest -m "not slow and not torch"
+
+lint: .venv/.ok
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.venv/.ok: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python $(PIP_INSTALL) -e '.[all,dev]'
+	touch $@
+
+# The same package without torch: proves that everything NumPy works there.
+.venv-numpy/.ok: pyproject.toml constraints.txt
+	test -x .venv-numpy/bin/python || $(PYTHON) -m venv .venv-numpy
+	.venv-numpy/bin/python $(PIP_INSTALL) -e '.[plot]' pytest hypothesis beartype
+	touch $@
+
+clean:
+	rm -rf .venv .venv-numpy build dist

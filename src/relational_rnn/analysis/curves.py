@@ -1,0 +1,315 @@
+"""Training curves: accuracy on the full task against time and against examples seen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from relational_rnn.analysis import style
+from relational_rnn.analysis.layout import group_labels, spread
+from relational_rnn.spec.checks import check_number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH = 11.0
+LEFT, BETWEEN, RIGHT = 0.95, 1.3, 1.2
+PANEL_WIDTH = (WIDTH - LEFT - BETWEEN - RIGHT) / 2
+PANEL_HEIGHT = 3.5
+TOP_ACCURACY = 1.03
+"""The upper end of the accuracy axis, so that a line at 100 % is not cut in half."""
+
+POINT = 1 / 72
+TIMES = "\N{MULTIPLICATION SIGN}"
+DASH = "\N{EN DASH}"
+
+
+@dataclass(frozen=True)
+class StageChange:
+    """The moment at which a growing task grew."""
+
+    step: int
+    """Optimiser steps done before it."""
+    examples: float
+    """Examples seen before it."""
+    seconds: float
+    """Training time before it."""
+    objects: int
+    """Objects in an example from here on."""
+    dimensions: int
+    """Dimensions of an object from here on."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One training run: accuracy on held-out examples of the full task, measured now and then."""
+
+    name: str
+    """What the legend calls it, for example "LSTM, grown task, torch initialisation"."""
+    model: str
+    """Family, which chooses the colour: "rmc", "lstm", ..."""
+    seconds: Sequence[float]
+    """Training time at each measurement, never falling."""
+    examples: Sequence[float]
+    """Examples seen at each measurement, never falling."""
+    accuracy: Sequence[float]
+    """Share of right answers at each measurement, 0 to 1."""
+    stages: Sequence[StageChange] = ()
+    """When the task grew, in order; empty for a fixed task."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError if the measurements cannot be drawn."""
+        lengths = [len(self.seconds), len(self.examples), len(self.accuracy)]
+        if not lengths[0] or len(set(lengths)) > 1:
+            raise ValueError(
+                f"curve {self.name!r} needs as many seconds as examples and accuracies, at least one; "
+                f"got {lengths[0]} seconds, {lengths[1]} examples, {lengths[2]} accuracies"
+            )
+        for axis in ("seconds", "examples"):
+            _check_rising(f"{axis} of curve {self.name!r}", getattr(self, axis))
+            _check_rising(
+                f"{axis} of the stages of curve {self.name!r}", [getattr(s, axis) for s in self.stages]
+            )
+        for value in self.accuracy:
+            check_number(f"accuracy of curve {self.name!r}", value, 0, 1)
+
+
+def _check_rising(name: str, numbers: Sequence[float]) -> None:
+    values = np.asarray(numbers, dtype=float)
+    if not np.isfinite(values).all() or (values < 0).any() or (np.diff(values) < 0).any():
+        raise ValueError(f"{name} must be finite, at least 0 and never fall, got {list(numbers)}")
+
+
+def training_curves(
+    curves: Sequence[Curve], *, trivial_accuracy: float, title: str, path: str | os.PathLike[str]
+) -> Path:
+    """Draw training curves and write them to `path`; see `draw_training_curves`."""
+    return style.save(draw_training_curves(curves, trivial_accuracy=trivial_accuracy, title=title), path)
+
+
+def draw_training_curves(curves: Sequence[Curve], *, trivial_accuracy: float, title: str) -> Figure:
+    """Accuracy against seconds (left) and against examples seen (right).
+
+    Curves of one family share its colour and differ in their dashes. The last value of each stands at the
+    right of its panel. Ticks above the panels say when the task grew: for the RMC, or for the first curve
+    with stages if no RMC has any.
+
+    Args:
+        curves: at least one.
+        trivial_accuracy: what a model scores that knows the easy part only, 0 to 1: a dashed line.
+        title: above both panels; long ones are wrapped.
+
+    Returns:
+        The figure, unsaved.
+
+    Raises:
+        ValueError: no curves, or a trivial accuracy outside 0..1.
+        ImportError: matplotlib is absent.
+
+    Example:
+        >>> rmc = Curve("RMC", "rmc", seconds=[0, 60], examples=[0, 500_000], accuracy=[0.25, 0.93])
+        >>> len(draw_training_curves([rmc], trivial_accuracy=0.5, title="Nth farthest").axes)
+        2
+    """
+    if not curves:
+        raise ValueError("training curves need at least one curve, got none")
+    trivial = check_number("trivial_accuracy", trivial_accuracy, 0, 1)
+    with_stages = [curve for curve in curves if curve.stages]
+    growing = next(
+        (c for c in with_stages if c.model.lower() == "rmc"), with_stages[0] if with_stages else None
+    )
+    with style.paper_style():
+        figure = style.new_figure(WIDTH)
+        heading = style.wrap(figure, title, WIDTH - 0.5, fontsize=style.TITLE_SIZE, fontweight="bold")
+        heading_height = style.text_size(figure, heading, fontsize=style.TITLE_SIZE, fontweight="bold")[1]
+        looks = _looks(curves)
+        legend_height = _add_legend(figure, curves, looks)
+        panel_height = max(PANEL_HEIGHT, 0.18 * len(curves))  # room for one end label per curve
+        bottom = 0.1 + legend_height + 0.62
+        top = 0.3 + heading_height + (0.6 if growing else 0.1)
+        figure.set_size_inches(WIDTH, bottom + panel_height + top)
+        height = bottom + panel_height + top
+        style.write_at(
+            figure, WIDTH / 2, height - 0.15, heading, ha="center", va="top", fontsize=style.TITLE_SIZE,
+            fontweight="bold",
+        )  # fmt: skip
+        for column, axis in enumerate(("seconds", "examples")):
+            left = LEFT + column * (PANEL_WIDTH + BETWEEN)
+            axes = style.axes_at(figure, left, bottom, PANEL_WIDTH, panel_height)
+            _draw_panel(figure, axes, curves, looks, axis, trivial, growing, panel_height)
+            axes.set_ylabel("accuracy on the full task" if column == 0 else "")
+            axes.tick_params(axis="y", labelleft=column == 0)
+    return figure
+
+
+def _looks(curves: Sequence[Curve]) -> list[dict[str, Any]]:
+    """Colour, dashes and order of every line; the n-th curve of a family takes the n-th dashes."""
+    seen: dict[str, int] = {}
+    looks = []
+    for curve in curves:
+        colour = style.colour_of(curve.model)
+        count = seen.get(colour, 0)
+        seen[colour] = count + 1
+        dashes = style.DASHES[count % len(style.DASHES)]
+        looks.append({"color": colour, "linestyle": dashes, "linewidth": 2.0})
+    return looks
+
+
+def _add_legend(figure: Figure, curves: Sequence[Curve], looks: list[dict[str, Any]]) -> float:
+    """Put a legend at the bottom in as many columns as fit; returns its height in inches."""
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], **look) for look in looks]
+    names = [style.wrap(figure, curve.name, WIDTH - 1.5) for curve in curves]
+
+    count = len(curves)
+    columns = min(4, count)
+    while True:
+        legend = figure.legend(
+            handles, names, loc="lower center", ncols=columns, handlelength=3.0, borderaxespad=0.5
+        )
+        box = legend.get_window_extent()
+        rows = -(-count // columns)
+        fewest = -(-count // rows)  # columns that need no more rows: an even table
+        if columns == fewest and (columns == 1 or box.width / figure.dpi <= WIDTH - 0.3):
+            return float(box.height / figure.dpi)
+        legend.remove()
+        columns = fewest if columns > fewest else columns - 1
+
+
+def _draw_panel(
+    figure: Figure,
+    axes: Axes,
+    curves: Sequence[Curve],
+    looks: list[dict[str, Any]],
+    axis: str,
+    trivial: float,
+    growing: Curve | None,
+    height: float,
+) -> None:
+    """One panel of `height` inches: lines, trivial line, end labels, stage ticks."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+
+    furthest = max(float(getattr(curve, axis)[-1]) for curve in curves) or 1.0
+    axes.set_xlim(0, furthest)
+    axes.set_ylim(0, TOP_ACCURACY)
+    axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.set_xlabel("training time (seconds)" if axis == "seconds" else "examples seen")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short_number(value)))
+    for index, (curve, look) in enumerate(zip(curves, looks)):
+        x, y = getattr(curve, axis), curve.accuracy
+        order = 4 if curve.model.lower() == "rmc" else 3  # the model this is about lies on top
+        axes.plot(x, y, label=curve.name, zorder=order, gid=f"curve {index}", **look)
+        axes.plot(x[-1:], y[-1:], "o", color=look["color"], markersize=5, zorder=order, clip_on=False)
+        axes.plot([x[-1], furthest], [y[-1]] * 2, color=look["color"], linewidth=0.8, alpha=0.5, zorder=2)
+    axes.axhline(trivial, zorder=5, label="trivial score", **style.TRIVIAL_LINE)
+    _label_trivial(figure, axes, curves, axis, trivial, furthest, height)
+    _label_ends(axes, curves, looks, height)
+    if growing is not None:
+        _mark_stages(figure, axes, growing, axis, furthest, height)
+
+
+def _short_number(value: float) -> str:
+    """1500000 as "1.5 M"; below ten thousand as it is."""
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if abs(value) >= size and abs(value) >= 1e4:
+            return f"{value / size:.4g}{unit}"
+    return f"{value:.4g}"
+
+
+def _label_trivial(
+    figure: Figure,
+    axes: Axes,
+    curves: Sequence[Curve],
+    axis: str,
+    trivial: float,
+    furthest: float,
+    height: float,
+) -> None:
+    """Name the trivial line where the fewest curves pass: at its right, middle or left, below or above."""
+    text = f"trivial score {style.percent(trivial)}"
+    text_width, text_height = style.text_size(figure, text, fontsize=style.SMALL_SIZE)
+    width, tall = text_width / PANEL_WIDTH, text_height / height
+    grid = np.linspace(0, furthest, 400)
+    lines = []
+    for curve in curves:
+        x = np.asarray(getattr(curve, axis), dtype=float)
+        y = np.interp(grid, x, np.asarray(curve.accuracy, dtype=float)) / TOP_ACCURACY
+        lines.append(np.where(grid >= x[0], y, np.nan))
+    level = trivial / TOP_ACCURACY
+    pad = 5 * POINT / height
+    places = []
+    for bottom in (level - pad - tall, level + pad):
+        for left in (0.985 - width, 0.5 - width / 2, 0.02):
+            inside = (grid >= left * furthest) & (grid <= (left + width) * furthest)
+            hits = sum(
+                int(((y > bottom - pad / 2) & (y < bottom + tall + pad / 2) & inside).sum()) for y in lines
+            )
+            cut_off = bottom < 0 or bottom + tall > 1
+            places.append((cut_off, hits, left, bottom))
+    _, _, left, bottom = min(places, key=lambda place: place[:2])
+    axes.text(
+        left, bottom, text, transform=axes.transAxes, fontsize=style.SMALL_SIZE, va="bottom", zorder=6,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.8},
+    )  # fmt: skip
+
+
+def _label_ends(axes: Axes, curves: Sequence[Curve], looks: list[dict[str, Any]], height: float) -> None:
+    """Write the last value of each line at the right, led there by a piece of the line itself."""
+    line_height = 13.5 * POINT / height  # of the axes' height
+    ends = [float(curve.accuracy[-1]) / TOP_ACCURACY for curve in curves]
+    places = spread(ends, [line_height] * len(ends), -line_height / 2, 1 + line_height / 2)
+    step = POINT / PANEL_WIDTH
+    for curve, look, end, place in zip(curves, looks, ends, places):
+        axes.plot(
+            [1 + 4 * step, 1 + 13 * step, 1 + 33 * step], [end, place, place], transform=axes.transAxes,
+            clip_on=False, **{**look, "linewidth": 1.5},
+        )  # fmt: skip
+        weight = "bold" if curve.model.lower() == "rmc" else "normal"
+        axes.text(
+            1 + 36 * step, place, style.percent(curve.accuracy[-1]), transform=axes.transAxes,
+            va="center_baseline", fontsize=style.SMALL_SIZE, fontweight=weight,
+        )  # fmt: skip
+
+
+def _mark_stages(figure: Figure, axes: Axes, curve: Curve, axis: str, furthest: float, height: float) -> None:
+    """Tick the top of the panel where the task grew; ticks too close for a label each share one."""
+    small = style.SMALL_SIZE - 0.5
+    stages = [stage for stage in curve.stages if getattr(stage, axis) <= furthest]
+    names = [f"{stage.objects}{TIMES}{stage.dimensions}" for stage in stages]
+    x = [float(getattr(stage, axis)) / furthest for stage in stages]
+    inches = [style.text_size(figure, name, fontsize=small)[0] + 6 * POINT for name in names]
+    places = group_labels(
+        [PANEL_WIDTH * value for value in x],
+        inches,
+        low=-20 * POINT,
+        high=PANEL_WIDTH + 20 * POINT,
+        reach=48 * POINT,
+    )
+    up = POINT / height
+    colour = style.colour_of(curve.model)
+    thin: dict[str, Any] = {"color": colour, "linewidth": 0.9, "transform": axes.transAxes, "clip_on": False}
+    for value in x:
+        axes.plot([value, value], [1 - 5 * up, 1 + 3 * up], **thin)
+    for first, last, centre in places:
+        middle = (x[first] + x[last]) / 2
+        if first != last:
+            axes.plot([x[first], x[last]], [1 + 3 * up, 1 + 3 * up], **thin)
+        axes.plot([middle, centre / PANEL_WIDTH], [1 + 3 * up, 1 + 9 * up], **thin)
+        text = names[first] if first == last else f"{names[first]}{DASH}{names[last]}"
+        axes.text(
+            centre / PANEL_WIDTH, 1 + 11 * up, text, transform=axes.transAxes, ha="center", va="bottom",
+            fontsize=small, color=colour,
+        )  # fmt: skip
+    axes.text(
+        0, 1 + 25 * up, f"{curve.name} trains on objects {TIMES} dimensions:", transform=axes.transAxes,
+        va="bottom", fontsize=small, color=colour,
+    )  # fmt: skip

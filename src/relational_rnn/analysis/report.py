@@ -1,0 +1,78 @@
+"""A run on one page: its table, its figures and how to make it again, in one HTML file without links."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from relational_rnn.analysis.confidence import binomial_half_width
+from relational_rnn.training.common.files import write_atomically
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 60rem; margin: 2rem auto;
+  padding: 0 1rem; }
+table { border-collapse: collapse; margin: 1rem 0; } th, td { padding: .3rem .8rem; text-align: right; }
+th:first-child, td:first-child { text-align: left; } thead { border-bottom: 2px solid #222; }
+tr.best { font-weight: bold; } img { max-width: 100%; margin: 1rem 0; }
+pre { background: #f4f4f4; padding: .8rem; overflow-x: auto; }
+"""
+
+
+def write_report(
+    path: Path, config: dict[str, Any], results: dict[str, Any], figures: Sequence[Path]
+) -> Path:
+    """Write the page of a run.
+
+    Args:
+        path: the HTML file.
+        config: the run's config.json.
+        results: the run's results.json.
+        figures: PNG files to show, in this order.
+
+    Returns:
+        `path`.
+    """
+    size, count = results["size"], results["test_examples"]
+    rows = []
+    for model in results["models"].values():
+        for score in model["trainings"]:
+            half = binomial_half_width(score["test_accuracy"], count)
+            cells = [
+                escape(score["label"]),
+                f"{score['test_accuracy']:.2%} ± {half:.2%}",
+                f"{score['seconds']:,.0f}",
+                f"{score['examples']:,}",
+                f"{score['parameters']:,}",
+            ]
+            best = ' class="best"' if score["name"] == model["name"] else ""
+            rows.append(f"<tr{best}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    heads = ("training", "test accuracy", "seconds", "examples", "parameters")
+    settings = "\n".join(f"{name} = {value!r}" for name, value in config["settings"].items())
+    parts = [
+        "<!doctype html><html lang='en'><meta charset='utf-8'>",
+        f"<title>{escape(results['task'])}</title><style>{_STYLE}</style>",
+        f"<h1>Nth farthest, {size['objects']} vectors of {size['dimensions']} dimensions</h1>",
+        f"<p>Accuracy on {count:,} fresh examples of the full task, with the 95 % interval of the draw. "
+        f"A model that knows nothing of distances scores {results['trivial_accuracy']:.1%}. "
+        "Bold: the training that counts for its model.</p>",
+        "<table><thead><tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr></thead>",
+        *rows,
+        "</table>",
+        *(_image(figure) for figure in figures),
+        "<h2>Make it again</h2>",
+        f"<p>Version {escape(config['version'])}, commit {escape(str(config['commit']))}. "
+        "The same settings from this run's <code>config.json</code>:</p>",
+        f"<pre>relational-rnn {escape(config['command'])} --config config.json --out again</pre>",
+        f"<pre>{escape(settings)}</pre></html>",
+    ]
+    page = "\n".join(parts)
+    write_atomically(path, lambda temporary: temporary.write_text(page, encoding="utf-8"))
+    return path
+
+
+def _image(figure: Path) -> str:
+    data = base64.b64encode(figure.read_bytes()).decode()
+    return f'<img alt="{escape(figure.stem.replace("_", " "))}" src="data:image/png;base64,{data}">'

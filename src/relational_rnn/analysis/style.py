@@ -1,0 +1,186 @@
+"""One look for all figures: colours, fonts, sizes, and writing to disk.
+
+matplotlib is imported inside the functions, and pyplot never, so there is no global figure and no window.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from relational_rnn.spec.checks import check_choice
+from relational_rnn.training.common.files import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DPI = 150
+TITLE_SIZE = 13.0
+TEXT_SIZE = 11.0
+SMALL_SIZE = 9.5
+INK = "#222222"
+QUIET = "#5F5F5F"
+
+PALETTE = {
+    "rmc": "#0072B2",
+    "lstm": "#D55E00",
+    "gru": "#E69F00",
+    "transformer": "#009E73",
+    "dnc": "#CC79A7",
+    "hybrid": "#56B4E9",
+}
+"""Colour of each model family, the same in every figure (Okabe and Ito's colour-blind-safe set)."""
+
+FALLBACK_COLOUR = "#8A8A8A"
+HIGHLIGHT = "#D55E00"
+
+DASHES: tuple[Any, ...] = (
+    "solid",
+    (0, (5, 1.6)),
+    (0, (1.2, 1.4)),
+    (0, (6, 1.5, 1.2, 1.5)),
+    (0, (3, 1.2, 1.2, 1.2, 1.2, 1.2)),
+    (0, (10, 3)),
+)
+"""Line styles of the first, second, ... curve of one family."""
+
+TRIVIAL_LINE: dict[str, Any] = {"color": INK, "linewidth": 1.1, "linestyle": (0, (4, 3))}
+
+_RC: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": TEXT_SIZE,
+    "text.color": INK,
+    "text.parse_math": False,  # a name or a question may hold a dollar sign
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.labelsize": TEXT_SIZE,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.7,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": SMALL_SIZE,
+    "ytick.labelsize": SMALL_SIZE,
+    "legend.fontsize": TEXT_SIZE,
+    "legend.frameon": False,
+    "lines.solid_capstyle": "round",
+    "pdf.fonttype": 42,
+}
+
+
+def colour_of(model: str) -> str:
+    """The colour of a model family; names that the palette lacks share one grey."""
+    return PALETTE.get(model.lower(), FALLBACK_COLOUR)
+
+
+def percent(share: float) -> str:
+    """A share of 1 as a person reads it, `0.952` as "95.2 %"."""
+    return f"{100 * share:.1f} %"
+
+
+@contextmanager
+def paper_style() -> Iterator[None]:
+    """Draw inside this: our style on top of matplotlib's defaults; the user's settings come back afterwards.
+
+    Raises:
+        ImportError: matplotlib is not installed; the message says which extra brings it.
+    """
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise ImportError(
+            "figures need matplotlib, which cannot be imported here: pip install relational-rnn[plot]"
+        ) from error
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_RC)
+        yield
+
+
+def new_figure(width: float, height: float = 1.0) -> Figure:
+    """An empty white figure of that size in inches that belongs to no window and to no pyplot."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+    FigureCanvasAgg(figure)  # registers itself as figure.canvas
+    return figure
+
+
+def axes_at(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
+    """Axes whose frame lies at these inches from the figure's lower left corner."""
+    full_width, full_height = figure.get_size_inches()
+    return figure.add_axes(
+        (left / full_width, bottom / full_height, width / full_width, height / full_height)
+    )
+
+
+def write_at(figure: Figure, left: float, bottom: float, text: str, **font: Any) -> None:
+    """Text at these inches from the figure's lower left corner, small unless `font` says otherwise."""
+    full_width, full_height = figure.get_size_inches()
+    figure.text(left / full_width, bottom / full_height, text, **{"fontsize": SMALL_SIZE, **font})
+
+
+def text_size(figure: Figure, text: str, **font: Any) -> tuple[float, float]:
+    """Width and height in inches that `text` takes in this font."""
+    artist = figure.text(0, 0, text, **font)
+    box = artist.get_window_extent()
+    artist.remove()
+    return float(box.width / figure.dpi), float(box.height / figure.dpi)
+
+
+def wrap(figure: Figure, text: str, width: float, **font: Any) -> str:
+    """Break `text` into lines of at most `width` inches, between words where a word fits on a line."""
+    lines: list[str] = []
+    for paragraph in text.split("\n"):
+        line = ""
+        for word in paragraph.split():
+            joined = f"{line} {word}" if line else word
+            if text_size(figure, joined, **font)[0] <= width:
+                line = joined
+                continue
+            if line:
+                lines.append(line)
+            while len(word) > 1 and text_size(figure, word, **font)[0] > width:
+                fits = len(word) - 1
+                while fits > 1 and text_size(figure, word[:fits], **font)[0] > width:
+                    fits -= 1
+                lines.append(word[:fits])
+                word = word[fits:]
+            line = word
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
+    """Write a figure, all of it or nothing: an older file stays as it was until the new one is complete.
+
+    Args:
+        figure: what to write; 150 dots per inch.
+        path: file name; its ending (.png, .pdf or .svg) says the format. Missing folders are made.
+
+    Returns:
+        The path that was written.
+
+    Raises:
+        ValueError: another ending.
+    """
+    target = Path(path)
+    check_choice("the ending of a figure's file name", target.suffix, (".png", ".pdf", ".svg"))
+
+    def draw(unfinished: Path) -> None:
+        with paper_style():  # matplotlib makes some artists only when it draws
+            figure.savefig(unfinished, format=target.suffix[1:], dpi=DPI)
+
+    write_atomically(target, draw)
+    return target

@@ -1,0 +1,1 @@
+"""The command `relational-rnn`: argv -> recipe -> run."""

@@ -1,0 +1,93 @@
+"""What a person sees while a run trains: a live table on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from relational_rnn.training.torch.models import Contestant
+
+LINE_SECONDS = 10.0
+
+
+class Display:
+    """Shows the records of a run as they come; use it as a context manager.
+
+    Args:
+        console: where to.
+        contestants: the run's trainings, in the order of the rows.
+    """
+
+    def __init__(self, console: Console, contestants: list[Contestant]) -> None:
+        self._console = console
+        self._labels = {c.name: c.label for c in contestants}
+        self._latest: dict[str, dict[str, Any]] = {name: {} for name in self._labels}
+        self._last_line: dict[str, float] = {}
+        self._live = (
+            Live(self._table(), console=console, refresh_per_second=4) if console.is_terminal else None
+        )
+
+    def __enter__(self) -> Display:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.update(self._table())
+            self._live.stop()
+
+    def show(self, contestant: Contestant, record: dict[str, Any]) -> None:
+        """Take note of a record and show it."""
+        latest = self._latest[contestant.name]
+        elapsed = record["seconds"] - latest.get("seconds", 0.0)
+        if elapsed > 0 and "seconds" in latest:
+            speed = (record["examples"] - latest["examples"]) / elapsed
+            latest["speed"] = 0.8 * latest.get("speed", speed) + 0.2 * speed
+        latest.update(record)
+        if self._live:
+            self._live.update(self._table())
+        elif time.monotonic() - self._last_line.get(contestant.name, -LINE_SECONDS) >= LINE_SECONDS:
+            self._last_line[contestant.name] = time.monotonic()
+            cells = dict(zip(_COLUMNS, self._cells(contestant.name), strict=True))
+            told = ", ".join(f"{name} {cell}" for name, cell in cells.items() if cell != "-")
+            self._console.print(f"{contestant.label}: {told}", highlight=False)
+
+    def _table(self) -> Table:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("training", no_wrap=True)
+        table.add_column("", width=12)
+        for name in _COLUMNS:
+            table.add_column(name, justify="right", no_wrap=True)
+        for name, label in self._labels.items():
+            done = self._latest[name].get("progress", 0.0)
+            table.add_row(label, ProgressBar(total=1.0, completed=done, width=12), *self._cells(name))
+        return table
+
+    def _cells(self, name: str) -> list[str]:
+        record = self._latest[name]
+        progress, seconds = record.get("progress", 0.0), record.get("seconds", 0.0)
+        left = seconds * (1 - progress) / progress if progress else None
+        return [
+            f"{record['objects']}x{record['dimensions']}" if record else "waits",
+            _number(record.get("loss"), "{:.3f}"),
+            _number(record.get("accuracy"), "{:.0%}"),
+            _number(record.get("validation_accuracy"), "{:.1%}"),
+            _number(record.get("speed"), "{:,.0f}"),
+            "done" if progress >= 1 else _number(left, "{:.0f} s"),
+        ]
+
+
+_COLUMNS = ("stage", "loss", "batch", "full task", "examples/s", "time left")
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)

@@ -1,0 +1,165 @@
+"""The main job as a person sees it: live progress, the table at the end, figures and report."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from relational_rnn.analysis import (
+    AttentionExample,
+    Bar,
+    Curve,
+    StageChange,
+    accuracy_bars,
+    attention_heatmap,
+    binomial_half_width,
+    training_curves,
+    write_report,
+)
+from relational_rnn.cli.progress import Display
+from relational_rnn.tasks.nth_farthest import sample
+from relational_rnn.tasks.nth_farthest_text import question
+from relational_rnn.training.common.nth_farthest import NthFarthestSettings
+from relational_rnn.training.common.records import RunFolder
+from relational_rnn.training.torch.attention import record_attention
+from relational_rnn.training.torch.models import contestants, load_model
+from relational_rnn.training.torch.run import COMMAND, Interrupted, RunFailed, run, weights_path
+
+ATTENTION_EXAMPLES = 3
+
+
+def train_and_show(settings: NthFarthestSettings, path: Path, resume: bool) -> int:
+    """Run, then print the table and draw the figures; return the exit code."""
+    console, folder = Console(), RunFolder(path)
+    again = f"relational-rnn {COMMAND} --out {shlex.quote(str(path))} --resume"
+    task = settings.task
+    console.print(
+        f"Nth farthest, {task.objects} vectors of {task.dimensions} dimensions, seed {settings.seed}, "
+        f"into {path}. Trivial score: {task.trivial_accuracy:.1%}. Ctrl-C saves and stops.",
+        highlight=False,
+    )
+    try:
+        with Display(console, contestants(settings)) as display:
+            results = run(settings, folder, resume=resume, show=display.show)
+    except Interrupted:
+        console.print(
+            f"Stopped; everything is saved. Go on with:\n  {again}", highlight=False, soft_wrap=True
+        )
+        return 130
+    except RunFailed as failed:
+        print(f"error: {failed}\nWhat was saved can be resumed:\n  {again}", file=sys.stderr)
+        return 1
+    console.print(result_table(results))
+    figures = draw_figures(settings, folder, results)
+    report = write_report(path / "report.html", folder.require(), results, figures)
+    written = [folder.results, folder.metrics, *figures, report]
+    console.print("Written: " + ", ".join(str(file) for file in written), highlight=False, soft_wrap=True)
+    return 0
+
+
+def result_table(results: dict[str, Any]) -> Table:
+    """Make the table of all trainings; the one that counts for its model is marked."""
+    size = results["size"]
+    table = Table(
+        title=f"Nth farthest {size['objects']}x{size['dimensions']}: {results['test_examples']:,} fresh "
+        f"examples, trivial score {results['trivial_accuracy']:.1%}",
+        title_justify="left",
+    )
+    table.add_column("training", no_wrap=True)
+    for name in ("test accuracy", "seconds", "examples", "parameters"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for model in results["models"].values():
+        for score in model["trainings"]:
+            half = binomial_half_width(score["test_accuracy"], results["test_examples"])
+            best = score["name"] == model["name"]
+            table.add_row(
+                f"{'*' if best else ' '} {score['label']}",
+                f"{score['test_accuracy']:.2%} ± {half:.2%}",
+                f"{score['seconds']:,.0f}",
+                f"{score['examples']:,}",
+                f"{score['parameters']:,}",
+                style="bold" if best else "",
+            )
+    table.caption, table.caption_justify = (
+        "* counts for its model; ± 95 % interval of the examples drawn",
+        "left",
+    )
+    return table
+
+
+def draw_figures(settings: NthFarthestSettings, folder: RunFolder, results: dict[str, Any]) -> list[Path]:
+    """Draw curves, bars and, if there is an RMC, its attention, into the run's plots."""
+    trivial = results["trivial_accuracy"]
+    title = f"Nth farthest, {settings.objects} vectors of {settings.dimensions} dimensions"
+    scores = [(model, s) for model, m in results["models"].items() for s in m["trainings"]]
+    curves = [_curve(model, score, folder, settings) for model, score in scores]
+    bars = [
+        Bar(
+            score["label"],
+            model,
+            score["test_accuracy"],
+            binomial_half_width(score["test_accuracy"], results["test_examples"]),
+            score["name"] == results["models"][model]["name"],
+        )
+        for model, score in scores
+    ]
+    plots = folder.plots
+    figures = [
+        training_curves(curves, trivial_accuracy=trivial, title=title, path=plots / "training_curves.png"),
+        accuracy_bars(bars, trivial_accuracy=trivial, title=title, path=plots / "accuracy.png"),
+    ]
+    if "rmc" in results["models"]:
+        examples = attention_examples(weights_path(folder, "rmc"))
+        figures.append(
+            attention_heatmap(
+                examples, title=f"{title}: what the slots attend to", path=plots / "attention_heatmap.png"
+            )
+        )
+    return figures
+
+
+def attention_examples(weights: Path) -> list[AttentionExample]:
+    """Ask a trained RMC a few questions and record its attention."""
+    model, settings, _ = load_model(weights)
+    batch = sample(settings.task, ATTENTION_EXAMPLES, np.random.default_rng([settings.seed, 3]))
+    return [
+        AttentionExample(
+            attention=recorded.attention,
+            step_labels=[f"vector {label}" for label in recorded.labels],
+            question=question(
+                {
+                    "labels": recorded.labels,
+                    "vectors": recorded.labels,
+                    "n": recorded.n,
+                    "reference": recorded.reference,
+                }
+            ),
+            answer=f"vector {recorded.answer}",
+            prediction=f"vector {recorded.prediction}",
+            reference_step=recorded.labels.index(recorded.reference),
+        )
+        for recorded in record_attention(model, batch)
+    ]
+
+
+def _curve(model: str, score: dict[str, Any], folder: RunFolder, settings: NthFarthestSettings) -> Curve:
+    records = folder.records(score["name"])
+    points = [r for r in records if "validation_accuracy" in r]
+    stages = []
+    for step, objects, dimensions in score["changes"]:
+        seconds = next((r["seconds"] for r in records if r["step"] >= step), score["seconds"])
+        stages.append(StageChange(step, step * settings.batch_size, seconds, objects, dimensions))
+    return Curve(
+        score["label"],
+        model,
+        [p["seconds"] for p in points],
+        [p["examples"] for p in points],
+        [p["validation_accuracy"] for p in points],
+        stages if model == "rmc" else [],
+    )

@@ -1,0 +1,119 @@
+"""`relational-rnn train TASK`: argv -> preset, config file and flags -> a run in a folder."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from relational_rnn.recipes import RECIPES, find_recipe
+from relational_rnn.training.common.files import read_json
+from relational_rnn.training.common.nth_farthest import MODELS, NthFarthestSettings
+
+DEFAULT_PRESET = "quick"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Train models on Nth farthest and compare them: on two cores, minutes with the preset `quick`."""
+
+    settings: Annotated[NthFarthestSettings, tyro.conf.arg(name="")]
+    preset: str = DEFAULT_PRESET
+    """Where all other values come from that are not given."""
+    config: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """JSON file with values that replace the preset's, for example a run's config.json."""
+    out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder of the run; runs/TASK-PRESET-SEED if not given. It must be empty or new."""
+    resume: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Go on with the run in the folder."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Train; return the exit code."""
+    arguments = list(argv)
+    task = arguments.pop(0) if arguments and not arguments[0].startswith("-") else None
+    if task is None and not {"-h", "--help"} & set(arguments):
+        raise ValueError(f"which task? relational-rnn train TASK, with TASK one of {', '.join(RECIPES)}")
+    options = parse(task or next(iter(RECIPES)), arguments)
+    folder = options.out or Path("runs") / f"{task}-{options.preset}-seed{options.settings.seed}"
+
+    from relational_rnn.cli.run import train_and_show  # imports torch
+
+    return train_and_show(options.settings, folder, options.resume)
+
+
+def parse(task: str, argv: Sequence[str]) -> Options:
+    """Resolve preset, then config file, then flags.
+
+    Raises:
+        ValueError: an unknown task, preset, key of the config file, or a value out of range.
+        SystemExit: as argument parsers do.
+    """
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for name in ("--preset", "--config", "--out"):
+        early.add_argument(name)
+    early.add_argument("--resume", action="store_true")
+    given, _ = early.parse_known_args(argv)
+    # A resumed run keeps its own settings unless a flag contradicts them, which the run folder then tells.
+    recorded = Path(given.out) / "config.json" if given.resume and given.out else None
+    if recorded is not None and recorded.exists() and given.preset is None and given.config is None:
+        settings = from_file(find_recipe(task, DEFAULT_PRESET), recorded)
+    else:
+        settings = find_recipe(task, given.preset or DEFAULT_PRESET)
+    if given.config is not None:
+        settings = from_file(settings, Path(given.config))
+    default = Options(settings=settings, preset=given.preset or DEFAULT_PRESET)
+    return tyro.cli(
+        Options,
+        prog=f"relational-rnn train {task}",
+        description=Options.__doc__,
+        args=spread_lists(argv),
+        default=default,
+        config=(tyro.conf.OmitArgPrefixes,),
+    )
+
+
+def from_file(settings: NthFarthestSettings, path: Path) -> NthFarthestSettings:
+    """Replace settings by the values of a JSON file.
+
+    Raises:
+        ValueError: no JSON object, or a key that is no setting.
+    """
+    values = read_json(path)
+    if isinstance(values, dict) and isinstance(values.get("settings"), dict):
+        values = values["settings"]  # a run's config.json
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} must hold a JSON object of settings, got {type(values).__name__}")
+    known = [field.name for field in dataclasses.fields(settings)]
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ValueError(f"{path} has unknown settings {', '.join(unknown)}; known are {', '.join(known)}")
+    if isinstance(values.get("models"), list):
+        values = {**values, "models": tuple(values["models"])}
+    return dataclasses.replace(settings, **values)
+
+
+def spread_lists(argv: Sequence[str]) -> list[str]:
+    """Write `--models rmc,lstm` and `--models=all` as the argument parser takes lists.
+
+    Example:
+        >>> spread_lists(["--models", "rmc,lstm", "--seed", "1"])
+        ['--models', 'rmc', 'lstm', '--seed', '1']
+    """
+    result: list[str] = []
+    previous = ""
+    for word in argv:
+        if word.startswith("--models="):
+            result.append("--models")
+            word, previous = word.removeprefix("--models="), "--models"
+        if previous == "--models":
+            result += MODELS if word == "all" else word.split(",")
+        else:
+            result.append(word)
+        previous = word
+    return result

@@ -1,0 +1,306 @@
+"""The core's step and sequence in plain torch: the twin that every faster backend is compared with.
+
+Pure functions: parameters come in as a mapping named as `spec.parameter_shapes` names them, nothing is kept.
+Equations: docs/core.md. Everything that depends only on the input is computed for all steps at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from relational_rnn.spec import RelationalMemoryConfig, Trace
+
+EPSILON = 1e-5
+"""The authors' layer norm epsilon."""
+
+Parameters = Mapping[str, Tensor]
+
+
+class InputWork(NamedTuple):
+    """What one step, or all steps, need of the input; leading axes are the input's."""
+
+    rows: Tensor
+    """(..., R, D): the projected input."""
+    first: Tensor
+    """append: (..., R, Q), the normed projection of the input rows in the first block;
+    tile: (..., blocks, Q), the input's share of every block's projection, biases included."""
+    gates: Tensor | None
+    """(..., 1, 2G): the input's share of the gates, bias included."""
+
+    def split(self, sizes: list[int]) -> list[InputWork]:
+        """Cut the first axis into steps of these sizes."""
+        # One split: its backward is one concatenation, where indexing step by step would cost T of them.
+        gates = [None] * len(sizes) if self.gates is None else self.gates.split(sizes)
+        return [InputWork(*parts) for parts in zip(self.rows.split(sizes), self.first.split(sizes), gates)]
+
+
+class StepTrace(NamedTuple):
+    """What a step can report: see `spec.Trace`."""
+
+    attention: Tensor
+    """(B, blocks, H, N, M)"""
+    input_gate: Tensor | None
+    """(B, N, G)"""
+    forget_gate: Tensor | None
+    """(B, N, G)"""
+
+
+def linear(parameters: Parameters, name: str, x: Tensor) -> Tensor:
+    """Apply the linear layer `name` to the last axis."""
+    return F.linear(x, parameters[f"{name}.weight"], parameters[f"{name}.bias"])
+
+
+def norm(config: RelationalMemoryConfig, parameters: Parameters, name: str, x: Tensor) -> Tensor:
+    """Normalise the last axis, row by row; the identity when layer norm is switched off."""
+    if not config.use_layer_norm:
+        return x
+    weight = parameters[f"{name}.weight"]
+    return F.layer_norm(x, weight.shape, weight, parameters[f"{name}.bias"], EPSILON)
+
+
+def input_work(config: RelationalMemoryConfig, parameters: Parameters, inputs: Tensor) -> InputWork:
+    """Compute everything that depends only on the input.
+
+    Args:
+        config: the core.
+        parameters: its parameters.
+        inputs: (..., F), or (..., R, F) with `treat_input_as_matrix`; any leading axes.
+
+    Returns:
+        The work, with the input's leading axes.
+    """
+    width = config.memory_width
+    if not config.treat_input_as_matrix:
+        inputs = inputs.unsqueeze(-2)  # (..., R = 1, F)
+    rows = linear(parameters, "input_projection", inputs)  # (..., R, D)
+    flat = rows.flatten(-2)  # (..., R*D)
+    gates = linear(parameters, "gate_input", flat).unsqueeze(-2) if config.gate_width else None
+    if config.input_fusion == "append":
+        first = norm(config, parameters, "blocks.0.qkv_norm", linear(parameters, "blocks.0.qkv", rows))
+    else:
+        shares = [
+            F.linear(
+                flat,
+                parameters[f"blocks.{block}.qkv.weight"][:, width:],
+                parameters[f"blocks.{block}.qkv.bias"],
+            )
+            for block in range(config.num_blocks)
+        ]
+        first = torch.stack(shares, -2)  # (..., blocks, Q)
+    return InputWork(rows, first, gates)
+
+
+def project(
+    config: RelationalMemoryConfig, parameters: Parameters, block: int, rows: Tensor, work: InputWork | None
+) -> Tensor:
+    """Compute a block's normed queries, keys and values of the rows: (B, M, D) -> (B, M, Q)."""
+    name = f"blocks.{block}.qkv"
+    if config.input_fusion == "append":
+        projected = linear(parameters, name, rows)
+    else:
+        # [m_i ; x] W^T = m_i W_m^T + x W_x^T: the second term is made once for all slots and steps.
+        weight = parameters[f"{name}.weight"][:, : config.memory_width]
+        if work is None:
+            projected = F.linear(rows, weight, parameters[f"{name}.bias"])
+        else:
+            projected = F.linear(rows, weight) + work.first[:, block].unsqueeze(1)
+    return norm(config, parameters, f"{name}_norm", projected)
+
+
+def split_heads(config: RelationalMemoryConfig, projected: Tensor) -> list[Tensor]:
+    """Split (B, M, Q) head-major into queries, keys (B, H, M, K) and values (B, H, M, V)."""
+    heads = projected.unflatten(-1, (config.num_heads, -1)).transpose(1, 2)  # (B, H, M, 2K+V)
+    return list(heads.split([config.key_width, config.key_width, config.head_size], -1))
+
+
+def attend(
+    config: RelationalMemoryConfig, projected: Tensor, appended: Tensor | None, queries: int, trace: bool
+) -> tuple[Tensor, Tensor | None]:
+    """Let the first `queries` rows attend to all rows.
+
+    Args:
+        config: the core.
+        projected: (B, M', Q) queries, keys and values.
+        appended: (B, R, Q) of rows that follow them, or None.
+        queries: how many of the M = M' + R rows ask.
+        trace: also return the attention weights.
+
+    Returns:
+        (B, queries, D), and the weights (B, H, queries, M) or None.
+    """
+    if not config.use_attention:
+        values = projected if appended is None else torch.cat([projected, appended], 1)
+        mean = values.mean(1, keepdim=True).expand(-1, queries, -1)  # (B, queries, D)
+        batch, rows = values.shape[:2]
+        weights = values.new_full((batch, config.num_heads, queries, rows), 1 / rows) if trace else None
+        return mean, weights
+    q, k, v = split_heads(config, projected)
+    if appended is not None:
+        q_more, k_more, v_more = split_heads(config, appended)
+        k, v = torch.cat([k, k_more], 2), torch.cat([v, v_more], 2)
+        if queries > q.shape[2]:
+            q = torch.cat([q, q_more], 2)
+    q = q[:, :, :queries]
+    weights = None
+    if trace:
+        weights = torch.softmax(q * config.key_width**-0.5 @ k.transpose(-1, -2), -1)
+        attended = weights @ v
+    else:
+        attended = F.scaled_dot_product_attention(q, k, v)  # scales by 1/sqrt(K)
+    return attended.transpose(1, 2).flatten(-2), weights
+
+
+def row_mlp(config: RelationalMemoryConfig, parameters: Parameters, rows: Tensor) -> Tensor:
+    """Apply the row-wise MLP, ReLU between its layers."""
+    for layer in range(config.attention_mlp_layers):
+        rows = linear(parameters, f"mlp.{layer}", torch.relu(rows) if layer else rows)
+    return rows
+
+
+def relate(
+    config: RelationalMemoryConfig,
+    parameters: Parameters,
+    memory: Tensor,
+    work: InputWork | None,
+    trace: bool,
+) -> tuple[Tensor, list[Tensor]]:
+    """Run the blocks of attention and MLP: the candidate memory (B, N, D) before the gates.
+
+    The input rows are dropped at the end, so in the last block they neither ask nor pass the MLP.
+    """
+    slots, attentions = config.mem_slots, []
+    append = config.input_fusion == "append" and work is not None
+    rows = memory
+    for block in range(config.num_blocks):
+        projected = project(config, parameters, block, rows, work)
+        appended = work.first if append and work is not None and block == 0 else None
+        total = rows.shape[1] + (0 if appended is None else appended.shape[1])
+        queries = slots if block == config.num_blocks - 1 else total
+        attended, weights = attend(config, projected, appended, queries, trace)
+        if weights is not None:
+            attentions.append(weights[:, :, :slots])
+        if queries > rows.shape[1] and work is not None:
+            rows = torch.cat([rows, work.rows.to(rows.dtype)], 1)
+        rows = attended + rows[:, :queries] if config.use_residual else attended
+        rows = norm(config, parameters, f"blocks.{block}.attention_norm", rows)
+        if config.use_mlp:
+            mixed = row_mlp(config, parameters, rows)
+            rows = rows + mixed if config.use_residual else mixed
+            rows = norm(config, parameters, f"blocks.{block}.mlp_norm", rows)
+    return rows, attentions
+
+
+def step(
+    config: RelationalMemoryConfig,
+    parameters: Parameters,
+    memory: Tensor,
+    work: InputWork | None,
+    trace: bool = False,
+) -> tuple[Tensor, StepTrace | None]:
+    """Advance the memory by one step.
+
+    Args:
+        config: the core.
+        parameters: its parameters.
+        memory: (B, N, D).
+        work: the step's `input_work`, or None for a step without input.
+        trace: also return attention and gates.
+
+    Returns:
+        The next memory (B, N, D), and the trace or None.
+    """
+    new, attentions = relate(config, parameters, memory, work, trace)
+    input_gate = forget_gate = None
+    if config.gate_width:
+        gates = linear(parameters, "gate_memory", torch.tanh(memory))  # (B, N, 2G)
+        if work is not None and work.gates is not None:
+            gates = gates + work.gates
+        input_gate, forget_gate = gates.chunk(2, -1)
+        input_gate = torch.sigmoid(input_gate + config.input_bias)
+        forget_gate = torch.sigmoid(forget_gate + config.forget_bias)
+        new = input_gate * torch.tanh(new) + forget_gate * memory
+    return new, StepTrace(torch.stack(attentions, 1), input_gate, forget_gate) if trace else None
+
+
+def read(config: RelationalMemoryConfig, parameters: Parameters, memory: Tensor) -> Tensor:
+    """Turn memories (..., N, D) into outputs: (..., N*D) for the flatten head, else (..., D)."""
+    if config.read_head == "flatten":
+        return memory.flatten(-2)
+    if config.read_head == "mean":
+        return memory.mean(-2)
+    if config.read_head == "weighted":
+        weights = torch.softmax(parameters["read_weights"], 0)  # (N,)
+    else:
+        scores = memory @ parameters["read_query"] * config.memory_width**-0.5
+        weights = torch.softmax(scores, -1)  # (..., N)
+    return (weights.unsqueeze(-1) * memory).sum(-2)
+
+
+def sequence(
+    config: RelationalMemoryConfig,
+    parameters: Parameters,
+    inputs: Tensor,
+    batch_sizes: list[int],
+    memory: Tensor,
+    initial: Tensor,
+    resets: Tensor | None = None,
+    trace: bool = False,
+) -> tuple[Tensor, Tensor, Trace | None]:
+    """Run the core over a sequence, stored step after step as in `torch.nn.utils.rnn.PackedSequence`.
+
+    Args:
+        config: the core.
+        parameters: its parameters.
+        inputs: (S, F), or (S, R, F) with `treat_input_as_matrix`; S is the sum of `batch_sizes`.
+        batch_sizes: how many rows run at each of the T steps; never rising, the first is B.
+        memory: (B, N, D) before the first step.
+        initial: (N, D), what a reset puts back.
+        resets: (S,) bool; True restarts that row before that step.
+        trace: also return attention and gates of every step.
+
+    Returns:
+        Memories after each step (S, N, D); the last memory of each row (B, N, D); the trace
+        (batch first, NaN where a row has ended) or None.
+    """
+    steps = input_work(config, parameters, inputs).split(batch_sizes)
+    restarts = [None] * len(steps) if resets is None else resets.split(batch_sizes)
+    memories: list[Tensor] = []
+    traces: list[StepTrace] = []
+    ended: list[Tensor] = []  # the last memories of rows that have ended, the longest row last
+    for running, work, restart in zip(batch_sizes, steps, restarts):
+        if running < memory.shape[0]:
+            ended.append(memory[running:])
+            memory = memory[:running]
+        if restart is not None:
+            memory = torch.where(restart[:, None, None], initial.to(memory.dtype), memory)
+        memory, report = step(config, parameters, memory, work, trace)
+        memories.append(memory)
+        if report is not None:
+            traces.append(report)
+    last = torch.cat([memory, *reversed(ended)]) if ended else memory
+    return torch.cat(memories), last, stack_traces(traces, batch_sizes[0]) if trace else None
+
+
+def stack_traces(traces: list[StepTrace], rows: int) -> Trace:
+    """Put the steps' traces side by side on axis 1, NaN where a row has ended."""
+
+    def column(parts: list[Tensor]) -> Tensor:
+        return torch.stack(
+            [F.pad(p, (0, 0) * (p.ndim - 1) + (0, rows - p.shape[0]), value=math.nan) for p in parts], 1
+        )
+
+    attention = column([report.attention for report in traces])
+    gates = [
+        (r.input_gate, r.forget_gate)
+        for r in traces
+        if r.input_gate is not None and r.forget_gate is not None
+    ]
+    if not gates:
+        return Trace(attention, None, None)
+    return Trace(attention, column([i for i, _ in gates]), column([f for _, f in gates]))

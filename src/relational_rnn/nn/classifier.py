@@ -1,0 +1,72 @@
+"""A core with a head on its last output: what the classification tasks train."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from relational_rnn.nn.initialise import initialise_linear_
+from relational_rnn.spec.checks import check_size
+
+
+class SequenceClassifier(nn.Module):
+    """Read a sequence with a core, then classify its last output with an MLP.
+
+    Source: Santoro et al. 2018, appendix A.1: the head there has 4 layers of 256 with ReLU.
+
+    Args:
+        core: called as `core(inputs) -> (outputs, state)` with `batch_first=True`; has `output_size`.
+        classes: C, number of classes.
+        head_layers: hidden layers of the head; 0 makes it linear.
+        head_units: features of each of them.
+        generator: where the head's initial values are drawn from; None means torch's own.
+
+    Raises:
+        TypeError: a size is no integer.
+        ValueError: a size too small, or a core that is not batch first.
+
+    Example:
+        >>> from relational_rnn.nn import LSTM
+        >>> SequenceClassifier(LSTM(5, 6, batch_first=True), classes=3)(torch.zeros(7, 11, 5)).shape
+        torch.Size([7, 3])
+    """
+
+    def __init__(
+        self,
+        core: nn.Module,
+        classes: int,
+        head_layers: int = 2,
+        head_units: int = 256,
+        *,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        if not getattr(core, "batch_first", False):
+            raise ValueError("core must be built with batch_first=True")
+        self.core = core
+        like = next(core.parameters())
+        widths = [int(core.output_size)] + [check_size("head_units", head_units)] * check_size(  # type: ignore[arg-type]
+            "head_layers", head_layers, minimum=0
+        )
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise(widths):
+            layers += [nn.Linear(inputs, outputs, device=like.device, dtype=like.dtype), nn.ReLU()]
+        layers.append(
+            nn.Linear(widths[-1], check_size("classes", classes), device=like.device, dtype=like.dtype)
+        )
+        self.head = nn.Sequential(*layers)
+        for layer in self.head:
+            if isinstance(layer, nn.Linear):
+                initialise_linear_(layer, generator)
+
+    def forward(self, inputs: Tensor, state: Any = None) -> Tensor:
+        """Classify (B, T, F) sequences.
+
+        Returns:
+            Scores before the softmax (`torch.nn.functional.cross_entropy` applies it), (B, C).
+        """
+        outputs, _ = self.core(inputs, state)
+        return self.head(outputs[:, -1])  # type: ignore[no-any-return]

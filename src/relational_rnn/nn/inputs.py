@@ -1,0 +1,142 @@
+"""Sequences as they come (time first, batch first, one sequence, packed) and as the cores run them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from relational_rnn.spec.checks import check_shape
+
+Sequence = Tensor | PackedSequence
+
+
+def check_tensor(name: str, x: Any, like: Tensor) -> None:
+    """Say so when `x` is no floating-point tensor of `like`'s dtype (but under autocast) and device.
+
+    Raises:
+        TypeError: naming what came and what is allowed.
+    """
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name} must be a torch.Tensor, got {type(x).__name__}")
+    if not x.is_floating_point():
+        raise TypeError(f"{name} must be floating point ({like.dtype}), got {x.dtype}")
+    if x.device != like.device:
+        raise TypeError(f"{name} must be on the parameters' device {like.device}, got {x.device}")
+    if x.dtype != like.dtype and not torch.is_autocast_enabled(like.device.type):
+        raise TypeError(f"{name} must have the parameters' dtype {like.dtype}, got {x.dtype}")
+
+
+def check_state(name: str, state: Any, shape: tuple[int, int, int], like: Tensor) -> None:
+    """Say so when a memory has the wrong type or is not (B, N, D) = `shape`.
+
+    Raises:
+        TypeError, ValueError: naming what came and what is allowed.
+    """
+    check_tensor(name, state, like)
+    check_shape(name, state.shape, ("B", "N", "D"), B=shape[0], N=shape[1], D=shape[2])
+
+
+@dataclass(frozen=True)
+class OpenSequence:
+    """A sequence stored step after step, and how to give results back in the layout it came in."""
+
+    data: Tensor
+    """(S, ...): the rows of step 0, then of step 1, ..."""
+    batch_sizes: list[int]
+    """Rows at each step; they sum to S."""
+    layout: str
+    """"time" (T, B), "batch" (B, T), "one" (T,) or "packed"."""
+    packed: PackedSequence | None = None
+    """The input itself if it came packed."""
+
+    def sort(self, rows: Tensor) -> Tensor:
+        """Put rows of the caller's order into running order (longest first)."""
+        order = None if self.packed is None else self.packed.sorted_indices
+        return rows if order is None else rows.index_select(0, order)
+
+    def unsort(self, rows: Tensor) -> Tensor:
+        """Put rows of running order back into the caller's order."""
+        order = None if self.packed is None else self.packed.unsorted_indices
+        return rows if order is None else rows.index_select(0, order)
+
+    def close(self, data: Tensor) -> Sequence:
+        """Give (S, ...) back in the layout of the input."""
+        if self.packed is not None:
+            packed = self.packed
+            return PackedSequence(data, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices)
+        steps: Tensor = data.unflatten(0, (len(self.batch_sizes), self.batch_sizes[0]))  # (T, B, ...)
+        if self.layout == "one":
+            return steps.squeeze(1)
+        return steps.transpose(0, 1) if self.layout == "batch" else steps
+
+    def match(self, resets: Any) -> Tensor:
+        """Return `resets`, given with the input's leading axes, as (S,).
+
+        Raises:
+            TypeError: not bool, or not packed like the input.
+            ValueError: other leading axes than the input's, or another device.
+        """
+        if isinstance(resets, PackedSequence):
+            if self.packed is None:
+                raise TypeError("resets must be a tensor like the input, got a PackedSequence")
+            ours, theirs = self.packed, resets
+            same = torch.equal(ours.batch_sizes, theirs.batch_sizes) and (
+                (ours.sorted_indices is None) == (theirs.sorted_indices is None)
+                and (
+                    ours.sorted_indices is None
+                    or theirs.sorted_indices is None
+                    or torch.equal(ours.sorted_indices, theirs.sorted_indices)
+                )
+            )
+            if not same:
+                raise ValueError("resets must be packed with the input's lengths and order")
+            resets = resets.data
+        elif self.packed is not None:
+            raise TypeError(f"resets must be a PackedSequence like the input, got {type(resets).__name__}")
+        flags: Tensor = torch.as_tensor(resets, device=self.data.device)
+        if flags.dtype != torch.bool:
+            raise TypeError(f"resets must be bool, got {flags.dtype}")
+        steps, batch = len(self.batch_sizes), self.batch_sizes[0]
+        axes, shape = {
+            "time": (("T", "B"), (steps, batch)),
+            "batch": (("B", "T"), (batch, steps)),
+            "one": (("T",), (steps,)),
+            "packed": (("B",), (len(self.data),)),
+        }[self.layout]
+        check_shape("resets", flags.shape, axes, **dict(zip(axes, shape, strict=True)))
+        return (flags.T if self.layout == "batch" else flags).reshape(-1)
+
+
+def open_sequence(
+    x: Any, batch_first: bool, axes: tuple[str, ...], sizes: dict[str, int], like: Tensor
+) -> OpenSequence:
+    """Check a sequence and store it step after step.
+
+    Args:
+        x: (T, B, ...), (B, T, ...) with `batch_first`, (T, ...), or a PackedSequence of such rows.
+        batch_first: which of the first two axes is the batch.
+        axes: the letters of one row's axes.
+        sizes: their sizes.
+        like: a parameter: its dtype and device are what `x` must have.
+
+    Raises:
+        TypeError: not a floating-point tensor of the parameters' dtype and device.
+        ValueError: wrong shape, an empty batch or sequence.
+    """
+    if isinstance(x, PackedSequence):
+        check_tensor("input", x.data, like)
+        check_shape("input.data", x.data.shape, ("B", *axes), **sizes)
+        return OpenSequence(x.data, x.batch_sizes.tolist(), "packed", x)
+    check_tensor("input", x, like)
+    if x.ndim == len(axes) + 1:
+        check_shape("input", x.shape, ("T", *axes), **sizes)
+        return OpenSequence(x, [1] * len(x), "one")
+    leading = ("B", "T") if batch_first else ("T", "B")
+    check_shape("input", x.shape, (*leading, *axes), **sizes)
+    if batch_first:
+        x = x.transpose(0, 1)
+    return OpenSequence(x.flatten(0, 1), [x.shape[1]] * x.shape[0], "batch" if batch_first else "time")

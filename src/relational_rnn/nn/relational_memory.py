@@ -1,0 +1,328 @@
+"""The Relational Memory Core as torch modules: one step, and a sequence called like `torch.nn.LSTM`."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import skip_init
+
+from relational_rnn.kernels import BACKENDS, choose_backend
+from relational_rnn.kernels.eager import StepTrace
+from relational_rnn.nn.initialise import initialise_linear_, truncated_normal_
+from relational_rnn.nn.inputs import Sequence, check_state, check_tensor, open_sequence
+from relational_rnn.spec import RelationalMemoryConfig, Trace, parameter_shapes
+from relational_rnn.spec.checks import check_bool, check_shape, check_size, check_unknown
+
+_ARGUMENTS = """
+    Args:
+        input_size: F, features of an input (of an input row with `treat_input_as_matrix`).
+        mem_slots: N, memory slots.
+        head_size: V, value size of an attention head; the memory width is D = head_size * num_heads.
+        num_heads: H, attention heads.
+        num_blocks: rounds of attention and MLP in a step.
+        key_size: K, key size of a head; None means head_size.
+        attention_mlp_layers: linear layers of the row-wise MLP.
+        gate_style: "unit" (a gate for every element), "memory" (one for every slot) or "none".
+        forget_bias: constant added to the forget gate.
+        input_bias: constant added to the input gate.
+        treat_input_as_matrix: an input is a matrix of rows that attention sees separately.
+        input_rows: R, rows of a matrix input.
+        initial_memory: "identity", "random" (drawn once, kept as a buffer) or "trainable".
+        input_fusion: "append" (the input is an extra row) or "tile" (concatenated to every slot).
+        read_head: "flatten" (output N*D), "mean", "weighted" or "attention" (output D).
+        use_attention: False replaces attention by the mean of the values.
+        use_mlp: False leaves the MLP out.
+        use_residual: False leaves the residual connections out.
+        use_layer_norm: False leaves the layer norms out.
+"""
+
+
+class _Block(nn.Module):
+    """The layers that one round of attention and MLP does not share with the others."""
+
+    def __init__(self, config: RelationalMemoryConfig, device: Any, dtype: Any) -> None:
+        super().__init__()
+        place: dict[str, Any] = {"device": device, "dtype": dtype}
+        self.qkv = skip_init(nn.Linear, config.row_width, config.projection_width, **place)
+        if config.use_layer_norm:
+            self.qkv_norm = nn.LayerNorm(config.projection_width, **place)
+            self.attention_norm = nn.LayerNorm(config.memory_width, **place)
+            if config.use_mlp:
+                self.mlp_norm = nn.LayerNorm(config.memory_width, **place)
+
+
+class _Core(nn.Module):
+    """Parameters, initial values and initial state: what the cell and the sequence share."""
+
+    initial_memory: Tensor
+
+    def __init__(
+        self,
+        input_size: int,
+        mem_slots: int,
+        head_size: int,
+        num_heads: int = 1,
+        num_blocks: int = 1,
+        key_size: int | None = None,
+        attention_mlp_layers: int = 2,
+        gate_style: str | None = "unit",
+        forget_bias: float = 1.0,
+        input_bias: float = 0.0,
+        treat_input_as_matrix: bool = False,
+        input_rows: int = 1,
+        initial_memory: str = "identity",
+        input_fusion: str = "append",
+        read_head: str = "flatten",
+        use_attention: bool = True,
+        use_mlp: bool = True,
+        use_residual: bool = True,
+        use_layer_norm: bool = True,
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        generator: torch.Generator | None = None,
+        backend: str = "auto",
+        **unknown: Any,
+    ) -> None:
+        super().__init__()
+        check_unknown(type(self).__name__, unknown, _Core.__init__)
+        self.config = config = RelationalMemoryConfig(
+            input_size=input_size,
+            mem_slots=mem_slots,
+            head_size=head_size,
+            num_heads=num_heads,
+            num_blocks=num_blocks,
+            key_size=key_size,
+            attention_mlp_layers=attention_mlp_layers,
+            gate_style="none" if gate_style is None else gate_style,
+            forget_bias=forget_bias,
+            input_bias=input_bias,
+            treat_input_as_matrix=treat_input_as_matrix,
+            input_rows=input_rows,
+            initial_memory=initial_memory,
+            input_fusion=input_fusion,
+            read_head=read_head,
+            use_attention=use_attention,
+            use_mlp=use_mlp,
+            use_residual=use_residual,
+            use_layer_norm=use_layer_norm,
+        )
+        dtype = torch.get_default_dtype() if dtype is None else dtype
+        device = torch.get_default_device() if device is None else device
+        if not dtype.is_floating_point:
+            raise TypeError(f"dtype must be a floating-point torch dtype, got {dtype}")
+        self.backend_in_use = choose_backend(backend)
+        self._backend = BACKENDS[self.backend_in_use]
+
+        width = config.memory_width
+        place: dict[str, Any] = {"device": device, "dtype": dtype}
+        self.input_projection = skip_init(nn.Linear, config.input_size, width, **place)
+        self.blocks = nn.ModuleList(_Block(config, device, dtype) for _ in range(config.num_blocks))
+        if config.use_mlp:
+            layers = range(config.attention_mlp_layers)
+            self.mlp = nn.ModuleList(skip_init(nn.Linear, width, width, **place) for _ in layers)
+        if config.gate_width:
+            self.gate_input = skip_init(nn.Linear, config.input_rows * width, 2 * config.gate_width, **place)
+            self.gate_memory = skip_init(nn.Linear, width, 2 * config.gate_width, **place)
+        start = torch.empty(config.mem_slots, width, **place)
+        if config.initial_memory == "trainable":
+            self.initial_memory = nn.Parameter(start)
+        else:
+            # The identity is known from the sizes; only random rows have to be kept with the weights.
+            self.register_buffer("initial_memory", start, persistent=config.initial_memory == "random")
+        if config.read_head == "weighted":
+            self.read_weights = nn.Parameter(torch.empty(config.mem_slots, **place))
+        if config.read_head == "attention":
+            self.read_query = nn.Parameter(torch.empty(width, **place))
+        self._parameter_getters = {name: attrgetter(name) for name in parameter_shapes(config)}
+        self.reset_parameters(generator)
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw all initial values anew, as the authors do: see docs/core.md."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                initialise_linear_(module, generator)
+            elif isinstance(module, nn.LayerNorm):
+                module.reset_parameters()
+        width = self.config.memory_width
+        if self.config.initial_memory == "random":
+            self.initial_memory.normal_(std=width**-0.5, generator=generator)
+        else:
+            nn.init.eye_(self.initial_memory)
+        if self.config.read_head == "weighted":
+            nn.init.zeros_(self.read_weights)
+        if self.config.read_head == "attention":
+            truncated_normal_(self.read_query, width, generator)
+
+    @property
+    def input_size(self) -> int:
+        """F, features of an input."""
+        return self.config.input_size
+
+    @property
+    def output_size(self) -> int:
+        """Features of an output: N*D for the flatten read head, else D."""
+        return self.config.output_size
+
+    def initial_state(self, batch_size: int) -> Tensor:
+        """Return the memory before the first step, (B, N, D).
+
+        Source: Sonnet 1.36, `RelationalMemory.initial_state`. A trainable one carries gradients.
+
+        Raises:
+            TypeError: `batch_size` is no integer.
+            ValueError: it is below 1.
+        """
+        return self.initial_memory.repeat(check_size("batch_size", batch_size), 1, 1)
+
+    def extra_repr(self) -> str:
+        """Show the configuration when printed."""
+        fields = vars(self.config)
+        return ", ".join(f"{name}={value!r}" for name, value in fields.items())
+
+    def _parameters_by_name(self) -> dict[str, Tensor]:
+        # Through attributes, so that parametrisations and functional calls are seen.
+        return {name: get(self) for name, get in self._parameter_getters.items()}
+
+
+class RelationalMemoryCell(_Core):
+    __doc__ = f"""One step of the Relational Memory Core.
+
+    Equations: docs/core.md. Source: Santoro et al. 2018, section 3.3; Sonnet 1.36, `relational_memory.py`.
+    The paper lets only memory rows ask in attention; the authors' code, and this, let the input row ask too.
+    {_ARGUMENTS}
+        device, dtype: as everywhere in torch.
+        generator: where initial values are drawn from; None means torch's own.
+        backend: "auto" or one of `relational_rnn.kernels.BACKENDS`; `backend_in_use` says which runs.
+
+    Raises:
+        TypeError: a size is no integer, an unknown argument, a dtype that is not floating point.
+        ValueError: a size below 1, an unknown option or options that contradict each other.
+
+    Example:
+        >>> cell = RelationalMemoryCell(input_size=5, mem_slots=3, head_size=4, num_heads=2)
+        >>> output, memory = cell(torch.zeros(7, 5))
+        >>> output.shape, memory.shape
+        (torch.Size([7, 24]), torch.Size([7, 3, 8]))
+    """
+
+    def forward(
+        self, input: Tensor | None, memory: Tensor | None = None, *, return_trace: bool = False
+    ) -> tuple[Tensor, Tensor] | tuple[Tensor, Tensor, StepTrace]:
+        """Advance the memory by one step.
+
+        Args:
+            input: (B, F), or (B, R, F) with `treat_input_as_matrix`; None for a step without input.
+            memory: (B, N, D); None means `initial_state`.
+            return_trace: also return attention (B, blocks, H, N, M) and the gates (B, N, G).
+
+        Returns:
+            The output (B, output_size) and the next memory (B, N, D), then the trace if asked for.
+
+        Raises:
+            TypeError: not a tensor, not floating point, or another dtype or device than the parameters'.
+            ValueError: wrong shape, or neither an input nor a memory.
+        """
+        config, parameters = self.config, self._parameters_by_name()
+        work = None
+        if input is not None:
+            check_tensor("input", input, self.input_projection.weight)
+            check_shape("input", input.shape, ("B", *config.input_axes), **config.input_sizes)
+            work = self._backend.input_work(config, parameters, input)
+        elif memory is None:
+            raise ValueError(
+                "a step without input needs a memory of shape (B, N, D): nothing says the batch size"
+            )
+        if memory is None:
+            assert input is not None
+            memory = self.initial_state(input.shape[0])
+        else:
+            batch = memory.shape[0] if input is None else input.shape[0]
+            check_state("memory", memory, (batch, config.mem_slots, config.memory_width), self.initial_memory)
+        memory, trace = self._backend.step(
+            config, parameters, memory, work, check_bool("return_trace", return_trace)
+        )
+        output = self._backend.read(config, parameters, memory)
+        return (output, memory) if trace is None else (output, memory, trace)
+
+
+class RelationalMemory(_Core):
+    __doc__ = f"""The Relational Memory Core over a sequence, called like `torch.nn.LSTM`.
+
+    Equations: docs/core.md. Source: Santoro et al. 2018, section 3.3; Sonnet 1.36, `relational_memory.py`.
+    The paper lets only memory rows ask in attention; the authors' code, and this, let the input row ask too.
+    {_ARGUMENTS}
+        batch_first: inputs and outputs are (B, T, ...) instead of (T, B, ...); memory is always (B, N, D).
+        device, dtype: as everywhere in torch.
+        generator: where initial values are drawn from; None means torch's own.
+        backend: "auto" or one of `relational_rnn.kernels.BACKENDS`; `backend_in_use` says which runs.
+
+    Raises:
+        TypeError: a size is no integer, an unknown argument, a dtype that is not floating point.
+        ValueError: a size below 1, an unknown option or options that contradict each other.
+
+    Example:
+        >>> core = RelationalMemory(input_size=5, mem_slots=3, head_size=4, num_heads=2, batch_first=True)
+        >>> outputs, memory = core(torch.zeros(7, 11, 5))
+        >>> outputs.shape, memory.shape
+        (torch.Size([7, 11, 24]), torch.Size([7, 3, 8]))
+    """
+
+    def __init__(self, *args: Any, batch_first: bool = False, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.batch_first = check_bool("batch_first", batch_first)
+
+    def forward(
+        self,
+        input: Sequence,
+        state: Tensor | None = None,
+        *,
+        resets: Sequence | None = None,
+        return_trace: bool = False,
+    ) -> tuple[Sequence, Tensor] | tuple[Sequence, Tensor, Trace]:
+        """Run the core over a sequence.
+
+        Args:
+            input: (T, B, F), or (B, T, F) with `batch_first`, or (T, F) for one sequence, or a
+                PackedSequence, sorted or not; with `treat_input_as_matrix` R stands before F.
+            state: (B, N, D) before the first step (B = 1 for one sequence); None means `initial_state`.
+            resets: bool, the input's leading axes (a PackedSequence for packed input): True restarts that
+                row from `initial_state` before that step.
+            return_trace: also return attention and gates of every step.
+
+        Returns:
+            The outputs in the input's layout with `output_size` features, the last memory of each row
+            (B, N, D), and the `spec.Trace` if asked for.
+
+        Raises:
+            TypeError: not a tensor, not floating point, or another dtype or device than the parameters'.
+            ValueError: wrong shape, an empty batch or sequence.
+        """
+        config, parameters = self.config, self._parameters_by_name()
+        opened = open_sequence(
+            input, self.batch_first, config.input_axes, config.input_sizes, self.input_projection.weight
+        )
+        batch = opened.batch_sizes[0]
+        if state is None:
+            memory = self.initial_state(batch)
+        else:
+            check_state("state", state, (batch, config.mem_slots, config.memory_width), self.initial_memory)
+            memory = opened.sort(state)
+        memories, last, trace = self._backend.sequence(
+            config,
+            parameters,
+            opened.data,
+            opened.batch_sizes,
+            memory,
+            self.initial_memory,
+            None if resets is None else opened.match(resets),
+            check_bool("return_trace", return_trace),
+        )
+        outputs = opened.close(self._backend.read(config, parameters, memories))
+        if trace is None:
+            return outputs, opened.unsort(last)
+        return outputs, opened.unsort(last), Trace(*(t if t is None else opened.unsort(t) for t in trace))

@@ -1,0 +1,45 @@
+"""Presets of the main task, Nth farthest."""
+
+from __future__ import annotations
+
+from relational_rnn.training.common.nth_farthest import NthFarthestSettings
+
+
+def quick() -> NthFarthestSettings:
+    """Minutes on two cores: 3 vectors of 16 dimensions."""
+    return NthFarthestSettings(
+        objects=3,
+        dimensions=16,
+        mem_slots=3,
+        batch_size=256,
+        steps=5000,
+        seconds=130.0,
+    )
+
+
+def paper8x16() -> NthFarthestSettings:
+    """The paper's task, 8 vectors of 16 dimensions (appendix A.1), with a core that a laptop can train.
+
+    The paper's own core has 2048 units in 8 slots and trains on batches of 1600; its head has 4 layers.
+    """
+    return NthFarthestSettings(objects=8, dimensions=16, steps=40_000, seconds=3000.0)
+
+
+def tiny() -> NthFarthestSettings:
+    """Seconds: to see the machinery run, not to learn."""
+    return NthFarthestSettings(
+        objects=3,
+        dimensions=4,
+        steps=20,
+        seconds=2.0,
+        batch_size=16,
+        warmup_steps=5,
+        mem_slots=2,
+        head_size=4,
+        num_heads=2,
+        head_layers=1,
+        head_units=8,
+        test_examples=200,
+        validation_examples=100,
+        evaluations=4,
+    )

@@ -1,0 +1,118 @@
+"""Checks of what a caller passes, with messages that name what came and what is allowed.
+
+They look at plain values and shapes only, so NumPy and torch code share them.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import operator
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+from relational_rnn.spec.axes import AXES
+
+
+def check_size(name: str, value: Any, minimum: int = 1) -> int:
+    """Return `value` as an int, or say why it is no size.
+
+    Raises:
+        TypeError: `value` is not an integer (booleans are not integers here).
+        ValueError: `value` is below `minimum`.
+
+    Example:
+        >>> check_size("num_heads", 4)
+        4
+    """
+    if isinstance(value, bool):
+        raise TypeError(f"{name} must be an integer of at least {minimum}, got {value!r} (a bool)")
+    try:
+        size = operator.index(value)
+    except TypeError:
+        raise TypeError(
+            f"{name} must be an integer of at least {minimum}, got {value!r} ({type(value).__name__})"
+        ) from None
+    if size < minimum:
+        raise ValueError(f"{name} must be an integer of at least {minimum}, got {size}")
+    return size
+
+
+def check_number(name: str, value: Any, minimum: float = -math.inf, maximum: float = math.inf) -> float:
+    """Return `value` as a float, or say why it is no finite number between `minimum` and `maximum`.
+
+    Raises:
+        TypeError: `value` is not a real number.
+        ValueError: `value` is not finite or out of range.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__float__"):
+        raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
+    number = float(value)
+    if not math.isfinite(number) or not minimum <= number <= maximum:
+        allowed = "" if minimum == -math.inf and maximum == math.inf else f" from {minimum} to {maximum}"
+        raise ValueError(f"{name} must be a finite number{allowed}, got {value!r}")
+    return number
+
+
+def check_bool(name: str, value: Any) -> bool:
+    """Return `value` if it is True or False.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} must be True or False, got {value!r} ({type(value).__name__})")
+    return value
+
+
+def check_choice(name: str, value: Any, allowed: Collection[str]) -> str:
+    """Return `value` if it is one of `allowed`.
+
+    Raises:
+        ValueError: it is not; the message lists what is.
+    """
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+    return value
+
+
+def check_shape(name: str, shape: Sequence[int], axes: Sequence[str], **sizes: int) -> None:
+    """Say so when `shape` is not `axes`, where the axes named in `sizes` have that size and none is empty.
+
+    Args:
+        name: what the array is called in the message.
+        shape: the shape that came.
+        axes: one letter of `spec.axes.AXES` for each axis, for example `("B", "T", "F")`.
+        sizes: the size an axis must have; axes without one may have any size but 0.
+
+    Raises:
+        ValueError: wrong number of axes, wrong size, or an empty axis.
+
+    Example:
+        >>> check_shape("input", (2, 7, 40), ("B", "T", "F"), F=40)
+    """
+    wanted = f"({', '.join(axes)})"
+    where = [f"{axis} = {sizes[axis]}" if axis in sizes else f"{axis} = {AXES[axis]}" for axis in axes]
+    wanted += f" with {', '.join(where)}"
+    if len(shape) != len(axes):
+        raise ValueError(f"{name} must have {len(axes)} axes {wanted}; got shape {tuple(shape)}")
+    for axis, size in zip(axes, shape, strict=True):
+        if axis in sizes and size != sizes[axis]:
+            raise ValueError(f"{name} must have shape {wanted}; got {tuple(shape)}, where {axis} = {size}")
+        if size == 0:
+            raise ValueError(
+                f"{name} must not be empty: shape {wanted}; got {tuple(shape)}, where {axis} = 0"
+            )
+
+
+def check_unknown(caller: str, unknown: Collection[str], function: Callable[..., Any]) -> None:
+    """Say so when keyword arguments came that `function` does not name.
+
+    Raises:
+        TypeError: listing the unknown names and the ones that are allowed.
+    """
+    if unknown:
+        allowed = [name for name in inspect.signature(function).parameters if name not in ("self", "unknown")]
+        raise TypeError(
+            f"{caller} got unknown arguments: {', '.join(unknown)}; allowed are {', '.join(allowed)}"
+        )

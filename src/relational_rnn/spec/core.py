@@ -1,0 +1,199 @@
+"""What a relational memory core is: its configuration, the sizes that follow and its parameters' shapes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from relational_rnn.spec.checks import check_bool, check_choice, check_number, check_size
+
+GATE_STYLES: Final = ("unit", "memory", "none")
+INITIAL_MEMORIES: Final = ("identity", "random", "trainable")
+INPUT_FUSIONS: Final = ("append", "tile")
+READ_HEADS: Final = ("flatten", "mean", "weighted", "attention")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelationalMemoryConfig:
+    """Sizes and options of a relational memory core (Santoro et al. 2018, section 3; Sonnet 1.36's names).
+
+    Values are checked on construction.
+
+    Raises:
+        TypeError: a size is no integer, a switch no bool, a bias no number.
+        ValueError: a size is below 1, an option is unknown, or options contradict each other.
+
+    Example:
+        >>> RelationalMemoryConfig(input_size=40, mem_slots=8, head_size=32, num_heads=8).memory_width
+        256
+    """
+
+    input_size: int
+    """F, features of an input (of an input row with `treat_input_as_matrix`)."""
+    mem_slots: int
+    """N, memory slots."""
+    head_size: int
+    """V, value size of an attention head."""
+    num_heads: int = 1
+    """H, attention heads; the memory width is `head_size * num_heads`."""
+    num_blocks: int = 1
+    """Rounds of attention and MLP in a step; the rounds share the MLP, not the projections."""
+    key_size: int | None = None
+    """K, key size of an attention head; None means `head_size`."""
+    attention_mlp_layers: int = 2
+    """Linear layers of the row-wise MLP, ReLU between them."""
+    gate_style: str = "unit"
+    """"unit": a gate for every element, "memory": one for every slot, "none": no gates."""
+    forget_bias: float = 1.0
+    """Constant added to the forget gate before the sigmoid."""
+    input_bias: float = 0.0
+    """Constant added to the input gate before the sigmoid."""
+    treat_input_as_matrix: bool = False
+    """Inputs are `(B, T, R, F)`: R rows that attention sees separately."""
+    input_rows: int = 1
+    """R, rows of a matrix input."""
+    initial_memory: str = "identity"
+    """"identity" (the authors'), "random" (drawn once, kept) or "trainable" (starts at the identity)."""
+    input_fusion: str = "append"
+    """"append": inputs are extra rows (the paper's), "tile": inputs are concatenated to every slot."""
+    read_head: str = "flatten"
+    """How the memory becomes an output: "flatten" (the paper's), "mean", "weighted" or "attention"."""
+    use_attention: bool = True
+    """False: every row takes the mean of all values instead."""
+    use_mlp: bool = True
+    """False: leave the row-wise MLP, its residual and its layer norm out."""
+    use_residual: bool = True
+    """False: leave both residual connections out."""
+    use_layer_norm: bool = True
+    """False: leave all layer norms out."""
+
+    def __post_init__(self) -> None:
+        """Check every field; sizes become plain ints."""
+        for name in ("input_size", "mem_slots", "head_size", "num_heads", "num_blocks", "input_rows"):
+            object.__setattr__(self, name, check_size(name, getattr(self, name)))
+        object.__setattr__(
+            self, "attention_mlp_layers", check_size("attention_mlp_layers", self.attention_mlp_layers)
+        )
+        if self.key_size is not None:
+            object.__setattr__(self, "key_size", check_size("key_size", self.key_size))
+        for name in ("forget_bias", "input_bias"):
+            object.__setattr__(self, name, check_number(name, getattr(self, name)))
+        # The authors' constructor takes None for no gates.
+        object.__setattr__(self, "gate_style", "none" if self.gate_style is None else self.gate_style)
+        check_choice("gate_style", self.gate_style, GATE_STYLES)
+        check_choice("initial_memory", self.initial_memory, INITIAL_MEMORIES)
+        check_choice("input_fusion", self.input_fusion, INPUT_FUSIONS)
+        check_choice("read_head", self.read_head, READ_HEADS)
+        for name in (
+            "treat_input_as_matrix",
+            "use_attention",
+            "use_mlp",
+            "use_residual",
+            "use_layer_norm",
+        ):
+            check_bool(name, getattr(self, name))
+        if self.input_rows != 1 and not self.treat_input_as_matrix:
+            raise ValueError(
+                f"input_rows must be 1 unless treat_input_as_matrix=True, got input_rows={self.input_rows}"
+            )
+
+    @property
+    def memory_width(self) -> int:
+        """D, features of a slot."""
+        return self.head_size * self.num_heads
+
+    @property
+    def key_width(self) -> int:
+        """K, features of a key and a query of one head."""
+        return self.head_size if self.key_size is None else self.key_size
+
+    @property
+    def projection_width(self) -> int:
+        """Features of the joint projection: H (2K + V) for queries, keys, values; H V without attention."""
+        per_head = self.head_size + (2 * self.key_width if self.use_attention else 0)
+        return self.num_heads * per_head
+
+    @property
+    def row_width(self) -> int:
+        """Features of a row that enters the projection: D, and R D more with tile fusion."""
+        extra = self.input_rows if self.input_fusion == "tile" else 0
+        return (1 + extra) * self.memory_width
+
+    @property
+    def attended_rows(self) -> int:
+        """M, rows that attention sees in a step with input."""
+        return self.mem_slots + (self.input_rows if self.input_fusion == "append" else 0)
+
+    @property
+    def gate_width(self) -> int:
+        """G: D for unit gates, 1 for memory gates, 0 without gates."""
+        return {"unit": self.memory_width, "memory": 1, "none": 0}[self.gate_style]
+
+    @property
+    def output_size(self) -> int:
+        """Features of an output: N D for the flatten head, else D."""
+        return self.memory_width * (self.mem_slots if self.read_head == "flatten" else 1)
+
+    @property
+    def input_axes(self) -> tuple[str, ...]:
+        """The axes of one step's input after the batch: F, or R and F."""
+        return ("R", "F") if self.treat_input_as_matrix else ("F",)
+
+    @property
+    def input_sizes(self) -> dict[str, int]:
+        """The sizes of `input_axes`."""
+        sizes = {"R": self.input_rows, "F": self.input_size}
+        return {axis: sizes[axis] for axis in self.input_axes}
+
+
+class Trace(NamedTuple):
+    """What happened inside a core at every step; arrays or tensors, batch first, NaN where padded."""
+
+    attention: Any
+    """(B, T, blocks, H, N, M): how much each slot attends to each row."""
+    input_gate: Any
+    """(B, T, N, G) after the sigmoid, or None without gates."""
+    forget_gate: Any
+    """(B, T, N, G) after the sigmoid, or None without gates."""
+
+
+def parameter_shapes(config: RelationalMemoryConfig) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every parameter, the same in the NumPy and the PyTorch core.
+
+    Weights are (features out, features in), as in torch: y = x W^T + b.
+
+    Example:
+        >>> config = RelationalMemoryConfig(input_size=3, mem_slots=2, head_size=4)
+        >>> parameter_shapes(config)["input_projection.weight"]
+        (4, 3)
+    """
+    width, gates = config.memory_width, 2 * config.gate_width
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def linear(name: str, outputs: int, inputs: int) -> None:
+        shapes[f"{name}.weight"], shapes[f"{name}.bias"] = (outputs, inputs), (outputs,)
+
+    def norm(name: str, features: int) -> None:
+        if config.use_layer_norm:
+            shapes[f"{name}.weight"], shapes[f"{name}.bias"] = (features,), (features,)
+
+    linear("input_projection", width, config.input_size)
+    for block in range(config.num_blocks):
+        linear(f"blocks.{block}.qkv", config.projection_width, config.row_width)
+        norm(f"blocks.{block}.qkv_norm", config.projection_width)
+        norm(f"blocks.{block}.attention_norm", width)
+        if config.use_mlp:
+            norm(f"blocks.{block}.mlp_norm", width)
+    if config.use_mlp:
+        for layer in range(config.attention_mlp_layers):
+            linear(f"mlp.{layer}", width, width)
+    if gates:
+        linear("gate_input", gates, config.input_rows * width)
+        linear("gate_memory", gates, width)
+    if config.initial_memory == "trainable":
+        shapes["initial_memory"] = (config.mem_slots, width)
+    if config.read_head == "weighted":
+        shapes["read_weights"] = (config.mem_slots,)
+    if config.read_head == "attention":
+        shapes["read_query"] = (width,)
+    return shapes

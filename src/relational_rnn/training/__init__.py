@@ -1,0 +1,1 @@
+"""How models learn: `common` needs no torch, `torch` trains torch models."""

@@ -1,0 +1,1 @@
+"""What training needs whatever the framework: settings, the growing task, run folders."""

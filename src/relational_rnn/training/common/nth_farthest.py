@@ -1,0 +1,238 @@
+"""Nth farthest as a training stream: the settings of a run, the growing task, its examples step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from relational_rnn.spec.checks import check_bool, check_choice, check_number, check_size
+from relational_rnn.tasks.nth_farthest import NthFarthest, NthFarthestBatch, sample, trivial_accuracy
+
+MODELS = ("rmc", "lstm")
+"""The models that a run can train."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NthFarthestSettings:
+    """Everything that a run of Nth farthest depends on; one field, one flag of the command.
+
+    Raises:
+        TypeError: a size is no integer, a share no number.
+        ValueError: a value out of range, an unknown model, a growth threshold below the trivial score.
+    """
+
+    models: tuple[str, ...] = MODELS
+    """Which models to train."""
+    seed: int = 0
+    """Decides initial values and examples."""
+    objects: int = 8
+    """N, vectors in a sequence of the evaluated task."""
+    dimensions: int = 16
+    """Dimensions of a vector of the evaluated task."""
+
+    grow: bool = True
+    """Train the RMC on a task that grows to the evaluated one; False trains it directly."""
+    first_objects: int = 3
+    """Objects at the start."""
+    first_dimensions: int = 2
+    """Dimensions at the start."""
+    growth_threshold: float = 0.75
+    """Moving average of the training accuracy at which the task grows."""
+    smaller_share: float = 0.2
+    """Share of the batches that use fewer objects than the stage has."""
+
+    steps: int = 10_000
+    """Training steps of the RMC."""
+    seconds: float = 3600.0
+    """Most wall time for the RMC's training; the learning rate comes down in time for it."""
+    batch_size: int = 512
+    """Examples in a step."""
+    learning_rate: float = 2e-3
+    """Peak of the learning rate (Adam)."""
+    warmup_steps: int = 500
+    """Steps of linear warm-up."""
+    final_share: float = 0.02
+    """The last learning rate as a share of the peak; a half cosine leads there."""
+    clip_norm: float = 1.0
+    """Largest norm of the gradient of all parameters together."""
+
+    mem_slots: int = 8
+    """RMC: memory slots."""
+    head_size: int = 16
+    """RMC: value size of a head."""
+    num_heads: int = 4
+    """RMC: attention heads."""
+    num_blocks: int = 1
+    """RMC: rounds of attention in a step."""
+    attention_mlp_layers: int = 2
+    """RMC: layers of the row-wise MLP."""
+    gate_style: str = "unit"
+    """RMC: "unit", "memory" or "none"."""
+    head_layers: int = 2
+    """All models: hidden layers of the head on the last output."""
+    head_units: int = 256
+    """All models: features of each of them."""
+    lstm_hidden_size: int | None = None
+    """LSTM: features; None takes the smallest that has at least the RMC's parameters."""
+
+    test_examples: int = 10_000
+    """Fresh examples of the full task for the final score."""
+    validation_examples: int = 2_000
+    """Examples of the full task behind the curves."""
+    evaluations: int = 60
+    """How many points the curves have over the run's wall time."""
+    workers: int | None = None
+    """Trainings that run at the same time, each on one thread; None takes the processor's cores."""
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        if not self.models or len(set(self.models)) != len(self.models):
+            raise ValueError(
+                f"models must name each model once, from {', '.join(MODELS)}; got {self.models!r}"
+            )
+        for model in self.models:
+            check_choice("models", model, MODELS)
+        for name in (
+            "steps",
+            "batch_size",
+            "mem_slots",
+            "head_size",
+            "num_heads",
+            "num_blocks",
+            "head_units",
+        ):
+            check_size(name, getattr(self, name))
+        for name in ("attention_mlp_layers", "test_examples", "validation_examples", "evaluations"):
+            check_size(name, getattr(self, name))
+        for name in ("seed", "warmup_steps", "head_layers"):
+            check_size(name, getattr(self, name), minimum=0)
+        for name in ("workers", "lstm_hidden_size"):
+            if getattr(self, name) is not None:
+                check_size(name, getattr(self, name))
+        check_bool("grow", self.grow)
+        for name in ("seconds", "learning_rate", "clip_norm"):
+            if check_number(name, getattr(self, name)) <= 0:
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        for name in ("final_share", "smaller_share", "growth_threshold"):
+            check_number(name, getattr(self, name), 0.0, 1.0)
+        task = self.task
+        first_objects = check_size("first_objects", self.first_objects, minimum=2)
+        if self.grow and first_objects > task.objects:
+            raise ValueError(f"first_objects must be at most objects = {task.objects}, got {first_objects}")
+        first_dimensions = check_size("first_dimensions", self.first_dimensions)
+        if self.grow and first_dimensions > task.dimensions:
+            raise ValueError(
+                f"first_dimensions must be at most dimensions = {task.dimensions}, got {first_dimensions}"
+            )
+        trivial = trivial_accuracy(first_objects)
+        if self.grow and first_objects > 2 and self.growth_threshold <= trivial:
+            raise ValueError(
+                f"growth_threshold must lie above the trivial score 2/{first_objects} = {trivial:.3f} of the "
+                f"first stage, got {self.growth_threshold}"
+            )
+
+    @property
+    def task(self) -> NthFarthest:
+        """The evaluated task."""
+        return NthFarthest(objects=self.objects, dimensions=self.dimensions)
+
+
+class Change(NamedTuple):
+    """The task has this size from this step on."""
+
+    step: int
+    """0-based."""
+    objects: int
+    dimensions: int
+
+
+class Growth:
+    """The size of the task over a training: found by watching the accuracy, or replayed.
+
+    Starting small gets a model over the plateau of the trivial score within a minute: first the dimensions
+    are doubled up to the full task's, then objects are added one by one, each time a moving average of the
+    training accuracy passes the threshold.
+
+    Args:
+        settings: of the run.
+        replay: the changes that another model found; None watches and finds its own.
+
+    Example:
+        >>> growth = Growth(NthFarthestSettings(objects=4, dimensions=4))
+        >>> growth.changes
+        [Change(step=0, objects=3, dimensions=2)]
+    """
+
+    SMOOTHING = 0.02
+
+    def __init__(self, settings: NthFarthestSettings, replay: Sequence[Change] | None = None) -> None:
+        self._settings = settings
+        self._task = settings.task
+        self._watching = replay is None
+        first = Change(0, settings.first_objects, settings.first_dimensions)
+        self.changes = [first] if replay is None else [Change(*change) for change in replay]
+        self._mean = 0.0
+
+    @classmethod
+    def none(cls, settings: NthFarthestSettings) -> Growth:
+        """The full task from the first step on."""
+        return cls(settings, [Change(0, settings.objects, settings.dimensions)])
+
+    def at(self, step: int) -> Change:
+        """Return the stage that a step belongs to."""
+        return next(change for change in reversed(self.changes) if change.step <= step)
+
+    def observe(self, step: int, objects: int, accuracy: float) -> None:
+        """Take note of a step's training accuracy and grow from the next step on if it is time."""
+        stage = self.at(step)
+        if not self._watching or objects != stage.objects or self.finished:
+            return
+        self._mean += self.SMOOTHING * (accuracy - self._mean)
+        if self._mean <= self._settings.growth_threshold:
+            return
+        self._mean = 0.0
+        if stage.dimensions < self._task.dimensions:
+            wider = min(2 * stage.dimensions, self._task.dimensions)
+            self.changes.append(Change(step + 1, stage.objects, wider))
+        else:
+            self.changes.append(Change(step + 1, stage.objects + 1, stage.dimensions))
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last change leads to the full task."""
+        return self.changes[-1][1:] == (self._task.objects, self._task.dimensions)
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps."""
+        return {"changes": [list(change) for change in self.changes], "mean": self._mean}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a checkpoint's `state`."""
+        self.changes = [Change(*change) for change in state["changes"]]
+        self._mean = state["mean"]
+
+
+TRAINING, VALIDATION, TEST = 0, 1, 2
+"""Second word of a generator's seed: the three never share examples."""
+
+
+def training_batch(settings: NthFarthestSettings, growth: Growth, step: int) -> NthFarthestBatch:
+    """Make the batch of a step.
+
+    It depends on the seed, the step and the stage alone, so every model that replays the same changes
+    sees the same examples, and a resumed run goes on with the examples it would have seen.
+    """
+    generator = np.random.default_rng([settings.seed, TRAINING, step])
+    stage = growth.at(step)
+    objects = stage.objects
+    if generator.random() < settings.smaller_share:
+        objects = int(generator.integers(2, stage.objects + 1))
+    return sample(settings.task, settings.batch_size, generator, objects=objects, dimensions=stage.dimensions)
+
+
+def held_out_batch(settings: NthFarthestSettings, examples: int, split: int) -> NthFarthestBatch:
+    """Make examples of the full task that no training sees; `split` is VALIDATION or TEST."""
+    return sample(settings.task, examples, np.random.default_rng([settings.seed, split]))

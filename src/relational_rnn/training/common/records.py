@@ -1,0 +1,110 @@
+"""A run folder: what is in it, and the rule that nothing in it is overwritten by accident.
+
+config.json (settings, version, commit), metrics.jsonl (a record a line), results.json, checkpoints/, plots/.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import relational_rnn
+from relational_rnn.training.common.files import read_json, read_lines, write_atomically, write_json
+
+
+class RunFolder:
+    """The files of one run.
+
+    Args:
+        path: the folder.
+
+    Example:
+        >>> RunFolder(Path("runs/demo")).results.name
+        'results.json'
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config, self.metrics = path / "config.json", path / "metrics.jsonl"
+        self.results, self.checkpoints, self.plots = (
+            path / "results.json",
+            path / "checkpoints",
+            path / "plots",
+        )
+
+    def create(self, command: str, settings: dict[str, Any], resume: bool) -> None:
+        """Make the folder, or with `resume` check that it holds the same run.
+
+        Raises:
+            ValueError: the folder is not empty and `resume` is off; or it is on and the folder holds no
+                run, or one with other settings.
+        """
+        if resume:
+            if not self.config.exists():
+                raise ValueError(f"nothing to resume: {self.path} holds no run (no config.json)")
+            recorded = read_json(self.config)
+            previous = {"command": recorded.get("command"), **recorded.get("settings", {})}
+            now = {"command": command, **json.loads(json.dumps(settings))}
+            changed = [name for name in now if name != "workers" and previous.get(name) != now[name]]
+            if changed:
+                told = ", ".join(
+                    f"{name}: {previous.get(name)!r} there, {now[name]!r} now" for name in changed
+                )
+                raise ValueError(
+                    f"{self.path} holds a run with other settings ({told}); resume with the same ones"
+                )
+            return
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise ValueError(
+                f"{self.path} is not empty; choose another folder with --out, or go on there with --resume"
+            )
+        record = {
+            "command": command,
+            "version": relational_rnn.__version__,
+            "commit": current_commit(),
+            "python": platform.python_version(),
+            "settings": settings,
+        }
+        write_json(self.config, record)
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Add one line to metrics.jsonl."""
+        with self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def records(self, model: str | None = None) -> list[dict[str, Any]]:
+        """Return the lines of metrics.jsonl, of one model if named."""
+        return [r for r in read_lines(self.metrics) if model is None or r["model"] == model]
+
+    def forget_after(self, steps: dict[str, int]) -> None:
+        """Drop the lines that come after each model's last checkpoint: a resumed run writes them again."""
+        kept = [r for r in read_lines(self.metrics) if r["step"] <= steps.get(r["model"], 0)]
+        text = "".join(json.dumps(record) + "\n" for record in kept)
+        write_atomically(self.metrics, lambda path: path.write_text(text, encoding="utf-8"))
+
+    def require(self) -> dict[str, Any]:
+        """Return config.json.
+
+        Raises:
+            ValueError: the folder holds no run.
+        """
+        if not self.config.exists():
+            raise ValueError(f"{self.path} holds no run (no config.json)")
+        return dict(read_json(self.config))
+
+
+def current_commit() -> str | None:
+    """Return the commit of the source that runs, with "+" if it has changes; None outside a repository."""
+    source = Path(relational_rnn.__file__).parent
+    try:
+        ask = {"cwd": source, "capture_output": True, "text": True, "check": True, "timeout": 10}
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], **ask).stdout.strip()  # type: ignore[call-overload]
+        changes = subprocess.run(  # type: ignore[call-overload]
+            ["git", "status", "--porcelain", "--untracked-files=no"], **ask
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return f"{commit}+" if changes.strip() else str(commit)

@@ -1,0 +1,218 @@
+"""A whole run: its trainings in processes of their own, then the scores, side by side and fair.
+
+The RMC and the LSTM on the full task start together; the LSTMs on the growing task replay the RMC's changes
+and have at least its steps and its wall time, so they wait for it. Each training has one thread.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import multiprocessing
+import os
+import signal
+import traceback
+from collections.abc import Callable
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+import torch
+
+from relational_rnn.training.common.files import read_json, write_json
+from relational_rnn.training.common.nth_farthest import (
+    TEST,
+    Change,
+    Growth,
+    NthFarthestSettings,
+    held_out_batch,
+)
+from relational_rnn.training.common.records import RunFolder
+from relational_rnn.training.torch.loop import Budget, Training, accuracy
+from relational_rnn.training.torch.models import (
+    Contestant,
+    build_model,
+    contestants,
+    count_parameters,
+    save_model,
+)
+
+COMMAND = "train nth-farthest"
+
+Event = tuple[str, dict[str, Any]]
+"""(contestant's name, record); a record with `error` or `stopped` ends that contestant."""
+
+
+class RunFailed(RuntimeError):
+    """A training failed; the message holds its traceback."""
+
+
+class Interrupted(RuntimeError):
+    """The run was stopped and can be resumed."""
+
+
+def run(
+    settings: NthFarthestSettings,
+    folder: RunFolder,
+    *,
+    resume: bool = False,
+    show: Callable[[Contestant, dict[str, Any]], None] = lambda contestant, record: None,
+) -> dict[str, Any]:
+    """Train all contestants of a run and score them.
+
+    Args:
+        settings: of the run.
+        folder: where everything goes.
+        resume: go on with a run that was stopped.
+        show: gets every record as it comes.
+
+    Returns:
+        The content of results.json.
+
+    Raises:
+        ValueError: the folder does not fit.
+        RunFailed: a training failed.
+        Interrupted: stopped by the user; everything is saved.
+    """
+    folder.create(COMMAND, dataclasses.asdict(settings), resume)
+    everyone = contestants(settings)
+    if resume:
+        folder.forget_after({c.name: _saved_step(folder, c) for c in everyone})
+    waiting = [c for c in everyone if not _score_path(folder, c).exists()]
+    context = multiprocessing.get_context("spawn")
+    events: Any = context.Queue()
+    stop = context.Event()
+    running: dict[str, SpawnProcess] = {}
+    by_name = {c.name: c for c in everyone}
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = settings.workers or cores
+    failure: str | None = None
+    interrupted = False
+    while (waiting and not stop.is_set()) or running:
+        try:
+            for contestant in [c for c in waiting if _may_start(folder, c, settings)]:
+                if len(running) < workers and not stop.is_set():
+                    waiting.remove(contestant)
+                    process = context.Process(
+                        target=_train, args=(settings, folder, contestant, events, stop)
+                    )
+                    process.start()
+                    running[contestant.name] = process
+            try:
+                name, record = events.get(timeout=0.2)
+            except Empty:
+                for name in [n for n, p in running.items() if not p.is_alive() and events.empty()]:
+                    code = running.pop(name).exitcode
+                    failure = failure or f"the training {name} ended without a word (exit code {code})"
+                    stop.set()
+                continue
+            if "error" in record:
+                failure = failure or f"the training {name} failed:\n{record['error']}"
+                stop.set()
+            if "error" in record or "ended" in record:
+                running.pop(name).join()
+            else:
+                folder.append({"model": name, **record})
+                show(by_name[name], record)
+        except KeyboardInterrupt:
+            interrupted = True
+            stop.set()
+    if failure:
+        raise RunFailed(failure)
+    if interrupted:
+        raise Interrupted(str(folder.path))
+    return summarise(settings, folder)
+
+
+def summarise(settings: NthFarthestSettings, folder: RunFolder) -> dict[str, Any]:
+    """Put the contestants' scores together, an opponent's best one in front, and write results.json."""
+    models: dict[str, Any] = {}
+    for model in settings.models:
+        scores = [
+            {"name": c.name, "label": c.label, **read_json(_score_path(folder, c))}
+            for c in contestants(settings)
+            if c.model == model
+        ]
+        best = max(scores, key=lambda score: score["test_accuracy"])
+        models[model] = {**best, "trainings": scores}
+    results = {
+        "task": "nth-farthest",
+        "size": {"objects": settings.objects, "dimensions": settings.dimensions},
+        "seed": settings.seed,
+        "test_examples": settings.test_examples,
+        "trivial_accuracy": settings.task.trivial_accuracy,
+        "models": models,
+    }
+    write_json(folder.results, results)
+    return results
+
+
+def _score_path(folder: RunFolder, contestant: Contestant) -> Path:
+    return folder.checkpoints / f"{contestant.name}.json"
+
+
+def _checkpoint_path(folder: RunFolder, contestant: Contestant) -> Path:
+    return folder.checkpoints / f"{contestant.name}.pt"
+
+
+def weights_path(folder: RunFolder, name: str) -> Path:
+    """Return where a contestant's final weights are."""
+    return folder.checkpoints / f"{name}.safetensors"
+
+
+def _saved_step(folder: RunFolder, contestant: Contestant) -> int:
+    path = _checkpoint_path(folder, contestant)
+    return int(torch.load(path, weights_only=True)["step"]) if path.exists() else 0
+
+
+def _leader(settings: NthFarthestSettings) -> Contestant | None:
+    """Return the RMC if it is trained: it sets the examples and the time of the others."""
+    first = contestants(settings)[0]
+    return first if first.model == "rmc" else None
+
+
+def _may_start(folder: RunFolder, contestant: Contestant, settings: NthFarthestSettings) -> bool:
+    leader = _leader(settings)
+    if leader is None or contestant == leader or contestant.grown != leader.grown:
+        return True
+    return _score_path(folder, leader).exists()
+
+
+def _train(
+    settings: NthFarthestSettings, folder: RunFolder, contestant: Contestant, events: Any, stop: Any
+) -> None:
+    """Train one contestant in this process and leave its weights and score in the folder."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent tells when to stop
+    torch.set_num_threads(1)
+    try:
+        leader = _leader(settings)
+        growth = Growth(settings) if contestant.grown else Growth.none(settings)
+        budget = Budget(settings.steps, settings.seconds)
+        if contestant.model != "rmc":
+            # The full task does not wait for the RMC's time, so it gets the most that the RMC may take.
+            budget = Budget(None, settings.seconds)
+            if leader is not None and contestant.grown == leader.grown:
+                score = read_json(_score_path(folder, leader))
+                budget = Budget(score["steps"], score["seconds"], both=True)
+                if contestant.grown:
+                    growth = Growth(settings, [Change(*change) for change in score["changes"]])
+        model = build_model(settings, contestant)
+        training = Training(model, settings, growth, budget, _checkpoint_path(folder, contestant))
+        finished = training.run(
+            lambda record: events.put((contestant.name, record)), lambda: bool(stop.is_set())
+        )
+        if finished:
+            test = held_out_batch(settings, settings.test_examples, TEST)
+            save_model(weights_path(folder, contestant.name), model, settings, contestant)
+            score = {
+                "parameters": count_parameters(model),
+                "test_accuracy": accuracy(model, test.inputs, test.targets),
+                "seconds": round(training.seconds, 2),
+                "steps": training.step,
+                "examples": training.step * settings.batch_size,
+                "changes": [list(change) for change in growth.changes],
+            }
+            write_json(_score_path(folder, contestant), score)
+        events.put((contestant.name, {"ended": True}))
+    except Exception:
+        events.put((contestant.name, {"error": traceback.format_exc()}))

@@ -1,0 +1,81 @@
+"""`tasks list` and `tasks sample`."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import tyro
+
+from relational_rnn.cli.tasks import TasksList, TasksSample
+from relational_rnn.tasks import TASKS
+
+
+def run(*arguments: str) -> int:
+    commands = {"list": TasksList, "sample": TasksSample}
+    return tyro.extras.subcommand_cli_from_dict(commands, args=arguments).run()
+
+
+def test_list_names_every_task_and_its_trivial_score(capsys):
+    assert run("list") == 0
+    out = capsys.readouterr().out
+    for entry in TASKS.values():
+        assert entry.name in out
+        assert entry.trivial in out
+
+
+def test_json_is_one_object_a_line(capsys):
+    assert run("sample", "nth-farthest", "--count", "3", "--seed", "4", "--json") == 0
+    out = capsys.readouterr().out
+    taken = [json.loads(line) for line in out.splitlines()]
+    assert len(taken) == 3
+    assert set(taken[0]) == {"task", "vectors", "labels", "n", "n_counts_from", "reference", "answer"}
+    assert taken == list(TASKS["nth-farthest"].records(TASKS["nth-farthest"].factory(), 3, 4))
+    assert run("sample", "nth-farthest", "--count", "3", "--seed", "4", "--json") == 0
+    assert capsys.readouterr().out == out
+
+
+def test_text_shows_the_same_examples(capsys):
+    assert run("sample", "nth-farthest", "--count", "2", "--seed", "4") == 0
+    out = capsys.readouterr().out
+    assert out.count("Which of the 8 vectors") == 2
+    assert "Example 2 of 2" in out
+    for record in TASKS["nth-farthest"].records(TASKS["nth-farthest"].factory(), 2, 4):
+        assert TASKS["nth-farthest"].as_text(record) in out
+
+
+def test_sizes(capsys):
+    assert run("sample", "nth-farthest", "--objects", "3", "--dimensions", "2", "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert sorted(record["labels"]) == [0, 1, 2]
+    assert [len(vector) for vector in record["vectors"]] == [2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nth-nearest"], "there is no task 'nth-nearest'; known tasks: nth-farthest"),
+        (["nth-farthest", "--count", "0"], "count must be an integer of at least 1, got 0"),
+        (["nth-farthest", "--seed", "-1"], "seed must be an integer of at least 0, got -1"),
+        (["nth-farthest", "--objects", "1"], "objects must be an integer of at least 2, got 1"),
+    ],
+)
+def test_wrong_use(capsys, arguments, message):
+    assert run("sample", *arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"error: {message}")
+    assert captured.out == ""
+
+
+def test_reader_may_stop_early():
+    code = (
+        "import sys; from relational_rnn.cli.main import main; "
+        "sys.exit(main(['tasks', 'sample', 'nth-farthest', '--count', '1000000', '--json']))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert json.loads(process.stdout.readline())["task"] == "nth-farthest"
+        process.stdout.close()
+        assert process.wait(timeout=30) == 0
+        assert process.stderr.read() == ""
