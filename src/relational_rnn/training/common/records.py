@@ -97,14 +97,18 @@ class RunFolder:
 
 
 def current_commit() -> str | None:
-    """Return the commit of the source that runs, with "+" if it has changes; None outside a repository."""
-    source = Path(relational_rnn.__file__).parent
+    """Return the commit of the source that runs, with "+" if it has changes; None outside its repository."""
+
+    def git(*arguments: str) -> str:
+        source = Path(relational_rnn.__file__).parent
+        done = subprocess.run(
+            ["git", *arguments], cwd=source, capture_output=True, text=True, check=True, timeout=10
+        )
+        return done.stdout.strip()
+
     try:
-        ask = {"cwd": source, "capture_output": True, "text": True, "check": True, "timeout": 10}
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], **ask).stdout.strip()  # type: ignore[call-overload]
-        changes = subprocess.run(  # type: ignore[call-overload]
-            ["git", "status", "--porcelain", "--untracked-files=no"], **ask
-        ).stdout
+        # An installed copy may lie inside somebody else's repository, which does not track it.
+        git("ls-files", "--error-unmatch", "__init__.py")
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
     except (OSError, subprocess.SubprocessError):
         return None
-    return f"{commit}+" if changes.strip() else str(commit)

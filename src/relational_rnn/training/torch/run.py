@@ -10,6 +10,7 @@ import dataclasses
 import multiprocessing
 import os
 import signal
+import threading
 import traceback
 from collections.abc import Callable
 from multiprocessing.context import SpawnProcess
@@ -93,11 +94,10 @@ def run(
             for contestant in [c for c in waiting if _may_start(folder, c, settings)]:
                 if len(running) < workers and not stop.is_set():
                     waiting.remove(contestant)
-                    process = context.Process(
-                        target=_train, args=(settings, folder, contestant, events, stop)
+                    arguments = (settings, folder, contestant, events, stop)
+                    running[contestant.name] = _start(
+                        context.Process(target=_train, args=arguments, daemon=True)
                     )
-                    process.start()
-                    running[contestant.name] = process
             try:
                 name, record = events.get(timeout=0.2)
             except Empty:
@@ -122,6 +122,19 @@ def run(
     if interrupted:
         raise Interrupted(str(folder.path))
     return summarise(settings, folder)
+
+
+def _start(process: SpawnProcess) -> SpawnProcess:
+    """Start a process that leaves Ctrl-C to this one, from its first instant on."""
+    if threading.current_thread() is not threading.main_thread():
+        process.start()
+        return process
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited by the new process
+    try:
+        process.start()
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    return process
 
 
 def summarise(settings: NthFarthestSettings, folder: RunFolder) -> dict[str, Any]:
@@ -182,7 +195,7 @@ def _train(
     settings: NthFarthestSettings, folder: RunFolder, contestant: Contestant, events: Any, stop: Any
 ) -> None:
     """Train one contestant in this process and leave its weights and score in the folder."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent tells when to stop
+    parent = multiprocessing.parent_process()
     torch.set_num_threads(1)
     try:
         leader = _leader(settings)
@@ -199,7 +212,8 @@ def _train(
         model = build_model(settings, contestant)
         training = Training(model, settings, growth, budget, _checkpoint_path(folder, contestant))
         finished = training.run(
-            lambda record: events.put((contestant.name, record)), lambda: bool(stop.is_set())
+            lambda record: events.put((contestant.name, record)),
+            lambda: bool(stop.is_set()) or (parent is not None and not parent.is_alive()),
         )
         if finished:
             test = held_out_batch(settings, settings.test_examples, TEST)

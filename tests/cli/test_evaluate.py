@@ -1,0 +1,72 @@
+import json
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.torch
+torch = pytest.importorskip("torch")
+
+from relational_rnn.cli.main import main  # noqa: E402
+from relational_rnn.recipes import find_recipe  # noqa: E402
+from relational_rnn.tasks.nth_farthest import sample  # noqa: E402
+from relational_rnn.training.torch.models import build_model, contestants, save_model  # noqa: E402
+
+SETTINGS = find_recipe("nth-farthest", "tiny")
+
+
+@pytest.fixture
+def weights(tmp_path):
+    contestant = contestants(SETTINGS)[0]
+    path = tmp_path / "run" / "checkpoints" / "rmc.safetensors"
+    save_model(path, build_model(SETTINGS, contestant), SETTINGS, contestant)
+    return path
+
+
+def write(path, **arrays):
+    np.savez(path, **arrays)
+    return str(path)
+
+
+def test_a_run_or_a_file(weights, capsys):
+    assert main(["evaluate", str(weights.parents[1]), "--examples", "50"]) == 0
+    of_run = capsys.readouterr().out
+    assert "RMC, growing task: 50 examples, accuracy" in of_run
+    assert "trivial score 66.67%" in of_run
+    assert main(["evaluate", str(weights), "--examples", "50"]) == 0
+    assert capsys.readouterr().out == of_run
+
+
+def test_given_examples(weights, tmp_path, capsys):
+    batch = sample(SETTINGS.task, 20, np.random.default_rng(0))
+    given = write(tmp_path / "x.npz", inputs=batch.inputs, targets=batch.targets)
+    assert main(["evaluate", str(weights), "--input", given, "--json"]) == 0
+    score = json.loads(capsys.readouterr().out)
+    assert score["accuracy"] == pytest.approx(np.mean(np.array(score["predictions"]) == batch.targets))
+    unanswered = write(tmp_path / "y.npz", inputs=batch.inputs)
+    assert main(["evaluate", str(weights), "--input", unanswered]) == 0
+    shown = capsys.readouterr().out
+    assert "accuracy unknown" in shown
+    assert "predictions: " + " ".join(map(str, score["predictions"])) in shown
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"x": np.zeros(3)}, "must hold an array `inputs`, it has x"),
+        ({"inputs": np.zeros((2, 3), int)}, "inputs must be floating point, got int64"),
+        ({"inputs": np.zeros((2, 3, 5))}, "where F = 5"),
+        ({"inputs": np.zeros((2, 3, 13)), "targets": np.zeros(3, int)}, "targets must have shape"),
+        ({"inputs": np.zeros((2, 3, 13)), "targets": np.full(2, 9)}, "targets must be integers from 0 to 2"),
+    ],
+)
+def test_examples_that_do_not_fit(weights, tmp_path, arrays, message, capsys):
+    assert main(["evaluate", str(weights), "--input", write(tmp_path / "x.npz", **arrays)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_nothing_to_score(tmp_path, capsys):
+    assert main(["evaluate", str(tmp_path)]) == 2
+    assert "holds no trained weights" in capsys.readouterr().err
+    (tmp_path / "x.npz").write_text("no arrays")
+    assert main(["evaluate", str(tmp_path / "x.npz")]) == 2
+    assert "is no readable safetensors file" in capsys.readouterr().err

@@ -1,0 +1,157 @@
+"""The main job from end to end at the smallest size, through the command."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from relational_rnn.cli.main import main
+from relational_rnn.cli.train import parse, spread_lists
+from relational_rnn.recipes import find_recipe
+
+TRAIN = ["train", "nth-farthest", "--preset", "tiny"]
+
+
+def test_preset_then_config_then_flags(tmp_path):
+    assert parse("nth-farthest", []).settings == find_recipe("nth-farthest", "quick")
+    config = tmp_path / "mine.json"
+    config.write_text(json.dumps({"steps": 7, "seed": 5, "models": ["lstm"]}))
+    settings = parse("nth-farthest", ["--preset", "tiny", "--config", str(config), "--seed", "6"]).settings
+    assert (settings.steps, settings.seed, settings.models, settings.batch_size) == (7, 6, ("lstm",), 16)
+    run = tmp_path / "config.json"
+    run.write_text(json.dumps({"command": "train nth-farthest", "settings": {"steps": 8}}))
+    assert parse("nth-farthest", ["--config", str(run)]).settings.steps == 8
+
+
+def test_resume_takes_the_settings_of_the_run(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"settings": {"steps": 9}}))
+    assert parse("nth-farthest", ["--out", str(tmp_path), "--resume"]).settings.steps == 9
+    assert parse("nth-farthest", ["--out", str(tmp_path), "--resume", "--steps", "3"]).settings.steps == 3
+
+
+def test_lists_of_models():
+    assert spread_lists(["--models=all"]) == ["--models", "rmc", "lstm"]
+    assert parse("nth-farthest", ["--models", "lstm,rmc"]).settings.models == ("lstm", "rmc")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train"], "which task"),
+        (["train", "chess"], "no presets for 'chess', only for nth-farthest"),
+        ([*TRAIN[:2], "--preset", "slow"], "no preset 'slow'"),
+        ([*TRAIN, "--models", "rmc,gru"], "models must be one of 'rmc', 'lstm', got 'gru'"),
+        ([*TRAIN, "--steps", "0"], "steps must be an integer of at least 1, got 0"),
+        ([*TRAIN, "--config", "nowhere.json"], "nowhere.json"),
+        ([*TRAIN, "--out", "nowhere", "--resume"], "nothing to resume"),
+        (["fly"], "there is no command 'fly'; commands: train, evaluate, tasks"),
+    ],
+)
+def test_wrong_use(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_unknown_flag(capsys):
+    assert main([*TRAIN, "--slots", "3"]) == 2
+    assert "--slots" in capsys.readouterr().err
+
+
+def test_unknown_setting_in_a_config_file(tmp_path, capsys):
+    config = tmp_path / "mine.json"
+    config.write_text('{"step": 7}')
+    assert main([*TRAIN, "--config", str(config)]) == 2
+    assert "unknown settings step; known are models, seed" in capsys.readouterr().err
+
+
+def test_help_and_version(capsys):
+    assert main(["--help"]) == 0
+    assert "train nth-farthest" in capsys.readouterr().out
+    assert main([]) == 2
+    assert main(["--version"]) == 0
+    assert main(["train", "nth-farthest", "--help"]) == 0
+    assert "--growth-threshold" in capsys.readouterr().out
+
+
+@pytest.mark.torch
+def test_the_main_job(tmp_path, capsys):
+    pytest.importorskip("torch")
+    out = tmp_path / "run"
+    assert main([*TRAIN, "--steps", "6", "--seconds", "1", "--out", str(out)]) == 0
+    shown = capsys.readouterr().out
+    assert "trivial score 66.7%" in shown
+    results = json.loads((out / "results.json").read_text())
+    assert results["size"] == {"objects": 3, "dimensions": 4}
+    assert results["trivial_accuracy"] == pytest.approx(2 / 3)
+    assert results["test_examples"] == 200
+    rmc, lstm = results["models"]["rmc"], results["models"]["lstm"]
+    assert (rmc["steps"], rmc["examples"]) == (6, 96)
+    assert lstm["parameters"] >= rmc["parameters"]
+    assert len(lstm["trainings"]) == 3
+    assert lstm["test_accuracy"] == max(t["test_accuracy"] for t in lstm["trainings"])
+    for training in lstm["trainings"]:
+        if training["name"] != "lstm-direct":
+            assert training["changes"] == rmc["changes"]
+            assert training["steps"] >= rmc["steps"]
+            assert training["seconds"] >= rmc["seconds"]
+    for name in ("training_curves", "accuracy", "attention_heatmap"):
+        assert (out / "plots" / f"{name}.png").stat().st_size > 10_000
+    report = (out / "report.html").read_text()
+    assert report.count("data:image/png;base64,") == 3
+    assert "http" not in report
+    assert len([json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]) >= 8
+    assert {file.suffix for file in (out / "checkpoints").iterdir()} == {".pt", ".json", ".safetensors"}
+
+    assert main([*TRAIN, "--out", str(out)]) == 2
+    assert "is not empty" in capsys.readouterr().err
+
+    assert main(["evaluate", str(out), "--examples", "300", "--json"]) == 0
+    scores = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {score["name"] for score in scores} == {"rmc", "lstm-direct", "lstm-orthogonal", "lstm-torch"}
+    assert all(score["examples"] == 300 for score in scores)
+
+    again = tmp_path / "again"
+    config = str(out / "config.json")
+    assert main(["train", "nth-farthest", "--config", config, "--models", "rmc", "--out", str(again)]) == 0
+    repeated = json.loads((again / "results.json").read_text())["models"]["rmc"]
+    assert repeated["test_accuracy"] == rmc["test_accuracy"]
+
+
+@pytest.mark.torch
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_interrupted_then_resumed(tmp_path):
+    pytest.importorskip("torch")
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "relational_rnn", *TRAIN, "--models", "rmc", "--out", str(out)]
+    with subprocess.Popen(
+        [*command, "--steps", "1000000", "--seconds", "600"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        deadline = time.monotonic() + 120
+        while not (out / "metrics.jsonl").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
+        shown, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, shown
+    assert "--resume" in shown
+    assert "Traceback" not in shown
+    assert (out / "checkpoints" / "rmc.pt").exists()
+    assert not (out / "results.json").exists()
+
+    settings = json.loads((out / "config.json").read_text())
+    settings["settings"]["seconds"] = 0.5  # as if the time were nearly over
+    (out / "config.json").write_text(json.dumps(settings))
+    assert main(["train", "nth-farthest", "--out", str(out), "--resume"]) == 0
+    steps = [json.loads(line)["step"] for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert steps == sorted(steps)
+    assert json.loads((out / "results.json").read_text())["models"]["rmc"]["steps"] >= 1

@@ -1,0 +1,100 @@
+"""A training is exactly resumable, keeps its budget and stops on nonsense."""
+
+import dataclasses
+import itertools
+
+import pytest
+
+pytestmark = pytest.mark.torch
+torch = pytest.importorskip("torch")
+
+from relational_rnn.recipes import find_recipe  # noqa: E402
+from relational_rnn.training.common.nth_farthest import Growth  # noqa: E402
+from relational_rnn.training.torch.loop import Budget, Training, accuracy  # noqa: E402
+from relational_rnn.training.torch.models import build_model, contestants  # noqa: E402
+
+SETTINGS = dataclasses.replace(find_recipe("nth-farthest", "tiny"), steps=12, seconds=1000.0)
+
+
+def training(path, budget=None, settings=SETTINGS, which=0):
+    model = build_model(settings, contestants(settings)[which])
+    growth = Growth(settings)
+    return Training(model, settings, growth, budget or Budget(settings.steps, settings.seconds), path)
+
+
+@pytest.mark.parametrize("which", [0, 2])
+def test_resumed_equals_uninterrupted(tmp_path, which):
+    straight = training(tmp_path / "straight.pt", which=which)
+    assert straight.run()
+    calls = itertools.count(1)
+    broken = training(tmp_path / "broken.pt", which=which)
+    assert not broken.run(stopped=lambda: next(calls) == 5)
+    resumed = training(tmp_path / "broken.pt", which=which)
+    assert resumed.step == 5
+    assert resumed.run()
+    assert resumed.step == straight.step == 12
+    for name, value in straight.model.state_dict().items():
+        torch.testing.assert_close(resumed.model.state_dict()[name], value, rtol=0, atol=0)
+    assert resumed.growth.state() == straight.growth.state()
+
+
+def test_records_tell_where_it_is(tmp_path):
+    records = []
+    training(tmp_path / "x.pt").run(records.append)
+    last = records[-1]
+    assert (last["step"], last["examples"], last["progress"]) == (12, 12 * SETTINGS.batch_size, 1.0)
+    assert 0 <= last["validation_accuracy"] <= 1
+    assert {"loss", "accuracy", "objects", "dimensions", "seconds"} <= records[0].keys()
+
+
+def test_the_clock_ends_it_too(tmp_path):
+    one = training(tmp_path / "x.pt", Budget(10**9, 0.2))
+    assert one.run()
+    assert one.seconds >= 0.2
+    assert one.step < 10**9
+
+
+def test_budgets():
+    first, both = Budget(10, 100.0), Budget(10, 100.0, both=True)
+    assert first.progress(5, 80.0) == 0.8
+    assert both.progress(5, 80.0) == 0.5
+    assert Budget(None, 100.0).progress(5, 80.0) == 0.8
+
+
+def test_learning_rate_follows_the_schedule(tmp_path):
+    one = training(tmp_path / "x.pt")
+    one.advance(0.0)
+    assert one.optimiser.param_groups[0]["lr"] == pytest.approx(
+        SETTINGS.learning_rate / SETTINGS.warmup_steps
+    )
+    for _ in range(SETTINGS.warmup_steps):
+        one.advance(1.0)
+    assert one.optimiser.param_groups[0]["lr"] == pytest.approx(SETTINGS.learning_rate * SETTINGS.final_share)
+
+
+def test_a_loss_that_is_not_finite_stops_it(tmp_path):
+    one = training(tmp_path / "x.pt")
+    with torch.no_grad():
+        one.model.head[0].weight.fill_(float("nan"))
+    with pytest.raises(FloatingPointError, match="the loss is nan at step 0: try a smaller learning_rate"):
+        one.run()
+
+
+def test_it_learns(tmp_path):
+    """Two objects: the answer is the reference or the other one, learned within seconds."""
+    settings = dataclasses.replace(
+        SETTINGS,
+        objects=2,
+        first_objects=2,
+        steps=300,
+        batch_size=64,
+        learning_rate=5e-3,
+        mem_slots=2,
+        head_size=8,
+    )
+    one = training(tmp_path / "x.pt", settings=settings)
+    before = accuracy(one.model, one.validation.inputs, one.validation.targets)
+    one.run()
+    after = accuracy(one.model, one.validation.inputs, one.validation.targets)
+    assert before < 0.8
+    assert after > 0.95

@@ -1,0 +1,76 @@
+import dataclasses
+
+import pytest
+
+pytestmark = pytest.mark.torch
+torch = pytest.importorskip("torch")
+
+from relational_rnn.nn import LSTM, RelationalMemory  # noqa: E402
+from relational_rnn.recipes import find_recipe  # noqa: E402
+from relational_rnn.training.torch.models import (  # noqa: E402
+    build_model,
+    contestants,
+    count_parameters,
+    load_model,
+    matched_hidden_size,
+    save_model,
+)
+
+SETTINGS = find_recipe("nth-farthest", "tiny")
+
+
+def test_the_lstm_trains_three_times_and_the_rmc_once():
+    assert [(c.name, c.grown) for c in contestants(SETTINGS)] == [
+        ("rmc", True),
+        ("lstm-direct", False),
+        ("lstm-orthogonal", True),
+        ("lstm-torch", True),
+    ]
+    direct = dataclasses.replace(SETTINGS, grow=False)
+    assert [c.name for c in contestants(direct)] == ["rmc", "lstm-orthogonal", "lstm-torch"]
+    alone = dataclasses.replace(SETTINGS, models=("lstm",))
+    assert {c.model for c in contestants(alone)} == {"lstm"}
+
+
+@pytest.mark.parametrize("preset", ["tiny", "quick", "paper8x16"])
+def test_the_lstm_has_just_as_many_parameters(preset):
+    settings = find_recipe("nth-farthest", preset)
+    rmc, lstm = (build_model(settings, contestants(settings)[i]) for i in (0, 2))
+    assert isinstance(rmc.core, RelationalMemory)
+    assert isinstance(lstm.core, LSTM)
+    assert count_parameters(lstm) >= count_parameters(rmc)
+    narrower = dataclasses.replace(settings, lstm_hidden_size=matched_hidden_size(settings) - 1)
+    assert count_parameters(build_model(narrower, contestants(settings)[2])) < count_parameters(rmc)
+
+
+def test_seeds_decide_the_initial_values():
+    first, again, other = (
+        build_model(dataclasses.replace(SETTINGS, seed=seed), contestants(SETTINGS)[0]) for seed in (1, 1, 2)
+    )
+    name = "core.mlp.0.weight"
+    torch.testing.assert_close(first.state_dict()[name], again.state_dict()[name], rtol=0, atol=0)
+    assert not torch.equal(first.state_dict()[name], other.state_dict()[name])
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_models_survive_the_disk(tmp_path, which):
+    contestant = contestants(SETTINGS)[which]
+    model = build_model(SETTINGS, contestant)
+    path = tmp_path / "model.safetensors"
+    save_model(path, model, SETTINGS, contestant)
+    loaded, settings, who = load_model(path)
+    assert (settings, who) == (SETTINGS, contestant)
+    inputs = torch.randn(5, SETTINGS.objects, SETTINGS.task.input_size)
+    torch.testing.assert_close(loaded(inputs), model(inputs), rtol=0, atol=0)
+
+
+def test_files_that_are_none(tmp_path):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(b"no weights")
+    with pytest.raises(ValueError, match=r"model\.safetensors is no readable safetensors file"):
+        load_model(path)
+    from safetensors.torch import save_file
+
+    save_file({"x": torch.zeros(1)}, path)
+    with pytest.raises(ValueError, match="holds no Nth-farthest model"):
+        load_model(path)

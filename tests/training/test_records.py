@@ -1,0 +1,48 @@
+import pytest
+
+import relational_rnn
+from relational_rnn.training.common.files import read_json
+from relational_rnn.training.common.records import RunFolder
+
+
+def test_a_new_folder_says_what_runs(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.create("train x", {"seed": 3, "models": ("a", "b")}, resume=False)
+    config = read_json(folder.config)
+    assert config["settings"] == {"seed": 3, "models": ["a", "b"]}
+    assert config["version"] == relational_rnn.__version__
+    assert config["command"] == "train x"
+
+
+def test_nothing_is_overwritten(tmp_path):
+    (tmp_path / "mine.txt").write_text("x")
+    with pytest.raises(ValueError, match=r"is not empty; choose another folder with --out, or .* --resume"):
+        RunFolder(tmp_path).create("train x", {}, resume=False)
+    assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_resume_needs_the_same_run(tmp_path):
+    folder = RunFolder(tmp_path)
+    with pytest.raises(ValueError, match="nothing to resume"):
+        folder.create("train x", {"seed": 3}, resume=True)
+    folder.create("train x", {"seed": 3, "workers": 1}, resume=False)
+    folder.create("train x", {"seed": 3, "workers": 2}, resume=True)  # how many at a time changes no result
+    with pytest.raises(ValueError, match=r"other settings \(seed: 3 there, 4 now\)"):
+        folder.create("train x", {"seed": 4, "workers": 1}, resume=True)
+    with pytest.raises(ValueError, match=r"other settings \(command"):
+        folder.create("train y", {"seed": 3, "workers": 1}, resume=True)
+
+
+def test_records_after_the_checkpoint_are_forgotten(tmp_path):
+    folder = RunFolder(tmp_path)
+    for step in (1, 2, 3):
+        for model in ("a", "b"):
+            folder.append({"model": model, "step": step})
+    folder.forget_after({"a": 2})
+    assert folder.records() == [{"model": "a", "step": 1}, {"model": "a", "step": 2}]
+    assert folder.records("b") == []
+
+
+def test_no_run_here(tmp_path):
+    with pytest.raises(ValueError, match=r"holds no run \(no config\.json\)"):
+        RunFolder(tmp_path).require()
