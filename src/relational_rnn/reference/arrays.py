@@ -1,0 +1,74 @@
+"""What every operation expects of the arrays, dtypes and seeds that a caller passes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from relational_rnn.spec.checks import check_size
+
+Array = npt.NDArray[Any]
+"""A float array; signatures that say more about the shape use jaxtyping."""
+
+
+def check_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
+    """Return `dtype` as a NumPy dtype if it is float32 or float64.
+
+    Raises:
+        TypeError: it is something else.
+
+    Example:
+        >>> check_dtype("float32")
+        dtype('float32')
+    """
+    try:
+        checked = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"dtype must be float32 or float64, got {dtype!r}") from None
+    if dtype is None or checked not in (np.dtype(np.float32), np.dtype(np.float64)):
+        raise TypeError(f"dtype must be float32 or float64, got {dtype!r}")
+    return checked
+
+
+def as_floats(name: str, value: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
+    """Return `value` as an array of `dtype`; floats of any size are cast, other kinds are refused.
+
+    Raises:
+        TypeError: `value` holds integers, booleans or anything else that is not a float.
+
+    Example:
+        >>> as_floats("input", [0.5, 1.0], np.float32).dtype
+        dtype('float32')
+    """
+    array = np.asarray(value)
+    if array.dtype.kind != "f":
+        raise TypeError(
+            f"{name} must hold floats (of any size; they become {np.dtype(dtype)}), got {array.dtype}"
+        )
+    return array.astype(dtype, copy=False)
+
+
+def as_booleans(name: str, value: npt.ArrayLike) -> Array:
+    """Return `value` as a boolean array.
+
+    Raises:
+        TypeError: `value` holds something else.
+    """
+    array = np.asarray(value)
+    if array.dtype != np.bool_:
+        raise TypeError(f"{name} must hold booleans, got {array.dtype}")
+    return array
+
+
+def make_generator(seed: int | np.random.Generator) -> np.random.Generator:
+    """Return a random generator: `seed` itself if it is one, else a fresh one seeded with it.
+
+    Raises:
+        TypeError: `seed` is neither an integer nor a generator.
+        ValueError: `seed` is negative.
+    """
+    if isinstance(seed, np.random.Generator):
+        return seed
+    return np.random.default_rng(check_size("seed", seed, minimum=0))

@@ -1,0 +1,74 @@
+"""The row-wise MLP: linear layers with ReLU between them, none after the last, and its derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from relational_rnn.reference.activations import relu_backward, relu_forward
+from relational_rnn.reference.linear import (
+    linear_backward_input,
+    linear_backward_parameters,
+    linear_forward,
+)
+
+MLPCache = tuple[list[np.ndarray], Sequence[np.ndarray]]
+"""The input of every layer, and the weights."""
+
+
+def mlp_forward(
+    x: Float[np.ndarray, "*rows features"], weights: Sequence[np.ndarray], biases: Sequence[np.ndarray]
+) -> tuple[Float[np.ndarray, "*rows outputs"], MLPCache]:
+    """Apply the same small network to every row: `y = W_L relu(... relu(W_1 x + b_1) ...) + b_L`.
+
+    Args:
+        x: rows of features, with any leading axes.
+        weights: W_1 to W_L, features out by features in.
+        biases: b_1 to b_L.
+
+    Returns:
+        y with the leading axes of `x`, and the cache for `mlp_backward`.
+
+    Example:
+        >>> y, _ = mlp_forward(np.array([[-1.0, 2.0]]), [np.eye(2), np.eye(2)], [np.zeros(2), np.ones(2)])
+        >>> y.tolist()
+        [[1.0, 3.0]]
+    """
+    inputs = [x]
+    for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
+        x, _ = relu_forward(linear_forward(x, weight, bias)[0])
+        inputs.append(x)
+    y, _ = linear_forward(x, weights[-1], biases[-1])
+    return y, (inputs, weights)
+
+
+def mlp_backward(
+    d_y: Float[np.ndarray, "*rows outputs"], cache: MLPCache
+) -> tuple[Float[np.ndarray, "*rows features"], list[tuple[np.ndarray, np.ndarray]]]:
+    """Carry the gradient `d_y` back through `mlp_forward`.
+
+    Args:
+        d_y: gradient of the loss with respect to y.
+        cache: what `mlp_forward` returned.
+
+    Returns:
+        The gradient of x, and for every layer the gradients of its weight and its bias.
+    """
+    d_x, d_outputs = mlp_backward_input(d_y, cache)
+    return d_x, [linear_backward_parameters(d, x) for d, x in zip(d_outputs, cache[0], strict=True)]
+
+
+def mlp_backward_input(
+    d_y: Float[np.ndarray, "*rows outputs"], cache: MLPCache
+) -> tuple[Float[np.ndarray, "*rows features"], list[np.ndarray]]:
+    """Return the gradient of x, and that of every layer's output, from which its parameters' follow."""
+    inputs, weights = cache
+    d_outputs = [d_y]
+    d_x = linear_backward_input(d_y, weights[-1])
+    for layer in range(len(weights) - 2, -1, -1):
+        d_y = relu_backward(d_x, inputs[layer + 1])
+        d_outputs.insert(0, d_y)
+        d_x = linear_backward_input(d_y, weights[layer])
+    return d_x, d_outputs
