@@ -56,6 +56,8 @@ def train_and_show(settings: NthFarthestSettings, path: Path, resume: bool) -> i
         print(f"error: {failed}\nWhat was saved can be resumed:\n  {again}", file=sys.stderr)
         return 1
     console.print(result_table(results))
+    if results["wall_seconds"] is not None:
+        console.print(f"Wall time of all trainings: {results['wall_seconds']:.0f} s", highlight=False)
     figures = draw_figures(settings, folder, results)
     report = write_report(path / "report.html", folder.require(), results, figures)
     written = [folder.results, folder.metrics, *figures, report]

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from multiprocessing.context import SpawnProcess
@@ -75,6 +76,7 @@ def run(
         RunFailed: a training failed.
         Interrupted: stopped by the user; everything is saved.
     """
+    start = time.perf_counter()
     folder.create(COMMAND, dataclasses.asdict(settings), resume)
     everyone = contestants(settings)
     if resume:
@@ -121,7 +123,7 @@ def run(
         raise RunFailed(failure)
     if interrupted:
         raise Interrupted(str(folder.path))
-    return summarise(settings, folder)
+    return summarise(settings, folder, None if resume else round(time.perf_counter() - start, 1))
 
 
 def _start(process: SpawnProcess) -> SpawnProcess:
@@ -137,8 +139,13 @@ def _start(process: SpawnProcess) -> SpawnProcess:
     return process
 
 
-def summarise(settings: NthFarthestSettings, folder: RunFolder) -> dict[str, Any]:
-    """Put the contestants' scores together, an opponent's best one in front, and write results.json."""
+def summarise(
+    settings: NthFarthestSettings, folder: RunFolder, wall_seconds: float | None
+) -> dict[str, Any]:
+    """Put the contestants' scores together, an opponent's best one in front, and write results.json.
+
+    `wall_seconds` is the time of the whole run, None if it was interrupted in between.
+    """
     models: dict[str, Any] = {}
     for model in settings.models:
         scores = [
@@ -154,6 +161,7 @@ def summarise(settings: NthFarthestSettings, folder: RunFolder) -> dict[str, Any
         "seed": settings.seed,
         "test_examples": settings.test_examples,
         "trivial_accuracy": settings.task.trivial_accuracy,
+        "wall_seconds": wall_seconds,
         "models": models,
     }
     write_json(folder.results, results)

@@ -1,0 +1,137 @@
+"""Put finished runs into the docs, and write the pages from what was put there.
+
+    python docs/results/publish.py add NAME RUN     # copy a run's record and figures
+    python docs/results/publish.py                  # write the pages again from the records
+
+Pages hold no number that is not in a record: a test writes them again and compares.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+RECORDS, FIGURES = HERE / "records", HERE / "figures"
+FIGURE_NAMES = ("training_curves", "accuracy", "attention_heatmap")
+
+
+def add(name: str, run: Path) -> None:
+    """Copy the record and the figures of a run."""
+    results = json.loads((run / "results.json").read_text())
+    config = json.loads((run / "config.json").read_text())
+    RECORDS.mkdir(exist_ok=True)
+    FIGURES.mkdir(exist_ok=True)
+    record = json.dumps({"config": config, "results": results}, indent=1) + "\n"
+    (RECORDS / f"{name}.json").write_text(record)
+    for figure in FIGURE_NAMES:
+        if (run / "plots" / f"{figure}.png").exists():
+            shutil.copy(run / "plots" / f"{figure}.png", FIGURES / f"{name}_{figure}.png")
+
+
+def records() -> dict[str, dict[str, Any]]:
+    """Return all records by name."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted(RECORDS.glob("*.json"))}
+
+
+def command(name: str, record: dict[str, Any]) -> str:
+    """Return the command that makes a record again; its preset is the first part of the name."""
+    return (
+        f"relational-rnn train nth-farthest --preset {name.split('-')[0]} --seed {record['results']['seed']}"
+    )
+
+
+def percent(value: float) -> str:
+    """Write a share as a person reads it."""
+    return f"{value:.1%}".replace("%", " %")
+
+
+def seeds_table(found: dict[str, dict[str, Any]]) -> str:
+    """Return one row a run: the scores that count."""
+    lines = [
+        "| seed | RMC | LSTM, best of three | trivial score | wall time | command |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, record in found.items():
+        results = record["results"]
+        rmc, lstm = (results["models"].get(m, {}).get("test_accuracy") for m in ("rmc", "lstm"))
+        wall = "-" if results["wall_seconds"] is None else f"{results['wall_seconds']:.0f} s"
+        cells = [
+            str(results["seed"]),
+            *("-" if score is None else percent(score) for score in (rmc, lstm)),
+            percent(results["trivial_accuracy"]),
+            wall,
+            f"`{command(name, record)}`",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def trainings_table(record: dict[str, Any]) -> str:
+    """Return one row a training of a run."""
+    lines = ["| training | test accuracy | seconds | examples | parameters |", "|---|---|---|---|---|"]
+    for model in record["results"]["models"].values():
+        for score in model["trainings"]:
+            bold = "**" if score["name"] == model["name"] else ""
+            lines.append(
+                f"| {bold}{score['label']}{bold} | {bold}{percent(score['test_accuracy'])}{bold} "
+                f"| {score['seconds']:.0f} | {score['examples']:,} | {score['parameters']:,} |"
+            )
+    return "\n".join(lines)
+
+
+def growth_table(record: dict[str, Any]) -> str:
+    """Return when the task grew under the RMC."""
+    rmc = record["results"]["models"]["rmc"]
+    rate = rmc["seconds"] / rmc["steps"]
+    lines = ["| task | from step | examples | about second |", "|---|---|---|---|"]
+    batch = record["config"]["settings"]["batch_size"]
+    for step, objects, dimensions in rmc["changes"]:
+        lines.append(f"| {objects} x {dimensions} | {step:,} | {step * batch:,} | {step * rate:.0f} |")
+    return "\n".join(lines)
+
+
+def fill(page: Path, parts: dict[str, str]) -> None:
+    """Replace what stands between `<!-- name -->` and `<!-- /name -->` of a page."""
+    text = page.read_text()
+    for name, part in parts.items():
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        if pattern.search(text):
+            text = pattern.sub(lambda match, part=part: f"{match[1]}{part}\n{match[2]}", text)
+    page.write_text(text)
+
+
+def write_pages() -> None:
+    """Write every generated part of the pages again."""
+    found = records()
+    parts = {}
+    for preset in {name.split("-")[0] for name in found}:
+        runs = {name: record for name, record in found.items() if name.split("-")[0] == preset}
+        parts[f"{preset} seeds"] = seeds_table(runs)
+        first = next(iter(runs.values()))
+        parts[f"{preset} trainings"] = trainings_table(first)
+        parts[f"{preset} growth"] = growth_table(first)
+    for page in (ROOT / "README.md", HERE / "nth_farthest.md"):
+        fill(page, parts)
+
+
+def main() -> None:
+    """Run as a script."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    commands = parser.add_subparsers(dest="command")
+    adding = commands.add_parser("add", help="copy a run's record and figures, then write the pages")
+    adding.add_argument("name", help="PRESET-SEED, for example quick-0")
+    adding.add_argument("run", type=Path, help="the run's folder")
+    arguments = parser.parse_args()
+    if arguments.command == "add":
+        add(arguments.name, arguments.run)
+    write_pages()
+
+
+if __name__ == "__main__":
+    main()
