@@ -106,8 +106,8 @@ def fill(page: Path, parts: dict[str, str]) -> None:
     page.write_text(text)
 
 
-def write_pages() -> None:
-    """Write every generated part of the pages again."""
+def generated_parts() -> dict[str, str]:
+    """Return every generated part of the pages by the name of its place."""
     found = records()
     parts = {}
     for preset in {name.split("-")[0] for name in found}:
@@ -116,8 +116,13 @@ def write_pages() -> None:
         first = next(iter(runs.values()))
         parts[f"{preset} trainings"] = trainings_table(first)
         parts[f"{preset} growth"] = growth_table(first)
+    return parts
+
+
+def write_pages() -> None:
+    """Write every generated part of the pages again."""
     for page in (ROOT / "README.md", HERE / "nth_farthest.md"):
-        fill(page, parts)
+        fill(page, generated_parts())
 
 
 def main() -> None:

@@ -47,7 +47,6 @@ def test_lists_of_models():
         ([*TRAIN, "--models", "rmc,gru"], "models must be one of 'rmc', 'lstm', got 'gru'"),
         ([*TRAIN, "--steps", "0"], "steps must be an integer of at least 1, got 0"),
         ([*TRAIN, "--config", "nowhere.json"], "nowhere.json"),
-        ([*TRAIN, "--out", "nowhere", "--resume"], "nothing to resume"),
         (["fly"], "there is no command 'fly'; commands: train, evaluate, tasks"),
     ],
 )
@@ -55,6 +54,14 @@ def test_wrong_use(arguments, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(arguments) == 2
     assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.torch
+def test_nothing_to_resume(capsys, tmp_path):
+    pytest.importorskip("torch")
+    assert main([*TRAIN, "--out", str(tmp_path / "nowhere"), "--resume"]) == 2
+    assert "nothing to resume" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 

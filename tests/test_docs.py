@@ -1,0 +1,69 @@
+"""What the docs say is so: snippets run, links lead somewhere, results pages equal their records."""
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
+
+
+def blocks(page, language):
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+        if not target.startswith("https://"):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.torch
+def test_the_readme_snippet_runs():
+    pytest.importorskip("torch")
+    (snippet,) = blocks(ROOT / "README.md", "python")
+    assert len(snippet.splitlines()) <= 12
+    scope = {}
+    exec(snippet, scope)
+    assert scope["outputs"].shape == (16, 8, 8 * 256)
+    assert scope["memory"].shape == (16, 8, 256)
+    assert scope["trace"].attention.shape == (16, 8, 1, 8, 8, 9)
+
+
+def test_commands_in_the_docs_parse():
+    from relational_rnn.cli.main import COMMANDS
+    from relational_rnn.cli.train import parse
+
+    lines = [line for page in PAGES for block in blocks(page, "sh") for line in block.splitlines()]
+    commands = [shlex.split(line.split("#")[0].split("|")[0]) for line in lines]
+    ours = [command for command in commands if command[:1] == ["relational-rnn"]]
+    assert len(ours) > 8
+    for _, name, *arguments in ours:
+        assert name in COMMANDS
+        if name == "train" and "--config" not in arguments:
+            assert parse(arguments[0], arguments[1:])
+
+
+def test_readme_commands_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    for target in ("demo", "test", "lint"):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_results_pages_equal_their_records(tmp_path):
+    path = ROOT / "docs" / "results" / "publish.py"
+    spec = importlib.util.spec_from_file_location("publish", path)
+    publish = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(publish)
+    assert publish.records()
+    copies = {}
+    for page in (ROOT / "README.md", publish.HERE / "nth_farthest.md"):
+        copies[page] = tmp_path / page.name
+        copies[page].write_text(page.read_text())
+        publish.fill(copies[page], publish.generated_parts())
+    for page, copy in copies.items():
+        assert copy.read_text() == page.read_text(), f"{page.name}: run python docs/results/publish.py"

@@ -1,0 +1,70 @@
+"""Everything NumPy works where torch is absent, and what needs torch says which extra to install."""
+
+import subprocess
+import sys
+import textwrap
+
+BLOCK = """
+import sys
+
+class NoTorch:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name.split(".")[0] == "torch":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, NoTorch)
+"""
+"""Makes `import torch` fail as if it were not installed."""
+
+
+def run(code):
+    return subprocess.run(
+        [sys.executable, "-c", BLOCK + textwrap.dedent(code)], capture_output=True, text=True, check=False
+    )
+
+
+def test_the_rooms_without_torch():
+    done = run(
+        """
+        import numpy as np
+        import relational_rnn, relational_rnn.analysis, relational_rnn.interop.sonnet, relational_rnn.recipes
+        from relational_rnn.reference import LSTM, MultiHeadAttention, RelationalMemory, multi_head_attention
+        from relational_rnn.tasks import nth_farthest
+
+        core = RelationalMemory(input_size=40, mem_slots=8, head_size=32, num_heads=8)
+        batch = nth_farthest.sample(nth_farthest.NthFarthest(), 4, np.random.default_rng(0))
+        outputs, memory = core.forward(batch.inputs)
+        d_inputs, d_memory = core.backward(np.ones_like(outputs))
+        assert core.grads.keys() == core.params.keys()
+        print(outputs.shape, memory.shape, d_inputs.shape, d_memory.shape)
+        """
+    )
+    assert done.stderr == ""
+    assert done.stdout == "(4, 8, 2048) (4, 8, 256) (4, 8, 40) (4, 8, 256)\n"
+
+
+def test_help_and_tasks_without_torch():
+    done = run(
+        """
+        from relational_rnn.cli.main import main
+        codes = [main(["--help"]), main(["train", "nth-farthest", "--help"]), main(["tasks", "list"])]
+        codes.append(main(["tasks", "sample", "nth-farthest", "--json"]))
+        assert codes == [0, 0, 0, 0], codes
+        """
+    )
+    assert done.stderr == ""
+    assert '"task": "nth-farthest"' in done.stdout
+
+
+def test_a_torch_command_says_what_to_install(tmp_path):
+    done = run(
+        f"""
+        import sys
+        from relational_rnn.cli.main import main
+        sys.exit(main(["train", "nth-farthest", "--out", {str(tmp_path / "run")!r}]))
+        """
+    )
+    assert done.returncode == 1
+    assert done.stderr == "error: this command needs torch: pip install 'relational-rnn[torch]'\n"
+    assert list(tmp_path.iterdir()) == []
