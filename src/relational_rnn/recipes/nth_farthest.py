@@ -11,9 +11,12 @@ def quick() -> NthFarthestSettings:
         objects=3,
         dimensions=16,
         mem_slots=3,
-        batch_size=256,
-        steps=5000,
+        steps=3000,
         seconds=130.0,
+        batch_size=512,
+        learning_rate=4e-3,
+        growth_threshold=0.8,
+        smaller_share=0.0,
     )
 
 
@@ -22,7 +25,17 @@ def paper8x16() -> NthFarthestSettings:
 
     The paper's own core has 2048 units in 8 slots and trains on batches of 1600; its head has 4 layers.
     """
-    return NthFarthestSettings(objects=8, dimensions=16, steps=40_000, seconds=3000.0)
+    return NthFarthestSettings(
+        objects=8,
+        dimensions=16,
+        mem_slots=8,
+        steps=28_000,
+        seconds=4500.0,
+        batch_size=512,
+        learning_rate=2e-3,
+        growth_threshold=0.75,
+        smaller_share=0.2,
+    )
 
 
 def tiny() -> NthFarthestSettings:
