@@ -7,8 +7,11 @@ PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.
 
 .PHONY: demo test lint clean
 
+# A finished demo is moved aside, an interrupted one goes on. ARGS="--seed 1" passes flags.
 demo: .venv/.ok
-	$(BIN)/relational-rnn train nth-farthest --preset quick --out runs/demo $(ARGS)
+	@if [ -e runs/demo/results.json ]; then mv runs/demo "runs/demo-$$(date +%Y%m%d-%H%M%S)"; fi
+	$(BIN)/relational-rnn train nth-farthest --preset quick --out runs/demo \
+		$$(test ! -e runs/demo/config.json || echo --resume) $(ARGS)
 
 test: lint .venv-numpy/.ok
 	$(BIN)/python -m pytest -m "not slow"

@@ -3,7 +3,12 @@
 Needs matplotlib (`pip install "relational-rnn[plot]"`) only when a figure is drawn, and never torch.
 """
 
-from relational_rnn.analysis.attention import AttentionExample, attention_heatmap, draw_attention_heatmap
+from relational_rnn.analysis.attention import (
+    AttentionExample,
+    attention_example,
+    attention_heatmap,
+    draw_attention_heatmap,
+)
 from relational_rnn.analysis.bars import Bar, accuracy_bars, draw_accuracy_bars
 from relational_rnn.analysis.confidence import binomial_half_width
 from relational_rnn.analysis.curves import Curve, StageChange, draw_training_curves, training_curves
@@ -16,6 +21,7 @@ __all__ = [
     "Curve",
     "StageChange",
     "accuracy_bars",
+    "attention_example",
     "attention_heatmap",
     "binomial_half_width",
     "draw_accuracy_bars",

@@ -13,6 +13,8 @@ from jaxtyping import Float
 
 from relational_rnn.analysis import style
 from relational_rnn.spec.checks import check_shape
+from relational_rnn.tasks.nth_farthest_text import question
+from relational_rnn.training.common.attention import RecordedAttention
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,6 +67,18 @@ class AttentionExample:
             raise ValueError(f"step_labels must be {steps}, one for each step, got {len(self.step_labels)}")
         if self.reference_step is not None and not 0 <= self.reference_step < steps:
             raise ValueError(f"reference_step must be from 0 to {steps - 1}, got {self.reference_step}")
+
+
+def attention_example(recorded: RecordedAttention) -> AttentionExample:
+    """Put a recorded question of Nth farthest into words."""
+    return AttentionExample(
+        attention=recorded.attention,
+        step_labels=[f"vector {label}" for label in recorded.labels],
+        question=question({"labels": recorded.labels, "n": recorded.n, "reference": recorded.reference}),
+        answer=f"vector {recorded.answer}",
+        prediction=f"vector {recorded.prediction}",
+        reference_step=recorded.reference_step,
+    )
 
 
 def attention_heatmap(

@@ -12,26 +12,22 @@ from rich.console import Console
 from rich.table import Table
 
 from relational_rnn.analysis import (
-    AttentionExample,
     Bar,
     Curve,
     StageChange,
     accuracy_bars,
+    attention_example,
     attention_heatmap,
     binomial_half_width,
     training_curves,
     write_report,
 )
 from relational_rnn.cli.progress import Display
-from relational_rnn.tasks.nth_farthest import sample
-from relational_rnn.tasks.nth_farthest_text import question
-from relational_rnn.training.common.nth_farthest import NthFarthestSettings
+from relational_rnn.training.common.nth_farthest import PICTURE, NthFarthestSettings
 from relational_rnn.training.common.records import RunFolder
-from relational_rnn.training.torch.attention import record_attention
+from relational_rnn.training.torch.attention import record_questions
 from relational_rnn.training.torch.models import contestants, load_model
 from relational_rnn.training.torch.run import COMMAND, Interrupted, RunFailed, run, weights_path
-
-ATTENTION_EXAMPLES = 3
 
 
 def train_and_show(settings: NthFarthestSettings, path: Path, resume: bool) -> int:
@@ -43,6 +39,7 @@ def train_and_show(settings: NthFarthestSettings, path: Path, resume: bool) -> i
         f"Nth farthest, {task.objects} vectors of {task.dimensions} dimensions, seed {settings.seed}, "
         f"into {path}. Trivial score: {task.trivial_accuracy:.1%}. Ctrl-C saves and stops.",
         highlight=False,
+        soft_wrap=True,
     )
     try:
         with Display(console, contestants(settings)) as display:
@@ -117,37 +114,16 @@ def draw_figures(settings: NthFarthestSettings, folder: RunFolder, results: dict
         accuracy_bars(bars, trivial_accuracy=trivial, title=title, path=plots / "accuracy.png"),
     ]
     if "rmc" in results["models"]:
-        examples = attention_examples(weights_path(folder, "rmc"))
+        model, _, _ = load_model(weights_path(folder, "rmc"))
+        recorded = record_questions(model, settings.task, np.random.default_rng([settings.seed, PICTURE]))
         figures.append(
             attention_heatmap(
-                examples, title=f"{title}: what the slots attend to", path=plots / "attention_heatmap.png"
+                [attention_example(one) for one in recorded],
+                title=f"{title}: what the slots attend to",
+                path=plots / "attention_heatmap.png",
             )
         )
     return figures
-
-
-def attention_examples(weights: Path) -> list[AttentionExample]:
-    """Ask a trained RMC a few questions and record its attention."""
-    model, settings, _ = load_model(weights)
-    batch = sample(settings.task, ATTENTION_EXAMPLES, np.random.default_rng([settings.seed, 3]))
-    return [
-        AttentionExample(
-            attention=recorded.attention,
-            step_labels=[f"vector {label}" for label in recorded.labels],
-            question=question(
-                {
-                    "labels": recorded.labels,
-                    "vectors": recorded.labels,
-                    "n": recorded.n,
-                    "reference": recorded.reference,
-                }
-            ),
-            answer=f"vector {recorded.answer}",
-            prediction=f"vector {recorded.prediction}",
-            reference_step=recorded.labels.index(recorded.reference),
-        )
-        for recorded in record_attention(model, batch)
-    ]
 
 
 def _curve(model: str, score: dict[str, Any], folder: RunFolder, settings: NthFarthestSettings) -> Curve:

@@ -215,8 +215,8 @@ class Growth:
         self._mean = state["mean"]
 
 
-TRAINING, VALIDATION, TEST = 0, 1, 2
-"""Second word of a generator's seed: the three never share examples."""
+TRAINING, VALIDATION, TEST, PICTURE, FRESH = range(5)
+"""Second word of a generator's seed: the streams never share examples."""
 
 
 def training_batch(settings: NthFarthestSettings, growth: Growth, step: int) -> NthFarthestBatch:

@@ -1,31 +1,13 @@
-"""What a trained core attends to on a few questions of Nth farthest, recorded for the figures."""
+"""What a trained core attends to on questions of Nth farthest."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
-from jaxtyping import Float
 
 from relational_rnn.nn import SequenceClassifier
-from relational_rnn.tasks.nth_farthest import NthFarthestBatch
-
-
-@dataclass(frozen=True)
-class RecordedAttention:
-    """One question, what the model answered, and where each slot looked at each step."""
-
-    attention: Float[np.ndarray, "T H N M"]
-    """Of the last block."""
-    labels: list[int]
-    """Labels of the vectors in the order of the steps."""
-    n: int
-    """0-based, counted from the farthest."""
-    reference: int
-    """Label of the reference."""
-    answer: int
-    prediction: int
+from relational_rnn.tasks.nth_farthest import NthFarthest, NthFarthestBatch, sample
+from relational_rnn.training.common.attention import RecordedAttention
 
 
 @torch.no_grad()
@@ -45,3 +27,16 @@ def record_attention(model: SequenceClassifier, batch: NthFarthestBatch) -> list
         )
         for row in range(len(predictions))
     ]
+
+
+def record_questions(
+    model: SequenceClassifier, task: NthFarthest, generator: np.random.Generator
+) -> list[RecordedAttention]:
+    """Record three questions that take comparing, the reference coming first, in the middle and last.
+
+    They are the first such ones drawn, whether the model answers them rightly or not.
+    """
+    recorded = record_attention(model, sample(task, 64 * task.objects**2, generator))
+    comparing = [seen for seen in recorded if seen.n < task.objects - 1]
+    steps = sorted({0, task.steps // 2, task.steps - 1})
+    return [next(seen for seen in comparing if seen.reference_step == step) for step in steps]

@@ -9,11 +9,9 @@ import numpy as np
 
 from relational_rnn.spec.checks import check_shape, check_size
 from relational_rnn.tasks.nth_farthest import NthFarthest, sample
+from relational_rnn.training.common.nth_farthest import FRESH
 from relational_rnn.training.torch.loop import predict
 from relational_rnn.training.torch.models import load_model
-
-FRESH = 4
-"""Second word of the seed of fresh examples, apart from a run's own streams."""
 
 
 def find_weights(path: Path) -> list[Path]:

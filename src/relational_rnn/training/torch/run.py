@@ -139,9 +139,7 @@ def _start(process: SpawnProcess) -> SpawnProcess:
     return process
 
 
-def summarise(
-    settings: NthFarthestSettings, folder: RunFolder, wall_seconds: float | None
-) -> dict[str, Any]:
+def summarise(settings: NthFarthestSettings, folder: RunFolder, wall_seconds: float | None) -> dict[str, Any]:
     """Put the contestants' scores together, an opponent's best one in front, and write results.json.
 
     `wall_seconds` is the time of the whole run, None if it was interrupted in between.

@@ -1,0 +1,185 @@
+"""Train a Relational Memory Core and an LSTM on the smallest relational task, in one plain PyTorch loop.
+
+The task is Nth farthest with 3 points in the plane: the points arrive one a step, and with them the question
+"which point is the n-th farthest from point m?". For one of the three n the answer is m itself; a model that
+has understood only this scores 2/3, the trivial score. More than that takes comparing distances between
+points that were seen at different steps.
+
+    python train_minimal.py                              # both models, a minute or two on one core
+    python train_minimal.py --model both --save_plot     # and training_curves.png
+    python train_minimal.py --model rmc --visualize      # and attention_heatmap.png
+
+Needs relational-rnn[torch], and for the pictures relational-rnn[plot].
+"""
+
+import argparse
+import importlib.util
+import math
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from relational_rnn.analysis import Curve, attention_example, attention_heatmap, training_curves
+from relational_rnn.nn import LSTM, RelationalMemory, SequenceClassifier
+from relational_rnn.tasks.nth_farthest import NthFarthest, sample
+from relational_rnn.training.torch.attention import record_questions
+
+TASK = NthFarthest(objects=3, dimensions=2)
+BATCH_SIZE = 512
+LEARNING_RATE = 2e-3
+WARMUP_STEPS = 300
+CLIP_NORM = 1.0
+STEPS = 1000
+TEST_EXAMPLES = 10_000
+REPORT_STEPS = 50
+NAMES = {"rmc": "RMC", "lstm": "LSTM"}
+TRAINING, VALIDATION, TEST, PICTURE = range(4)  # with the seed: generators that never share examples
+
+
+def build(name: str, seed: int) -> SequenceClassifier:
+    """Return a recurrent core with an MLP on its last output."""
+    torch.manual_seed(seed)
+    if name == "rmc":  # memory (B, 3, 64): 3 slots, 4 heads of 16
+        core = RelationalMemory(TASK.input_size, mem_slots=3, head_size=16, num_heads=4, batch_first=True)
+    else:  # 128 units make the LSTM the model with more parameters; the table shows how many
+        core = LSTM(TASK.input_size, hidden_size=128, batch_first=True)
+    return SequenceClassifier(core, TASK.classes, head_layers=2, head_units=256)
+
+
+def train(
+    name: str, seed: int, steps: int, seconds: float
+) -> tuple[SequenceClassifier, dict[str, list[float]]]:
+    """Train one model; print its progress; return it and the points of its curve."""
+    model = build(name, seed)
+    optimiser = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
+    generator = np.random.default_rng([seed, TRAINING])  # the same examples for every model
+    points: dict[str, list[float]] = {"seconds": [], "examples": [], "accuracy": []}
+    start, step, progress = time.perf_counter(), 0, 0.0
+    while progress < 1:
+        # Linear warm-up, then half a cosine down to zero.
+        rate = min(1, (step + 1) / WARMUP_STEPS) * 0.5 * (1 + math.cos(math.pi * progress))
+        optimiser.param_groups[0]["lr"] = LEARNING_RATE * rate
+
+        batch = sample(TASK, BATCH_SIZE, generator)
+        inputs, targets = torch.from_numpy(batch.inputs), torch.from_numpy(batch.targets)  # (B, 3, 11), (B,)
+        scores = model(inputs)  # (B, 3), one for each label
+        loss = F.cross_entropy(scores, targets)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
+        optimiser.step()
+
+        step += 1
+        elapsed = time.perf_counter() - start
+        progress = max(step / steps, elapsed / seconds)
+        if step % REPORT_STEPS == 0 or progress >= 1:
+            correct = accuracy(model, 2_000, seed, VALIDATION)
+            for axis, value in zip(points, (elapsed, step * BATCH_SIZE, correct), strict=True):
+                points[axis].append(value)
+            print(
+                f"{NAMES[name]:4}  step {step:5,}  {elapsed:4.0f} s  loss {loss.item():.3f}  "
+                f"accuracy {correct:6.1%}  (trivial {TASK.trivial_accuracy:.1%})",
+                flush=True,
+            )
+    return model, points
+
+
+@torch.no_grad()
+def accuracy(model: SequenceClassifier, examples: int, seed: int, split: int) -> float:
+    """Return the share of fresh examples that the model answers rightly."""
+    batch = sample(TASK, examples, np.random.default_rng([seed, split]))
+    answers = model(torch.from_numpy(batch.inputs)).argmax(1)  # (B,)
+    return float((answers.numpy() == batch.targets).mean())
+
+
+def main() -> None:
+    """Train, print the table, draw the pictures asked for."""
+    arguments = read_arguments()
+    torch.set_num_threads(1)  # the matrices are small: more threads would wait for each other
+    names = ["rmc", "lstm"] if arguments.model == "both" else [arguments.model]
+    seed, trivial = arguments.seed, TASK.trivial_accuracy
+    title = f"Nth farthest, {TASK.objects} vectors of {TASK.dimensions} dimensions"
+    print(f"{title}; batches of {BATCH_SIZE}, seed {seed}.")
+    print(f"A blind guess scores {1 / TASK.classes:.1%}. Knowing only that one n asks for point m itself")
+    print(f"scores {trivial:.1%}, the trivial score. Ctrl-C stops.\n")
+
+    models, curves = {}, []
+    for name in names:
+        models[name], points = train(name, seed, arguments.steps, arguments.seconds)
+        curves.append(Curve(NAMES[name], name, **points))
+        print()
+
+    print(f"{'model':8}{'accuracy':>10}{'trivial':>10}{'examples':>11}{'seconds':>9}{'parameters':>12}")
+    for (name, model), curve in zip(models.items(), curves, strict=True):
+        score = accuracy(model, TEST_EXAMPLES, seed, TEST)
+        size = sum(parameter.numel() for parameter in model.parameters())
+        print(f"{NAMES[name]:8}{score:10.1%}{trivial:10.1%}", end="")
+        print(f"{curve.examples[-1]:11,}{curve.seconds[-1]:9.0f}{size:12,}")
+    print(f"Accuracy on {TEST_EXAMPLES:,} examples that no training saw.")
+
+    if arguments.save_plot:
+        path = arguments.out / "training_curves.png"
+        print("Written:", training_curves(curves, trivial_accuracy=trivial, title=title, path=path))
+    if arguments.visualize:
+        path = arguments.out / "attention_heatmap.png"
+        generator = np.random.default_rng([seed, PICTURE])
+        examples = [attention_example(seen) for seen in record_questions(models["rmc"], TASK, generator)]
+        print("Written:", attention_heatmap(examples, title=f"{title}: what the slots attend to", path=path))
+
+
+def read_arguments() -> argparse.Namespace:
+    """Read the command line; wrong use ends the program with code 2."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument(
+        "--model", choices=[*NAMES, "both"], default="both", help="what to train (default both)"
+    )
+    parser.add_argument("--save_plot", action="store_true", help="draw training_curves.png")
+    parser.add_argument(
+        "--visualize", action="store_true", help="draw the RMC's attention: attention_heatmap.png"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="folder of the pictures (default: the current one)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="decides weights and examples (default 0)")
+    parser.add_argument(
+        "--steps", type=int, default=STEPS, help=f"training steps of each model (default {STEPS})"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=math.inf,
+        help="most seconds of training for each model (default: no limit)",
+    )
+    arguments = parser.parse_args()
+    if arguments.visualize and arguments.model == "lstm":
+        parser.error(
+            "--visualize draws attention, which an LSTM does not have: use --model rmc or --model both"
+        )
+    if arguments.seed < 0 or arguments.steps < 1 or not arguments.seconds > 0:
+        parser.error("--seed must be at least 0, --steps at least 1 and --seconds above 0")
+    if arguments.save_plot or arguments.visualize:  # better now than after the training
+        if importlib.util.find_spec("matplotlib") is None:
+            parser.error("pictures need matplotlib: pip install 'relational-rnn[plot]'")
+        try:
+            arguments.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            parser.error(f"--out must be a folder that can be written: {error}")
+    return arguments
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("\nStopped.")
+        sys.exit(130)

@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.torch
+torch = pytest.importorskip("torch")
+
+from relational_rnn.recipes import find_recipe  # noqa: E402
+from relational_rnn.tasks.nth_farthest import sample  # noqa: E402
+from relational_rnn.training.torch.attention import record_attention, record_questions  # noqa: E402
+from relational_rnn.training.torch.models import build_model, contestants  # noqa: E402
+
+SETTINGS = find_recipe("nth-farthest", "tiny")
+MODEL = build_model(SETTINGS, contestants(SETTINGS)[0])
+
+
+def test_records_what_the_model_does():
+    batch = sample(SETTINGS.task, 5, np.random.default_rng(0))
+    recorded = record_attention(MODEL, batch)
+    with torch.no_grad():
+        predictions = MODEL(torch.from_numpy(batch.inputs)).argmax(1)
+    assert [one.prediction for one in recorded] == predictions.tolist()
+    assert [one.answer for one in recorded] == batch.targets.tolist()
+    for one, labels in zip(recorded, batch.labels.tolist(), strict=True):
+        assert one.attention.shape == (3, 2, 2, 3)  # T, H, N, M
+        np.testing.assert_allclose(one.attention.sum(-1), 1, rtol=1e-5)
+        assert labels[one.reference_step] == one.reference
+
+
+def test_questions_take_comparing_and_the_reference_moves():
+    first = record_questions(MODEL, SETTINGS.task, np.random.default_rng(0))
+    assert [one.reference_step for one in first] == [0, 1, 2]
+    assert all(one.n < 2 for one in first)
+    again = record_questions(MODEL, SETTINGS.task, np.random.default_rng(0))
+    assert [one.labels for one in again] == [one.labels for one in first]
