@@ -131,8 +131,9 @@ def test_the_main_job(tmp_path, capsys):
 
 
 @pytest.mark.torch
+@pytest.mark.parametrize("signal_sent", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_interrupted_then_resumed(tmp_path):
+def test_interrupted_then_resumed(tmp_path, signal_sent):
     pytest.importorskip("torch")
     out = tmp_path / "run"
     command = [sys.executable, "-m", "relational_rnn", *TRAIN, "--models", "rmc", "--out", str(out)]
@@ -147,7 +148,10 @@ def test_interrupted_then_resumed(tmp_path):
         while not (out / "metrics.jsonl").exists():
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
+        if signal_sent == signal.SIGINT:
+            os.killpg(process.pid, signal_sent)  # as a terminal does: to the whole group
+        else:
+            process.send_signal(signal_sent)
         shown, _ = process.communicate(timeout=120)
     assert process.returncode == 130, shown
     assert "--resume" in shown

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,9 @@ def train_and_show(settings: NthFarthestSettings, path: Path, resume: bool) -> i
         soft_wrap=True,
     )
     try:
+        # A scheduler's polite kill stops like Ctrl-C, also in the background, where Ctrl-C is switched off.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         with Display(console, contestants(settings)) as display:
             results = run(settings, folder, resume=resume, show=display.show)
     except Interrupted:

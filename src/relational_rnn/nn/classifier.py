@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 from relational_rnn.nn.initialise import initialise_linear_
 from relational_rnn.spec.checks import check_size
@@ -52,21 +53,25 @@ class SequenceClassifier(nn.Module):
             "head_layers", head_layers, minimum=0
         )
         layers: list[nn.Module] = []
+        place: dict[str, Any] = {"device": like.device, "dtype": like.dtype}
         for inputs, outputs in pairwise(widths):
-            layers += [nn.Linear(inputs, outputs, device=like.device, dtype=like.dtype), nn.ReLU()]
-        layers.append(
-            nn.Linear(widths[-1], check_size("classes", classes), device=like.device, dtype=like.dtype)
-        )
+            layers += [skip_init(nn.Linear, inputs, outputs, **place), nn.ReLU()]
+        layers.append(skip_init(nn.Linear, widths[-1], check_size("classes", classes), **place))
         self.head = nn.Sequential(*layers)
         for layer in self.head:
             if isinstance(layer, nn.Linear):
                 initialise_linear_(layer, generator)
 
     def forward(self, inputs: Tensor, state: Any = None) -> Tensor:
-        """Classify (B, T, F) sequences.
+        """Classify (B, T, F) sequences, (B, T, R, F) for a core with a matrix input.
 
         Returns:
             Scores before the softmax (`torch.nn.functional.cross_entropy` applies it), (B, C).
+
+        Raises:
+            ValueError: no batch of sequences of one length.
         """
         outputs, _ = self.core(inputs, state)
+        if not isinstance(outputs, Tensor) or outputs.ndim != 3:
+            raise ValueError("inputs must be a batch of sequences of one length, (B, T, F) or (B, T, R, F)")
         return self.head(outputs[:, -1])  # type: ignore[no-any-return]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
+from relational_rnn.spec import RelationalMemoryConfig
 from relational_rnn.spec.checks import check_shape
 
 Sequence = Tensor | PackedSequence
@@ -26,18 +27,24 @@ def check_tensor(name: str, x: Any, like: Tensor) -> None:
         raise TypeError(f"{name} must be floating point ({like.dtype}), got {x.dtype}")
     if x.device != like.device:
         raise TypeError(f"{name} must be on the parameters' device {like.device}, got {x.device}")
-    if x.dtype != like.dtype and not torch.is_autocast_enabled(like.device.type):
+    kind = like.device.type
+    casts = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    if x.dtype != like.dtype and not casts:
         raise TypeError(f"{name} must have the parameters' dtype {like.dtype}, got {x.dtype}")
 
 
-def check_state(name: str, state: Any, shape: tuple[int, int, int], like: Tensor) -> None:
-    """Say so when a memory has the wrong type or is not (B, N, D) = `shape`.
+def check_state(
+    name: str, state: Any, batch: int | None, config: RelationalMemoryConfig, like: Tensor
+) -> None:
+    """Say so when a memory has the wrong type or is not (B, N, D), with B = `batch` unless that is None.
 
     Raises:
         TypeError, ValueError: naming what came and what is allowed.
     """
     check_tensor(name, state, like)
-    check_shape(name, state.shape, ("B", "N", "D"), B=shape[0], N=shape[1], D=shape[2])
+    sizes = {} if batch is None else {"B": batch}
+    sizes |= {"N": config.mem_slots, "D": config.memory_width}
+    check_shape(name, state.shape, ("B", "N", "D"), **sizes)
 
 
 @dataclass(frozen=True)
@@ -77,8 +84,8 @@ class OpenSequence:
         """Return `resets`, given with the input's leading axes, as (S,).
 
         Raises:
-            TypeError: not bool, or not packed like the input.
-            ValueError: other leading axes than the input's, or another device.
+            TypeError: not bool, on another device, or a tensor where the input is packed (or the reverse).
+            ValueError: other leading axes than the input's, or packed with other lengths or in another order.
         """
         if isinstance(resets, PackedSequence):
             if self.packed is None:
@@ -97,6 +104,8 @@ class OpenSequence:
             resets = resets.data
         elif self.packed is not None:
             raise TypeError(f"resets must be a PackedSequence like the input, got {type(resets).__name__}")
+        if isinstance(resets, Tensor) and resets.device != self.data.device:
+            raise TypeError(f"resets must be on the input's device {self.data.device}, got {resets.device}")
         flags: Tensor = torch.as_tensor(resets, device=self.data.device)
         if flags.dtype != torch.bool:
             raise TypeError(f"resets must be bool, got {flags.dtype}")

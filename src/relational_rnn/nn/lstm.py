@@ -57,14 +57,15 @@ class LSTM(nn.Module):
         self.num_layers = check_size("num_layers", num_layers)
         self.batch_first = check_bool("batch_first", batch_first)
         self.initialisation = check_choice("initialisation", initialisation, INITIALISATIONS)
+        # Made without memory first, so that torch draws no values that are thrown away.
         self.lstm = nn.LSTM(
             self.input_size,
             self.hidden_size,
             self.num_layers,
             batch_first=self.batch_first,
-            device=device,
+            device="meta",
             dtype=dtype,
-        )
+        ).to_empty(device=torch.get_default_device() if device is None else device)
         self.reset_parameters(generator)
 
     @property
@@ -154,8 +155,8 @@ class LSTM(nn.Module):
         for first, end in zip(starts, [*starts[1:], len(sizes)], strict=True):
             running = sizes[first]
             ended.append((h[:, running:], c[:, running:]))
-            keep = ~restarts[first][None, :, None]
-            h, c = h[:, :running] * keep, c[:, :running] * keep
+            restart = restarts[first][None, :, None]
+            h, c = (x[:, :running].masked_fill(restart, 0) for x in (h, c))
             part = PackedSequence(torch.cat(data[first:end]), torch.tensor(sizes[first:end]))
             packed, (h, c) = self.lstm(part, (h, c))
             outputs.append(packed.data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -88,7 +88,7 @@ class _Core(nn.Module):
         **unknown: Any,
     ) -> None:
         super().__init__()
-        check_unknown(type(self).__name__, unknown, _Core.__init__)
+        check_unknown(type(self).__name__, unknown, _Core.__init__, type(self).__init__)
         self.config = config = RelationalMemoryConfig(
             input_size=input_size,
             mem_slots=mem_slots,
@@ -112,10 +112,9 @@ class _Core(nn.Module):
         )
         dtype = torch.get_default_dtype() if dtype is None else dtype
         device = torch.get_default_device() if device is None else device
-        if not dtype.is_floating_point:
-            raise TypeError(f"dtype must be a floating-point torch dtype, got {dtype}")
+        if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+            raise TypeError(f"dtype must be a floating-point torch dtype, got {dtype!r}")
         self.backend_in_use = choose_backend(backend)
-        self._backend = BACKENDS[self.backend_in_use]
 
         width = config.memory_width
         place: dict[str, Any] = {"device": device, "dtype": dtype}
@@ -137,7 +136,7 @@ class _Core(nn.Module):
             self.read_weights = nn.Parameter(torch.empty(config.mem_slots, **place))
         if config.read_head == "attention":
             self.read_query = nn.Parameter(torch.empty(width, **place))
-        self._parameter_getters = {name: attrgetter(name) for name in parameter_shapes(config)}
+        self._parameter_paths = {name: name.split(".") for name in parameter_shapes(config)}
         self.reset_parameters(generator)
 
     @torch.no_grad()
@@ -177,16 +176,31 @@ class _Core(nn.Module):
             TypeError: `batch_size` is no integer.
             ValueError: it is below 1.
         """
-        return self.initial_memory.repeat(check_size("batch_size", batch_size), 1, 1)
+        return self._start(check_size("batch_size", batch_size))
+
+    def _start(self, batch: int) -> Tensor:
+        # Apart from the check, which would fix the batch size of a `torch.export`.
+        return self.initial_memory.repeat(batch, 1, 1)
 
     def extra_repr(self) -> str:
         """Show the configuration when printed."""
         fields = vars(self.config)
         return ", ".join(f"{name}={value!r}" for name, value in fields.items())
 
+    @property
+    def _backend(self) -> ModuleType:
+        # Looked up, not kept: a core that held a module could be neither copied nor pickled.
+        return BACKENDS[self.backend_in_use]
+
     def _parameters_by_name(self) -> dict[str, Tensor]:
         # Through attributes, so that parametrisations and functional calls are seen.
-        return {name: get(self) for name, get in self._parameter_getters.items()}
+        found: dict[str, Tensor] = {}
+        for name, path in self._parameter_paths.items():
+            owner: Any = self
+            for part in path:
+                owner = getattr(owner, part)
+            found[name] = owner
+        return found
 
 
 class RelationalMemoryCell(_Core):
@@ -239,10 +253,10 @@ class RelationalMemoryCell(_Core):
             )
         if memory is None:
             assert input is not None
-            memory = self.initial_state(input.shape[0])
+            memory = self._start(input.shape[0])
         else:
-            batch = memory.shape[0] if input is None else input.shape[0]
-            check_state("memory", memory, (batch, config.mem_slots, config.memory_width), self.initial_memory)
+            batch = None if input is None else input.shape[0]
+            check_state("memory", memory, batch, config, self.initial_memory)
         memory, trace = self._backend.step(
             config, parameters, memory, work, check_bool("return_trace", return_trace)
         )
@@ -276,6 +290,10 @@ class RelationalMemory(_Core):
         super().__init__(*args, **options)
         self.batch_first = check_bool("batch_first", batch_first)
 
+    def extra_repr(self) -> str:
+        """Show the configuration when printed."""
+        return f"{super().extra_repr()}, batch_first={self.batch_first}"
+
     def forward(
         self,
         input: Sequence,
@@ -308,9 +326,9 @@ class RelationalMemory(_Core):
         )
         batch = opened.batch_sizes[0]
         if state is None:
-            memory = self.initial_state(batch)
+            memory = self._start(batch)
         else:
-            check_state("state", state, (batch, config.mem_slots, config.memory_width), self.initial_memory)
+            check_state("state", state, batch, config, self.initial_memory)
             memory = opened.sort(state)
         memories, last, trace = self._backend.sequence(
             config,

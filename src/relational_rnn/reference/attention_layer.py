@@ -62,7 +62,7 @@ class MultiHeadAttention:
         for name in "qkvo":
             self.params[f"W_{name}"] = xavier_uniform(generator, d_model, d_model).astype(self.dtype)
             self.params[f"b_{name}"] = np.zeros(d_model, self.dtype)
-        self.grads = {name: np.zeros_like(value) for name, value in self.params.items()}
+        self.grads: dict[str, Array] = {}  # filled by `backward`
         self._cache: tuple[dict[str, LinearCache], AttentionCache] | None = None
 
     @overload

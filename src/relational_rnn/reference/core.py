@@ -81,7 +81,7 @@ class Core:
         self.dtype = check_dtype(dtype)
         generator = make_generator(seed)
         self.params = initial_parameters(self.config, generator, self.dtype)
-        self.grads = {name: np.zeros_like(value) for name, value in self.params.items()}
+        self.grads: dict[str, Array] = {}  # filled by `backward`
         self.buffers: dict[str, Array] = {}
         if initial_memory == "random":
             width = self.config.memory_width

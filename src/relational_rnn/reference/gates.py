@@ -37,7 +37,7 @@ def gates_forward(
 ) -> tuple[Float[np.ndarray, "B N D"], GatesCache]:
     """Blend the old memory with the new: `next = σ(i + input_bias) tanh(new) + σ(f + forget_bias) memory`.
 
-    Source: Sonnet 1.36, `RelationalMemory._build`; the paper's equations 5 to 8 without their output gate.
+    Source: Sonnet 1.36, `RelationalMemory._build`; the paper's section 3.3 without its output gate.
 
     Args:
         logits: i and f side by side, 2 G features; G = D gates every element, G = 1 a whole slot.

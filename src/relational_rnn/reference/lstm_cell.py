@@ -139,7 +139,7 @@ class LSTMCore:
             "bias_hh": np.zeros(4 * hidden_size),
         }
         self.params: dict[str, Array] = {name: value.astype(self.dtype) for name, value in params.items()}
-        self.grads = {name: np.zeros_like(value) for name, value in self.params.items()}
+        self.grads: dict[str, Array] = {}  # filled by `backward`
         self._cache: _LSTMCache | None = None
 
     def initial_state(self, batch_size: int) -> State:

@@ -105,14 +105,19 @@ def check_shape(name: str, shape: Sequence[int], axes: Sequence[str], **sizes: i
             )
 
 
-def check_unknown(caller: str, unknown: Collection[str], function: Callable[..., Any]) -> None:
-    """Say so when keyword arguments came that `function` does not name.
+def check_unknown(caller: str, unknown: Collection[str], *functions: Callable[..., Any]) -> None:
+    """Say so when keyword arguments came that none of `functions` names.
 
     Raises:
         TypeError: listing the unknown names and the ones that are allowed.
     """
     if unknown:
-        allowed = [name for name in inspect.signature(function).parameters if name not in ("self", "unknown")]
+        allowed: dict[str, None] = {}  # a set that keeps the order
+        for function in functions:
+            for parameter in inspect.signature(function).parameters.values():
+                if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+                    allowed[parameter.name] = None
+        allowed.pop("self", None)
         raise TypeError(
             f"{caller} got unknown arguments: {', '.join(unknown)}; allowed are {', '.join(allowed)}"
         )

@@ -1,0 +1,89 @@
+"""The shared checks: what passes, and what the messages say."""
+
+import numpy as np
+import pytest
+
+from relational_rnn.spec import AXES, checks
+
+
+def test_what_passes():
+    for value in (3, np.int64(3), np.uint8(3)):
+        assert type(checks.check_size("size", value)) is int
+        assert checks.check_size("size", value) == 3
+    assert checks.check_size("count", 0, minimum=0) == 0
+    assert checks.check_number("bias", np.float32(0.5)) == 0.5
+    assert checks.check_number("share", 1, 0, 1) == 1.0
+    assert checks.check_bool("flag", False) is False
+    assert checks.check_choice("kind", "b", ("a", "b")) == "b"
+    checks.check_shape("input", (2, 7, 40), ("B", "T", "F"), F=40)
+
+
+@pytest.mark.parametrize(
+    ("check", "error", "message"),
+    [
+        (lambda: checks.check_size("n", 0), ValueError, "^n must be an integer of at least 1, got 0$"),
+        (lambda: checks.check_size("n", 1, minimum=2), ValueError, "an integer of at least 2, got 1$"),
+        (lambda: checks.check_size("n", 2.0), TypeError, r"at least 1, got 2.0 \(float\)$"),
+        (lambda: checks.check_size("n", None), TypeError, r"at least 1, got None \(NoneType\)$"),
+        (lambda: checks.check_size("n", True), TypeError, r"at least 1, got True \(a bool\)$"),
+        (lambda: checks.check_number("x", "1"), TypeError, r"^x must be a number, got '1' \(str\)$"),
+        (lambda: checks.check_number("x", False), TypeError, r"^x must be a number, got False \(bool\)$"),
+        (lambda: checks.check_number("x", float("nan")), ValueError, "^x must be a finite number, got nan$"),
+        (
+            lambda: checks.check_number("x", 2, 0, 1),
+            ValueError,
+            "^x must be a finite number from 0 to 1, got 2$",
+        ),
+        (
+            lambda: checks.check_number("x", -1, 0),
+            ValueError,
+            "^x must be a finite number from 0 to inf, got -1$",
+        ),
+        (lambda: checks.check_bool("x", 1), TypeError, r"^x must be True or False, got 1 \(int\)$"),
+        (
+            lambda: checks.check_choice("x", "c", ("a", "b")),
+            ValueError,
+            "^x must be one of 'a', 'b', got 'c'$",
+        ),
+        (
+            lambda: checks.check_choice("x", None, ("a", "b")),
+            ValueError,
+            "^x must be one of 'a', 'b', got None$",
+        ),
+    ],
+)
+def test_messages(check, error, message):
+    with pytest.raises(error, match=message):
+        check()
+
+
+def test_shapes():
+    axes = ("B", "T", "F")
+    with pytest.raises(ValueError) as caught:
+        checks.check_shape("input", (2, 7), axes, F=40)
+    assert str(caught.value) == (
+        "input must have 3 axes (B, T, F) with B = batch, T = time steps, F = 40; got shape (2, 7)"
+    )
+    with pytest.raises(
+        ValueError, match=r"^input must have shape \(B, T, F\) with .*; got \(2, 7, 41\), where F = 41$"
+    ):
+        checks.check_shape("input", (2, 7, 41), axes, F=40)
+    with pytest.raises(ValueError, match=r"^input must not be empty: .*; got \(2, 0, 40\), where T = 0$"):
+        checks.check_shape("input", (2, 0, 40), axes, F=40)
+
+
+def test_unknown_arguments():
+    def one(self, a, b=1, *rest, c=2, **unknown):
+        pass
+
+    def other(b, d):
+        pass
+
+    checks.check_unknown("One", [], one)
+    with pytest.raises(TypeError, match=r"^One got unknown arguments: x, y; allowed are a, b, c, d$"):
+        checks.check_unknown("One", ["x", "y"], one, other)
+
+
+def test_the_legend_has_one_letter_for_each_axis():
+    assert all(len(letter) == 1 for letter in AXES)
+    assert len(set(AXES.values())) == len(AXES)
