@@ -63,13 +63,13 @@ class Display:
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, header_style="bold")
-        table.add_column("training", no_wrap=True)
-        table.add_column("", width=12)
+        table.add_column("training")  # gives way on a narrow terminal, the numbers do not
+        table.add_column("", width=8)
         for name in _COLUMNS:
             table.add_column(name, justify="right", no_wrap=True)
         for name, label in self._labels.items():
             done = self._latest[name].get("progress", 0.0)
-            table.add_row(label, ProgressBar(total=1.0, completed=done, width=12), *self._cells(name))
+            table.add_row(label, ProgressBar(total=1.0, completed=done, width=8), *self._cells(name))
         return table
 
     def _cells(self, name: str) -> list[str]:

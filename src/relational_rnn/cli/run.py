@@ -73,8 +73,11 @@ def result_table(results: dict[str, Any]) -> Table:
         title=f"Nth farthest {size['objects']}x{size['dimensions']}: {results['test_examples']:,} fresh "
         f"examples, trivial score {results['trivial_accuracy']:.1%}",
         title_justify="left",
+        box=None,
+        padding=(0, 2, 0, 0),
+        header_style="bold",
     )
-    table.add_column("training", no_wrap=True)
+    table.add_column("training")  # gives way on a narrow terminal, the numbers do not
     for name in ("test accuracy", "seconds", "examples", "parameters"):
         table.add_column(name, justify="right", no_wrap=True)
     for model in results["models"].values():
