@@ -41,9 +41,11 @@ def records() -> dict[str, dict[str, Any]]:
 
 def command(name: str, record: dict[str, Any]) -> str:
     """Return the command that makes a record again; its preset is the first part of the name."""
-    return (
-        f"relational-rnn train nth-farthest --preset {name.split('-')[0]} --seed {record['results']['seed']}"
-    )
+    results = record["results"]
+    flags = ["--preset", name.split("-")[0], "--seed", str(results["seed"])]
+    if len(results["models"]) == 1:
+        flags += ["--models", *results["models"]]
+    return " ".join(["relational-rnn train nth-farthest", *flags])
 
 
 def percent(value: float) -> str:
