@@ -10,8 +10,8 @@ PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.
 # A finished demo is moved aside, an interrupted one goes on. ARGS="--seed 1" passes flags.
 demo: .venv/.ok
 	@if [ -e runs/demo/results.json ]; then mv runs/demo "runs/demo-$$(date +%Y%m%d-%H%M%S)"; fi
-	$(BIN)/relational-rnn train nth-farthest --preset quick --out runs/demo \
-		$$(test ! -e runs/demo/config.json || echo --resume) $(ARGS)
+	$(BIN)/relational-rnn train nth-farthest --out runs/demo \
+		$$(if [ -e runs/demo/config.json ]; then echo --resume; else echo --preset quick; fi) $(ARGS)
 
 test: lint .venv-numpy/.ok
 	$(BIN)/python -m pytest -m "not slow"

@@ -1,6 +1,8 @@
 """What the docs say is so: snippets run, links lead somewhere, results pages equal their records."""
 
+import dataclasses
 import importlib.util
+import json
 import re
 import shlex
 from pathlib import Path
@@ -54,11 +56,26 @@ def test_readme_commands_exist():
         assert re.search(rf"^{target}:", makefile, re.MULTILINE)
 
 
-def test_results_pages_equal_their_records(tmp_path):
+def load_publish():
     path = ROOT / "docs" / "results" / "publish.py"
     spec = importlib.util.spec_from_file_location("publish", path)
     publish = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(publish)
+    return publish
+
+
+def test_published_commands_make_the_recorded_settings():
+    from relational_rnn.cli.train import parse
+
+    publish = load_publish()
+    for name, record in publish.records().items():
+        _, _, task, *arguments = shlex.split(publish.command(name, record))
+        settings = dataclasses.asdict(parse(task, arguments).settings)
+        assert json.loads(json.dumps(settings)) == record["config"]["settings"]
+
+
+def test_results_pages_equal_their_records(tmp_path):
+    publish = load_publish()
     assert publish.records()
     copies = {}
     for page in (ROOT / "README.md", publish.HERE / "nth_farthest.md"):

@@ -4,24 +4,25 @@ import subprocess
 import sys
 import textwrap
 
+import pytest
+
 BLOCK = """
 import sys
 
-class NoTorch:
+class Blocked:
     @staticmethod
     def find_spec(name, path=None, target=None):
-        if name.split(".")[0] == "torch":
+        if name.split(".")[0] == "LIBRARY":
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
-sys.meta_path.insert(0, NoTorch)
+sys.meta_path.insert(0, Blocked)
 """
-"""Makes `import torch` fail as if it were not installed."""
+"""Makes the import of a library fail as if it were not installed."""
 
 
-def run(code):
-    return subprocess.run(
-        [sys.executable, "-c", BLOCK + textwrap.dedent(code)], capture_output=True, text=True, check=False
-    )
+def run(code, without="torch"):
+    code = BLOCK.replace("LIBRARY", without) + textwrap.dedent(code)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
 def test_the_rooms_without_torch():
@@ -57,14 +58,24 @@ def test_help_and_tasks_without_torch():
     assert '"task": "nth-farthest"' in done.stdout
 
 
+TRAIN = """
+import sys
+from relational_rnn.cli.main import main
+sys.exit(main(["train", "nth-farthest", "--out", {!r}]))
+"""
+
+
 def test_a_torch_command_says_what_to_install(tmp_path):
-    done = run(
-        f"""
-        import sys
-        from relational_rnn.cli.main import main
-        sys.exit(main(["train", "nth-farthest", "--out", {str(tmp_path / "run")!r}]))
-        """
-    )
+    done = run(TRAIN.format(str(tmp_path / "run")))
     assert done.returncode == 1
     assert done.stderr == "error: this command needs torch: pip install 'relational-rnn[torch]'\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.torch
+def test_missing_matplotlib_is_said_before_the_training(tmp_path):
+    pytest.importorskip("torch")
+    done = run(TRAIN.format(str(tmp_path / "run")), without="matplotlib")
+    assert done.returncode == 1
+    assert done.stderr == "error: this command needs matplotlib: pip install 'relational-rnn[plot]'\n"
     assert list(tmp_path.iterdir()) == []

@@ -9,11 +9,15 @@ Pages hold no number that is not in a record: a test writes them again and compa
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
+
+from relational_rnn.recipes import find_recipe
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -40,12 +44,16 @@ def records() -> dict[str, dict[str, Any]]:
 
 
 def command(name: str, record: dict[str, Any]) -> str:
-    """Return the command that makes a record again; its preset is the first part of the name."""
-    results = record["results"]
-    flags = ["--preset", name.split("-")[0], "--seed", str(results["seed"])]
-    if len(results["models"]) == 1:
-        flags += ["--models", *results["models"]]
-    return " ".join(["relational-rnn train nth-farthest", *flags])
+    """Return the command that makes a record again: the preset that begins its name, and what differs."""
+    preset = name.split("-")[0]
+    defaults = json.loads(json.dumps(dataclasses.asdict(find_recipe("nth-farthest", preset))))
+    words = ["relational-rnn", "train", "nth-farthest", "--preset", preset]
+    for setting, value in record["config"]["settings"].items():
+        if value != defaults[setting] or setting == "seed":
+            flag = "--" + setting.replace("_", "-")
+            written = ",".join(value) if isinstance(value, list) else str(value)
+            words += [flag.replace("--", "--no-")] if value is False else [flag, written]
+    return shlex.join(words)
 
 
 def percent(value: float) -> str:

@@ -56,7 +56,9 @@ def test_given_examples(weights, tmp_path, capsys):
         ({"inputs": np.zeros((2, 3), int)}, "inputs must be floating point, got int64"),
         ({"inputs": np.zeros((2, 3, 5))}, "where F = 5"),
         ({"inputs": np.zeros((2, 3, 13)), "targets": np.zeros(3, int)}, "targets must have shape"),
-        ({"inputs": np.zeros((2, 3, 13)), "targets": np.full(2, 9)}, "targets must be integers from 0 to 2"),
+        ({"inputs": np.zeros((2, 3, 13)), "targets": np.full(2, 9)}, "targets must be from 0 to 2, got 9"),
+        ({"inputs": np.full((2, 3, 13), np.nan)}, "inputs must be finite"),
+        ({"inputs": np.zeros((2, 3, 13)), "targets": np.zeros(2)}, "targets must be integers, got float64"),
     ],
 )
 def test_examples_that_do_not_fit(weights, tmp_path, arrays, message, capsys):
@@ -70,3 +72,11 @@ def test_nothing_to_score(tmp_path, capsys):
     (tmp_path / "x.npz").write_text("no arrays")
     assert main(["evaluate", str(tmp_path / "x.npz")]) == 2
     assert "is no readable safetensors file" in capsys.readouterr().err
+
+
+def test_input_that_is_no_npz(weights, tmp_path, capsys):
+    for name, content in (("a.npy", None), ("b.npz", b""), ("c.npz", b"PK\x03\x04 cut short")):
+        path = tmp_path / name
+        np.save(path, np.zeros(3)) if content is None else path.write_bytes(content)
+        assert main(["evaluate", str(weights), "--input", str(path)]) == 2
+        assert f"{name} is no .npz file" in capsys.readouterr().err

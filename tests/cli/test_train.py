@@ -45,6 +45,8 @@ def test_lists_of_models():
         (["train", "chess"], "no presets for 'chess', only for nth-farthest"),
         ([*TRAIN[:2], "--preset", "slow"], "no preset 'slow'"),
         ([*TRAIN, "--models", "rmc,gru"], "models must be one of 'rmc', 'lstm', got 'gru'"),
+        ([*TRAIN, "--gate-style", "no"], "gate_style must be one of 'unit', 'memory', 'none', got 'no'"),
+        ([*TRAIN, "--resume"], "--resume needs the run's folder, --out DIR"),
         ([*TRAIN, "--steps", "0"], "steps must be an integer of at least 1, got 0"),
         ([*TRAIN, "--config", "nowhere.json"], "nowhere.json"),
         (["fly"], "there is no command 'fly'; commands: train, evaluate, tasks"),
@@ -77,6 +79,30 @@ def test_unknown_setting_in_a_config_file(tmp_path, capsys):
     assert "unknown settings step; known are models, seed" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("values", ['{"steps": "7"}', '{"steps": 7.5}', '{"grow": "yes"}', '{"models": 3}'])
+def test_wrong_values_in_a_config_file(tmp_path, capsys, values):
+    config = tmp_path / "mine.json"
+    config.write_text(values)
+    assert main([*TRAIN, "--config", str(config)]) == 2
+    assert "mine.json: " in capsys.readouterr().err
+
+
+@pytest.mark.torch
+def test_an_unfair_lstm_is_refused(tmp_path, capsys):
+    pytest.importorskip("torch")
+    assert main([*TRAIN, "--lstm-hidden-size", "2", "--out", str(tmp_path / "x")]) == 2
+    assert "lstm_hidden_size must be at least" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.torch
+def test_out_is_a_file(tmp_path, capsys):
+    pytest.importorskip("torch")
+    (tmp_path / "x").write_text("")
+    assert main([*TRAIN, "--out", str(tmp_path / "x")]) == 2
+    assert "is a file; a run needs a folder" in capsys.readouterr().err
+
+
 def test_help_and_version(capsys):
     assert main(["--help"]) == 0
     assert "train nth-farthest" in capsys.readouterr().out
@@ -89,7 +115,7 @@ def test_help_and_version(capsys):
 @pytest.mark.torch
 def test_the_main_job(tmp_path, capsys):
     pytest.importorskip("torch")
-    out = tmp_path / "run"
+    out = tmp_path / "a [red]run"  # a space, and brackets that mean nothing
     assert main([*TRAIN, "--steps", "6", "--seconds", "1", "--out", str(out)]) == 0
     shown = capsys.readouterr().out
     assert "trivial score 66.7%" in shown
@@ -117,6 +143,11 @@ def test_the_main_job(tmp_path, capsys):
 
     assert main([*TRAIN, "--out", str(out)]) == 2
     assert "is not empty" in capsys.readouterr().err
+
+    assert results["wall_seconds"] > 0
+    assert main(["train", "nth-farthest", "--out", str(out), "--resume"]) == 0  # finished: drawn again only
+    assert json.loads((out / "results.json").read_text()) == results
+    assert str(out) in capsys.readouterr().out
 
     assert main(["evaluate", str(out), "--examples", "300", "--json"]) == 0
     scores = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -148,10 +179,7 @@ def test_interrupted_then_resumed(tmp_path, signal_sent):
         while not (out / "metrics.jsonl").exists():
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        if signal_sent == signal.SIGINT:
-            os.killpg(process.pid, signal_sent)  # as a terminal does: to the whole group
-        else:
-            process.send_signal(signal_sent)
+        os.killpg(process.pid, signal_sent)  # to the whole group, as a terminal and `timeout` do
         shown, _ = process.communicate(timeout=120)
     assert process.returncode == 130, shown
     assert "--resume" in shown

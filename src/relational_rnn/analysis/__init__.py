@@ -12,10 +12,11 @@ from relational_rnn.analysis.attention import (
 from relational_rnn.analysis.bars import Bar, accuracy_bars, draw_accuracy_bars
 from relational_rnn.analysis.confidence import binomial_half_width
 from relational_rnn.analysis.curves import Curve, StageChange, draw_training_curves, training_curves
-from relational_rnn.analysis.report import write_report
+from relational_rnn.analysis.report import SCORE_COLUMNS, score_rows, write_report
 from relational_rnn.analysis.style import save
 
 __all__ = [
+    "SCORE_COLUMNS",
     "AttentionExample",
     "Bar",
     "Curve",
@@ -28,6 +29,7 @@ __all__ = [
     "draw_attention_heatmap",
     "draw_training_curves",
     "save",
+    "score_rows",
     "training_curves",
     "write_report",
 ]

@@ -21,6 +21,26 @@ pre { background: #f4f4f4; padding: .8rem; overflow-x: auto; }
 """
 
 
+SCORE_COLUMNS = ("training", "test accuracy", "seconds", "examples", "parameters")
+
+
+def score_rows(results: dict[str, Any]) -> list[tuple[bool, list[str]]]:
+    """Return each training of a results.json: whether it counts for its model, and its `SCORE_COLUMNS`."""
+    rows = []
+    for model in results["models"].values():
+        for score in model["trainings"]:
+            half = binomial_half_width(score["test_accuracy"], results["test_examples"])
+            cells = [
+                score["label"],
+                f"{score['test_accuracy']:.2%} ± {half:.2%}",
+                f"{score['seconds']:,.0f}",
+                f"{score['examples']:,}",
+                f"{score['parameters']:,}",
+            ]
+            rows.append((score["name"] == model["name"], cells))
+    return rows
+
+
 def write_report(
     path: Path, config: dict[str, Any], results: dict[str, Any], figures: Sequence[Path]
 ) -> Path:
@@ -37,19 +57,9 @@ def write_report(
     """
     size, count = results["size"], results["test_examples"]
     rows = []
-    for model in results["models"].values():
-        for score in model["trainings"]:
-            half = binomial_half_width(score["test_accuracy"], count)
-            cells = [
-                escape(score["label"]),
-                f"{score['test_accuracy']:.2%} ± {half:.2%}",
-                f"{score['seconds']:,.0f}",
-                f"{score['examples']:,}",
-                f"{score['parameters']:,}",
-            ]
-            best = ' class="best"' if score["name"] == model["name"] else ""
-            rows.append(f"<tr{best}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    heads = ("training", "test accuracy", "seconds", "examples", "parameters")
+    for counts, cells in score_rows(results):
+        best = ' class="best"' if counts else ""
+        rows.append(f"<tr{best}>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
     settings = "\n".join(f"{name} = {value!r}" for name, value in config["settings"].items())
     parts = [
         "<!doctype html><html lang='en'><meta charset='utf-8'>",
@@ -58,7 +68,7 @@ def write_report(
         f"<p>Accuracy on {count:,} fresh examples of the full task, with the 95 % interval of the draw. "
         f"A model that knows nothing of distances scores {results['trivial_accuracy']:.1%}. "
         "Bold: the training that counts for its model.</p>",
-        "<table><thead><tr>" + "".join(f"<th>{head}</th>" for head in heads) + "</tr></thead>",
+        "<table><thead><tr>" + "".join(f"<th>{head}</th>" for head in SCORE_COLUMNS) + "</tr></thead>",
         *rows,
         "</table>",
         *(_image(figure) for figure in figures),

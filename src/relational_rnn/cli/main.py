@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, `head` perhaps, has seen enough; no complaint at the last flush
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, OSError) as wrong:
+    except (ValueError, TypeError, OSError) as wrong:
         print(f"error: {wrong}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as missing:

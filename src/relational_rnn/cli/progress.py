@@ -59,7 +59,7 @@ class Display:
             self._last_line[contestant.name] = time.monotonic()
             cells = dict(zip(_COLUMNS, self._cells(contestant.name), strict=True))
             told = ", ".join(f"{name} {cell}" for name, cell in cells.items() if cell != "-")
-            self._console.print(f"{contestant.label}: {told}", highlight=False, soft_wrap=True)
+            self._console.print(f"{contestant.label}: {told}")
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, header_style="bold")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from relational_rnn.analysis import (
+    SCORE_COLUMNS,
     Bar,
     Curve,
     StageChange,
@@ -20,6 +22,7 @@ from relational_rnn.analysis import (
     attention_example,
     attention_heatmap,
     binomial_half_width,
+    score_rows,
     training_curves,
     write_report,
 )
@@ -28,41 +31,46 @@ from relational_rnn.training.common.nth_farthest import PICTURE, NthFarthestSett
 from relational_rnn.training.common.records import RunFolder
 from relational_rnn.training.torch.attention import record_questions
 from relational_rnn.training.torch.models import contestants, load_model
-from relational_rnn.training.torch.run import COMMAND, Interrupted, RunFailed, run, weights_path
+from relational_rnn.training.torch.run import COMMAND, Interrupted, RunFailed, prepare, run, weights_path
 
 
 def train_and_show(settings: NthFarthestSettings, path: Path, resume: bool) -> int:
-    """Run, then print the table and draw the figures; return the exit code."""
-    console, folder = Console(), RunFolder(path)
-    again = f"relational-rnn {COMMAND} --out {shlex.quote(str(path))} --resume"
+    """Run, then print the table and draw the figures; return the exit code.
+
+    Raises:
+        ValueError: the folder or the settings do not fit; nothing has been done then.
+    """
+    console, folder = Console(highlight=False, markup=False, soft_wrap=True), RunFolder(path)
+    prepare(settings, folder, resume)
+    again = f"{shlex.quote(sys.argv[0])} {COMMAND} --out {shlex.quote(str(path))} --resume"
     task = settings.task
     console.print(
         f"Nth farthest, {task.objects} vectors of {task.dimensions} dimensions, seed {settings.seed}, "
-        f"into {path}. Trivial score: {task.trivial_accuracy:.1%}. Ctrl-C saves and stops.",
-        highlight=False,
-        soft_wrap=True,
+        f"into {path}. Trivial score: {task.trivial_accuracy:.1%}. Ctrl-C saves and stops."
     )
+    # A scheduler's polite kill stops like Ctrl-C, also in the background, where Ctrl-C is switched off.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     try:
-        # A scheduler's polite kill stops like Ctrl-C, also in the background, where Ctrl-C is switched off.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         with Display(console, contestants(settings)) as display:
             results = run(settings, folder, resume=resume, show=display.show)
-    except Interrupted:
-        console.print(
-            f"Stopped; everything is saved. Go on with:\n  {again}", highlight=False, soft_wrap=True
-        )
+        console.print(result_table(results))
+        if results["wall_seconds"] is not None:
+            console.print(f"Wall time of all trainings: {results['wall_seconds']:.0f} s")
+        figures = draw_figures(settings, folder, results)
+        report = write_report(path / "report.html", folder.require(), results, figures)
+    except (Interrupted, KeyboardInterrupt):
+        console.print(f"Stopped; everything is saved. Go on with:\n  {again}")
         return 130
     except RunFailed as failed:
         print(f"error: {failed}\nWhat was saved can be resumed:\n  {again}", file=sys.stderr)
         return 1
-    console.print(result_table(results))
-    if results["wall_seconds"] is not None:
-        console.print(f"Wall time of all trainings: {results['wall_seconds']:.0f} s", highlight=False)
-    figures = draw_figures(settings, folder, results)
-    report = write_report(path / "report.html", folder.require(), results, figures)
+    except Exception:  # the run's own fault, not wrong use: with its trace, and what is saved stays
+        traceback.print_exc()
+        print(f"error: the run failed; what was saved can be resumed:\n  {again}", file=sys.stderr)
+        return 1
     written = [folder.results, folder.metrics, *figures, report]
-    console.print("Written: " + ", ".join(str(file) for file in written), highlight=False, soft_wrap=True)
+    console.print("Written: " + ", ".join(str(file) for file in written))
     return 0
 
 
@@ -77,21 +85,12 @@ def result_table(results: dict[str, Any]) -> Table:
         padding=(0, 2, 0, 0),
         header_style="bold",
     )
-    table.add_column("training")  # gives way on a narrow terminal, the numbers do not
-    for name in ("test accuracy", "seconds", "examples", "parameters"):
+    first, *numbers = SCORE_COLUMNS
+    table.add_column(first)  # gives way on a narrow terminal, the numbers do not
+    for name in numbers:
         table.add_column(name, justify="right", no_wrap=True)
-    for model in results["models"].values():
-        for score in model["trainings"]:
-            half = binomial_half_width(score["test_accuracy"], results["test_examples"])
-            best = score["name"] == model["name"]
-            table.add_row(
-                f"{'*' if best else ' '} {score['label']}",
-                f"{score['test_accuracy']:.2%} ± {half:.2%}",
-                f"{score['seconds']:,.0f}",
-                f"{score['examples']:,}",
-                f"{score['parameters']:,}",
-                style="bold" if best else "",
-            )
+    for counts, (label, *cells) in score_rows(results):
+        table.add_row(f"{'*' if counts else ' '} {label}", *cells, style="bold" if counts else "")
     table.caption, table.caption_justify = (
         "* counts for its model; ± 95 % interval of the examples drawn",
         "left",

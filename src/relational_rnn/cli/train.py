@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ class Options:
     config: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """JSON file with values that replace the preset's, for example a run's config.json."""
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """Folder of the run; runs/TASK-PRESET-SEED if not given. It must be empty or new."""
+    """Folder of the run, empty or new; if not given, runs/ and a name made of task, preset and seed."""
     resume: tyro.conf.FlagCreatePairsOff[bool] = False
     """Go on with the run in the folder."""
 
@@ -40,7 +41,13 @@ def main(argv: Sequence[str]) -> int:
     if task is None and not {"-h", "--help"} & set(arguments):
         raise ValueError(f"which task? relational-rnn train TASK, with TASK one of {', '.join(RECIPES)}")
     options = parse(task or next(iter(RECIPES)), arguments)
-    folder = options.out or Path("runs") / f"{task}-{options.preset}-seed{options.settings.seed}"
+    origin = options.preset if options.config is None else options.config.stem
+    folder = options.out or Path("runs") / f"{task}-{origin}-seed{options.settings.seed}"
+    if options.resume and options.out is None:
+        raise ValueError("which run? --resume needs the run's folder, --out DIR")
+    for library in ("torch", "matplotlib"):  # better now than after the training
+        if importlib.util.find_spec(library) is None:
+            raise ModuleNotFoundError(f"No module named {library!r}", name=library)
 
     from relational_rnn.cli.run import train_and_show  # imports torch
 
@@ -95,7 +102,10 @@ def from_file(settings: NthFarthestSettings, path: Path) -> NthFarthestSettings:
         raise ValueError(f"{path} has unknown settings {', '.join(unknown)}; known are {', '.join(known)}")
     if isinstance(values.get("models"), list):
         values = {**values, "models": tuple(values["models"])}
-    return dataclasses.replace(settings, **values)
+    try:
+        return dataclasses.replace(settings, **values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def spread_lists(argv: Sequence[str]) -> list[str]:

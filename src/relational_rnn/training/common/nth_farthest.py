@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from relational_rnn.spec.checks import check_bool, check_choice, check_number, check_size
+from relational_rnn.spec.core import GATE_STYLES
 from relational_rnn.tasks.nth_farthest import NthFarthest, NthFarthestBatch, sample, trivial_accuracy
 
 MODELS = ("rmc", "lstm")
@@ -42,7 +43,7 @@ class NthFarthestSettings:
     growth_threshold: float = 0.75
     """Moving average of the training accuracy at which the task grows."""
     smaller_share: float = 0.2
-    """Share of the batches that use fewer objects than the stage has."""
+    """Share of the batches whose objects are drawn from 2 up to the stage's own number."""
 
     steps: int = 10_000
     """Training steps of the RMC."""
@@ -113,6 +114,7 @@ class NthFarthestSettings:
             if getattr(self, name) is not None:
                 check_size(name, getattr(self, name))
         check_bool("grow", self.grow)
+        check_choice("gate_style", self.gate_style, GATE_STYLES)
         for name in ("seconds", "learning_rate", "clip_norm"):
             if check_number(name, getattr(self, name)) <= 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
@@ -121,17 +123,21 @@ class NthFarthestSettings:
         task = self.task
         first_objects = check_size("first_objects", self.first_objects, minimum=2)
         if self.grow and first_objects > task.objects:
-            raise ValueError(f"first_objects must be at most objects = {task.objects}, got {first_objects}")
+            raise ValueError(
+                f"first_objects must be at most objects = {task.objects} (or grow must be off), "
+                f"got {first_objects}"
+            )
         first_dimensions = check_size("first_dimensions", self.first_dimensions)
         if self.grow and first_dimensions > task.dimensions:
             raise ValueError(
-                f"first_dimensions must be at most dimensions = {task.dimensions}, got {first_dimensions}"
+                f"first_dimensions must be at most dimensions = {task.dimensions} (or grow must be off), "
+                f"got {first_dimensions}"
             )
-        trivial = trivial_accuracy(first_objects)
-        if self.grow and first_objects > 2 and self.growth_threshold <= trivial:
+        hardest = max(first_objects, 3)  # with 2 objects there is no trivial score below 100 %
+        if self.grow and self.growth_threshold <= trivial_accuracy(hardest):
             raise ValueError(
-                f"growth_threshold must lie above the trivial score 2/{first_objects} = {trivial:.3f} of the "
-                f"first stage, got {self.growth_threshold}"
+                f"growth_threshold must lie above the trivial score 2/{hardest} = "
+                f"{trivial_accuracy(hardest):.3f} at {hardest} objects, got {self.growth_threshold}"
             )
 
     @property

@@ -57,7 +57,9 @@ class RunFolder:
                     f"{self.path} holds a run with other settings ({told}); resume with the same ones"
                 )
             return
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        if self.path.exists() and not self.path.is_dir():
+            raise ValueError(f"{self.path} is a file; a run needs a folder")
+        if self.path.exists() and any(self.path.iterdir()):
             raise ValueError(
                 f"{self.path} is not empty; choose another folder with --out, or go on there with --resume"
             )
@@ -66,6 +68,7 @@ class RunFolder:
             "version": relational_rnn.__version__,
             "commit": current_commit(),
             "python": platform.python_version(),
+            "seed": settings.get("seed"),
             "settings": settings,
         }
         write_json(self.config, record)

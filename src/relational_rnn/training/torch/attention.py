@@ -36,7 +36,7 @@ def record_questions(
 
     They are the first such ones drawn, whether the model answers them rightly or not.
     """
-    recorded = record_attention(model, sample(task, 64 * task.objects**2, generator))
+    recorded = record_attention(model, sample(task, 64 * task.objects, generator))
     comparing = [seen for seen in recorded if seen.n < task.objects - 1]
     steps = sorted({0, task.steps // 2, task.steps - 1})
     return [next(seen for seen in comparing if seen.reference_step == step) for step in steps]

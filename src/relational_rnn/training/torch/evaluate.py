@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +70,9 @@ def read_examples(path: Path, task: NthFarthest) -> tuple[np.ndarray, np.ndarray
         ValueError: no .npz file, no `inputs`, or arrays that do not fit the task.
     """
     try:
-        with np.load(path) as file:
+        with path.open("rb") as stream, np.load(stream) as file:
             arrays = dict(file)
-    except (ValueError, AttributeError) as error:
+    except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is no .npz file of arrays: {error}") from None
     if "inputs" not in arrays:
         raise ValueError(f"{path} must hold an array `inputs`, it has {', '.join(arrays) or 'none'}")
@@ -79,8 +80,14 @@ def read_examples(path: Path, task: NthFarthest) -> tuple[np.ndarray, np.ndarray
     if not np.issubdtype(inputs.dtype, np.floating):
         raise ValueError(f"inputs must be floating point, got {inputs.dtype}")
     check_shape("inputs", inputs.shape, ("B", "T", "F"), F=task.input_size)
+    if not np.isfinite(inputs).all():
+        raise ValueError("inputs must be finite, got NaN or infinity")
     if targets is not None:
         check_shape("targets", targets.shape, ("B",), B=len(inputs))
-        if not np.issubdtype(targets.dtype, np.integer) or targets.min() < 0 or targets.max() >= task.classes:
-            raise ValueError(f"targets must be integers from 0 to {task.classes - 1}, got {targets.dtype}")
+        if not np.issubdtype(targets.dtype, np.integer):
+            raise ValueError(f"targets must be integers, got {targets.dtype}")
+        if targets.min() < 0 or targets.max() >= task.classes:
+            raise ValueError(
+                f"targets must be from 0 to {task.classes - 1}, got {targets.min()} to {targets.max()}"
+            )
     return inputs.astype(np.float32), targets

@@ -94,10 +94,10 @@ class Training:
         next_report, next_save = self.seconds, self.seconds + CHECKPOINT_SECONDS
         next_evaluation = math.ceil(self.seconds / every) * every
         while (progress := self.budget.progress(self.step, self.seconds)) < 1:
-            loss, accuracy, objects = self.advance(progress)
+            loss, correct, objects = self.advance(progress)
             self.seconds = time.perf_counter() - start
             if self.seconds >= next_report:
-                report(self.record(loss=loss, accuracy=accuracy, trained_objects=objects, progress=progress))
+                report(self.record(loss=loss, accuracy=correct, trained_objects=objects, progress=progress))
                 next_report = self.seconds + REPORT_SECONDS
             if self.seconds >= next_evaluation:
                 report(self.record(validation_accuracy=self.validate()))
@@ -132,11 +132,11 @@ class Training:
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip_norm)
         self.optimiser.step()
-        accuracy = (scores.argmax(1) == targets).float().mean().item()
+        correct = (scores.argmax(1) == targets).float().mean().item()
         objects = batch.inputs.shape[1]
-        self.growth.observe(self.step, objects, accuracy)
+        self.growth.observe(self.step, objects, correct)
         self.step += 1
-        return value, accuracy, objects
+        return value, correct, objects
 
     def record(self, **values: Any) -> dict[str, Any]:
         """Return where the training is, with `values`."""

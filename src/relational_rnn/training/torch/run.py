@@ -36,10 +36,13 @@ from relational_rnn.training.torch.models import (
     build_model,
     contestants,
     count_parameters,
+    matched_hidden_size,
     save_model,
 )
 
 COMMAND = "train nth-farthest"
+LAST_STEP_SECONDS = 1.0
+"""A training that ends by the clock may be over its time by a step and an evaluation."""
 
 Event = tuple[str, dict[str, Any]]
 """(contestant's name, record); a record with `error` or `stopped` ends that contestant."""
@@ -53,6 +56,22 @@ class Interrupted(RuntimeError):
     """The run was stopped and can be resumed."""
 
 
+def prepare(settings: NthFarthestSettings, folder: RunFolder, resume: bool) -> None:
+    """Make the run's folder, or check the one to go on in, before any work is done.
+
+    Raises:
+        ValueError: the folder does not fit, or the LSTM would have fewer parameters than the RMC.
+    """
+    if set(settings.models) >= {"rmc", "lstm"} and settings.lstm_hidden_size is not None:
+        fair = matched_hidden_size(settings)
+        if settings.lstm_hidden_size < fair:
+            raise ValueError(
+                f"lstm_hidden_size must be at least {fair}, for as many parameters as the RMC has, "
+                f"got {settings.lstm_hidden_size}"
+            )
+    folder.create(COMMAND, dataclasses.asdict(settings), resume)
+
+
 def run(
     settings: NthFarthestSettings,
     folder: RunFolder,
@@ -64,7 +83,7 @@ def run(
 
     Args:
         settings: of the run.
-        folder: where everything goes.
+        folder: where everything goes; `prepare` made or checked it.
         resume: go on with a run that was stopped.
         show: gets every record as it comes.
 
@@ -72,12 +91,10 @@ def run(
         The content of results.json.
 
     Raises:
-        ValueError: the folder does not fit.
         RunFailed: a training failed.
         Interrupted: stopped by the user; everything is saved.
     """
     start = time.perf_counter()
-    folder.create(COMMAND, dataclasses.asdict(settings), resume)
     everyone = contestants(settings)
     if resume:
         folder.forget_after({c.name: _saved_step(folder, c) for c in everyone})
@@ -91,51 +108,59 @@ def run(
     workers = settings.workers or cores
     failure: str | None = None
     interrupted = False
-    while (waiting and not stop.is_set()) or running:
-        try:
-            for contestant in [c for c in waiting if _may_start(folder, c, settings)]:
-                if len(running) < workers and not stop.is_set():
-                    waiting.remove(contestant)
-                    arguments = (settings, folder, contestant, events, stop)
-                    running[contestant.name] = _start(
-                        context.Process(target=_train, args=arguments, daemon=True)
-                    )
+    try:
+        while (waiting and not stop.is_set()) or running:
             try:
-                name, record = events.get(timeout=0.2)
-            except Empty:
-                for name in [n for n, p in running.items() if not p.is_alive() and events.empty()]:
-                    code = running.pop(name).exitcode
-                    failure = failure or f"the training {name} ended without a word (exit code {code})"
+                for contestant in [c for c in waiting if _may_start(folder, c, settings)]:
+                    if len(running) < workers and not stop.is_set():
+                        waiting.remove(contestant)
+                        arguments = (settings, folder, contestant, events, stop)
+                        running[contestant.name] = _start(
+                            context.Process(target=_train, args=arguments, daemon=True)
+                        )
+                try:
+                    name, record = events.get(timeout=0.2)
+                except Empty:
+                    for name in [n for n, p in running.items() if not p.is_alive() and events.empty()]:
+                        code = running.pop(name).exitcode
+                        failure = failure or f"the training {name} ended without a word (exit code {code})"
+                        stop.set()
+                    continue
+                if "error" in record:
+                    failure = failure or f"the training {name} failed:\n{record['error']}"
                     stop.set()
-                continue
-            if "error" in record:
-                failure = failure or f"the training {name} failed:\n{record['error']}"
+                if "error" in record or "ended" in record:
+                    running.pop(name).join()
+                else:
+                    folder.append({"model": name, **record})
+                    show(by_name[name], record)
+            except KeyboardInterrupt:
+                interrupted = True
                 stop.set()
-            if "error" in record or "ended" in record:
-                running.pop(name).join()
-            else:
-                folder.append({"model": name, **record})
-                show(by_name[name], record)
-        except KeyboardInterrupt:
-            interrupted = True
-            stop.set()
+    finally:
+        stop.set()  # whatever happened here, nobody trains on
     if failure:
         raise RunFailed(failure)
     if interrupted:
         raise Interrupted(str(folder.path))
-    return summarise(settings, folder, None if resume else round(time.perf_counter() - start, 1))
+    wall_seconds = None if resume else round(time.perf_counter() - start, 1)
+    if resume and folder.results.exists():
+        wall_seconds = read_json(folder.results)["wall_seconds"]  # the run was finished already
+    return summarise(settings, folder, wall_seconds)
 
 
 def _start(process: SpawnProcess) -> SpawnProcess:
-    """Start a process that leaves Ctrl-C to this one, from its first instant on."""
+    """Start a process that leaves Ctrl-C and polite kills to this one, from its first instant on."""
     if threading.current_thread() is not threading.main_thread():
         process.start()
         return process
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)  # inherited by the new process
+    # Both reach the whole group. What is ignored here is ignored by the new process too.
+    previous = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         process.start()
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
     return process
 
 
@@ -208,8 +233,8 @@ def _train(
         growth = Growth(settings) if contestant.grown else Growth.none(settings)
         budget = Budget(settings.steps, settings.seconds)
         if contestant.model != "rmc":
-            # The full task does not wait for the RMC's time, so it gets the most that the RMC may take.
-            budget = Budget(None, settings.seconds)
+            # The full task does not wait for the RMC's time, so it gets the most that the RMC can have taken.
+            budget = Budget(None, settings.seconds + LAST_STEP_SECONDS)
             if leader is not None and contestant.grown == leader.grown:
                 score = read_json(_score_path(folder, leader))
                 budget = Budget(score["steps"], score["seconds"], both=True)
