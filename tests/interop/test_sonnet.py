@@ -163,6 +163,29 @@ def test_own_options_are_refused(make, options, message):
             export(core)
 
 
+def check_refused(core, name):
+    for refuse in (lambda: load_variables(core, {}), export_variables, export_gradients):
+        with pytest.raises(
+            TypeError, match=f"^core must be a RelationalMemory or a RelationalMemoryCell, got {name}$"
+        ):
+            refuse() if refuse.__name__ == "<lambda>" else refuse(core)
+
+
+def test_what_is_no_relational_memory_is_refused():
+    check_refused(reference.LSTM(3, 4), r"relational_rnn\.reference\.lstm\.LSTM")
+    check_refused({}, r"builtins\.dict")
+    check_refused(None, r"builtins\.NoneType")
+
+
+@pytest.mark.torch
+def test_torch_modules_that_are_no_relational_memory_are_refused():
+    torch = pytest.importorskip("torch")
+    from relational_rnn import nn
+
+    check_refused(nn.LSTM(3, 4), r"relational_rnn\.nn\.lstm\.LSTM")
+    check_refused(torch.nn.LSTM(3, 4), r"torch\.nn\.modules\.rnn\.LSTM")
+
+
 @make
 @kind
 def test_gradients_before_backward(make, kind):

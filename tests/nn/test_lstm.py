@@ -163,6 +163,20 @@ def test_orthogonal_initial_values():
         assert "bias" in name or not torch.equal(value, other.state_dict()[name])
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("initialisation", ["torch", "orthogonal"])
+def test_small_floats(initialisation, dtype):
+    generator = torch.Generator().manual_seed(0)
+    lstm = LSTM(F, HIDDEN, initialisation=initialisation, dtype=dtype, generator=generator)
+    assert {value.dtype for value in lstm.parameters()} == {dtype}
+    outputs, _ = lstm(draw(T, B, F).to(dtype))
+    assert outputs.dtype == dtype
+    if initialisation == "orthogonal":
+        for gate in lstm.lstm.weight_hh_l0.detach().double().chunk(4):
+            error = (gate @ gate.T - torch.eye(HIDDEN, dtype=torch.float64)).abs().max()
+            assert error < 4 * torch.finfo(dtype).eps
+
+
 def test_sizes_and_states():
     lstm = make(2)
     assert (lstm.input_size, lstm.output_size, lstm.num_layers) == (F, HIDDEN, 2)
@@ -183,6 +197,8 @@ def test_sizes_and_states():
         (dict(hidden_size=2.0), TypeError, "hidden_size must be an integer"),
         (dict(num_layers=0), ValueError, "num_layers must be an integer of at least 1, got 0"),
         (dict(batch_first="yes"), TypeError, "batch_first must be True or False, got 'yes'"),
+        (dict(dtype=torch.int64), TypeError, "dtype must be a floating-point torch dtype, got torch.int64"),
+        (dict(dtype="float32"), TypeError, "dtype must be a floating-point torch dtype, got 'float32'"),
         (
             dict(initialisation="zeros"),
             ValueError,

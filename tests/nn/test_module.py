@@ -1,6 +1,7 @@
 """The cores as torch modules: dtypes, saving, copying, initial values and torch's tools."""
 
 import copy
+import inspect
 import io
 import pickle
 
@@ -23,6 +24,7 @@ from nn.cores import (  # noqa: E402
     weigh,
 )
 from relational_rnn.nn import RelationalMemory, RelationalMemoryCell  # noqa: E402
+from relational_rnn.spec import RelationalMemoryConfig  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 
 every_configuration = pytest.mark.parametrize("options", CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())
@@ -84,7 +86,90 @@ def test_autocast(options):
     assert core.input_projection.weight.grad.isfinite().all()
 
 
+@every_configuration
+def test_autocast_with_resets_and_a_trace(options):
+    core = make_core(**options, dtype=torch.float32)
+    inputs, memory = make_inputs(core, 4, BATCH, dtype=torch.float32), make_memory(core, BATCH)
+    lengths, resets = [2, 4, 1], torch.zeros(4, BATCH, dtype=torch.bool)
+    resets[1, 0] = resets[2, 1] = resets[0, 2] = True
+    packed = torch.nn.utils.rnn.pack_padded_sequence(inputs, lengths, enforce_sorted=False)
+    for x, ends in ((inputs, [4] * BATCH), (packed, lengths)):
+        expected, expected_last, expected_trace = core(x, memory, resets=resets, return_trace=True)
+        with torch.autocast("cpu", torch.bfloat16):
+            outputs, last, trace = core(x, memory, resets=resets, return_trace=True)
+        pairs = {
+            "outputs": (getattr(outputs, "data", outputs), getattr(expected, "data", expected)),
+            "last": (last, expected_last),
+        }
+        for name, value in trace._asdict().items():
+            reference = getattr(expected_trace, name)
+            assert (value is None) == (reference is None)
+            if value is not None:
+                for row, end in enumerate(ends):
+                    assert value[row, end:].isnan().all()
+                    pairs[f"{name} of row {row}"] = value[row, :end], reference[row, :end]
+        for name, (actual, reference) in pairs.items():
+            assert_close(actual.detach().float(), reference.detach().float(), "bfloat16", name)
+
+
+# the constructor
+
+
+def test_the_signature_shows_every_argument():
+    sizes = ["input_size", "mem_slots", "head_size", "num_heads", "num_blocks", "key_size"]
+    options = ["attention_mlp_layers", "gate_style", "forget_bias", "input_bias", "treat_input_as_matrix"]
+    options += ["input_rows", "initial_memory", "input_fusion", "read_head"]
+    switches = ["use_attention", "use_mlp", "use_residual", "use_layer_norm"]
+    place = ["device", "dtype", "generator", "backend"]
+    shown = inspect.signature(RelationalMemory).parameters
+    assert list(shown) == [*sizes, *options, *switches, "batch_first", *place, "unknown"]
+    fields = inspect.signature(RelationalMemoryConfig).parameters
+    for name, field in fields.items():
+        assert shown[name].default == field.default, name
+    others = {name: shown[name].default for name in ("batch_first", *place)}
+    assert others == dict(batch_first=False, device=None, dtype=None, generator=None, backend="auto")
+    cell = inspect.signature(RelationalMemoryCell).parameters
+    assert list(cell.values()) == [value for name, value in shown.items() if name != "batch_first"]
+
+
+@both
+def test_every_argument_arrives(kind):
+    values = dict(input_size=2, mem_slots=3, head_size=4, num_heads=5, num_blocks=6, key_size=7)
+    values |= dict(attention_mlp_layers=8, gate_style="memory", forget_bias=0.5, input_bias=0.25)
+    values |= dict(treat_input_as_matrix=True, input_rows=9, initial_memory="random", input_fusion="tile")
+    values |= dict(read_head="mean", use_attention=False, use_mlp=False, use_residual=False)
+    values |= dict(use_layer_norm=False)
+    assert vars(kind(*values.values()).config) == values
+    assert vars(kind(**values).config) == values
+
+
 # saving and copying
+
+
+@both
+@pytest.mark.parametrize("assign", [False, True])
+@pytest.mark.parametrize("initial_memory", ["identity", "random", "trainable"])
+def test_a_core_made_without_memory_gets_all_from_the_state_dict(kind, assign, initial_memory):
+    options = SIZES | dict(initial_memory=initial_memory)
+    core, other = make_core(kind, **options), kind(**options, dtype=torch.float64, device="meta")
+    if not assign:
+        other = other.to_empty(device="cpu")
+        for buffer in other.buffers():
+            buffer.fill_(float("nan"))  # what uninitialised memory may hold
+    other.load_state_dict(core.state_dict(), assign=assign)
+    assert torch.equal(other.initial_state(2), core.initial_state(2))
+    leading = (BATCH,) if kind is RelationalMemoryCell else (4, BATCH)
+    keywords = {} if kind is RelationalMemoryCell else dict(resets=torch.ones(leading, dtype=torch.bool))
+    inputs = make_inputs(core, *leading)
+    assert torch.equal(other(inputs, **keywords)[0], core(inputs, **keywords)[0])
+
+
+@both
+def test_the_identity_follows_the_parameters(kind):
+    core = make_core(kind)
+    for dtype in (torch.float16, torch.bfloat16, torch.float32):
+        assert core.to(dtype).initial_state(2).dtype == dtype
+    assert core.to("meta").initial_state(2).device.type == "meta"
 
 
 @every_configuration
@@ -107,7 +192,7 @@ def test_which_initial_memories_are_kept_with_the_weights(initial_memory, kept):
     core = make_core(initial_memory=initial_memory)
     assert list(core.state_dict()).count("initial_memory") == kept
     assert ("initial_memory" in dict(core.named_parameters())) == (initial_memory == "trainable")
-    assert len(list(core.buffers())) == (initial_memory != "trainable")
+    assert len(list(core.buffers())) == (initial_memory == "random")
 
 
 def test_only_a_trainable_initial_memory_gets_a_gradient():
@@ -117,7 +202,7 @@ def test_only_a_trainable_initial_memory_gets_a_gradient():
         if initial_memory == "trainable":
             assert core.initial_memory.grad.abs().min() > 0
         else:
-            assert not core.initial_memory.requires_grad
+            assert not core.initial_state(1).requires_grad
 
 
 @every_configuration
@@ -186,7 +271,7 @@ def test_initial_values_are_the_authors(options):
             assert 1 < value.abs().max() * len(value) ** 0.5 <= 2 + 1e-9
         else:
             assert torch.equal(value, torch.full_like(value, "norm.weight" in name)), name
-    start = core.initial_memory
+    start = core.initial_state(1)[0]
     if options.get("initial_memory") == "random":
         assert start.square().sum(1).mean().item() == pytest.approx(1, abs=0.1)
         assert start.mean().item() == pytest.approx(0, abs=0.01)
@@ -260,8 +345,10 @@ def test_parametrisations_are_seen():
 def test_export(options):
     core = make_core(**options, batch_first=True)
     inputs, memory = make_inputs(core, BATCH, 3), make_memory(core, BATCH)
-    exported = torch.export.export(core, (inputs, memory)).module()
-    for actual, expected in zip(exported(inputs, memory), core(inputs, memory), strict=True):
+    resets = torch.tensor([[False, True, False]] * BATCH)
+    exported = torch.export.export(core, (inputs, memory), {"resets": resets}).module()
+    results = exported(inputs, memory, resets=resets), core(inputs, memory, resets=resets)
+    for actual, expected in zip(*results, strict=True):
         assert_close(actual.detach(), expected.detach())
 
 

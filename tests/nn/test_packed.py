@@ -7,7 +7,8 @@ torch = pytest.importorskip("torch")
 
 from torch.nn.utils.rnn import pack_padded_sequence, pack_sequence, pad_packed_sequence  # noqa: E402
 
-from nn.cores import CONFIGURATIONS, gradients, make_core, make_inputs, make_memory, weigh  # noqa: E402
+from nn.cores import CONFIGURATIONS, SIZES, gradients, make_core, make_inputs, make_memory, weigh  # noqa: E402
+from relational_rnn.nn import LSTM  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 
 every_configuration = pytest.mark.parametrize("options", CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())
@@ -28,6 +29,11 @@ def pack(padded, lengths):
     """Pack (B, T, ...); sorted lengths without torch's bookkeeping of the order."""
     ordered = sorted(lengths, reverse=True) == lengths
     return pack_padded_sequence(padded, lengths, batch_first=True, enforce_sorted=ordered)
+
+
+def make_lstm(**options):
+    generator = torch.Generator().manual_seed(0)
+    return LSTM(SIZES["input_size"], 6, dtype=torch.float64, generator=generator, **options)
 
 
 def alone(core, padded, lengths, memory, resets=None):
@@ -114,13 +120,56 @@ def test_the_state_is_optional():
         assert_same(getattr(actual, "data", actual), getattr(expected, "data", expected))
 
 
+def draw_resets():
+    return torch.rand(4, 6, generator=torch.Generator().manual_seed(2)) < 0.3  # (B, T)
+
+
+@pytest.mark.parametrize("make", [make_core, make_lstm], ids=["memory", "lstm"])
+@pytest.mark.parametrize("batch_first", [False, True])
+@every_lengths
+def test_resets_may_be_padded(make, batch_first, lengths):
+    core = make(batch_first=batch_first)
+    packed, resets = pack(make_inputs(make_core(), 4, 6), lengths), draw_resets()
+    expected, *_ = core(packed, resets=pack(resets, lengths))
+    assert not torch.allclose(expected.data, core(packed)[0].data)
+    padded = resets[:, : max(lengths)]
+    padded = padded if batch_first else padded.T
+    for given in (padded, padded.numpy(), padded.tolist()):
+        outputs, *_ = core(packed, resets=given)
+        assert torch.equal(outputs.data, expected.data)
+
+
+@pytest.mark.parametrize("make", [make_core, make_lstm], ids=["memory", "lstm"])
+@pytest.mark.parametrize("swap", [False, True])
+def test_resets_packed_with_the_order_left_out_or_spelt_out(make, swap):
+    core, lengths = make(), [6, 4, 3, 1]
+    inputs, resets = make_inputs(make_core(), 4, 6), draw_resets()
+    spelt, left_out = (
+        [pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=e) for x in (inputs, resets)]
+        for e in (False, True)
+    )
+    assert left_out[0].sorted_indices is None
+    assert spelt[0].sorted_indices.tolist() == [0, 1, 2, 3]
+    expected, *_ = core(spelt[0], resets=spelt[1])
+    given = (spelt[0], left_out[1]) if swap else (left_out[0], spelt[1])
+    assert torch.equal(core(given[0], resets=given[1])[0].data, expected.data)
+
+
 def test_resets_that_do_not_fit():
     core = make_core()
     padded = make_inputs(core, 3, 6)
     packed = pack(padded, [3, 6, 1])
     flags = torch.zeros(3, 6, dtype=torch.bool)
-    with pytest.raises(TypeError, match=r"resets must be a PackedSequence like the input, got Tensor"):
+    with pytest.raises(ValueError, match=r"resets must have shape \(T, B\) with T = 6, B = 3; got \(3, 6\)"):
         core(packed, resets=flags)
+    with pytest.raises(ValueError, match=r"resets must have shape \(B, T\) with B = 3, T = 6; got \(6, 3\)"):
+        make_core(batch_first=True)(packed, resets=flags.T)
+    with pytest.raises(ValueError, match=r"resets must have 2 axes \(T, B\).*got shape \(10,\)"):
+        core(packed, resets=flags.flatten()[:10])
+    with pytest.raises(TypeError, match=r"resets must be bool, got torch.int64"):
+        core(packed, resets=flags.T.long())
+    with pytest.raises(TypeError, match=r"resets must be on the input's device cpu, got meta"):
+        core(packed, resets=flags.T.to("meta"))
     with pytest.raises(TypeError, match=r"resets must be a tensor like the input, got a PackedSequence"):
         core(padded, resets=pack(flags, [3, 6, 1]))
     for lengths in ([3, 6, 2], [6, 3, 1], [1, 6, 3]):

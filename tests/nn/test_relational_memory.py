@@ -93,6 +93,7 @@ def test_the_cell_repeated_is_the_sequence(options):
     memory = None
     for t in range(TIME):
         output, memory, step = cell(inputs[t], memory, return_trace=True)
+        assert type(step) is type(trace)
         assert_same(output, outputs[t], "output")
         for name, value in step._asdict().items():
             whole = getattr(trace, name)

@@ -115,6 +115,19 @@ def test_the_layers_backward_is_the_derivative(masked):
     assert_close(layer.grads["W_o"], grads["W_o"], what="overwritten, not accumulated")
 
 
+def test_the_layers_arrays_can_be_changed_before_backward():
+    layer, arrays = MultiHeadAttention(24, 4), make_inputs(np.random.default_rng(0))
+    output = layer.forward(*arrays)
+    expected, g = layer.backward(np.ones_like(output)), dict(layer.grads)
+    output, weights = layer.forward(*arrays, return_weights=True)
+    for array in (*arrays, output, weights):
+        array += 1
+    for actual, reference in zip(layer.backward(np.ones_like(output)), expected, strict=True):
+        assert_close(actual, reference)
+    for name, gradient in g.items():
+        assert_close(layer.grads[name], gradient, what=name)
+
+
 def test_the_layer_projects_attends_and_projects():
     layer = MultiHeadAttention(6, 2, seed=3)
     rng = np.random.default_rng(0)

@@ -56,6 +56,37 @@ def test_the_sequence_is_the_cell_step_by_step(output_size):
     assert_close(lstm.forward(sequence), lstm.forward(sequence, state=(zeros, zeros)))
 
 
+@pytest.mark.parametrize(("batch", "time"), [(1, 1), (1, T), (B, 1), (B, T)])
+def test_what_was_passed_can_be_changed_before_backward(batch, time):
+    sequence, start = make_inputs(np.random.default_rng(0))
+    sequence, start = sequence[:batch, :time].copy(), [x[:batch] for x in start]
+    lstm, cell = make(output_size=OUT), make(LSTMCell)
+
+    def run_lstm():
+        return lstm.forward(sequence, return_state=True, state=start)
+
+    def run_cell():
+        return cell.forward(x, start)
+
+    x = sequence[:, 0].copy()
+    for layer, forward in ((lstm, run_lstm), (cell, run_cell)):
+        one, other = forward()
+        ones = np.ones_like(one), tuple(map(np.ones_like, other)) if layer is lstm else np.ones_like(other)
+        d_x, d_state = layer.backward(*ones)
+        grads = layer.grads
+        one, other = forward()
+        before = [array.copy() for array in (sequence, x, *start)]
+        for array in (sequence, x, *start, one, *(other if layer is lstm else [other])):
+            array += 1
+        d_x_after, d_state_after = layer.backward(*ones)
+        assert_close(d_x_after, d_x)
+        assert_close(d_state_after, d_state)
+        for name, gradient in grads.items():
+            assert_close(layer.grads[name], gradient, what=name)
+        for array, value in zip((sequence, x, *start), before, strict=True):
+            array[...] = value
+
+
 @pytest.mark.parametrize("output_size", [None, OUT])
 @pytest.mark.parametrize("return_sequences", [True, False])
 def test_backward_is_the_derivative(output_size, return_sequences):

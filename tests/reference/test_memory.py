@@ -268,6 +268,30 @@ def test_the_outputs_can_be_changed_before_backward():
     assert_close(d_inputs, expected["d_inputs"])
 
 
+@every_configuration
+@pytest.mark.parametrize(("batch", "time"), [(1, 1), (1, TIME), (BATCH, 1), (BATCH, TIME)])
+def test_what_was_passed_can_be_changed_before_backward(options, batch, time):
+    core, rng = make_core(options), np.random.default_rng(0)
+    inputs, memory = make_inputs(core, rng, batch, time)
+    resets = rng.random((batch, time)) < 0.3
+    expected = run(core, inputs, memory, resets=resets)
+    outputs, last, trace = core.forward(inputs, memory, resets=resets, return_trace=True)
+    rng = np.random.default_rng(7)
+    d_outputs, d_last = rng.standard_normal(outputs.shape), rng.standard_normal(last.shape)
+    resets[...] = ~resets
+    for array in (inputs, memory, outputs, last, *trace):
+        if array is not None:
+            array += 1
+    before = d_outputs.copy(), d_last.copy()
+    d_inputs, d_memory = core.backward(d_outputs, d_last)
+    assert_close(d_inputs, expected["d_inputs"])
+    assert_close(d_memory, expected["d_memory"])
+    for name, gradient in core.grads.items():
+        assert_close(gradient, expected[f"d {name}"], what=name)
+    for now, then in zip((d_outputs, d_last), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
 def test_the_arguments_are_the_configuration():
     arguments = inspect.signature(RelationalMemory.__init__).parameters
     fields = inspect.signature(RelationalMemoryConfig).parameters

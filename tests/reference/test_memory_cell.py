@@ -1,5 +1,7 @@
 """One step: the same mathematics as the sequence, and the step without input."""
 
+import inspect
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import given, settings
 from reference.configurations import CONFIGURATIONS, TIME, drawn_options, make_core, make_inputs
 from reference.gradients import check_gradient
 from reference.plain_core import plain_read, plain_step
-from relational_rnn.reference import RelationalMemoryCell
+from relational_rnn.reference import RelationalMemory, RelationalMemoryCell
 from tolerances import assert_close
 
 every_configuration = pytest.mark.parametrize("options", CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())
@@ -87,6 +89,32 @@ def test_a_step_without_input(options):
 @given(drawn_options)
 def test_a_step_without_input_whatever_the_options(options):
     check_without_input(options)
+
+
+@every_configuration
+@pytest.mark.parametrize("with_input", [False, True])
+def test_what_was_passed_can_be_changed_before_backward(options, with_input):
+    cell = make_cell(options)
+    inputs, memory = make_inputs(cell, np.random.default_rng(0), time=1)
+    x = inputs[:, 0].copy() if with_input else None
+    output, after = cell.forward(x, memory)
+    expected = cell.backward(np.ones_like(output), np.ones_like(after))
+    grads = cell.grads
+    output, after, trace = cell.forward(x, memory, return_trace=True)
+    for array in (x, memory, output, after, *trace):
+        if array is not None:
+            array += 1
+    for actual, reference in zip(
+        cell.backward(np.ones_like(output), np.ones_like(after)), expected, strict=True
+    ):
+        if reference is not None:
+            assert_close(actual, reference)
+    for name, gradient in grads.items():
+        assert_close(cell.grads[name], gradient, what=name)
+
+
+def test_the_arguments_are_those_of_the_sequence():
+    assert inspect.signature(RelationalMemoryCell) == inspect.signature(RelationalMemory)
 
 
 def test_a_step_from_the_trainable_initial_memory_trains_it():

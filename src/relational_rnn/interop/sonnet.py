@@ -6,7 +6,7 @@ Sonnet creates its modules: see `variable_names`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,7 @@ def load_variables(core: Any, variables: Mapping[str, Any], scope: str = SCOPE) 
         scope: the module name in the TensorFlow graph.
 
     Raises:
+        TypeError: `core` is no relational memory.
         ValueError: a variable is missing or unknown, a shape differs, or the core has an option that the
             authors' code does not have.
 
@@ -92,7 +93,7 @@ def load_variables(core: Any, variables: Mapping[str, Any], scope: str = SCOPE) 
         >>> one, other = (RelationalMemory(input_size=3, mem_slots=2, head_size=4, seed=s) for s in (0, 1))
         >>> load_variables(one, export_variables(other))
     """
-    names = variable_names(core.config, scope)
+    names = variable_names(_config(core), scope)
     unknown, missing = (
         sorted(set(variables) - set(names.values())),
         sorted(set(names.values()) - set(variables)),
@@ -111,9 +112,10 @@ def export_variables(core: Any, scope: str = SCOPE) -> dict[str, np.ndarray]:
     """Copy a core's parameters as the authors' variables: TensorFlow name -> array.
 
     Raises:
+        TypeError: `core` is no relational memory.
         ValueError: the core has an option that the authors' code does not have.
     """
-    return _renamed(core, get_parameters(core), scope)
+    return _renamed(core, get_parameters, scope)
 
 
 def export_gradients(core: Any, scope: str = SCOPE) -> dict[str, np.ndarray]:
@@ -121,11 +123,21 @@ def export_gradients(core: Any, scope: str = SCOPE) -> dict[str, np.ndarray]:
 
     Raises:
         RuntimeError: `backward` has not run.
+        TypeError: `core` is no relational memory.
         ValueError: the core has an option that the authors' code does not have.
     """
-    return _renamed(core, get_gradients(core), scope)
+    return _renamed(core, get_gradients, scope)
 
 
-def _renamed(core: Any, values: Mapping[str, np.ndarray], scope: str) -> dict[str, np.ndarray]:
-    names = variable_names(core.config, scope)
+def _renamed(core: Any, get: Callable[[Any], Mapping[str, np.ndarray]], scope: str) -> dict[str, np.ndarray]:
+    names = variable_names(_config(core), scope)
+    values = get(core)
     return {theirs: np.ascontiguousarray(values[ours].T) for ours, theirs in names.items()}
+
+
+def _config(core: Any) -> RelationalMemoryConfig:
+    config = getattr(core, "config", None)
+    if not isinstance(config, RelationalMemoryConfig):
+        came = f"{type(core).__module__}.{type(core).__qualname__}"
+        raise TypeError(f"core must be a RelationalMemory or a RelationalMemoryCell, got {came}")
+    return config

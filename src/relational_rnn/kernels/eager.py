@@ -40,17 +40,6 @@ class InputWork(NamedTuple):
         return [InputWork(*parts) for parts in zip(self.rows.split(sizes), self.first.split(sizes), gates)]
 
 
-class StepTrace(NamedTuple):
-    """What a step can report: see `spec.Trace`."""
-
-    attention: Tensor
-    """(B, blocks, H, N, M)"""
-    input_gate: Tensor | None
-    """(B, N, G)"""
-    forget_gate: Tensor | None
-    """(B, N, G)"""
-
-
 def linear(parameters: Parameters, name: str, x: Tensor) -> Tensor:
     """Apply the linear layer `name` to the last axis."""
     return F.linear(x, parameters[f"{name}.weight"], parameters[f"{name}.bias"])
@@ -202,7 +191,7 @@ def step(
     memory: Tensor,
     work: InputWork | None,
     trace: bool = False,
-) -> tuple[Tensor, StepTrace | None]:
+) -> tuple[Tensor, Trace | None]:
     """Advance the memory by one step.
 
     Args:
@@ -213,7 +202,7 @@ def step(
         trace: also return attention and gates.
 
     Returns:
-        The next memory (B, N, D), and the trace or None.
+        The next memory (B, N, D), and the trace or None: a `spec.Trace` without its T axis.
     """
     new, attentions = relate(config, parameters, memory, work, trace)
     input_gate = forget_gate = None
@@ -225,7 +214,7 @@ def step(
         input_gate = torch.sigmoid(input_gate + config.input_bias)
         forget_gate = torch.sigmoid(forget_gate + config.forget_bias)
         new = input_gate * torch.tanh(new) + forget_gate * memory
-    return new, StepTrace(torch.stack(attentions, 1), input_gate, forget_gate) if trace else None
+    return new, Trace(torch.stack(attentions, 1), input_gate, forget_gate) if trace else None
 
 
 def read(config: RelationalMemoryConfig, parameters: Parameters, memory: Tensor) -> Tensor:
@@ -271,7 +260,7 @@ def sequence(
     steps = input_work(config, parameters, inputs).split(batch_sizes)
     restarts = [None] * len(steps) if resets is None else resets.split(batch_sizes)
     memories: list[Tensor] = []
-    traces: list[StepTrace] = []
+    traces: list[Trace] = []
     ended: list[Tensor] = []  # the last memories of rows that have ended, the longest row last
     for running, work, restart in zip(batch_sizes, steps, restarts):
         if running < memory.shape[0]:
@@ -287,7 +276,7 @@ def sequence(
     return torch.cat(memories), last, stack_traces(traces, batch_sizes[0]) if trace else None
 
 
-def stack_traces(traces: list[StepTrace], rows: int) -> Trace:
+def stack_traces(traces: list[Trace], rows: int) -> Trace:
     """Put the steps' traces side by side on axis 1, NaN where a row has ended."""
 
     def column(parts: list[Tensor]) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
@@ -13,6 +14,19 @@ from relational_rnn.spec import RelationalMemoryConfig
 from relational_rnn.spec.checks import check_shape
 
 Sequence = Tensor | PackedSequence
+Resets = Sequence | npt.ArrayLike
+
+
+def check_dtype(dtype: Any) -> torch.dtype:
+    """Return the dtype of a module's parameters, torch's default for None.
+
+    Raises:
+        TypeError: it is no floating-point torch dtype.
+    """
+    dtype = torch.get_default_dtype() if dtype is None else dtype
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise TypeError(f"dtype must be a floating-point torch dtype, got {dtype!r}")
+    return dtype
 
 
 def check_tensor(name: str, x: Any, like: Tensor) -> None:
@@ -59,6 +73,8 @@ class OpenSequence:
     """"time" (T, B), "batch" (B, T), "one" (T,) or "packed"."""
     packed: PackedSequence | None = None
     """The input itself if it came packed."""
+    batch_first: bool = False
+    """Whether what belongs to a packed input but is padded has the batch before the time."""
 
     def sort(self, rows: Tensor) -> Tensor:
         """Put rows of the caller's order into running order (longest first)."""
@@ -83,41 +99,49 @@ class OpenSequence:
     def match(self, resets: Any) -> Tensor:
         """Return `resets`, given with the input's leading axes, as (S,).
 
+        For a packed input they are packed likewise, or padded: (T, B), or (B, T) with `batch_first`, in the
+        caller's order, T the longest.
+
         Raises:
-            TypeError: not bool, on another device, or a tensor where the input is packed (or the reverse).
+            TypeError: not bool, on another device, or packed where the input is not.
             ValueError: other leading axes than the input's, or packed with other lengths or in another order.
         """
+        steps, batch = len(self.batch_sizes), self.batch_sizes[0]
+        layout = self.layout
         if isinstance(resets, PackedSequence):
             if self.packed is None:
                 raise TypeError("resets must be a tensor like the input, got a PackedSequence")
-            ours, theirs = self.packed, resets
-            same = torch.equal(ours.batch_sizes, theirs.batch_sizes) and (
-                (ours.sorted_indices is None) == (theirs.sorted_indices is None)
-                and (
-                    ours.sorted_indices is None
-                    or theirs.sorted_indices is None
-                    or torch.equal(ours.sorted_indices, theirs.sorted_indices)
-                )
-            )
-            if not same:
+            lengths, order = resets.batch_sizes.tolist(), _order(resets)
+            if lengths != self.batch_sizes or order != _order(self.packed):
                 raise ValueError("resets must be packed with the input's lengths and order")
             resets = resets.data
         elif self.packed is not None:
-            raise TypeError(f"resets must be a PackedSequence like the input, got {type(resets).__name__}")
+            layout = "batch" if self.batch_first else "time"
         if isinstance(resets, Tensor) and resets.device != self.data.device:
             raise TypeError(f"resets must be on the input's device {self.data.device}, got {resets.device}")
         flags: Tensor = torch.as_tensor(resets, device=self.data.device)
         if flags.dtype != torch.bool:
             raise TypeError(f"resets must be bool, got {flags.dtype}")
-        steps, batch = len(self.batch_sizes), self.batch_sizes[0]
         axes, shape = {
             "time": (("T", "B"), (steps, batch)),
             "batch": (("B", "T"), (batch, steps)),
             "one": (("T",), (steps,)),
             "packed": (("B",), (len(self.data),)),
-        }[self.layout]
+        }[layout]
         check_shape("resets", flags.shape, axes, **dict(zip(axes, shape, strict=True)))
-        return (flags.T if self.layout == "batch" else flags).reshape(-1)
+        if layout == "batch":
+            flags = flags.T  # (T, B)
+        if layout == self.layout:
+            return flags.reshape(-1)
+        flags = self.sort(flags.T).T
+        return torch.cat([row[:running] for row, running in zip(flags, self.batch_sizes, strict=True)])
+
+
+def _order(packed: PackedSequence) -> list[int]:
+    """Return where the sequences stood before packing; torch leaves it out where they were sorted."""
+    if packed.sorted_indices is None:
+        return list(range(int(packed.batch_sizes[0])))
+    return packed.sorted_indices.tolist()
 
 
 def open_sequence(
@@ -127,7 +151,7 @@ def open_sequence(
 
     Args:
         x: (T, B, ...), (B, T, ...) with `batch_first`, (T, ...), or a PackedSequence of such rows.
-        batch_first: which of the first two axes is the batch.
+        batch_first: which of the first two axes is the batch (for a packed one: of what else comes padded).
         axes: the letters of one row's axes.
         sizes: their sizes.
         like: a parameter: its dtype and device are what `x` must have.
@@ -139,7 +163,7 @@ def open_sequence(
     if isinstance(x, PackedSequence):
         check_tensor("input", x.data, like)
         check_shape("input.data", x.data.shape, ("B", *axes), **sizes)
-        return OpenSequence(x.data, x.batch_sizes.tolist(), "packed", x)
+        return OpenSequence(x.data, x.batch_sizes.tolist(), "packed", x, batch_first)
     check_tensor("input", x, like)
     if x.ndim == len(axes) + 1:
         check_shape("input", x.shape, ("T", *axes), **sizes)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from relational_rnn.nn.inputs import OpenSequence, Sequence, check_tensor, open_sequence
+from relational_rnn.nn.inputs import OpenSequence, Resets, Sequence, check_dtype, check_tensor, open_sequence
 from relational_rnn.spec.checks import check_bool, check_choice, check_size
 
 INITIALISATIONS: Final = ("torch", "orthogonal")
@@ -30,7 +30,7 @@ class LSTM(nn.Module):
         generator: where initial values are drawn from; None means torch's own.
 
     Raises:
-        TypeError: a size is no integer.
+        TypeError: a size is no integer, a dtype that is not floating point.
         ValueError: a size below 1, an unknown initialisation.
 
     Example:
@@ -64,7 +64,7 @@ class LSTM(nn.Module):
             self.num_layers,
             batch_first=self.batch_first,
             device="meta",
-            dtype=dtype,
+            dtype=check_dtype(dtype),
         ).to_empty(device=torch.get_default_device() if device is None else device)
         self.reset_parameters(generator)
 
@@ -92,7 +92,9 @@ class LSTM(nn.Module):
             else:
                 draw = nn.init.orthogonal_ if name.startswith("weight_hh") else nn.init.xavier_uniform_
                 for gate in parameter.chunk(4):
-                    draw(gate, generator=generator)
+                    # At least float32: torch has no orthogonal matrices of smaller floats.
+                    drawn = torch.empty_like(gate, dtype=torch.promote_types(gate.dtype, torch.float32))
+                    gate.copy_(draw(drawn, generator=generator))
 
     def initial_state(self, batch_size: int) -> State:
         """Return (h, c), each (num_layers, B, hidden_size), zero."""
@@ -100,14 +102,15 @@ class LSTM(nn.Module):
         return self._like.new_zeros(shape), self._like.new_zeros(shape)
 
     def forward(
-        self, input: Sequence, state: State | None = None, *, resets: Sequence | None = None
+        self, input: Sequence, state: State | None = None, *, resets: Resets | None = None
     ) -> tuple[Sequence, State]:
         """Run over a sequence.
 
         Args:
             input: (T, B, F), (B, T, F) with `batch_first`, (T, F) for one sequence, or a PackedSequence.
             state: (h, c), each (num_layers, B, hidden_size); None means zeros. B = 1 for one sequence.
-            resets: bool, the input's leading axes: True restarts that row from zeros before that step.
+            resets: bool, the input's leading axes: True restarts that row from zeros before that step. For
+                packed input a PackedSequence or a padded one, as for `RelationalMemory`.
 
         Returns:
             The outputs in the input's layout with `hidden_size` features, and the last (h, c).

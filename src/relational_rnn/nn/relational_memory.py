@@ -10,14 +10,12 @@ from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from relational_rnn.kernels import BACKENDS, choose_backend
-from relational_rnn.kernels.eager import StepTrace
 from relational_rnn.nn.initialise import initialise_linear_, truncated_normal_
-from relational_rnn.nn.inputs import Sequence, check_state, check_tensor, open_sequence
+from relational_rnn.nn.inputs import Resets, Sequence, check_dtype, check_state, check_tensor, open_sequence
 from relational_rnn.spec import RelationalMemoryConfig, Trace, parameter_shapes
 from relational_rnn.spec.checks import check_bool, check_shape, check_size, check_unknown
 
-_ARGUMENTS = """
-    Args:
+_ARGUMENTS = """Args:
         input_size: F, features of an input (of an input row with `treat_input_as_matrix`).
         mem_slots: N, memory slots.
         head_size: V, value size of an attention head; the memory width is D = head_size * num_heads.
@@ -25,7 +23,7 @@ _ARGUMENTS = """
         num_blocks: rounds of attention and MLP in a step.
         key_size: K, key size of a head; None means head_size.
         attention_mlp_layers: linear layers of the row-wise MLP.
-        gate_style: "unit" (a gate for every element), "memory" (one for every slot) or "none".
+        gate_style: "unit" (a gate for every element), "memory" (one for every slot), "none" or None.
         forget_bias: constant added to the forget gate.
         input_bias: constant added to the input gate.
         treat_input_as_matrix: an input is a matrix of rows that attention sees separately.
@@ -36,8 +34,7 @@ _ARGUMENTS = """
         use_attention: False replaces attention by the mean of the values.
         use_mlp: False leaves the MLP out.
         use_residual: False leaves the residual connections out.
-        use_layer_norm: False leaves the layer norms out.
-"""
+        use_layer_norm: False leaves the layer norms out."""
 
 
 class _Block(nn.Module):
@@ -58,6 +55,7 @@ class _Core(nn.Module):
     """Parameters, initial values and initial state: what the cell and the sequence share."""
 
     initial_memory: Tensor
+    """(N, D), if it is random or trainable; see `_first_memory`."""
 
     def __init__(
         self,
@@ -87,8 +85,9 @@ class _Core(nn.Module):
         backend: str = "auto",
         **unknown: Any,
     ) -> None:
+        """Check the arguments and draw the initial values."""
         super().__init__()
-        check_unknown(type(self).__name__, unknown, _Core.__init__, type(self).__init__)
+        check_unknown(type(self).__name__, unknown, _Core.__init__)
         self.config = config = RelationalMemoryConfig(
             input_size=input_size,
             mem_slots=mem_slots,
@@ -110,10 +109,8 @@ class _Core(nn.Module):
             use_residual=use_residual,
             use_layer_norm=use_layer_norm,
         )
-        dtype = torch.get_default_dtype() if dtype is None else dtype
+        dtype = check_dtype(dtype)
         device = torch.get_default_device() if device is None else device
-        if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-            raise TypeError(f"dtype must be a floating-point torch dtype, got {dtype!r}")
         self.backend_in_use = choose_backend(backend)
 
         width = config.memory_width
@@ -126,12 +123,10 @@ class _Core(nn.Module):
         if config.gate_width:
             self.gate_input = skip_init(nn.Linear, config.input_rows * width, 2 * config.gate_width, **place)
             self.gate_memory = skip_init(nn.Linear, width, 2 * config.gate_width, **place)
-        start = torch.empty(config.mem_slots, width, **place)
         if config.initial_memory == "trainable":
-            self.initial_memory = nn.Parameter(start)
-        else:
-            # The identity is known from the sizes; only random rows have to be kept with the weights.
-            self.register_buffer("initial_memory", start, persistent=config.initial_memory == "random")
+            self.initial_memory = nn.Parameter(torch.empty(config.mem_slots, width, **place))
+        elif config.initial_memory == "random":
+            self.register_buffer("initial_memory", torch.empty(config.mem_slots, width, **place))
         if config.read_head == "weighted":
             self.read_weights = nn.Parameter(torch.empty(config.mem_slots, **place))
         if config.read_head == "attention":
@@ -150,7 +145,7 @@ class _Core(nn.Module):
         width = self.config.memory_width
         if self.config.initial_memory == "random":
             self.initial_memory.normal_(std=width**-0.5, generator=generator)
-        else:
+        elif self.config.initial_memory == "trainable":
             nn.init.eye_(self.initial_memory)
         if self.config.read_head == "weighted":
             nn.init.zeros_(self.read_weights)
@@ -180,7 +175,15 @@ class _Core(nn.Module):
 
     def _start(self, batch: int) -> Tensor:
         # Apart from the check, which would fix the batch size of a `torch.export`.
-        return self.initial_memory.repeat(batch, 1, 1)
+        return self._first_memory().repeat(batch, 1, 1)
+
+    def _first_memory(self) -> Tensor:
+        if self.config.initial_memory != "identity":
+            return self.initial_memory
+        # Made from the sizes, not kept: a buffer would be missing after `to_empty` and `load_state_dict`.
+        like = self.input_projection.weight
+        sizes = self.config.mem_slots, self.config.memory_width
+        return torch.eye(*sizes, dtype=like.dtype, device=like.device)  # (N, D)
 
     def extra_repr(self) -> str:
         """Show the configuration when printed."""
@@ -208,6 +211,7 @@ class RelationalMemoryCell(_Core):
 
     Equations: docs/core.md. Source: Santoro et al. 2018, section 3.3; Sonnet 1.36, `relational_memory.py`.
     The paper lets only memory rows ask in attention; the authors' code, and this, let the input row ask too.
+
     {_ARGUMENTS}
         device, dtype: as everywhere in torch.
         generator: where initial values are drawn from; None means torch's own.
@@ -226,16 +230,17 @@ class RelationalMemoryCell(_Core):
 
     def forward(
         self, input: Tensor | None, memory: Tensor | None = None, *, return_trace: bool = False
-    ) -> tuple[Tensor, Tensor] | tuple[Tensor, Tensor, StepTrace]:
+    ) -> tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Trace]:
         """Advance the memory by one step.
 
         Args:
             input: (B, F), or (B, R, F) with `treat_input_as_matrix`; None for a step without input.
             memory: (B, N, D); None means `initial_state`.
-            return_trace: also return attention (B, blocks, H, N, M) and the gates (B, N, G).
+            return_trace: also return attention and gates.
 
         Returns:
-            The output (B, output_size) and the next memory (B, N, D), then the trace if asked for.
+            The output (B, output_size), the next memory (B, N, D), and the `spec.Trace` if asked for, without
+            its T axis: attention (B, blocks, H, N, M), gates (B, N, G).
 
         Raises:
             TypeError: not a tensor, not floating point, or another dtype or device than the parameters'.
@@ -256,7 +261,7 @@ class RelationalMemoryCell(_Core):
             memory = self._start(input.shape[0])
         else:
             batch = None if input is None else input.shape[0]
-            check_state("memory", memory, batch, config, self.initial_memory)
+            check_state("memory", memory, batch, config, self.input_projection.weight)
         memory, trace = self._backend.step(
             config, parameters, memory, work, check_bool("return_trace", return_trace)
         )
@@ -269,6 +274,7 @@ class RelationalMemory(_Core):
 
     Equations: docs/core.md. Source: Santoro et al. 2018, section 3.3; Sonnet 1.36, `relational_memory.py`.
     The paper lets only memory rows ask in attention; the authors' code, and this, let the input row ask too.
+
     {_ARGUMENTS}
         batch_first: inputs and outputs are (B, T, ...) instead of (T, B, ...); memory is always (B, N, D).
         device, dtype: as everywhere in torch.
@@ -286,8 +292,61 @@ class RelationalMemory(_Core):
         (torch.Size([7, 11, 24]), torch.Size([7, 3, 8]))
     """
 
-    def __init__(self, *args: Any, batch_first: bool = False, **options: Any) -> None:
-        super().__init__(*args, **options)
+    def __init__(
+        self,
+        input_size: int,
+        mem_slots: int,
+        head_size: int,
+        num_heads: int = 1,
+        num_blocks: int = 1,
+        key_size: int | None = None,
+        attention_mlp_layers: int = 2,
+        gate_style: str | None = "unit",
+        forget_bias: float = 1.0,
+        input_bias: float = 0.0,
+        treat_input_as_matrix: bool = False,
+        input_rows: int = 1,
+        initial_memory: str = "identity",
+        input_fusion: str = "append",
+        read_head: str = "flatten",
+        use_attention: bool = True,
+        use_mlp: bool = True,
+        use_residual: bool = True,
+        use_layer_norm: bool = True,
+        *,
+        batch_first: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        generator: torch.Generator | None = None,
+        backend: str = "auto",
+        **unknown: Any,
+    ) -> None:
+        check_unknown(type(self).__name__, unknown, RelationalMemory.__init__)
+        super().__init__(
+            input_size,
+            mem_slots,
+            head_size,
+            num_heads,
+            num_blocks,
+            key_size,
+            attention_mlp_layers,
+            gate_style,
+            forget_bias,
+            input_bias,
+            treat_input_as_matrix,
+            input_rows,
+            initial_memory,
+            input_fusion,
+            read_head,
+            use_attention,
+            use_mlp,
+            use_residual,
+            use_layer_norm,
+            device=device,
+            dtype=dtype,
+            generator=generator,
+            backend=backend,
+        )
         self.batch_first = check_bool("batch_first", batch_first)
 
     def extra_repr(self) -> str:
@@ -299,7 +358,7 @@ class RelationalMemory(_Core):
         input: Sequence,
         state: Tensor | None = None,
         *,
-        resets: Sequence | None = None,
+        resets: Resets | None = None,
         return_trace: bool = False,
     ) -> tuple[Sequence, Tensor] | tuple[Sequence, Tensor, Trace]:
         """Run the core over a sequence.
@@ -308,8 +367,10 @@ class RelationalMemory(_Core):
             input: (T, B, F), or (B, T, F) with `batch_first`, or (T, F) for one sequence, or a
                 PackedSequence, sorted or not; with `treat_input_as_matrix` R stands before F.
             state: (B, N, D) before the first step (B = 1 for one sequence); None means `initial_state`.
-            resets: bool, the input's leading axes (a PackedSequence for packed input): True restarts that
-                row from `initial_state` before that step.
+            resets: bool, the input's leading axes: True restarts that row from `initial_state` before that
+                step. For packed input a PackedSequence of the same lengths and order, or padded like the
+                sequences that were packed: (T, B), or (B, T) with `batch_first`, rows in their order before
+                packing, T the longest; what it says after a row's end does not count.
             return_trace: also return attention and gates of every step.
 
         Returns:
@@ -317,8 +378,9 @@ class RelationalMemory(_Core):
             (B, N, D), and the `spec.Trace` if asked for.
 
         Raises:
-            TypeError: not a tensor, not floating point, or another dtype or device than the parameters'.
-            ValueError: wrong shape, an empty batch or sequence.
+            TypeError: not a tensor, not floating point, or another dtype or device than the parameters';
+                resets that are not bool.
+            ValueError: wrong shape, an empty batch or sequence, resets packed in another way.
         """
         config, parameters = self.config, self._parameters_by_name()
         opened = open_sequence(
@@ -328,7 +390,7 @@ class RelationalMemory(_Core):
         if state is None:
             memory = self._start(batch)
         else:
-            check_state("state", state, batch, config, self.initial_memory)
+            check_state("state", state, batch, config, self.input_projection.weight)
             memory = opened.sort(state)
         memories, last, trace = self._backend.sequence(
             config,
@@ -336,7 +398,7 @@ class RelationalMemory(_Core):
             opened.data,
             opened.batch_sizes,
             memory,
-            self.initial_memory,
+            self._first_memory(),
             None if resets is None else opened.match(resets),
             check_bool("return_trace", return_trace),
         )

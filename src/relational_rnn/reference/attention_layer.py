@@ -116,11 +116,12 @@ class MultiHeadAttention:
         check_shape("Q", inputs["q"].shape, ("B", "L", "D"), D=self.d_model)
         allowed = check_attention(inputs["q"], inputs["k"], inputs["v"], self.num_heads, mask)
         caches: dict[str, LinearCache] = {}
-        q, k, v = (self._project(name, x, caches) for name, x in inputs.items())
+        # Copies, of the weights below too: backward needs them as they are now.
+        q, k, v = (self._project(name, x.copy(), caches) for name, x in inputs.items())
         attended, attention = multi_head_attention_forward(q, k, v, self.num_heads, allowed)
         output = self._project("o", attended, caches)
         self._cache = caches, attention
-        return (output, attention.weights) if return_weights else output
+        return (output, attention.weights.copy()) if return_weights else output
 
     def backward(self, d_output: npt.ArrayLike) -> tuple[Array, Array, Array]:
         """Carry a gradient back through the last `forward` and overwrite `grads`.

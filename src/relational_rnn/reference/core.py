@@ -135,11 +135,13 @@ class Core:
         resets: Array | None,
         return_trace: bool,
     ) -> tuple[Float[np.ndarray, "B T O"], Float[np.ndarray, "B N D"], Trace | None]:
-        """Run over checked arrays and keep what `_run_backward` needs."""
+        """Run over checked arrays and keep what `_run_backward` needs; `inputs` are the core's own."""
         config, params = self.config, split_tile_weights(self.params, self.config)
         if inputs is not None and not config.treat_input_as_matrix:
             inputs = inputs[:, :, None]  # (T, B, 1, F): one input row
-        start = self.initial_state(batch) if memory is None else memory
+        # Copies: backward needs them as they are now, whatever the caller does to them meanwhile.
+        start = self.initial_state(batch) if memory is None else memory.copy()
+        resets = None if resets is None else resets.copy()
         memories, unrolled = unroll_forward(inputs, start, self._initial_memory(), resets, params, config)
         outputs, read = read_head_forward(memories, config.read_head, params)  # (B, T, O)
         self._cache = _ForwardCache(unrolled, read, memory is None, start.shape, outputs.shape)

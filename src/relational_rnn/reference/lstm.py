@@ -109,7 +109,7 @@ class LSTM(LSTMCore):
         self._returned_sequences = check_bool("return_sequences", return_sequences)
         x = as_floats("sequence", sequence, self.dtype)
         check_shape("sequence", x.shape, ("B", "T", "F"), F=self.input_size)
-        x = np.ascontiguousarray(x.swapaxes(0, 1))  # (T, B, F)
+        x = x.swapaxes(0, 1).copy()  # (T, B, F); a copy always: backward needs it as it is now
         hiddens, last = self._run(x, self._check_state("state", state, x.shape[1]))
         outputs = hiddens if return_sequences else hiddens[-1:]
         if "output.weight" in self.params:

@@ -173,7 +173,9 @@ class LSTMCore:
     def _run(
         self, inputs: Float[np.ndarray, "T B F"], state: State
     ) -> tuple[Float[np.ndarray, "T B hidden"], State]:
+        """Run over checked arrays and keep what `_run_backward` needs; `inputs` are the layer's own."""
         params = self.params
+        state = state[0], state[1].copy()  # backward needs it as it is now; h is copied into `hiddens`
         from_input, _ = linear_forward(inputs, params["weight_ih"], params["bias_ih"])  # (T, B, 4 hidden)
         hiddens = np.empty((len(inputs) + 1, *state[0].shape), self.dtype)
         hiddens[0] = state[0]
@@ -259,7 +261,7 @@ class LSTMCell(LSTMCore):
         """
         x = as_floats("input", input, self.dtype)
         check_shape("input", x.shape, ("B", "F"), F=self.input_size)
-        return self._run(x[None], self._check_state("state", state, len(x)))[1]
+        return self._run(x[None].copy(), self._check_state("state", state, len(x)))[1]
 
     def backward(self, d_h: npt.ArrayLike | None, d_c: npt.ArrayLike | None = None) -> tuple[Array, State]:
         """Carry gradients back through the last `forward` and overwrite `grads`.

@@ -115,7 +115,8 @@ class RelationalMemory(Core):
         if restarts is not None:
             check_shape("resets", restarts.shape, ("B", "T"), B=batch, T=length)
         # Time first inside, so that a step's part of all that is made from the inputs is one piece of memory.
-        x = np.ascontiguousarray(x.swapaxes(0, 1))
+        # Always a copy: backward needs the inputs as they are now.
+        x = x.swapaxes(0, 1).copy()
         outputs, last, trace = self._run(x, start, batch, restarts, return_trace)
         return (outputs, last) if trace is None else (outputs, last, trace)
 

@@ -54,10 +54,11 @@ class RelationalMemoryCell(Core):
             input: (B, F), or (B, R, F) with `treat_input_as_matrix`; floats, cast to the core's dtype. None
                 for a step without input.
             memory: (B, N, D) before the step; None means `initial_state`.
-            return_trace: also return attention (B, blocks, H, N, M) and the gates (B, N, G).
+            return_trace: also return attention and gates.
 
         Returns:
-            The output (B, output_size), the memory after the step (B, N, D), and the trace if asked for.
+            The output (B, output_size), the memory after the step (B, N, D), and the `spec.Trace` if asked
+            for, without its T axis: attention (B, blocks, H, N, M), gates (B, N, G).
 
         Raises:
             TypeError: an input or a memory that holds no floats.
@@ -80,7 +81,7 @@ class RelationalMemoryCell(Core):
                 "a step without input needs a memory of shape (B, N, D), for example "
                 "initial_state(batch_size): nothing else says the batch size"
             )
-        inputs = None if x is None else x[None]  # (T = 1, B, ...)
+        inputs = None if x is None else x[None].copy()  # (T = 1, B, ...)
         outputs, updated, trace = self._run(inputs, start, len(some), None, return_trace)
         if trace is None:
             return outputs[:, 0], updated

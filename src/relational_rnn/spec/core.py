@@ -147,7 +147,10 @@ class RelationalMemoryConfig:
 
 
 class Trace(NamedTuple):
-    """What happened inside a core at every step; arrays or tensors, batch first, NaN where padded."""
+    """What happened inside a core at every step; arrays or tensors, batch first, NaN where padded.
+
+    A cell's has no T axis.
+    """
 
     attention: Any
     """(B, T, blocks, H, N, M): how much each slot attends to each row."""
