@@ -1,121 +1,23 @@
-"""The LSTM's step, the loop over a sequence, and back-propagation through time."""
+"""The LSTM's parameters and checks, and one step of it as a layer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float
 
-from relational_rnn.reference.activations import (
-    sigmoid_backward,
-    sigmoid_forward,
-    tanh_backward,
-    tanh_forward,
-)
 from relational_rnn.reference.arrays import Array, as_floats, check_dtype, make_generator
-from relational_rnn.reference.initialise import orthogonal, xavier_uniform
-from relational_rnn.reference.linear import (
-    linear_backward,
-    linear_backward_input,
-    linear_backward_parameters,
-    linear_forward,
+from relational_rnn.reference.lstm_step import State
+from relational_rnn.reference.lstm_unroll import (
+    LSTMCache,
+    initial_lstm_parameters,
+    lstm_unroll_backward,
+    lstm_unroll_forward,
 )
 from relational_rnn.spec.checks import check_shape, check_size
-
-State = tuple[Array, Array]
-"""h and c, each (B, hidden)."""
-
-
-class LSTMStepCache(NamedTuple):
-    """What `lstm_step_backward` needs; each (B, hidden)."""
-
-    i: Array
-    f: Array
-    g: Array
-    o: Array
-    c_before: Array
-    tanh_c: Array
-
-
-def lstm_step_forward(
-    from_input: Float[np.ndarray, "B gates"],
-    h: Float[np.ndarray, "B hidden"],
-    c: Float[np.ndarray, "B hidden"],
-    weight_hh: Float[np.ndarray, "gates hidden"],
-    bias_hh: Float[np.ndarray, " gates"],
-) -> tuple[State, LSTMStepCache]:
-    """Advance the state by one step.
-
-        i, f, g, o = split(x W_ihᵀ + b_ih + h W_hhᵀ + b_hh)
-        c = σ(f) c + σ(i) tanh(g)
-        h = σ(o) tanh(c)
-
-    Source: Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000; the order of the gates
-    is torch's.
-
-    Args:
-        from_input: `x W_ihᵀ + b_ih`, which needs no state and so is made for all steps at once.
-        h: hidden state before the step.
-        c: cell state before the step.
-        weight_hh: W_hh.
-        bias_hh: b_hh.
-
-    Returns:
-        The state after the step, and the cache for `lstm_step_backward`.
-    """
-    gates, _ = linear_forward(h, weight_hh, bias_hh)
-    gates += from_input  # (B, 4 hidden)
-    size = h.shape[1]
-    i_and_f, _ = sigmoid_forward(gates[:, : 2 * size])
-    i, f = i_and_f[:, :size], i_and_f[:, size:]
-    g, _ = tanh_forward(gates[:, 2 * size : 3 * size])
-    o, _ = sigmoid_forward(gates[:, 3 * size :])
-    updated = f * c + i * g
-    tanh_c, _ = tanh_forward(updated)
-    return (o * tanh_c, updated), LSTMStepCache(i, f, g, o, c, tanh_c)
-
-
-def lstm_step_backward(
-    d_h: Float[np.ndarray, "B hidden"],
-    d_c: Float[np.ndarray, "B hidden"],
-    cache: LSTMStepCache,
-    weight_hh: Float[np.ndarray, "gates hidden"],
-) -> tuple[Float[np.ndarray, "B gates"], State]:
-    """Carry the gradients of the state back through `lstm_step_forward`.
-
-    Args:
-        d_h: gradient of the loss with respect to the hidden state after the step.
-        d_c: the same for the cell state.
-        cache: what `lstm_step_forward` returned.
-        weight_hh: the same as in `lstm_step_forward`.
-
-    Returns:
-        The gradient of the gates' sums, from which the parameters' and the input's follow, and the gradients
-        of the state before the step.
-    """
-    i, f, g, o, c_before, tanh_c = cache
-    d_c = d_c + tanh_backward(d_h * o, tanh_c)
-    d_gates = np.concatenate(
-        [
-            sigmoid_backward(d_c * g, i),
-            sigmoid_backward(d_c * c_before, f),
-            tanh_backward(d_c * i, g),
-            sigmoid_backward(d_h * tanh_c, o),
-        ],
-        axis=1,
-    )
-    return d_gates, (linear_backward_input(d_gates, weight_hh), d_c * f)
-
-
-class _LSTMCache(NamedTuple):
-    inputs: Array
-    """(T, B, F)"""
-    hiddens: Array
-    """(T + 1, B, hidden), from before the first step on."""
-    steps: list[LSTMStepCache]
 
 
 class LSTMCore:
@@ -127,20 +29,10 @@ class LSTMCore:
         self.input_size = check_size("input_size", input_size)
         self.hidden_size = check_size("hidden_size", hidden_size)
         self.dtype = check_dtype(dtype)
-        # Each gate is a layer of its own, so each has its own Xavier bound and its own orthogonal matrix.
-        from_input = [xavier_uniform(generator, hidden_size, input_size) for _ in "ifgo"]
-        from_hidden = [orthogonal(generator, hidden_size) for _ in "ifgo"]
-        bias_ih = np.zeros(4 * hidden_size)
-        bias_ih[hidden_size : 2 * hidden_size] = 1  # the forget gate starts open (Jozefowicz et al. 2015)
-        params = {
-            "weight_ih": np.concatenate(from_input),
-            "weight_hh": np.concatenate(from_hidden),
-            "bias_ih": bias_ih,
-            "bias_hh": np.zeros(4 * hidden_size),
-        }
+        params = initial_lstm_parameters(input_size, hidden_size, generator)
         self.params: dict[str, Array] = {name: value.astype(self.dtype) for name, value in params.items()}
         self.grads: dict[str, Array] = {}  # filled by `backward`
-        self._cache: _LSTMCache | None = None
+        self._cache: LSTMCache | None = None
 
     def initial_state(self, batch_size: int) -> State:
         """Return the state before the first step, h and c of zeros, each (B, hidden).
@@ -165,7 +57,7 @@ class LSTMCore:
             check_shape(f"{name}'s {part}", x.shape, ("B", "D"), B=batch, D=self.hidden_size)
         return h, c
 
-    def _forward_cache(self) -> _LSTMCache:
+    def _forward_cache(self) -> LSTMCache:
         if self._cache is None:
             raise RuntimeError(f"{type(self).__name__}.backward needs a forward before it")
         return self._cache
@@ -174,39 +66,17 @@ class LSTMCore:
         self, inputs: Float[np.ndarray, "T B F"], state: State
     ) -> tuple[Float[np.ndarray, "T B hidden"], State]:
         """Run over checked arrays and keep what `_run_backward` needs; `inputs` are the layer's own."""
-        params = self.params
-        state = state[0], state[1].copy()  # backward needs it as it is now; h is copied into `hiddens`
-        from_input, _ = linear_forward(inputs, params["weight_ih"], params["bias_ih"])  # (T, B, 4 hidden)
-        hiddens = np.empty((len(inputs) + 1, *state[0].shape), self.dtype)
-        hiddens[0] = state[0]
-        steps = []
-        for t, gates in enumerate(from_input):
-            state, cache = lstm_step_forward(gates, *state, params["weight_hh"], params["bias_hh"])
-            hiddens[t + 1] = state[0]
-            steps.append(cache)
-        self._cache = _LSTMCache(inputs, hiddens, steps)
-        return hiddens[1:], state
+        hiddens, last, self._cache = lstm_unroll_forward(inputs, state, self.params)
+        return hiddens, last
 
     def _run_backward(
         self, d_hiddens: Float[np.ndarray, "T B hidden"] | None, d_state: State
     ) -> tuple[Float[np.ndarray, "T B F"], State]:
         """Go back through `_run` and overwrite the recurrent layer's `grads`."""
-        inputs, hiddens, steps = self._forward_cache()
-        d_h, d_c = d_state
-        d_gates = np.empty((*inputs.shape[:2], 4 * self.hidden_size), self.dtype)
-        for t in reversed(range(len(steps))):
-            if d_hiddens is not None:
-                d_h = d_h + d_hiddens[t]
-            d_gates[t], (d_h, d_c) = lstm_step_backward(d_h, d_c, steps[t], self.params["weight_hh"])
-        d_inputs, d_weight, d_bias = linear_backward(d_gates, (inputs, self.params["weight_ih"]))
-        d_weight_hh, d_bias_hh = linear_backward_parameters(d_gates, hiddens[:-1])
-        self.grads = self.grads | {
-            "weight_ih": d_weight,
-            "weight_hh": d_weight_hh,
-            "bias_ih": d_bias,
-            "bias_hh": d_bias_hh,
-        }
-        return d_inputs, (d_h, d_c)
+        cache = self._forward_cache()
+        d_inputs, d_state0, gradients = lstm_unroll_backward(d_hiddens, d_state, cache, self.params)
+        self.grads = self.grads | gradients
+        return d_inputs, d_state0
 
 
 class LSTMCell(LSTMCore):
