@@ -44,6 +44,18 @@ def test_text_shows_the_same_examples(capsys):
         assert TASKS["nth-farthest"].as_text(record) in out
 
 
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_as_text_and_as_json(capsys, name):
+    assert run("sample", name, "--count", "2", "--json") == 0
+    taken = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert taken == list(TASKS[name].records(TASKS[name].factory(), 2, 0))
+    assert [record["task"] for record in taken] == [name] * 2
+    assert run("sample", name, "--count", "2") == 0
+    out = capsys.readouterr().out
+    for record in taken:
+        assert TASKS[name].as_text(record) in out
+
+
 def test_sizes(capsys):
     assert run("sample", "nth-farthest", "--objects", "3", "--dimensions", "2", "--json") == 0
     record = json.loads(capsys.readouterr().out)
@@ -57,6 +69,7 @@ def test_sizes(capsys):
         (["nth-nearest"], "there is no task 'nth-nearest'; known tasks: nth-farthest"),
         (["nth-farthest", "--count", "0"], "count must be an integer of at least 1, got 0"),
         (["nth-farthest", "--seed", "-1"], "seed must be an integer of at least 0, got -1"),
+        (["sorting", "--objects", "3"], "sorting has no size objects; its sizes are items, values"),
         (["nth-farthest", "--objects", "1"], "objects must be an integer of at least 2, got 1"),
     ],
 )

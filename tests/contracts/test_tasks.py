@@ -6,9 +6,10 @@ import json
 import numpy as np
 import pytest
 
-from relational_rnn.tasks import TASKS
+from relational_rnn.tasks import REASONING_TASKS, TASKS
 
 ENTRIES = pytest.mark.parametrize("entry", TASKS.values(), ids=TASKS)
+REASONING = pytest.mark.parametrize("entry", [TASKS[name] for name in REASONING_TASKS], ids=REASONING_TASKS)
 
 
 @ENTRIES
@@ -59,3 +60,43 @@ def test_text_says_the_answer(entry):
         text = entry.as_text(record)
         assert str(record["answer"]) in text.splitlines()[-1]
         assert max(map(len, text.splitlines())) <= 100
+
+
+@ENTRIES
+def test_unknown_size_lists_the_known_ones(entry):
+    with pytest.raises(ValueError, match=f"{entry.name} has no size colour, taste; its sizes are [a-z]+"):
+        entry.factory(colour=1, taste=2)
+
+
+@REASONING
+def test_reasoning_batches_have_one_form(entry):
+    task = entry.factory()
+    batch = entry.sample(task, 30, np.random.default_rng(7))
+    assert batch[:4] == (batch.inputs, batch.targets, batch.mask, batch.lengths)
+    assert batch.inputs.shape == (30, task.steps, task.input_size)
+    assert batch.targets.shape == batch.mask.shape == (30, task.steps)
+    assert [part.dtype for part in batch[:4]] == [np.float32, np.int64, bool, np.int64]
+    assert not batch.targets[~batch.mask].any()
+    last = np.where(batch.mask, np.arange(task.steps), -1).max(1)
+    np.testing.assert_array_equal(last, batch.lengths - 1)
+
+
+@REASONING
+def test_harder_is_longer_in_the_same_format(entry):
+    task = entry.factory()
+    harder = task.harder()
+    assert harder.steps > task.steps
+    assert (harder.input_size, harder.classes) == (task.input_size, task.classes)
+    batch = entry.sample(harder, 300, np.random.default_rng(8))
+    np.testing.assert_array_equal(entry.oracle(harder, batch.inputs), batch.targets)
+
+
+@REASONING
+def test_trivial_scores_are_fractions_and_said(entry):
+    task = entry.factory()
+    assert 0 < task.chance <= task.majority < 1
+    assert f"chance {100 * task.chance:.3g} %, majority {100 * task.majority:.3g} %" in entry.trivial
+    if entry.shortcut is not None:
+        batch = entry.sample(task, 20_000, np.random.default_rng(9))
+        score = (entry.shortcut(task, batch.inputs) == batch.targets)[batch.mask].mean()
+        assert float(entry.trivial.split(", ")[-1].split()[0]) == pytest.approx(100 * score, abs=2)

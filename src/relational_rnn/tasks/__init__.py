@@ -1,6 +1,17 @@
 """What is asked: examples, labels and oracles, in NumPy."""
 
 from relational_rnn.tasks import nth_farthest
+from relational_rnn.tasks.batch import ReasoningBatch
+from relational_rnn.tasks.reasoning import REASONING_TASKS, ReasoningData, generate_reasoning_data
 from relational_rnn.tasks.registry import TASKS, TaskEntry, find_task
 
-__all__ = ["TASKS", "TaskEntry", "find_task", "nth_farthest"]
+__all__ = [
+    "REASONING_TASKS",
+    "TASKS",
+    "ReasoningBatch",
+    "ReasoningData",
+    "TaskEntry",
+    "find_task",
+    "generate_reasoning_data",
+    "nth_farthest",
+]

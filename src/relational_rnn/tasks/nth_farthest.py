@@ -33,7 +33,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Float32, Float64, Int64
 
-from relational_rnn.spec.checks import check_shape, check_size
+from relational_rnn.spec.checks import check_size
+from relational_rnn.tasks.checks import check_generator, check_inputs, one_example_generators, refuse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +157,7 @@ def sample(
         (512, 3, 40)
     """
     batch_size = check_size("batch_size", batch_size)
-    _check_generator(generator)
+    check_generator(generator)
     full, width = task.objects, task.dimensions
     shown = _up_to("objects", objects, 2, full)
     used = _up_to("dimensions", dimensions, 1, width)
@@ -234,7 +235,7 @@ def trivial_policy(
         >>> round(float((trivial_policy(task, batch.inputs, generator) == batch.targets).mean()), 2)
         0.25
     """
-    _check_generator(generator)
+    check_generator(generator)
     question = _read(task, inputs)
     every, steps = np.arange(len(question.n)), question.labels.shape[1]
     guess = generator.integers(steps - 1, size=len(every))
@@ -264,7 +265,7 @@ def relabel_authors(task: NthFarthest, inputs: Float[np.ndarray, "B T F"]) -> Fl
         >>> relabel_authors(task, np.array([[[0.5, 1, 0, 1, 0, 1, 0], [-0.3, 0, 1, 1, 0, 1, 0]]]))[0, 0, -2:]
         array([0., 1.])
     """
-    inputs = _check_inputs(task, inputs)
+    inputs = check_inputs(inputs, F=task.input_size)
     relabelled = inputs.copy()
     relabelled[:, :, -task.objects :] = inputs[:, :, : -task.objects - 1 : -1]
     return relabelled
@@ -293,8 +294,7 @@ def records(task: NthFarthest, count: int, seed: int) -> Iterator[dict[str, Any]
         >>> next(records(NthFarthest(objects=3, dimensions=2), count=1, seed=0))["labels"]
         [2, 0, 1]
     """
-    generator = np.random.default_rng(check_size("seed", seed, minimum=0))
-    return (_record(sample(task, 1, generator)) for _ in range(check_size("count", count)))
+    return (_record(sample(task, 1, each)) for each in one_example_generators(count, seed))
 
 
 def _record(batch: NthFarthestBatch) -> dict[str, Any]:
@@ -335,53 +335,28 @@ def _steps_from_farthest(
 
 def _read(task: NthFarthest, inputs: Float[np.ndarray, "B T F"]) -> _Question:
     """Decode the inputs, or say which row is none of the task's."""
-    inputs = _check_inputs(task, inputs)
+    inputs = check_inputs(inputs, F=task.input_size)
     full, width, steps = task.objects, task.dimensions, inputs.shape[1]
     if not 2 <= steps <= full:
         raise ValueError(f"inputs must have 2 to {full} steps, got {steps} (shape {inputs.shape})")
     vectors = inputs[:, :, :width]
-    _refuse(~np.isfinite(vectors).all(-1), "has a vector that is not finite")
+    refuse(~np.isfinite(vectors).all(-1), "has a vector that is not finite")
     codes = []
     for part, name in enumerate(("own label", "reference", "n")):
         start, stop = width + part * full, width + (part + 1) * full
         block = inputs[:, :, start:stop]
         one_hot = ((block == 0) | (block == 1)).all(-1) & ((block == 1).sum(-1) == 1)
-        _refuse(~one_hot, f"has no one-hot {name} in its features {start}..{stop - 1}")
+        refuse(~one_hot, f"has no one-hot {name} in its features {start}..{stop - 1}")
         codes.append(block.argmax(-1))
     labels, references, ns = codes  # (B, T) each
-    _refuse(references != references[:, :1], "has another reference than the first step")
-    _refuse(ns != ns[:, :1], "has another n than the first step")
-    _refuse(ns < full - steps, f"has an n below {full - steps}, where {steps} of {full} objects are shown")
+    refuse(references != references[:, :1], "has another reference than the first step")
+    refuse(ns != ns[:, :1], "has another n than the first step")
+    refuse(ns < full - steps, f"has an n below {full - steps}, where {steps} of {full} objects are shown")
     seen = labels[:, :, None] == labels[:, None, :]  # (B, T, T)
-    _refuse(np.tril(seen, -1).any(-1), "has the label of an earlier step")
+    refuse(np.tril(seen, -1).any(-1), "has the label of an earlier step")
     is_reference = labels == references
-    _refuse(~is_reference.any(-1, keepdims=True), "names a reference that is none of the labels shown")
+    refuse(~is_reference.any(-1, keepdims=True), "names a reference that is none of the labels shown")
     return _Question(vectors, labels, is_reference.argmax(-1), ns[:, 0])
-
-
-def _refuse(wrong: np.ndarray, complaint: str) -> None:
-    """Raise a ValueError that names the first row marked in `wrong` (B, T or 1)."""
-    if wrong.any():
-        example, step = np.argwhere(wrong)[0]
-        marked = int(wrong.any(-1).sum())
-        raise ValueError(f"inputs[{example}, {step}] {complaint} (so in {marked} of {len(wrong)} examples)")
-
-
-def _check_inputs(task: NthFarthest, inputs: Float[np.ndarray, "B T F"]) -> Float[np.ndarray, "B T F"]:
-    """Return `inputs` if type and shape are right."""
-    if not isinstance(inputs, np.ndarray) or not np.issubdtype(inputs.dtype, np.floating):
-        came = f"of dtype {inputs.dtype}" if isinstance(inputs, np.ndarray) else f"a {type(inputs).__name__}"
-        raise TypeError(f"inputs must be a NumPy array of floating-point numbers, got {came}")
-    check_shape("inputs", inputs.shape, ("B", "T", "F"), F=task.input_size)
-    return inputs
-
-
-def _check_generator(generator: np.random.Generator) -> None:
-    if not isinstance(generator, np.random.Generator):
-        raise TypeError(
-            "generator must be a numpy.random.Generator, for example np.random.default_rng(0); "
-            f"got {generator!r} ({type(generator).__name__})"
-        )
 
 
 def _up_to(name: str, value: int | None, minimum: int, maximum: int) -> int:

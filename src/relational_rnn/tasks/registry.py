@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-from relational_rnn.tasks import nth_farthest
+from relational_rnn.tasks import babi_synthetic, nth_farthest, object_tracking, pair_matching, sorting
 from relational_rnn.tasks.nth_farthest_text import as_text as nth_farthest_as_text
 
 
@@ -21,7 +21,8 @@ class TaskEntry:
     trivial: str
     """The score without understanding the task, in words."""
     factory: Callable[..., Any]
-    """Sizes as keyword arguments -> the task; without arguments the paper's."""
+    """Sizes as keyword arguments -> the task; without arguments the standard ones. A size that the task does
+    not have is a ValueError that lists those it has."""
     sample: Callable[..., Any]
     """(task, batch_size, generator) -> a batch with `inputs` and `targets`."""
     oracle: Callable[[Any, Any], Any]
@@ -30,6 +31,26 @@ class TaskEntry:
     """(task, count, seed) -> examples as plain values with at least `task` and `answer`."""
     as_text: Callable[[dict[str, Any]], str]
     """A record -> the example as a person reads it."""
+    shortcut: Callable[[Any, Any], Any] | None = None
+    """(task, inputs) -> answers of a model that has noticed a regularity and does not reason; None if the
+    task knows of none that is better than the majority."""
+
+
+def _factory(name: str, kind: type[Any]) -> Callable[..., Any]:
+    """Return `kind` with a ValueError for sizes that it lacks: they come from outside, as names do."""
+    known = [field.name for field in fields(kind)]
+
+    def make(**sizes: Any) -> Any:
+        unknown = [size for size in sizes if size not in known]
+        if unknown:
+            raise ValueError(f"{name} has no size {', '.join(unknown)}; its sizes are {', '.join(known)}")
+        return kind(**sizes)
+
+    return make
+
+
+def _trivial(task: Any) -> str:
+    return f"chance {100 * task.chance:.3g} %, majority {100 * task.majority:.3g} % at the standard sizes"
 
 
 TASKS: dict[str, TaskEntry] = {
@@ -37,11 +58,54 @@ TASKS: dict[str, TaskEntry] = {
         name="nth-farthest",
         description="Which of N labelled vectors is the n-th farthest from the vector labelled m?",
         trivial="2/N, 25 % at 8 objects",
-        factory=nth_farthest.NthFarthest,
+        factory=_factory("nth-farthest", nth_farthest.NthFarthest),
         sample=nth_farthest.sample,
         oracle=nth_farthest.oracle,
         records=nth_farthest.records,
         as_text=nth_farthest_as_text,
+    ),
+    "sorting": TaskEntry(
+        name="sorting",
+        description="Items are shown one a step; then tell them in ascending order.",
+        trivial=_trivial(sorting.Sorting()),
+        factory=_factory("sorting", sorting.Sorting),
+        sample=sorting.sample,
+        oracle=sorting.oracle,
+        records=sorting.records,
+        as_text=sorting.as_text,
+    ),
+    "pair-matching": TaskEntry(
+        name="pair-matching",
+        description="Pairs of a key and a value are shown, then a key; which value has it?",
+        trivial=_trivial(pair_matching.PairMatching()) + "; the value shown most often, 34 %",
+        factory=_factory("pair-matching", pair_matching.PairMatching),
+        sample=pair_matching.sample,
+        oracle=pair_matching.oracle,
+        records=pair_matching.records,
+        as_text=pair_matching.as_text,
+        shortcut=pair_matching.shortcut,
+    ),
+    "object-tracking": TaskEntry(
+        name="object-tracking",
+        description="Objects walk on a grid, one move a step; in which cell is one of them at the end?",
+        trivial=_trivial(object_tracking.ObjectTracking()) + "; the first cell of the object, 15 %",
+        factory=_factory("object-tracking", object_tracking.ObjectTracking),
+        sample=object_tracking.sample,
+        oracle=object_tracking.oracle,
+        records=object_tracking.records,
+        as_text=object_tracking.as_text,
+        shortcut=object_tracking.shortcut,
+    ),
+    "babi-synthetic": TaskEntry(
+        name="babi-synthetic",
+        description="A story of people who walk and carry things; where is one, or where was it before?",
+        trivial=_trivial(babi_synthetic.BabiSynthetic()) + "; the place named most often, 43 %",
+        factory=_factory("babi-synthetic", babi_synthetic.BabiSynthetic),
+        sample=babi_synthetic.sample,
+        oracle=babi_synthetic.oracle,
+        records=babi_synthetic.records,
+        as_text=babi_synthetic.as_text,
+        shortcut=babi_synthetic.shortcut,
     ),
 }
 

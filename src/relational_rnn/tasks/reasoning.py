@@ -1,0 +1,179 @@
+"""Data of the reasoning tasks in splits: training, validation, test, and a harder test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, overload
+
+import numpy as np
+
+from relational_rnn.spec.checks import check_size
+from relational_rnn.tasks.babi_synthetic import StoryBatch
+from relational_rnn.tasks.batch import ReasoningBatch
+from relational_rnn.tasks.registry import find_task
+
+REASONING_TASKS = ("sorting", "pair-matching", "object-tracking", "babi-synthetic")
+"""The tasks whose batches have targets and a mask at every step."""
+
+SPLITS = ("train", "validation", "test", "harder")
+"""The splits; each has a stream of chance of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReasoningData:
+    """The splits of one task. All batches have the same features and classes, so one model reads them all."""
+
+    task: Any
+    """Sizes of train, validation and test."""
+    harder_task: Any
+    """Sizes of harder."""
+    train: ReasoningBatch | StoryBatch
+    """To learn from."""
+    validation: ReasoningBatch | StoryBatch
+    """To stop and to choose by."""
+    test: ReasoningBatch | StoryBatch
+    """To report."""
+    harder: ReasoningBatch | StoryBatch
+    """To report: longer sequences with more objects than any in training."""
+    metadata: dict[str, Any]
+    """Plain values, ready for JSON: task, description, seed, examples (of each split), sizes, harder_sizes,
+    input_size, classes, what `harder` is in words, and the scores to beat: chance, majority, shortcut (on
+    test; None where there is none, see `TaskEntry.shortcut`), and the same for harder: harder_chance,
+    harder_majority, harder_shortcut."""
+
+
+@overload
+def generate_reasoning_data(  # type: ignore[overload-overlap]  # "all" is also a str; it comes first
+    task: Literal["all"] = "all",
+    *,
+    train: int = ...,
+    validation: int = ...,
+    test: int = ...,
+    harder: int = ...,
+    seed: int = ...,
+    sizes: None = ...,
+    harder_sizes: None = ...,
+) -> dict[str, ReasoningData]: ...
+@overload
+def generate_reasoning_data(
+    task: str,
+    *,
+    train: int = ...,
+    validation: int = ...,
+    test: int = ...,
+    harder: int = ...,
+    seed: int = ...,
+    sizes: Mapping[str, Any] | None = ...,
+    harder_sizes: Mapping[str, Any] | None = ...,
+) -> ReasoningData: ...
+def generate_reasoning_data(
+    task: str = "all",
+    *,
+    train: int = 10_000,
+    validation: int = 1_000,
+    test: int = 2_000,
+    harder: int = 2_000,
+    seed: int = 0,
+    sizes: Mapping[str, Any] | None = None,
+    harder_sizes: Mapping[str, Any] | None = None,
+) -> ReasoningData | dict[str, ReasoningData]:
+    """Draw the splits of a reasoning task, or of all of them.
+
+    Each split of each task has a generator of its own, made from `seed`, the task's name and the split's, so
+    a split does not depend on the number of examples in another, nor on which other tasks are drawn.
+
+    Args:
+        task: one of `REASONING_TASKS`, or "all".
+        train: examples in that split, at least 1; so are `validation`, `test` and `harder`.
+        seed: at least 0; the same seed gives the same data.
+        sizes: how difficult train, validation and test are: fields of the task's class that are not to have
+            their standard value, for example `{"items": 5}`. Only for a single task.
+        harder_sizes: how difficult `harder` is: fields that differ from `sizes`; None for the class's own
+            `harder()`. It must keep the features and classes. Only for a single task.
+
+    Returns:
+        The data of one task, or a dict from name to data for "all".
+
+    Raises:
+        TypeError: a number is no integer.
+        ValueError: unknown task or size (the message lists the known ones), a number out of range, sizes
+            together with "all", or harder sizes that another model would have to read.
+
+    Example:
+        >>> data = generate_reasoning_data("sorting", train=100, validation=10, test=20, harder=20, seed=1)
+        >>> data.train.inputs.shape, data.train.targets.shape, data.harder.inputs.shape
+        ((100, 16, 11), (100, 16), (20, 24, 11))
+        >>> data.metadata["harder"]
+        'items 12 instead of 8'
+    """
+    examples = dict(zip(SPLITS, (train, validation, test, harder), strict=True))
+    examples = {split: check_size(split, count) for split, count in examples.items()}
+    seed = check_size("seed", seed, minimum=0)
+    if task == "all":
+        if sizes is not None or harder_sizes is not None:
+            raise ValueError(f"sizes belong to a single task, one of {', '.join(REASONING_TASKS)}; got 'all'")
+        return {name: _generate(name, examples, seed, None, None) for name in REASONING_TASKS}
+    if task not in REASONING_TASKS:
+        raise ValueError(
+            f"there is no reasoning task {task!r}; known: {', '.join(REASONING_TASKS)}, and 'all' for each"
+        )
+    return _generate(task, examples, seed, sizes, harder_sizes)
+
+
+def _generate(
+    name: str,
+    examples: dict[str, int],
+    seed: int,
+    sizes: Mapping[str, Any] | None,
+    harder_sizes: Mapping[str, Any] | None,
+) -> ReasoningData:
+    """Draw the splits of one task."""
+    entry = find_task(name)
+    sizes = sizes or {}
+    task = entry.factory(**sizes)
+    harder_task = task.harder() if harder_sizes is None else entry.factory(**{**sizes, **harder_sizes})
+    for what in ("input_size", "classes"):
+        own, other = getattr(task, what), getattr(harder_task, what)
+        if own != other:
+            raise ValueError(
+                f"harder_sizes must keep the {what}, {own}, so that the same model reads them; got {other}"
+            )
+    batches = {
+        split: entry.sample(harder_task if split == "harder" else task, count, _stream(seed, name, split))
+        for split, count in examples.items()
+    }
+    own_sizes, other_sizes = asdict(task), asdict(harder_task)
+    differences = [f"{k} {v} instead of {own_sizes[k]}" for k, v in other_sizes.items() if v != own_sizes[k]]
+    metadata = {
+        "task": name,
+        "description": entry.description,
+        "seed": seed,
+        "examples": examples,
+        "sizes": own_sizes,
+        "harder_sizes": other_sizes,
+        "harder": ", ".join(differences) or "the same sizes",
+        "input_size": task.input_size,
+        "classes": task.classes,
+        "chance": task.chance,
+        "majority": task.majority,
+        "harder_chance": harder_task.chance,
+        "harder_majority": harder_task.majority,
+        "shortcut": None,
+        "harder_shortcut": None,
+    }
+    if entry.shortcut is not None:
+        metadata["shortcut"] = _score(entry.shortcut, task, batches["test"])
+        metadata["harder_shortcut"] = _score(entry.shortcut, harder_task, batches["harder"])
+    return ReasoningData(task=task, harder_task=harder_task, metadata=metadata, **batches)
+
+
+def _score(policy: Callable[[Any, Any], Any], task: Any, batch: ReasoningBatch | StoryBatch) -> float:
+    """Return the share of the steps that count at which `policy` is right."""
+    return float((policy(task, batch.inputs) == batch.targets)[batch.mask].mean())
+
+
+def _stream(seed: int, name: str, split: str) -> np.random.Generator:
+    """Return the generator that belongs to this seed, task and split alone."""
+    key = f"{name}/{split}".encode()
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=tuple(key)))
