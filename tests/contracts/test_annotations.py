@@ -11,6 +11,7 @@ def test_annotations_hold_at_run_time():
 
         with install_import_hook(["relational_rnn.reference", "relational_rnn.tasks"], "beartype.beartype"):
             from relational_rnn import reference
+            from relational_rnn.tasks import TASKS
             from relational_rnn.tasks import nth_farthest as task
 
         import numpy as np
@@ -21,6 +22,10 @@ def test_annotations_hold_at_run_time():
             batch = task.sample(full, 7, generator, objects=objects, dimensions=dimensions)
             assert (task.oracle(full, batch.inputs) == batch.targets).all()
         task.trivial_policy(full, batch.inputs, generator)
+
+        for entry in TASKS.values():
+            batch = entry.sample(entry.factory(), 7, generator)
+            entry.oracle(entry.factory(), batch.inputs)
 
         for dtype in (np.float64, np.float32):
             for options in (
@@ -40,6 +45,10 @@ def test_annotations_hold_at_run_time():
             lstm = reference.LSTM(6, 5, 4, dtype=dtype)
             outputs, state = lstm.forward(inputs[:, :, 0] if rows else inputs, return_state=True)
             lstm.backward(np.ones_like(outputs))
+            hybrid = reference.RelationalRNN(6, 5, 4, num_slots=3, slot_size=4, num_heads=2, dtype=dtype)
+            outputs, state = hybrid.forward(generator.standard_normal((7, 3, 6)), return_state=True)
+            hybrid.backward(np.ones_like(outputs))
+            reference.Adam().step(hybrid.params, hybrid.grads)
             attention = reference.MultiHeadAttention(8, 2, dtype=dtype)
             x = generator.standard_normal((7, 3, 8)).astype(dtype)
             attention.backward(np.ones_like(attention.forward(x, x, x)))
