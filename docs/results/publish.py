@@ -98,11 +98,10 @@ def trainings_table(record: dict[str, Any]) -> str:
 def growth_table(record: dict[str, Any]) -> str:
     """Return when the task grew under the RMC."""
     rmc = record["results"]["models"]["rmc"]
-    rate = rmc["seconds"] / rmc["steps"]
-    lines = ["| task | from step | examples | about second |", "|---|---|---|---|"]
+    lines = ["| task | from step | examples before |", "|---|---|---|"]
     batch = record["config"]["settings"]["batch_size"]
     for step, objects, dimensions in rmc["changes"]:
-        lines.append(f"| {objects} x {dimensions} | {step:,} | {step * batch:,} | {step * rate:.0f} |")
+        lines.append(f"| {objects} x {dimensions} | {step:,} | {step * batch:,} |")
     return "\n".join(lines)
 
 
