@@ -60,9 +60,6 @@ class LSTM(LSTMCore):
             weight = xavier_uniform(generator, output_size, hidden_size)
             self.params["output.weight"] = weight.astype(self.dtype)
             self.params["output.bias"] = np.zeros(output_size, self.dtype)
-            self.grads |= {
-                name: np.zeros_like(self.params[name]) for name in ("output.weight", "output.bias")
-            }
         self._returned_sequences = True
 
     @overload
