@@ -28,10 +28,11 @@ from relational_rnn.analysis import (
 )
 from relational_rnn.cli.progress import Display
 from relational_rnn.training.common.nth_farthest import PICTURE, NthFarthestSettings
+from relational_rnn.training.common.processes import Interrupted, RunFailed
 from relational_rnn.training.common.records import RunFolder
 from relational_rnn.training.torch.attention import record_questions
 from relational_rnn.training.torch.models import contestants, load_model
-from relational_rnn.training.torch.run import COMMAND, Interrupted, RunFailed, prepare, run, weights_path
+from relational_rnn.training.torch.run import COMMAND, prepare, run, weights_path
 
 
 def train_and_show(settings: NthFarthestSettings, path: Path, resume: bool) -> int:

@@ -7,16 +7,10 @@ and have at least its steps and its wall time, so they wait for it. Each trainin
 from __future__ import annotations
 
 import dataclasses
-import multiprocessing
-import os
-import signal
-import threading
+import functools
 import time
-import traceback
 from collections.abc import Callable
-from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from queue import Empty
 from typing import Any
 
 import torch
@@ -29,6 +23,7 @@ from relational_rnn.training.common.nth_farthest import (
     NthFarthestSettings,
     held_out_batch,
 )
+from relational_rnn.training.common.processes import train_side_by_side
 from relational_rnn.training.common.records import RunFolder
 from relational_rnn.training.torch.loop import Budget, Training, accuracy
 from relational_rnn.training.torch.models import (
@@ -43,17 +38,6 @@ from relational_rnn.training.torch.models import (
 COMMAND = "train nth-farthest"
 LAST_STEP_SECONDS = 1.0
 """A training that ends by the clock may be over its time by a step and an evaluation."""
-
-Event = tuple[str, dict[str, Any]]
-"""(contestant's name, record); a record with `error` or `stopped` ends that contestant."""
-
-
-class RunFailed(RuntimeError):
-    """A training failed; the message holds its traceback."""
-
-
-class Interrupted(RuntimeError):
-    """The run was stopped and can be resumed."""
 
 
 def prepare(settings: NthFarthestSettings, folder: RunFolder, resume: bool) -> None:
@@ -98,70 +82,23 @@ def run(
     everyone = contestants(settings)
     if resume:
         folder.forget_after({c.name: _saved_step(folder, c) for c in everyone})
-    waiting = [c for c in everyone if not _score_path(folder, c).exists()]
-    context = multiprocessing.get_context("spawn")
-    events: Any = context.Queue()
-    stop = context.Event()
-    running: dict[str, SpawnProcess] = {}
     by_name = {c.name: c for c in everyone}
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    workers = settings.workers or cores
-    failure: str | None = None
-    interrupted = False
-    try:
-        while (waiting and not stop.is_set()) or running:
-            try:
-                for contestant in [c for c in waiting if _may_start(folder, c, settings)]:
-                    if len(running) < workers and not stop.is_set():
-                        waiting.remove(contestant)
-                        arguments = (settings, folder, contestant, events, stop)
-                        running[contestant.name] = _start(
-                            context.Process(target=_train, args=arguments, daemon=True)
-                        )
-                try:
-                    name, record = events.get(timeout=0.2)
-                except Empty:
-                    for name in [n for n, p in running.items() if not p.is_alive() and events.empty()]:
-                        code = running.pop(name).exitcode
-                        failure = failure or f"the training {name} ended without a word (exit code {code})"
-                        stop.set()
-                    continue
-                if "error" in record:
-                    failure = failure or f"the training {name} failed:\n{record['error']}"
-                    stop.set()
-                if "error" in record or "ended" in record:
-                    running.pop(name).join()
-                else:
-                    folder.append({"model": name, **record})
-                    show(by_name[name], record)
-            except KeyboardInterrupt:
-                interrupted = True
-                stop.set()
-    finally:
-        stop.set()  # whatever happened here, nobody trains on
-    if failure:
-        raise RunFailed(failure)
-    if interrupted:
-        raise Interrupted(str(folder.path))
+
+    def note(name: str, record: dict[str, Any]) -> None:
+        folder.append({"model": name, **record})
+        show(by_name[name], record)
+
+    train_side_by_side(
+        [c.name for c in everyone if not _score_path(folder, c).exists()],
+        functools.partial(_train, settings, folder),
+        workers=settings.workers,
+        may_start=lambda name: _may_start(folder, by_name[name], settings),
+        show=note,
+    )
     wall_seconds = None if resume else round(time.perf_counter() - start, 1)
     if resume and folder.results.exists():
         wall_seconds = read_json(folder.results)["wall_seconds"]  # the run was finished already
     return summarise(settings, folder, wall_seconds)
-
-
-def _start(process: SpawnProcess) -> SpawnProcess:
-    """Start a process that leaves Ctrl-C and polite kills to this one, from its first instant on."""
-    if threading.current_thread() is not threading.main_thread():
-        process.start()
-        return process
-    # Both reach the whole group. What is ignored here is ignored by the new process too.
-    previous = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        process.start()
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-    return process
 
 
 def summarise(settings: NthFarthestSettings, folder: RunFolder, wall_seconds: float | None) -> dict[str, Any]:
@@ -223,41 +160,38 @@ def _may_start(folder: RunFolder, contestant: Contestant, settings: NthFarthestS
 
 
 def _train(
-    settings: NthFarthestSettings, folder: RunFolder, contestant: Contestant, events: Any, stop: Any
+    settings: NthFarthestSettings,
+    folder: RunFolder,
+    name: str,
+    report: Callable[[dict[str, Any]], None],
+    stopped: Callable[[], bool],
 ) -> None:
     """Train one contestant in this process and leave its weights and score in the folder."""
-    parent = multiprocessing.parent_process()
     torch.set_num_threads(1)
-    try:
-        leader = _leader(settings)
-        growth = Growth(settings) if contestant.grown else Growth.none(settings)
-        budget = Budget(settings.steps, settings.seconds)
-        if contestant.model != "rmc":
-            # The full task does not wait for the RMC's time, so it gets the most that the RMC can have taken.
-            budget = Budget(None, settings.seconds + LAST_STEP_SECONDS)
-            if leader is not None and contestant.grown == leader.grown:
-                score = read_json(_score_path(folder, leader))
-                budget = Budget(score["steps"], score["seconds"], both=True)
-                if contestant.grown:
-                    growth = Growth(settings, [Change(*change) for change in score["changes"]])
-        model = build_model(settings, contestant)
-        training = Training(model, settings, growth, budget, _checkpoint_path(folder, contestant))
-        finished = training.run(
-            lambda record: events.put((contestant.name, record)),
-            lambda: bool(stop.is_set()) or (parent is not None and not parent.is_alive()),
-        )
-        if finished:
-            test = held_out_batch(settings, settings.test_examples, TEST)
-            save_model(weights_path(folder, contestant.name), model, settings, contestant)
-            score = {
-                "parameters": count_parameters(model),
-                "test_accuracy": accuracy(model, test.inputs, test.targets),
-                "seconds": round(training.seconds, 2),
-                "steps": training.step,
-                "examples": training.step * settings.batch_size,
-                "changes": [list(change) for change in growth.changes],
-            }
-            write_json(_score_path(folder, contestant), score)
-        events.put((contestant.name, {"ended": True}))
-    except Exception:
-        events.put((contestant.name, {"error": traceback.format_exc()}))
+    contestant = next(c for c in contestants(settings) if c.name == name)
+    leader = _leader(settings)
+    growth = Growth(settings) if contestant.grown else Growth.none(settings)
+    budget = Budget(settings.steps, settings.seconds)
+    if contestant.model != "rmc":
+        # The full task does not wait for the RMC's time, so it gets the most that the RMC can have taken.
+        budget = Budget(None, settings.seconds + LAST_STEP_SECONDS)
+        if leader is not None and contestant.grown == leader.grown:
+            score = read_json(_score_path(folder, leader))
+            budget = Budget(score["steps"], score["seconds"], both=True)
+            if contestant.grown:
+                growth = Growth(settings, [Change(*change) for change in score["changes"]])
+    model = build_model(settings, contestant)
+    training = Training(model, settings, growth, budget, _checkpoint_path(folder, contestant))
+    if not training.run(report, stopped):
+        return
+    test = held_out_batch(settings, settings.test_examples, TEST)
+    save_model(weights_path(folder, contestant.name), model, settings, contestant)
+    score = {
+        "parameters": count_parameters(model),
+        "test_accuracy": accuracy(model, test.inputs, test.targets),
+        "seconds": round(training.seconds, 2),
+        "steps": training.step,
+        "examples": training.step * settings.batch_size,
+        "changes": [list(change) for change in growth.changes],
+    }
+    write_json(_score_path(folder, contestant), score)
