@@ -11,13 +11,18 @@ from relational_rnn.analysis import (
     AttentionExample,
     Bar,
     Curve,
+    RecordedMemory,
     StageChange,
     accuracy_bars,
     attention_heatmap,
     draw_accuracy_bars,
     draw_attention_heatmap,
+    draw_memory_evolution,
+    draw_slot_usage,
     draw_training_curves,
+    memory_evolution,
     save,
+    slot_usage,
     training_curves,
 )
 from relational_rnn.analysis.style import PALETTE, colour_of, new_figure, paper_style
@@ -82,6 +87,17 @@ def example(
     return AttentionExample(weights, names, question, "vector 3", "vector 1", reference)
 
 
+def memory(steps: int = 6, slots: int = 3, width: int = 4, model: str = "rmc") -> RecordedMemory:
+    drawn = np.random.default_rng(slots).standard_normal((5, steps, slots, width)).cumsum(axis=1)
+    return RecordedMemory(model, drawn, np.zeros((5, slots, width)), drawn[:, :, 0], 100, 90)
+
+
+def memories(steps: int, name: str = "") -> dict[str, RecordedMemory]:
+    slots = {f"RMC{name}": 16, f"Hybrid{name}": 40, f"RMC with one slot{name}": 1, f"LSTM{name}": 1}
+    models = ("rmc", "hybrid", "rmc", "lstm")
+    return {name: memory(steps, n, 4 + n % 5, model) for (name, n), model in zip(slots.items(), models)}
+
+
 def texts(figure: Figure) -> list[str]:
     return [text.get_text() for text in figure.findobj(Text) if text.get_text()]  # type: ignore[attr-defined]
 
@@ -103,6 +119,13 @@ FIGURES = {
     "tiny, tile fusion": lambda: draw_attention_heatmap([example(1, 1, 3, 3, 0)], title="Attention"),
     "long step labels": lambda: draw_attention_heatmap([example(label="a red ball, object")] * 3, title="A"),
     "matrix input": lambda: draw_attention_heatmap([example(3, 2, 8, 12, None)] * 2, title="long " * 30),
+    "one memory": lambda: draw_memory_evolution(memory(), title="Memory", mask=np.eye(5, 6) > 0),
+    "one step of memory": lambda: draw_memory_evolution(memory(1), title="Memory"),
+    "memory without slots": lambda: draw_memory_evolution(memory(slots=1), title="Memory"),
+    "many memories": lambda: draw_memory_evolution(memories(200, " " + LONG), title="long " * 30),
+    "one map of slots": lambda: draw_slot_usage(memory(16, 8), title="Memory", mask=np.eye(5, 16) > 0),
+    "one step of slots": lambda: draw_slot_usage(memory(1), title="Memory"),
+    "many maps of slots": lambda: draw_slot_usage(memories(200, " " + LONG * 2), title="long " * 30),
 }
 
 
@@ -257,6 +280,8 @@ def test_every_figure_becomes_a_png_of_sensible_size(tmp_path: Path) -> None:
             path=str(tmp_path / "bars.png"),
         ),
         attention_heatmap([example()], title="c", path=tmp_path / "attention.png"),
+        memory_evolution(memories(9), title="d", path=tmp_path / "memory.png"),
+        slot_usage(memories(9), title="e", path=tmp_path / "slots.png", mask=np.eye(5, 9) > 0),
     ]
     for path in written:
         data = path.read_bytes()

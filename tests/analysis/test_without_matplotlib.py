@@ -10,13 +10,18 @@ from relational_rnn.analysis import (
     AttentionExample,
     Bar,
     Curve,
+    RecordedMemory,
     draw_accuracy_bars,
     draw_attention_heatmap,
+    draw_memory_evolution,
+    draw_slot_usage,
     draw_training_curves,
 )
 
+MEMORY = RecordedMemory("rmc", np.ones((1, 1, 1, 1)), np.ones((1, 1, 1)), np.ones((1, 1, 1)), 1, 1)
 
-@pytest.mark.parametrize("figure", ["curves", "bars", "attention"])
+
+@pytest.mark.parametrize("figure", ["curves", "bars", "attention", "memory", "slots"])
 def test_the_message_names_the_extra(figure: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)  # makes `import matplotlib` fail
     draw = {
@@ -27,6 +32,8 @@ def test_the_message_names_the_extra(figure: str, monkeypatch: pytest.MonkeyPatc
         "attention": lambda: draw_attention_heatmap(
             [AttentionExample(np.ones((1, 1, 1, 1)), ["a"], "", "", "")], title=""
         ),
+        "memory": lambda: draw_memory_evolution(MEMORY, title=""),
+        "slots": lambda: draw_slot_usage(MEMORY, title=""),
     }[figure]
     with pytest.raises(ImportError, match=r"pip install relational-rnn\[plot\]"):
         draw()

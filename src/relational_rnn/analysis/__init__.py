@@ -1,4 +1,4 @@
-"""Figures from run records: training curves, accuracy bars, attention heat maps, and confidence intervals.
+"""Figures from run records (curves, bars, attention heat maps), and what a memory holds, counted and drawn.
 
 Needs matplotlib (`pip install "relational-rnn[plot]"`) only when a figure is drawn, and never torch.
 """
@@ -12,24 +12,68 @@ from relational_rnn.analysis.attention import (
 from relational_rnn.analysis.bars import Bar, accuracy_bars, draw_accuracy_bars
 from relational_rnn.analysis.confidence import binomial_half_width
 from relational_rnn.analysis.curves import Curve, StageChange, draw_training_curves, training_curves
-from relational_rnn.analysis.report import SCORE_COLUMNS, score_rows, write_report
+from relational_rnn.analysis.memory import (
+    compare_memories,
+    effective_rank,
+    output_range,
+    phase_norms,
+    phases_of,
+    slot_changes,
+    slot_norms,
+    slot_variance,
+    slots_written,
+    specialisation,
+    state_rank,
+    summarise_memory,
+)
+from relational_rnn.analysis.memory_plots import (
+    draw_memory_evolution,
+    draw_slot_usage,
+    memory_evolution,
+    slot_usage,
+)
+from relational_rnn.analysis.reasoning import mean_curve, memory_table, seeds_table, summary_table
+from relational_rnn.analysis.recorded_memory import RecordedMemory, record_memory
+from relational_rnn.analysis.report import Table, score_table, write_report
 from relational_rnn.analysis.style import save
 
 __all__ = [
-    "SCORE_COLUMNS",
     "AttentionExample",
     "Bar",
     "Curve",
+    "RecordedMemory",
     "StageChange",
+    "Table",
     "accuracy_bars",
     "attention_example",
     "attention_heatmap",
     "binomial_half_width",
+    "compare_memories",
     "draw_accuracy_bars",
     "draw_attention_heatmap",
+    "draw_memory_evolution",
+    "draw_slot_usage",
     "draw_training_curves",
+    "effective_rank",
+    "mean_curve",
+    "memory_evolution",
+    "memory_table",
+    "output_range",
+    "phase_norms",
+    "phases_of",
+    "record_memory",
     "save",
-    "score_rows",
+    "score_table",
+    "seeds_table",
+    "slot_changes",
+    "slot_norms",
+    "slot_usage",
+    "slot_variance",
+    "slots_written",
+    "specialisation",
+    "state_rank",
+    "summarise_memory",
+    "summary_table",
     "training_curves",
     "write_report",
 ]

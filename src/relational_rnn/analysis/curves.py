@@ -48,7 +48,7 @@ class StageChange:
 
 @dataclass(frozen=True)
 class Curve:
-    """One training run: accuracy on held-out examples of the full task, measured now and then."""
+    """Accuracy on held-out examples of the full task, measured by one training or as a mean of several."""
 
     name: str
     """What the legend calls it, for example "LSTM, grown task, torch initialisation"."""
@@ -62,6 +62,10 @@ class Curve:
     """Share of right answers at each measurement, 0 to 1."""
     stages: Sequence[StageChange] = ()
     """When the task grew, in order; empty for a fixed task."""
+    low: Sequence[float] = ()
+    """The lowest accuracy of several trainings at each measurement, if the curve is their mean."""
+    high: Sequence[float] = ()
+    """The highest."""
 
     def __post_init__(self) -> None:
         """Raise ValueError if the measurements cannot be drawn."""
@@ -76,7 +80,12 @@ class Curve:
             _check_rising(
                 f"{axis} of the stages of curve {self.name!r}", [getattr(s, axis) for s in self.stages]
             )
-        for value in self.accuracy:
+        if (self.low or self.high) and {len(self.low), len(self.high)} != {lengths[2]}:
+            raise ValueError(
+                f"low and high of curve {self.name!r} need {lengths[2]} accuracies each, as the curve has; "
+                f"got {len(self.low)} and {len(self.high)}"
+            )
+        for value in (*self.accuracy, *self.low, *self.high):
             check_number(f"accuracy of curve {self.name!r}", value, 0, 1)
 
 
@@ -96,7 +105,8 @@ def training_curves(
 def draw_training_curves(curves: Sequence[Curve], *, trivial_accuracy: float, title: str) -> Figure:
     """Accuracy against seconds (left) and against examples seen (right).
 
-    Curves of one family share its colour and differ in their dashes. The last value of each stands at the
+    Curves of one family share its colour and differ in their dashes; around the mean of several trainings a
+    band reaches from the lowest to the highest. The last value of each stands at the
     right of its panel. Ticks above the panels say when the task grew: for the RMC, or for the first curve
     with stages if no RMC has any.
 
@@ -208,6 +218,10 @@ def _draw_panel(
         x, y = getattr(curve, axis), curve.accuracy
         order = 4 if curve.model.lower() == "rmc" else 3  # the model this is about lies on top
         axes.plot(x, y, label=curve.name, zorder=order, gid=f"curve {index}", **look)
+        if curve.low:
+            axes.fill_between(
+                x, curve.low, curve.high, color=look["color"], alpha=0.18, linewidth=0, zorder=2
+            )
         axes.plot(x[-1:], y[-1:], "o", color=look["color"], markersize=5, zorder=order, clip_on=False)
         axes.plot([x[-1], furthest], [y[-1]] * 2, color=look["color"], linewidth=0.8, alpha=0.5, zorder=2)
     axes.axhline(trivial, zorder=5, label="trivial score", **style.TRIVIAL_LINE)

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from relational_rnn.analysis.confidence import binomial_half_width
 from relational_rnn.training.common.files import write_atomically
@@ -21,11 +21,16 @@ pre { background: #f4f4f4; padding: .8rem; overflow-x: auto; }
 """
 
 
-SCORE_COLUMNS = ("training", "test accuracy", "seconds", "examples", "parameters")
+class Table(NamedTuple):
+    """A table in words, for the screen and for the page."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[bool, list[str]]]
+    """Whether the row is in bold, and its cells."""
 
 
-def score_rows(results: dict[str, Any]) -> list[tuple[bool, list[str]]]:
-    """Return each training of a results.json: whether it counts for its model, and its `SCORE_COLUMNS`."""
+def score_table(results: dict[str, Any]) -> Table:
+    """Return each training of Nth farthest's results.json, in bold what counts for its model."""
     rows = []
     for model in results["models"].values():
         for score in model["trainings"]:
@@ -38,39 +43,38 @@ def score_rows(results: dict[str, Any]) -> list[tuple[bool, list[str]]]:
                 f"{score['parameters']:,}",
             ]
             rows.append((score["name"] == model["name"], cells))
-    return rows
+    return Table(("training", "test accuracy", "seconds", "examples", "parameters"), rows)
 
 
 def write_report(
-    path: Path, config: dict[str, Any], results: dict[str, Any], figures: Sequence[Path]
+    path: Path,
+    config: dict[str, Any],
+    *,
+    title: str,
+    explanation: str,
+    tables: Sequence[Table],
+    figures: Sequence[Path],
 ) -> Path:
     """Write the page of a run.
 
     Args:
         path: the HTML file.
         config: the run's config.json.
-        results: the run's results.json.
+        title: of the page.
+        explanation: what the numbers are, above the tables.
+        tables: in this order.
         figures: PNG files to show, in this order.
 
     Returns:
         `path`.
     """
-    size, count = results["size"], results["test_examples"]
-    rows = []
-    for counts, cells in score_rows(results):
-        best = ' class="best"' if counts else ""
-        rows.append(f"<tr{best}>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
     settings = "\n".join(f"{name} = {value!r}" for name, value in config["settings"].items())
     parts = [
         "<!doctype html><html lang='en'><meta charset='utf-8'>",
-        f"<title>{escape(results['task'])}</title><style>{_STYLE}</style>",
-        f"<h1>Nth farthest, {size['objects']} vectors of {size['dimensions']} dimensions</h1>",
-        f"<p>Accuracy on {count:,} fresh examples of the full task, with the 95 % interval of the draw. "
-        f"A model that knows nothing of distances scores {results['trivial_accuracy']:.1%}. "
-        "Bold: the training that counts for its model.</p>",
-        "<table><thead><tr>" + "".join(f"<th>{head}</th>" for head in SCORE_COLUMNS) + "</tr></thead>",
-        *rows,
-        "</table>",
+        f"<title>{escape(title)}</title><style>{_STYLE}</style>",
+        f"<h1>{escape(title)}</h1>",
+        f"<p>{escape(explanation)}</p>",
+        *(_table(table) for table in tables),
         *(_image(figure) for figure in figures),
         "<h2>Make it again</h2>",
         f"<p>Version {escape(config['version'])}, commit {escape(str(config['commit']))}. "
@@ -81,6 +85,15 @@ def write_report(
     page = "\n".join(parts)
     write_atomically(path, lambda temporary: temporary.write_text(page, encoding="utf-8"))
     return path
+
+
+def _table(table: Table) -> str:
+    rows = ["<tr>" + "".join(f"<th>{escape(head)}</th>" for head in table.columns) + "</tr>"]
+    for bold, cells in table.rows:
+        best = ' class="best"' if bold else ""
+        rows.append(f"<tr{best}>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
+    head, *body = rows
+    return "\n".join(["<table><thead>" + head + "</thead>", *body, "</table>"])
 
 
 def _image(figure: Path) -> str:

@@ -1,0 +1,120 @@
+"""The results of a run on a reasoning task: tables in words, and curves over the seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from relational_rnn.analysis.curves import Curve
+from relational_rnn.analysis.memory import compare_memories
+from relational_rnn.analysis.recorded_memory import RecordedMemory
+from relational_rnn.analysis.report import Table
+from relational_rnn.analysis.style import percent
+
+DASH = "\N{EN DASH}"
+
+
+def summary_table(results: dict[str, Any]) -> Table:
+    """Return one row a model, means over its seeds with the lowest and the highest, and the trivial scores.
+
+    "to 90 %" counts the examples seen when the validation accuracy was first 90 % of the training's best.
+
+    Args:
+        results: content of results.json.
+    """
+    rows = []
+    best = max(model["test_accuracy"] for model in results["models"].values())
+    for model in results["models"].values():
+        cells = [
+            model["label"],
+            _mean_and_range(model, "test_accuracy"),
+            _mean_and_range(model, "harder_accuracy"),
+            f"{model['parameters']:,}",
+            f"{model['seconds']:,.0f}",
+            f"{model['examples_to_converge']:,.0f}",
+        ]
+        rows.append((model["test_accuracy"] == best, cells))
+    for name in ("chance", "majority", "shortcut"):
+        test, harder = (results["trivial"][split][name] for split in ("test", "harder"))
+        if test is not None:
+            rows.append((False, [name, f"{100 * test:.1f}", f"{100 * harder:.1f}", "", "", ""]))
+    return Table(("model", "test %", "harder %", "parameters", "seconds", "to 90 %"), rows)
+
+
+def seeds_table(results: dict[str, Any]) -> Table:
+    """Return one row a training."""
+    columns = ("training", "test", "all steps right", "harder", "seconds", "examples", "best after step")
+    rows = [
+        (
+            False,
+            [
+                score["label"],
+                percent(score["test_accuracy"]),
+                percent(score["test_sequence_accuracy"]),
+                percent(score["harder_accuracy"]),
+                f"{score['seconds']:,.0f}",
+                f"{score['examples']:,}",
+                f"{score['best_step']:,}",
+            ],
+        )
+        for model in results["models"].values()
+        for score in model["trainings"]
+    ]
+    return Table(columns, rows)
+
+
+def memory_table(recorded: Mapping[str, RecordedMemory], mask: npt.ArrayLike) -> Table:
+    """Return what the memories of some models are like, a column each; docs/analysis.md explains the rows.
+
+    Args:
+        recorded: by the name that the column is to have.
+        mask: (B, T) booleans, True where an answer counts.
+    """
+    models = compare_memories(recorded, mask)
+    rows = [
+        (False, [name.replace("_", " "), *(_plain(model[name]) for model in models)])
+        for name in models[0]
+        if name not in ("name", "model")
+    ]
+    return Table(("memory", *recorded), rows)
+
+
+def mean_curve(model: dict[str, Any], family: str, records: Sequence[Sequence[dict[str, Any]]]) -> Curve:
+    """Return a model's mean validation accuracy over its seeds, up to where the first of them ended.
+
+    Args:
+        model: its part of results.json.
+        family: chooses the colour.
+        records: for each seed the records of its evaluations, in order.
+    """
+    points = list(zip(*records))  # seeds may have stopped at different steps
+    accuracy = np.array([[r["validation_accuracy"] for r in point] for point in points])  # (points, seeds)
+    several = len(records) > 1
+    return Curve(
+        model["label"],
+        family,
+        [float(np.mean([r["seconds"] for r in point])) for point in points],
+        [point[0]["examples"] for point in points],
+        accuracy.mean(axis=1).tolist(),
+        low=accuracy.min(axis=1).tolist() if several else (),
+        high=accuracy.max(axis=1).tolist() if several else (),
+    )
+
+
+def _mean_and_range(model: dict[str, Any], name: str) -> str:
+    values = [100 * training[name] for training in model["trainings"]]
+    several = f" ({min(values):.1f}{DASH}{max(values):.1f})" if len(values) > 1 else ""
+    return f"{100 * model[name]:.1f}{several}"
+
+
+def _plain(value: Any) -> str:
+    return (
+        f"{value:,.3g}"
+        if isinstance(value, float)
+        else f"{value:,}"
+        if isinstance(value, int)
+        else str(value)
+    )
