@@ -16,6 +16,10 @@ import relational_rnn
 COMMANDS: Final = {
     "train": ("relational_rnn.cli.train", "Train models on a task and compare them."),
     "evaluate": ("relational_rnn.cli.evaluate", "Score the models of a run on fresh or given examples."),
+    "check-gradients": (
+        "relational_rnn.cli.check_gradients",
+        "Check the gradients of the NumPy models.",
+    ),
     "tasks": ("relational_rnn.cli.tasks", "List the tasks or show examples of one."),
 }
 """Name -> module with `main(argv) -> exit code`, and one line of help."""
@@ -23,7 +27,7 @@ COMMANDS: Final = {
 
 def usage() -> str:
     """Return what `--help` prints."""
-    lines = [f"  {name:<10} {line}" for name, (_, line) in COMMANDS.items()]
+    lines = [f"  {name:<15}  {line}" for name, (_, line) in COMMANDS.items()]
     return "\n".join(
         [
             "usage: relational-rnn COMMAND [options]",

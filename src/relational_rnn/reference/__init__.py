@@ -3,6 +3,7 @@
 from relational_rnn.reference.attention import multi_head_attention
 from relational_rnn.reference.attention_layer import MultiHeadAttention
 from relational_rnn.reference.classifier import Classifier
+from relational_rnn.reference.gradient_check import GradientCheck, check_gradients, check_split
 from relational_rnn.reference.losses import cross_entropy_loss, mse_loss
 from relational_rnn.reference.lstm import LSTM
 from relational_rnn.reference.lstm_cell import LSTMCell
@@ -19,12 +20,15 @@ __all__ = [
     "Adam",
     "Batch",
     "Classifier",
+    "GradientCheck",
     "LSTMCell",
     "MultiHeadAttention",
     "RelationalMemory",
     "RelationalMemoryCell",
     "RelationalRNN",
     "RelationalRNNCell",
+    "check_gradients",
+    "check_split",
     "clip_gradients",
     "cross_entropy_loss",
     "evaluate",
