@@ -34,7 +34,10 @@ def test_resume_takes_the_settings_of_the_run(tmp_path):
 
 
 def test_lists_of_models():
-    assert spread_lists(["--models=all"]) == ["--models", "rmc", "lstm"]
+    assert spread_lists(["--models=all"], ["rmc", "lstm"]) == ["--models", "rmc", "lstm"]
+    spread = ["--supporting-facts", "1", "2", "--seed", "1"]
+    assert spread_lists(["--supporting-facts", "1,2", "--seed", "1"], ["rmc"]) == spread
+    assert spread_lists(["--supporting-facts=1,2", "--seed", "1"], ["rmc"]) == spread
     assert parse("nth-farthest", ["--models", "lstm,rmc"]).settings.models == ("lstm", "rmc")
 
 
@@ -42,14 +45,17 @@ def test_lists_of_models():
     ("arguments", "message"),
     [
         (["train"], "which task"),
-        (["train", "chess"], "no presets for 'chess', only for nth-farthest"),
+        (
+            ["train", "chess"],
+            "no presets for 'chess', only for nth-farthest, sorting, pair-matching, object-tracking",
+        ),
         ([*TRAIN[:2], "--preset", "slow"], "no preset 'slow'"),
         ([*TRAIN, "--models", "rmc,gru"], "models must be one of 'rmc', 'lstm', got 'gru'"),
         ([*TRAIN, "--gate-style", "no"], "gate_style must be one of 'unit', 'memory', 'none', got 'no'"),
         ([*TRAIN, "--resume"], "--resume needs the run's folder, --out DIR"),
         ([*TRAIN, "--steps", "0"], "steps must be an integer of at least 1, got 0"),
         ([*TRAIN, "--config", "nowhere.json"], "nowhere.json"),
-        (["fly"], "there is no command 'fly'; commands: train, evaluate, tasks"),
+        (["fly"], "there is no command 'fly'; commands: train, evaluate, check-gradients, tasks"),
     ],
 )
 def test_wrong_use(arguments, message, capsys, tmp_path, monkeypatch):

@@ -11,8 +11,6 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from relational_rnn.training.torch.models import Contestant
-
 LINE_SECONDS = 10.0
 
 
@@ -21,12 +19,17 @@ class Display:
 
     Args:
         console: where to.
-        contestants: the run's trainings, in the order of the rows.
+        labels: of the run's trainings by name, in the order of the rows.
+        score: what the validation accuracy is called.
+        stages: whether the task grows.
     """
 
-    def __init__(self, console: Console, contestants: list[Contestant]) -> None:
+    def __init__(self, console: Console, labels: dict[str, str], *, score: str, stages: bool = False) -> None:
         self._console = console
-        self._labels = {c.name: c.label for c in contestants}
+        self._labels = labels
+        self._columns = (
+            *(("stage",) if stages else ()), "loss", "batch", score, "examples/s", "time left",
+        )  # fmt: skip
         self._latest: dict[str, dict[str, Any]] = {name: {} for name in self._labels}
         self._last_line: dict[str, float] = {}
         self._live = (
@@ -45,9 +48,9 @@ class Display:
             self._live.update(self._table())
             self._live.stop()
 
-    def show(self, contestant: Contestant, record: dict[str, Any]) -> None:
-        """Take note of a record and show it."""
-        latest = self._latest[contestant.name]
+    def show(self, name: str, record: dict[str, Any]) -> None:
+        """Take note of a training's record and show it."""
+        latest = self._latest[name]
         elapsed = record["seconds"] - latest.get("seconds", 0.0)
         if elapsed > 0 and "seconds" in latest:
             speed = (record["examples"] - latest["examples"]) / elapsed
@@ -55,18 +58,18 @@ class Display:
         latest.update(record)
         if self._live:
             self._live.update(self._table())
-        elif time.monotonic() - self._last_line.get(contestant.name, -LINE_SECONDS) >= LINE_SECONDS:
-            self._last_line[contestant.name] = time.monotonic()
-            cells = dict(zip(_COLUMNS, self._cells(contestant.name), strict=True))
-            told = ", ".join(f"{name} {cell}" for name, cell in cells.items() if cell != "-")
-            self._console.print(f"{contestant.label}: {told}")
+        elif time.monotonic() - self._last_line.get(name, -LINE_SECONDS) >= LINE_SECONDS:
+            self._last_line[name] = time.monotonic()
+            cells = zip(self._columns, self._cells(name), strict=True)
+            told = ", ".join(f"{column} {cell}" for column, cell in cells if cell != "-")
+            self._console.print(f"{self._labels[name]}: {told}")
 
     def _table(self) -> Table:
         table = Table(box=None, pad_edge=False, header_style="bold")
         table.add_column("training")  # gives way on a narrow terminal, the numbers do not
         table.add_column("", width=8)
-        for name in _COLUMNS:
-            table.add_column(name, justify="right", no_wrap=True)
+        for column in self._columns:
+            table.add_column(column, justify="right", no_wrap=True)
         for name, label in self._labels.items():
             done = self._latest[name].get("progress", 0.0)
             table.add_row(label, ProgressBar(total=1.0, completed=done, width=8), *self._cells(name))
@@ -76,17 +79,15 @@ class Display:
         record = self._latest[name]
         progress, seconds = record.get("progress", 0.0), record.get("seconds", 0.0)
         left = seconds * (1 - progress) / progress if progress else None
+        stage = f"{record['objects']}x{record['dimensions']}" if "objects" in record else "-"
         return [
-            f"{record['objects']}x{record['dimensions']}" if record else "waits",
+            *([stage] if "stage" in self._columns else []),
             _number(record.get("loss"), "{:.3f}"),
             _number(record.get("accuracy"), "{:.0%}"),
             _number(record.get("validation_accuracy"), "{:.1%}"),
             _number(record.get("speed"), "{:,.0f}"),
-            "done" if progress >= 1 else _number(left, "{:.0f} s"),
+            "done" if progress >= 1 else _number(left, "{:.0f} s") if record else "waits",
         ]
-
-
-_COLUMNS = ("stage", "loss", "batch", "full task", "examples/s", "time left")
 
 
 def _number(value: float | None, form: str) -> str:

@@ -8,22 +8,33 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 import tyro
 
-from relational_rnn.recipes import RECIPES, find_recipe
+from relational_rnn.recipes import RECIPES, Settings, find_recipe
+from relational_rnn.training.common import nth_farthest, reasoning
 from relational_rnn.training.common.files import read_json
-from relational_rnn.training.common.nth_farthest import MODELS, NthFarthestSettings
+from relational_rnn.training.common.nth_farthest import NthFarthestSettings
+from relational_rnn.training.common.reasoning import ReasoningSettings
 
 DEFAULT_PRESET = "quick"
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+LISTS = ("--models", "--supporting-facts")
+"""Flags that take several values."""
+
+S = TypeVar("S")
+T = TypeVar("T", bound="DataclassInstance")
+
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """Train models on Nth farthest and compare them: on two cores, minutes with the preset `quick`."""
+class Options(Generic[S]):
+    """Train models on a task and compare them: on two cores, minutes with the preset `quick`."""
 
-    settings: Annotated[NthFarthestSettings, tyro.conf.arg(name="")]
+    settings: Annotated[S, tyro.conf.arg(name="")]
     preset: str = DEFAULT_PRESET
     """Where all other values come from that are not given."""
     config: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
@@ -45,16 +56,22 @@ def main(argv: Sequence[str]) -> int:
     folder = options.out or Path("runs") / f"{task}-{origin}-seed{options.settings.seed}"
     if options.resume and options.out is None:
         raise ValueError("which run? --resume needs the run's folder, --out DIR")
-    for library in ("torch", "matplotlib"):  # better now than after the training
+    settings = options.settings
+    needed = ("torch", "matplotlib") if isinstance(settings, NthFarthestSettings) else ("matplotlib",)
+    for library in needed:  # better now than after the training
         if importlib.util.find_spec(library) is None:
             raise ModuleNotFoundError(f"No module named {library!r}", name=library)
 
-    from relational_rnn.cli.run import train_and_show  # imports torch
+    if isinstance(settings, NthFarthestSettings):
+        from relational_rnn.cli import nth_farthest as command  # imports torch
 
-    return train_and_show(options.settings, folder, options.resume)
+        return command.train(settings, folder, options.resume)
+    from relational_rnn.cli import reasoning as reasoning_command
+
+    return reasoning_command.train(task or "", settings, folder, options.resume)
 
 
-def parse(task: str, argv: Sequence[str]) -> Options:
+def parse(task: str, argv: Sequence[str]) -> Options[Settings]:
     """Resolve preset, then config file, then flags.
 
     Raises:
@@ -66,6 +83,7 @@ def parse(task: str, argv: Sequence[str]) -> Options:
         early.add_argument(name)
     early.add_argument("--resume", action="store_true")
     given, _ = early.parse_known_args(argv)
+    settings: Settings
     # A resumed run keeps its own settings unless a flag contradicts them, which the run folder then tells.
     recorded = Path(given.out) / "config.json" if given.resume and given.out else None
     if recorded is not None and recorded.exists() and given.preset is None and given.config is None:
@@ -74,18 +92,23 @@ def parse(task: str, argv: Sequence[str]) -> Options:
         settings = find_recipe(task, given.preset or DEFAULT_PRESET)
     if given.config is not None:
         settings = from_file(settings, Path(given.config))
-    default = Options(settings=settings, preset=given.preset or DEFAULT_PRESET)
-    return tyro.cli(
-        Options,
+    default: Options[Any] = Options(settings=settings, preset=given.preset or DEFAULT_PRESET)
+    kind: Any = Options[NthFarthestSettings]
+    models: tuple[str, ...] = nth_farthest.MODELS
+    if isinstance(settings, ReasoningSettings):
+        kind, models = Options[ReasoningSettings[type(settings.task)]], reasoning.MODELS  # type: ignore[misc]
+    parsed: Options[Settings] = tyro.cli(
+        kind,
         prog=f"relational-rnn train {task}",
         description=Options.__doc__,
-        args=spread_lists(argv),
+        args=spread_lists(argv, models),
         default=default,
         config=(tyro.conf.OmitArgPrefixes,),
     )
+    return parsed
 
 
-def from_file(settings: NthFarthestSettings, path: Path) -> NthFarthestSettings:
+def from_file(settings: Settings, path: Path) -> Settings:
     """Replace settings by the values of a JSON file.
 
     Raises:
@@ -96,34 +119,44 @@ def from_file(settings: NthFarthestSettings, path: Path) -> NthFarthestSettings:
         values = values["settings"]  # a run's config.json
     if not isinstance(values, dict):
         raise ValueError(f"{path} must hold a JSON object of settings, got {type(values).__name__}")
+    return replace(settings, values, path)
+
+
+def replace(settings: T, values: dict[str, Any], path: Path) -> T:
+    """Return a dataclass with some values replaced, also those of the dataclasses in it."""
     known = [field.name for field in dataclasses.fields(settings)]
     unknown = sorted(set(values) - set(known))
     if unknown:
         raise ValueError(f"{path} has unknown settings {', '.join(unknown)}; known are {', '.join(known)}")
-    if isinstance(values.get("models"), list):
-        values = {**values, "models": tuple(values["models"])}
+    changed = {}
+    for name, value in values.items():
+        before = getattr(settings, name)
+        if isinstance(value, dict) and dataclasses.is_dataclass(before) and not isinstance(before, type):
+            value = replace(before, value, path)
+        changed[name] = tuple(value) if isinstance(value, list) else value
     try:
-        return dataclasses.replace(settings, **values)
+        return dataclasses.replace(settings, **changed)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
 
 
-def spread_lists(argv: Sequence[str]) -> list[str]:
-    """Write `--models rmc,lstm` and `--models=all` as the argument parser takes lists.
+def spread_lists(argv: Sequence[str], models: Sequence[str]) -> list[str]:
+    """Write `--models rmc,lstm`, `--models=all` and `--supporting-facts 1,2` as the parser takes lists.
 
     Example:
-        >>> spread_lists(["--models", "rmc,lstm", "--seed", "1"])
+        >>> spread_lists(["--models", "rmc,lstm", "--seed", "1"], ["rmc", "lstm"])
         ['--models', 'rmc', 'lstm', '--seed', '1']
     """
     result: list[str] = []
-    previous = ""
+    flag = ""
     for word in argv:
-        if word.startswith("--models="):
-            result.append("--models")
-            word, previous = word.removeprefix("--models="), "--models"
-        if previous == "--models":
-            result += MODELS if word == "all" else word.split(",")
+        name, equals, value = word.partition("=")
+        if equals and name in LISTS:
+            result.append(name)
+            word, flag = value, name
+        if flag in LISTS:
+            result += models if (flag, word) == ("--models", "all") else word.split(",")
         else:
             result.append(word)
-        previous = word
+        flag = word
     return result

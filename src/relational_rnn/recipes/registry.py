@@ -3,29 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
-from relational_rnn.recipes import nth_farthest
+from relational_rnn.recipes import nth_farthest, reasoning
 from relational_rnn.training.common.nth_farthest import NthFarthestSettings
+from relational_rnn.training.common.reasoning import ReasoningSettings
 
-RECIPES: Final[dict[str, dict[str, Callable[[], NthFarthestSettings]]]] = {
+Settings = NthFarthestSettings | ReasoningSettings[Any]
+
+RECIPES: Final[dict[str, dict[str, Callable[[], Settings]]]] = {
     "nth-farthest": {
         "quick": nth_farthest.quick,
         "paper8x16": nth_farthest.paper8x16,
         "tiny": nth_farthest.tiny,
     },
+    "sorting": {"quick": reasoning.sorting, "tiny": reasoning.tiny(reasoning.sorting)},
+    "pair-matching": {"quick": reasoning.pair_matching, "tiny": reasoning.tiny(reasoning.pair_matching)},
+    "object-tracking": {
+        "quick": reasoning.object_tracking,
+        "tiny": reasoning.tiny(reasoning.object_tracking),
+    },
+    "babi-synthetic": {"quick": reasoning.babi_synthetic, "tiny": reasoning.tiny(reasoning.babi_synthetic)},
 }
 
 
-def find_recipe(task: str, preset: str) -> NthFarthestSettings:
+def find_recipe(task: str, preset: str) -> Settings:
     """Return the settings of a preset.
 
     Raises:
         ValueError: there is no such task or preset; the message lists the known ones.
 
     Example:
-        >>> find_recipe("nth-farthest", "paper8x16").objects
-        8
+        >>> find_recipe("nth-farthest", "paper8x16").batch_size
+        512
     """
     if task not in RECIPES:
         raise ValueError(f"there are no presets for {task!r}, only for {', '.join(RECIPES)}")

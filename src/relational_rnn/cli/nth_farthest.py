@@ -1,0 +1,127 @@
+"""`train nth-farthest` as a person sees it: live progress, the table at the end, figures and report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from relational_rnn.analysis import (
+    Bar,
+    Curve,
+    StageChange,
+    accuracy_bars,
+    attention_example,
+    attention_heatmap,
+    binomial_half_width,
+    score_table,
+    training_curves,
+    write_report,
+)
+from relational_rnn.cli.progress import Display
+from relational_rnn.cli.run import make_console, print_table, train_and_show
+from relational_rnn.training.common.nth_farthest import PICTURE, NthFarthestSettings
+from relational_rnn.training.common.records import RunFolder
+from relational_rnn.training.torch.attention import record_questions
+from relational_rnn.training.torch.models import contestants, load_model
+from relational_rnn.training.torch.run import COMMAND, prepare, run, weights_path
+
+
+def train(settings: NthFarthestSettings, path: Path, resume: bool) -> int:
+    """Run, then print the table and draw the figures; return the exit code.
+
+    Raises:
+        ValueError: the folder or the settings do not fit; nothing has been done then.
+    """
+    console, folder = make_console(), RunFolder(path)
+    prepare(settings, folder, resume)
+    task = settings.task
+    title = f"Nth farthest, {task.objects} vectors of {task.dimensions} dimensions"
+    console.print(
+        f"{title}, seed {settings.seed}, into {path}. Trivial score: {task.trivial_accuracy:.1%}. "
+        "Ctrl-C saves and stops."
+    )
+
+    def work() -> dict[str, Any]:
+        labels = {c.name: c.label for c in contestants(settings)}
+        with Display(console, labels, score="full task", stages=True) as display:
+            return run(settings, folder, resume=resume, show=lambda c, record: display.show(c.name, record))
+
+    def present(results: dict[str, Any]) -> list[Path]:
+        table, count, trivial = score_table(results), results["test_examples"], results["trivial_accuracy"]
+        print_table(
+            console,
+            table,
+            title=f"Nth farthest {task.objects}x{task.dimensions}: {count:,} fresh examples, "
+            f"trivial score {trivial:.1%}",
+            caption="* counts for its model; ± 95 % interval of the examples drawn",
+            mark="*",
+        )
+        if results["wall_seconds"] is not None:
+            console.print(f"Wall time of all trainings: {results['wall_seconds']:.0f} s")
+        figures = draw_figures(settings, folder, results)
+        report = write_report(
+            path / "report.html",
+            folder.require(),
+            title=title,
+            explanation=f"Accuracy on {count:,} fresh examples of the full task, with the 95 % interval of "
+            f"the draw. A model that knows nothing of distances scores {trivial:.1%}. "
+            "Bold: the training that counts for its model.",
+            tables=[table],
+            figures=figures,
+        )
+        return [*figures, report]
+
+    return train_and_show(console, folder, COMMAND, work, present)
+
+
+def draw_figures(settings: NthFarthestSettings, folder: RunFolder, results: dict[str, Any]) -> list[Path]:
+    """Draw curves, bars and, if there is an RMC, its attention, into the run's plots."""
+    trivial = results["trivial_accuracy"]
+    title = f"Nth farthest, {settings.objects} vectors of {settings.dimensions} dimensions"
+    scores = [(model, s) for model, m in results["models"].items() for s in m["trainings"]]
+    curves = [_curve(model, score, folder, settings) for model, score in scores]
+    bars = [
+        Bar(
+            score["label"],
+            model,
+            score["test_accuracy"],
+            binomial_half_width(score["test_accuracy"], results["test_examples"]),
+            score["name"] == results["models"][model]["name"],
+        )
+        for model, score in scores
+    ]
+    plots = folder.plots
+    figures = [
+        training_curves(curves, trivial_accuracy=trivial, title=title, path=plots / "training_curves.png"),
+        accuracy_bars(bars, trivial_accuracy=trivial, title=title, path=plots / "accuracy.png"),
+    ]
+    if "rmc" in results["models"]:
+        model, _, _ = load_model(weights_path(folder, "rmc"))
+        recorded = record_questions(model, settings.task, np.random.default_rng([settings.seed, PICTURE]))
+        figures.append(
+            attention_heatmap(
+                [attention_example(one) for one in recorded],
+                title=f"{title}: what the slots attend to",
+                path=plots / "attention_heatmap.png",
+            )
+        )
+    return figures
+
+
+def _curve(model: str, score: dict[str, Any], folder: RunFolder, settings: NthFarthestSettings) -> Curve:
+    records = folder.records(score["name"])
+    points = [r for r in records if "validation_accuracy" in r]
+    stages = []
+    for step, objects, dimensions in score["changes"]:
+        seconds = next((r["seconds"] for r in records if r["step"] >= step), score["seconds"])
+        stages.append(StageChange(step, step * settings.batch_size, seconds, objects, dimensions))
+    return Curve(
+        score["label"],
+        model,
+        [p["seconds"] for p in points],
+        [p["examples"] for p in points],
+        [p["validation_accuracy"] for p in points],
+        stages if model == "rmc" else [],
+    )

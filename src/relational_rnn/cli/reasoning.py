@@ -1,0 +1,154 @@
+"""`train` on a reasoning task as a person sees it: live progress, tables at the end, figures and report."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from relational_rnn.analysis import (
+    Bar,
+    Table,
+    accuracy_bars,
+    binomial_half_width,
+    mean_curve,
+    memory_evolution,
+    memory_table,
+    record_memory,
+    seeds_table,
+    slot_usage,
+    summary_table,
+    training_curves,
+    write_report,
+)
+from relational_rnn.cli.progress import Display
+from relational_rnn.cli.run import make_console, print_table, train_and_show
+from relational_rnn.training.common.reasoning import LABELS, ReasoningSettings, contestants, reasoning_data
+from relational_rnn.training.common.records import RunFolder
+from relational_rnn.training.numpy.models import load_model
+from relational_rnn.training.numpy.run import prepare, run, weights_path
+
+RECORDED = 256
+"""Test examples whose memories are recorded."""
+
+
+def train(task: str, settings: ReasoningSettings[Any], path: Path, resume: bool) -> int:
+    """Run, then print the tables and draw the figures; return the exit code.
+
+    Raises:
+        ValueError: the folder or the settings do not fit; nothing has been done then.
+    """
+    console, folder, command = make_console(), RunFolder(path), f"train {task}"
+    prepare(task, settings, folder, resume)
+    last = settings.seed + settings.seeds - 1
+    seeds = f"seed {settings.seed}" if settings.seeds == 1 else f"seeds {settings.seed} to {last}"
+    sizes = ", ".join(f"{name} {value}" for name, value in dataclasses.asdict(settings.task).items())
+    console.print(
+        f"{task}: {sizes}; {seeds}, into {path}. Chance {settings.task.chance:.1%}, "
+        f"majority {settings.task.majority:.1%}. Ctrl-C saves and stops."
+    )
+
+    def work() -> dict[str, Any]:
+        labels = {c.name: c.label for c in contestants(settings)}
+        with Display(console, labels, score="validation") as display:
+            return run(
+                task, settings, folder, resume=resume, show=lambda c, record: display.show(c.name, record)
+            )
+
+    def present(results: dict[str, Any]) -> list[Path]:
+        summary, count = summary_table(results), results["test_examples"]
+        several = f" Means of {settings.seeds} seeds (lowest to highest)." if settings.seeds > 1 else ""
+        print_table(
+            console,
+            summary,
+            title=f"{task}: accuracy on {count:,} test examples; harder: {results['harder']}.{several}",
+            caption="to 90 %: examples until 90 % of the best validation accuracy",
+        )
+        if results["wall_seconds"] is not None:
+            console.print(f"Wall time of all trainings: {results['wall_seconds']:.0f} s")
+        figures, memories = draw_figures(task, settings, folder, results)
+        report = write_report(
+            path / "report.html",
+            folder.require(),
+            title=task,
+            explanation=f"Accuracy on {count:,} test examples ({sizes}) and on as many harder ones "
+            f"({results['harder']}), for the parameters that did best on {settings.validation_examples:,} "
+            f"others.{several} Bold: the best on test. Chance guesses; majority always tells the most "
+            "frequent answer; a shortcut is a regularity that asks for no reasoning.",
+            tables=[summary, seeds_table(results), memories],
+            figures=figures,
+        )
+        return [*figures, report]
+
+    return train_and_show(console, folder, command, work, present)
+
+
+def draw_figures(
+    task: str, settings: ReasoningSettings[Any], folder: RunFolder, results: dict[str, Any]
+) -> tuple[list[Path], Table]:
+    """Draw curves, bars and memories into the run's plots; return the files, and the memories' table."""
+    title, plots, trivial = f"{task}, {settings.framework}", folder.plots, results["trivial_accuracy"]
+    curves = [
+        mean_curve(
+            model,
+            family,
+            [
+                [r for r in folder.records(training["name"]) if "validation_accuracy" in r]
+                for training in model["trainings"]
+            ],
+        )
+        for family, model in results["models"].items()
+    ]
+    figures = [
+        training_curves(
+            curves,
+            trivial_accuracy=trivial,
+            title=f"{title}: validation accuracy, mean and range of the seeds",
+            path=plots / "training_curves.png",
+        )
+    ]
+    for split, heading in (("test", "test"), ("harder", f"harder test, {results['harder']}")):
+        scores = results["trivial"][split]
+        bars = [
+            Bar(
+                score["label"],
+                family,
+                score[f"{split}_accuracy"],
+                binomial_half_width(score[f"{split}_accuracy"], results["test_examples"]),
+            )
+            for family, model in results["models"].items()
+            for score in model["trainings"]
+        ]
+        figures.append(
+            accuracy_bars(
+                bars,
+                trivial_accuracy=max(scores["chance"], scores["majority"]),
+                title=f"{title}: {heading}",
+                path=plots / f"accuracy_{split}.png",
+            )
+        )
+    data = reasoning_data(
+        task, dataclasses.replace(settings, train_examples=settings.batch_size), settings.seed
+    )
+    lengths, counts = np.unique(data.test.lengths, return_counts=True)
+    length = int(lengths[counts.argmax()])  # steps of padding would be recorded like others
+    chosen = np.flatnonzero(data.test.lengths == length)[:RECORDED]
+    inputs, mask = data.test.inputs[chosen, :length], data.test.mask[chosen, :length]
+    recorded = {
+        LABELS[model]: record_memory(load_model(weights_path(folder, f"{model}-{settings.seed}"))[0], inputs)
+        for model in settings.models
+    }
+    what = f"{task}, seed {settings.seed}, {len(chosen)} test examples of {length} steps"
+    figures.append(
+        memory_evolution(
+            recorded, title=f"Memory over time: {what}", mask=mask, path=plots / "memory_evolution.png"
+        )
+    )
+    figures.append(
+        slot_usage(
+            recorded, title=f"Which slot is written when: {what}", mask=mask, path=plots / "slot_usage.png"
+        )
+    )
+    return figures, memory_table(recorded, mask)
