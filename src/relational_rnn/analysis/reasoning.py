@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from relational_rnn.analysis.curves import Curve
-from relational_rnn.analysis.memory import compare_memories
-from relational_rnn.analysis.recorded_memory import RecordedMemory
 from relational_rnn.analysis.report import Table
 from relational_rnn.analysis.style import percent
 
@@ -66,20 +63,18 @@ def seeds_table(results: dict[str, Any]) -> Table:
     return Table(columns, rows)
 
 
-def memory_table(recorded: Mapping[str, RecordedMemory], mask: npt.ArrayLike) -> Table:
+def memory_table(memories: Sequence[dict[str, Any]]) -> Table:
     """Return what the memories of some models are like, a column each; docs/analysis.md explains the rows.
 
     Args:
-        recorded: by the name that the column is to have.
-        mask: (B, T) booleans, True where an answer counts.
+        memories: what `compare_memories` returned.
     """
-    models = compare_memories(recorded, mask)
     rows = [
-        (False, [name.replace("_", " "), *(_plain(model[name]) for model in models)])
-        for name in models[0]
+        (False, [name.replace("_", " "), *(_plain(model[name]) for model in memories)])
+        for name in memories[0]
         if name not in ("name", "model")
     ]
-    return Table(("memory", *recorded), rows)
+    return Table(("memory", *(model["name"] for model in memories)), rows)
 
 
 def mean_curve(model: dict[str, Any], family: str, records: Sequence[Sequence[dict[str, Any]]]) -> Curve:

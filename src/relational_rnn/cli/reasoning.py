@@ -10,9 +10,10 @@ import numpy as np
 
 from relational_rnn.analysis import (
     Bar,
-    Table,
+    RecordedMemory,
     accuracy_bars,
     binomial_half_width,
+    compare_memories,
     mean_curve,
     memory_evolution,
     memory_table,
@@ -25,6 +26,7 @@ from relational_rnn.analysis import (
 )
 from relational_rnn.cli.progress import Display
 from relational_rnn.cli.run import make_console, print_table, train_and_show
+from relational_rnn.training.common.files import write_json
 from relational_rnn.training.common.reasoning import LABELS, ReasoningSettings, contestants, reasoning_data
 from relational_rnn.training.common.records import RunFolder
 from relational_rnn.training.numpy.models import load_model
@@ -68,7 +70,24 @@ def train(task: str, settings: ReasoningSettings[Any], path: Path, resume: bool)
         )
         if results["wall_seconds"] is not None:
             console.print(f"Wall time of all trainings: {results['wall_seconds']:.0f} s")
-        figures, memories = draw_figures(task, settings, folder, results)
+        figures = draw_figures(task, settings, folder, results)
+        recorded, mask, what = record_memories(task, settings, folder)
+        figures += [
+            memory_evolution(
+                recorded,
+                title=f"Memory over time: {what}",
+                mask=mask,
+                path=folder.plots / "memory_evolution.png",
+            ),
+            slot_usage(
+                recorded,
+                title=f"Which slot is written when: {what}",
+                mask=mask,
+                path=folder.plots / "slot_usage.png",
+            ),
+        ]
+        memories = compare_memories(recorded, mask)
+        write_json(path / "memory.json", {"examples": what, "models": memories})
         report = write_report(
             path / "report.html",
             folder.require(),
@@ -77,18 +96,18 @@ def train(task: str, settings: ReasoningSettings[Any], path: Path, resume: bool)
             f"({results['harder']}), for the parameters that did best on {settings.validation_examples:,} "
             f"others.{several} Bold: the best on test. Chance guesses; majority always tells the most "
             "frequent answer; a shortcut is a regularity that asks for no reasoning.",
-            tables=[summary, seeds_table(results), memories],
+            tables=[summary, seeds_table(results), memory_table(memories)],
             figures=figures,
         )
-        return [*figures, report]
+        return [path / "memory.json", *figures, report]
 
     return train_and_show(console, folder, command, work, present)
 
 
 def draw_figures(
     task: str, settings: ReasoningSettings[Any], folder: RunFolder, results: dict[str, Any]
-) -> tuple[list[Path], Table]:
-    """Draw curves, bars and memories into the run's plots; return the files, and the memories' table."""
+) -> list[Path]:
+    """Draw curves and bars into the run's plots."""
     title, plots, trivial = f"{task}, {settings.framework}", folder.plots, results["trivial_accuracy"]
     curves = [
         mean_curve(
@@ -129,26 +148,25 @@ def draw_figures(
                 path=plots / f"accuracy_{split}.png",
             )
         )
-    data = reasoning_data(
-        task, dataclasses.replace(settings, train_examples=settings.batch_size), settings.seed
-    )
-    lengths, counts = np.unique(data.test.lengths, return_counts=True)
+    return figures
+
+
+def record_memories(
+    task: str, settings: ReasoningSettings[Any], folder: RunFolder
+) -> tuple[dict[str, RecordedMemory], np.ndarray, str]:
+    """Let the models of the first seed read test examples of one length.
+
+    Returns:
+        Their memories by label, the examples' mask (B, T), and in words what was read.
+    """
+    small = dataclasses.replace(settings, train_examples=settings.batch_size)
+    test = reasoning_data(task, small, settings.seed).test
+    lengths, counts = np.unique(test.lengths, return_counts=True)
     length = int(lengths[counts.argmax()])  # steps of padding would be recorded like others
-    chosen = np.flatnonzero(data.test.lengths == length)[:RECORDED]
-    inputs, mask = data.test.inputs[chosen, :length], data.test.mask[chosen, :length]
-    recorded = {
-        LABELS[model]: record_memory(load_model(weights_path(folder, f"{model}-{settings.seed}"))[0], inputs)
-        for model in settings.models
-    }
+    chosen = np.flatnonzero(test.lengths == length)[:RECORDED]
+    recorded = {}
+    for model in settings.models:
+        trained, *_ = load_model(weights_path(folder, f"{model}-{settings.seed}"))
+        recorded[LABELS[model]] = record_memory(trained, test.inputs[chosen, :length])
     what = f"{task}, seed {settings.seed}, {len(chosen)} test examples of {length} steps"
-    figures.append(
-        memory_evolution(
-            recorded, title=f"Memory over time: {what}", mask=mask, path=plots / "memory_evolution.png"
-        )
-    )
-    figures.append(
-        slot_usage(
-            recorded, title=f"Which slot is written when: {what}", mask=mask, path=plots / "slot_usage.png"
-        )
-    )
-    return figures, memory_table(recorded, mask)
+    return recorded, test.mask[chosen, :length], what
