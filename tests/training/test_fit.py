@@ -244,11 +244,17 @@ def test_step_decay():
 
 
 @pytest.mark.parametrize(
-    "module", ["training.numpy.fit", "training.numpy.arrays_file", "training.common.schedule"]
+    "module",
+    [
+        "training.numpy.fit",
+        "training.numpy.arrays_file",
+        "training.common.schedule",
+        "training.common.matching",
+    ],
 )
 def test_docstrings(module):
     failed, tried = doctest.testmod(
-        importlib.import_module(f"relational_rnn.{module}"),
+        importlib.import_module(f"relational_rnn.training.{module}"),
         extraglobs={"np": np},
         optionflags=doctest.ELLIPSIS,
     )

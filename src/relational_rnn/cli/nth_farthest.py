@@ -25,7 +25,7 @@ from relational_rnn.training.common.nth_farthest import PICTURE, NthFarthestSett
 from relational_rnn.training.common.records import RunFolder
 from relational_rnn.training.torch.attention import record_questions
 from relational_rnn.training.torch.models import contestants, load_model
-from relational_rnn.training.torch.run import COMMAND, prepare, run, weights_path
+from relational_rnn.training.torch.run import COMMAND, prepare, run
 
 
 def train(settings: NthFarthestSettings, path: Path, resume: bool) -> int:
@@ -98,7 +98,7 @@ def draw_figures(settings: NthFarthestSettings, folder: RunFolder, results: dict
         accuracy_bars(bars, trivial_accuracy=trivial, title=title, path=plots / "accuracy.png"),
     ]
     if "rmc" in results["models"]:
-        model, _, _ = load_model(weights_path(folder, "rmc"))
+        model, _, _ = load_model(folder.weights("rmc"))
         recorded = record_questions(model, settings.task, np.random.default_rng([settings.seed, PICTURE]))
         figures.append(
             attention_heatmap(

@@ -30,7 +30,7 @@ from relational_rnn.training.common.files import write_json
 from relational_rnn.training.common.reasoning import LABELS, ReasoningSettings, contestants, reasoning_data
 from relational_rnn.training.common.records import RunFolder
 from relational_rnn.training.numpy.models import load_model
-from relational_rnn.training.numpy.run import prepare, run, weights_path
+from relational_rnn.training.numpy.run import prepare, run
 
 RECORDED = 256
 """Test examples whose memories are recorded."""
@@ -166,7 +166,7 @@ def record_memories(
     chosen = np.flatnonzero(test.lengths == length)[:RECORDED]
     recorded = {}
     for model in settings.models:
-        trained, *_ = load_model(weights_path(folder, f"{model}-{settings.seed}"))
+        trained, *_ = load_model(folder.weights(f"{model}-{settings.seed}"))
         recorded[LABELS[model]] = record_memory(trained, test.inputs[chosen, :length])
     what = f"{task}, seed {settings.seed}, {len(chosen)} test examples of {length} steps"
     return recorded, test.mask[chosen, :length], what

@@ -73,6 +73,14 @@ class RunFolder:
         }
         write_json(self.config, record)
 
+    def weights(self, name: str) -> Path:
+        """Return where the final weights of a training are."""
+        return self.checkpoints / f"{name}.safetensors"
+
+    def score(self, name: str) -> Path:
+        """Return where the score of a finished training is."""
+        return self.checkpoints / f"{name}.json"
+
     def append(self, record: dict[str, Any]) -> None:
         """Add one line to metrics.jsonl."""
         with self.metrics.open("a", encoding="utf-8") as file:

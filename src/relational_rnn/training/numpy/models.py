@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from relational_rnn.reference import LSTM, Classifier, RelationalMemory, RelationalRNN
 from relational_rnn.tasks import find_task
+from relational_rnn.training.common.matching import smallest_size
 from relational_rnn.training.common.reasoning import Contestant, ReasoningSettings
 from relational_rnn.training.numpy.arrays_file import load_arrays, save_arrays
 
@@ -37,14 +38,7 @@ def matched_hidden_size(settings: ReasoningSettings[Any], model: str) -> int:
     def size(hidden: int) -> int:
         return count_parameters(_with_hidden_size(settings, model, hidden, 0))
 
-    high = 1
-    while size(high) < wanted:
-        high *= 2
-    low = high // 2  # size(low) < wanted <= size(high)
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if size(middle) < wanted else (low, middle)
-    return high
+    return smallest_size(size, wanted)
 
 
 def count_parameters(model: Classifier) -> int:

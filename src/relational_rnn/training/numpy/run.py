@@ -90,7 +90,7 @@ def run(
         show(everyone[name], record)
 
     train_side_by_side(
-        [name for name in everyone if not _score_path(folder, name).exists()],
+        [name for name in everyone if not folder.score(name).exists()],
         functools.partial(_train, task, settings, folder),
         workers=settings.workers,
         show=note,
@@ -111,7 +111,7 @@ def summarise(
     models = {}
     for model in settings.models:
         trainings = [
-            {"name": c.name, "label": c.label, **read_json(_score_path(folder, c.name))}
+            {"name": c.name, "label": c.label, **read_json(folder.score(c.name))}
             for c in contestants(settings)
             if c.model == model
         ]
@@ -143,15 +143,6 @@ def summarise(
     }
     write_json(folder.results, results)
     return results
-
-
-def weights_path(folder: RunFolder, name: str) -> Path:
-    """Return where a training's best weights are."""
-    return folder.checkpoints / f"{name}.safetensors"
-
-
-def _score_path(folder: RunFolder, name: str) -> Path:
-    return folder.checkpoints / f"{name}.json"
 
 
 def _checkpoint_path(folder: RunFolder, name: str) -> Path:
@@ -200,7 +191,7 @@ def _train(
         if not result.finished:
             return
         test, harder = evaluate(model, data.test), evaluate(model, data.harder)
-    save_model(weights_path(folder, name), model, task, settings, contestant)
+    save_model(folder.weights(name), model, task, settings, contestant)
     score = {
         "parameters": count_parameters(model),
         "test_accuracy": test["accuracy"],
@@ -213,4 +204,4 @@ def _train(
         "best_step": result.best["step"],
         "examples_to_converge": examples_to_reach(result.history, CONVERGED),
     }
-    write_json(_score_path(folder, name), score)
+    write_json(folder.score(name), score)

@@ -15,6 +15,7 @@ from torch import nn
 
 from relational_rnn.nn import LSTM, RelationalMemory, SequenceClassifier
 from relational_rnn.training.common.files import write_atomically
+from relational_rnn.training.common.matching import smallest_size
 from relational_rnn.training.common.nth_farthest import NthFarthestSettings
 
 
@@ -103,14 +104,7 @@ def matched_hidden_size(settings: NthFarthestSettings) -> int:
                 _with_head(settings, LSTM(settings.task.input_size, hidden, batch_first=True), None)
             )
 
-        high = 1
-        while size(high) < wanted:
-            high *= 2
-        low = high // 2  # size(low) < wanted <= size(high)
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if size(middle) < wanted else (low, middle)
-    return high
+        return smallest_size(size, wanted)
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -89,7 +89,7 @@ def run(
         show(by_name[name], record)
 
     train_side_by_side(
-        [c.name for c in everyone if not _score_path(folder, c).exists()],
+        [c.name for c in everyone if not folder.score(c.name).exists()],
         functools.partial(_train, settings, folder),
         workers=settings.workers,
         may_start=lambda name: _may_start(folder, by_name[name], settings),
@@ -109,7 +109,7 @@ def summarise(settings: NthFarthestSettings, folder: RunFolder, wall_seconds: fl
     models: dict[str, Any] = {}
     for model in settings.models:
         scores = [
-            {"name": c.name, "label": c.label, **read_json(_score_path(folder, c))}
+            {"name": c.name, "label": c.label, **read_json(folder.score(c.name))}
             for c in contestants(settings)
             if c.model == model
         ]
@@ -128,17 +128,8 @@ def summarise(settings: NthFarthestSettings, folder: RunFolder, wall_seconds: fl
     return results
 
 
-def _score_path(folder: RunFolder, contestant: Contestant) -> Path:
-    return folder.checkpoints / f"{contestant.name}.json"
-
-
 def _checkpoint_path(folder: RunFolder, contestant: Contestant) -> Path:
     return folder.checkpoints / f"{contestant.name}.pt"
-
-
-def weights_path(folder: RunFolder, name: str) -> Path:
-    """Return where a contestant's final weights are."""
-    return folder.checkpoints / f"{name}.safetensors"
 
 
 def _saved_step(folder: RunFolder, contestant: Contestant) -> int:
@@ -156,7 +147,7 @@ def _may_start(folder: RunFolder, contestant: Contestant, settings: NthFarthestS
     leader = _leader(settings)
     if leader is None or contestant == leader or contestant.grown != leader.grown:
         return True
-    return _score_path(folder, leader).exists()
+    return folder.score(leader.name).exists()
 
 
 def _train(
@@ -176,7 +167,7 @@ def _train(
         # The full task does not wait for the RMC's time, so it gets the most that the RMC can have taken.
         budget = Budget(None, settings.seconds + LAST_STEP_SECONDS)
         if leader is not None and contestant.grown == leader.grown:
-            score = read_json(_score_path(folder, leader))
+            score = read_json(folder.score(leader.name))
             budget = Budget(score["steps"], score["seconds"], both=True)
             if contestant.grown:
                 growth = Growth(settings, [Change(*change) for change in score["changes"]])
@@ -185,7 +176,7 @@ def _train(
     if not training.run(report, stopped):
         return
     test = held_out_batch(settings, settings.test_examples, TEST)
-    save_model(weights_path(folder, contestant.name), model, settings, contestant)
+    save_model(folder.weights(name), model, settings, contestant)
     score = {
         "parameters": count_parameters(model),
         "test_accuracy": accuracy(model, test.inputs, test.targets),
@@ -194,4 +185,4 @@ def _train(
         "examples": training.step * settings.batch_size,
         "changes": [list(change) for change in growth.changes],
     }
-    write_json(_score_path(folder, contestant), score)
+    write_json(folder.score(name), score)
