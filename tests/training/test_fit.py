@@ -244,13 +244,7 @@ def test_step_decay():
 
 
 @pytest.mark.parametrize(
-    "module",
-    [
-        "training.numpy.fit",
-        "training.numpy.arrays_file",
-        "training.common.schedule",
-        "training.common.matching",
-    ],
+    "module", ["numpy.fit", "numpy.arrays_file", "common.schedule", "common.matching", "common.reasoning"]
 )
 def test_docstrings(module):
     failed, tried = doctest.testmod(
