@@ -22,3 +22,15 @@ def test_sigmoid_is_the_logistic_function_and_never_overflows(dtype):
     assert y.dtype == dtype
     expected = [0, 0, 1 / (1 + np.exp(5.0)), 0.5, 1 / (1 + np.exp(-2.0)), 1, 1]
     assert_close(y, expected, np.dtype(dtype).name)
+
+
+@pytest.mark.parametrize("name", ["relu", "sigmoid"])
+def test_the_result_can_be_written_in_place(name):
+    forward = getattr(activations, f"{name}_forward")
+    x = np.random.default_rng(0).standard_normal((4, 5))
+    expected, before = forward(x)[0], x.copy()
+    np.testing.assert_array_equal(x, before)
+    y, cache = forward(x, out=x)
+    assert y is x
+    assert cache is x
+    np.testing.assert_array_equal(x, expected)

@@ -79,6 +79,23 @@ def test_attention_backward_is_the_derivative():
             check_gradient(loss, value, gradient, name)
 
 
+def test_results_can_be_written_into_parts_of_other_arrays():
+    rng = np.random.default_rng(0)
+    q, k, v = (rng.standard_normal((2, 3, rows, 5)) for rows in (4, 6, 6))
+    g = rng.standard_normal(q.shape)
+    expected, cache = attention_forward(q, k, v)
+    whole = np.zeros((2, 4, 3, 5)).swapaxes(1, 2)
+    output, _ = attention_forward(q, k, v, out=whole)
+    assert output is whole
+    assert_close(whole, expected)
+    gradients = np.zeros((2, 3, 6, 15))
+    parts = gradients[:, :, :4, :5], gradients[..., 5:10], gradients[..., 10:]
+    attention_backward(g, cache, parts)
+    for part, gradient in zip(parts, attention_backward(g, cache), strict=True):
+        assert_close(part, gradient)
+    assert not gradients[:, :, 4:, :5].any()
+
+
 def test_multi_head_attention_backward_is_the_derivative():
     rng = np.random.default_rng(0)
     arrays, g, mask = make_inputs(rng), rng.standard_normal((2, 3, 24)), make_mask(rng)

@@ -10,15 +10,15 @@ from jaxtyping import Float
 
 
 def relu_forward(
-    x: Float[np.ndarray, "*shape"],
+    x: Float[np.ndarray, "*shape"], out: Float[np.ndarray, "*shape"] | None = None
 ) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
-    """Return `y = max(x, 0)` and the cache (y itself).
+    """Return `y = max(x, 0)` and the cache (y itself); `out` says where y is written, `x` itself is allowed.
 
     Example:
         >>> relu_forward(np.array([-1.0, 2.0]))[0].tolist()
         [0.0, 2.0]
     """
-    y = np.maximum(x, 0)
+    y = np.maximum(x, np.zeros(x.shape[-1:], x.dtype), out=out)  # a row of zeros: faster than one zero
     return y, y
 
 
@@ -47,14 +47,16 @@ def tanh_backward(
     d_y: Float[np.ndarray, "*shape"], y: Float[np.ndarray, "*shape"]
 ) -> Float[np.ndarray, "*shape"]:
     """Return `dx = dy (1 − y²)`."""
-    d_x: np.ndarray = d_y * (1 - y * y)
+    d_x: np.ndarray = y * y
+    np.subtract(1, d_x, out=d_x)
+    d_x *= d_y
     return d_x
 
 
 def sigmoid_forward(
-    x: Float[np.ndarray, "*shape"],
+    x: Float[np.ndarray, "*shape"], out: Float[np.ndarray, "*shape"] | None = None
 ) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
-    """Return `y = 1 / (1 + exp(−x))` and the cache (y itself).
+    """Return `y = 1 / (1 + exp(−x))` and the cache (y itself); `out` as in `relu_forward`.
 
     Computed as `(1 + tanh(x/2)) / 2`, the same function without an exponential that could overflow.
 
@@ -62,7 +64,10 @@ def sigmoid_forward(
         >>> sigmoid_forward(np.array([-1000.0, 0.0, 1000.0]))[0].tolist()
         [0.0, 0.5, 1.0]
     """
-    y = 0.5 * np.tanh(0.5 * x) + 0.5
+    y: np.ndarray = np.multiply(0.5, x, out=out)
+    np.tanh(y, out=y)
+    y *= 0.5
+    y += 0.5
     return y, y
 
 
@@ -70,5 +75,7 @@ def sigmoid_backward(
     d_y: Float[np.ndarray, "*shape"], y: Float[np.ndarray, "*shape"]
 ) -> Float[np.ndarray, "*shape"]:
     """Return `dx = dy y (1 − y)`."""
-    d_x: np.ndarray = d_y * y * (1 - y)
+    d_x: np.ndarray = 1 - y
+    d_x *= y
+    d_x *= d_y
     return d_x

@@ -29,6 +29,7 @@ def attention_forward(
     k: Float[np.ndarray, "B H Lk K"],
     v: Float[np.ndarray, "B H Lk V"],
     mask: Bool[np.ndarray, "*shape"] | None = None,
+    out: Float[np.ndarray, "B H Lq V"] | None = None,
 ) -> tuple[Float[np.ndarray, "B H Lq V"], AttentionCache]:
     """Let every query take a weighted mean of the values: `softmax(q kᵀ / sqrt(K)) v`.
 
@@ -40,6 +41,7 @@ def attention_forward(
         v: values, one for each key.
         mask: True where a query may attend to a key, broadcastable to (B, H, Lq, Lk). A query that may
             attend to nothing gets 0.
+        out: where the attended values are written; None means a new array.
 
     Returns:
         The attended values, and the cache for `attention_backward`, which holds the weights.
@@ -49,13 +51,16 @@ def attention_forward(
         >>> attention_forward(q, k, v)[0].tolist()
         [[[[0.5]]]]
     """
-    scale = 1 / math.sqrt(q.shape[-1])
-    weights, _ = softmax_forward((q * scale) @ k.swapaxes(-1, -2), mask)  # (B, H, Lq, Lk)
-    return weights @ v, AttentionCache(q, k, v, weights)
+    scores = q @ k.swapaxes(-1, -2)  # (B, H, Lq, Lk)
+    scores *= 1 / math.sqrt(q.shape[-1])
+    weights, _ = softmax_forward(scores, mask)
+    return np.matmul(weights, v, out=out), AttentionCache(q, k, v, weights)
 
 
 def attention_backward(
-    d_output: Float[np.ndarray, "B H Lq V"], cache: AttentionCache
+    d_output: Float[np.ndarray, "B H Lq V"],
+    cache: AttentionCache,
+    out: tuple[Array | None, Array | None, Array | None] = (None, None, None),
 ) -> tuple[Float[np.ndarray, "B H Lq K"], Float[np.ndarray, "B H Lk K"], Float[np.ndarray, "B H Lk V"]]:
     """Carry the gradient `d_output` back through `attention_forward`.
 
@@ -64,15 +69,17 @@ def attention_backward(
     Args:
         d_output: gradient of the loss with respect to the attended values.
         cache: what `attention_forward` returned.
+        out: where the three gradients are written; None means new arrays.
 
     Returns:
         The gradients of q, k and v. What the mask hid receives 0.
     """
     q, k, v, weights = cache
-    d_v = weights.swapaxes(-1, -2) @ d_output
+    d_v = np.matmul(weights.swapaxes(-1, -2), d_output, out=out[2])
     d_scores = softmax_backward(d_output @ v.swapaxes(-1, -2), weights)  # (B, H, Lq, Lk)
     d_scores *= 1 / math.sqrt(q.shape[-1])
-    return d_scores @ k, d_scores.swapaxes(-1, -2) @ q, d_v
+    d_q = np.matmul(d_scores, k, out=out[0])
+    return d_q, np.matmul(d_scores.swapaxes(-1, -2), q, out=out[1]), d_v
 
 
 def split_heads(x: Float[np.ndarray, "B L D"], num_heads: int) -> Float[np.ndarray, "B H L V"]:

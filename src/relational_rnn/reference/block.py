@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from relational_rnn.reference.attention import (
 )
 from relational_rnn.reference.layer_norm import (
     LayerNormCache,
-    layer_norm_backward_input,
+    layer_norm_backward,
     layer_norm_forward,
 )
 from relational_rnn.reference.linear import linear_backward_input, linear_forward
@@ -78,10 +78,9 @@ def block_forward(
     if input_qkv is not None and not appended:
         qkv += input_qkv
     qkv, qkv_norm = norm_forward(qkv, params, f"{name}.qkv_norm")
-    if appended:
-        qkv = np.concatenate([qkv, input_qkv], axis=1)  # (B, M, P)
+    parts = [qkv, input_qkv] if input_qkv is not None and appended else [qkv]
 
-    attended, attention = _attend_forward(qkv, queries, config)  # (B, queries or 1, D)
+    attended, attention = _attend_forward(parts, queries, config)  # (B, queries or 1, D)
     if config.use_residual:
         attended = rows[:, :queries] + attended
     else:
@@ -96,7 +95,8 @@ def block_forward(
         if config.use_residual:
             transformed += m
         m, mlp_norm = norm_forward(transformed, params, f"{name}.mlp_norm")
-    cache = BlockCache(rows, projected, qkv_norm, attention, qkv.shape[1], attention_norm, mlp, mlp_norm)
+    attended_rows = sum(part.shape[1] for part in parts)
+    cache = BlockCache(rows, projected, qkv_norm, attention, attended_rows, attention_norm, mlp, mlp_norm)
     return m, cache
 
 
@@ -127,19 +127,22 @@ def block_backward(
         d_x, d_outputs = mlp_backward_input(d_m, cache.mlp)
         for layer, (d_y, x) in enumerate(zip(d_outputs, cache.mlp[0], strict=True)):
             gradients.add(f"mlp.{layer}", d_y, x)
-        d_m = d_x + d_m if config.use_residual else d_x
+        if config.use_residual:
+            d_x += d_m
+        d_m = d_x
     d_m = norm_backward(d_m, cache.attention_norm, f"{name}.attention_norm", gradients)
 
     slots = cache.projected.shape[1]
-    d_qkv = _attend_backward(d_m, cache, config)  # (B, M, P)
-    d_qkv, d_input_qkv = d_qkv[:, :slots], d_qkv[:, slots:]
+    d_qkv, d_input_qkv = _attend_backward(d_m, cache, config)
     d_qkv = norm_backward(d_qkv, cache.qkv_norm, f"{name}.qkv_norm", gradients)
     gradients.add(f"{name}.qkv", d_qkv, cache.projected)
     if config.input_fusion == "tile":
         d_input_qkv = d_qkv.sum(axis=1, keepdims=True)  # one row was added to all slots
 
-    d_rows = np.zeros(cache.rows.shape, d_m.dtype)
-    d_rows[:, :slots] = linear_backward_input(d_qkv, params[f"{name}.qkv.weight"])
+    d_rows = linear_backward_input(d_qkv, params[f"{name}.qkv.weight"])
+    if slots < cache.rows.shape[1]:  # the input rows' part came back as `d_input_qkv`
+        d_projected, d_rows = d_rows, np.zeros(cache.rows.shape, d_m.dtype)
+        d_rows[:, :slots] = d_projected
     if config.use_residual:
         d_rows[:, : d_m.shape[1]] += d_m
     return d_rows, d_input_qkv
@@ -155,34 +158,46 @@ def attention_weights(cache: BlockCache, config: RelationalMemoryConfig) -> Floa
 
 
 def _attend_forward(
-    qkv: Float[np.ndarray, "B M P"], queries: int, config: RelationalMemoryConfig
+    parts: Sequence[Array], queries: int, config: RelationalMemoryConfig
 ) -> tuple[Float[np.ndarray, "B queries D"], AttentionCache | None]:
-    """Mix the rows' values: by attention, or as the mean of all rows (one row, the same for each)."""
+    """Mix the values of all rows: by attention, or as their mean (one row, the same for each).
+
+    `parts` are the queries, keys and values of the rows, (B, some, P) each, M rows together.
+    """
     if not config.use_attention:
-        return qkv.mean(axis=1, keepdims=True), None
-    # Head-major: the features of a head are its query, its key and its value.
-    heads, key = split_heads(qkv, config.num_heads), config.key_width  # (B, H, M, 2K + V)
-    q, k, v = heads[:, :, :queries, :key], heads[..., key : 2 * key], heads[..., 2 * key :]
-    output, cache = attention_forward(q, k, v)
-    return merge_heads(output), cache
+        return np.concatenate(parts, axis=1).mean(axis=1, keepdims=True), None
+    batch, width, count = len(parts[0]), config.projection_width, config.num_heads
+    # A copy, so that the rows of each head lie together: the products that follow read them several times.
+    heads = np.empty((batch, count, sum(part.shape[1] for part in parts), width // count), parts[0].dtype)
+    np.concatenate([split_heads(part, count) for part in parts], axis=2, out=heads)
+    output = np.empty((batch, queries, config.memory_width), heads.dtype)
+    _, cache = attention_forward(*_split_features(heads, queries, config), out=split_heads(output, count))
+    return output, cache
 
 
 def _attend_backward(
     d_attended: Float[np.ndarray, "B queries D"], cache: BlockCache, config: RelationalMemoryConfig
-) -> Float[np.ndarray, "B M P"]:
-    """Carry the gradient back through `_attend_forward`."""
-    rows = cache.attended_rows
+) -> tuple[Float[np.ndarray, "B slots P"], Float[np.ndarray, "B more P"]]:
+    """Carry the gradient back through `_attend_forward`: to the rows projected in the step, and to others."""
+    rows, queries, count = cache.attended_rows, d_attended.shape[1], config.num_heads
+    here = cache.projected.shape[1]
     if cache.attention is None:
         d_values = d_attended.sum(axis=1, keepdims=True) / rows
-        return np.repeat(d_values, rows, axis=1)
-    d_q, d_k, d_v = attention_backward(split_heads(d_attended, config.num_heads), cache.attention)
-    d_qkv = np.empty((len(d_attended), rows, config.projection_width), d_attended.dtype)
-    heads, key, queries = split_heads(d_qkv, config.num_heads), config.key_width, d_attended.shape[1]
-    heads[:, :, :queries, :key] = d_q
-    heads[:, :, queries:, :key] = 0  # rows that did not ask
-    heads[..., key : 2 * key] = d_k
-    heads[..., 2 * key :] = d_v
-    return d_qkv
+        return np.repeat(d_values, here, axis=1), np.repeat(d_values, rows - here, axis=1)
+    width = config.projection_width // count
+    d_heads = np.empty((len(d_attended), count, rows, width), d_attended.dtype)
+    d_heads[:, :, queries:, : config.key_width] = 0  # rows that did not ask
+    out = _split_features(d_heads, queries, config)
+    attention_backward(split_heads(d_attended, count), cache.attention, out)
+    return merge_heads(d_heads[:, :, :here]), merge_heads(d_heads[:, :, here:])
+
+
+def _split_features(
+    heads: Float[np.ndarray, "B H M size"], queries: int, config: RelationalMemoryConfig
+) -> tuple[Array, Array, Array]:
+    """Return views of q (of the rows that ask), k and v: a head's features are its query, key and value."""
+    key = config.key_width
+    return heads[:, :, :queries, :key], heads[..., key : 2 * key], heads[..., 2 * key :]
 
 
 def norm_forward(x: Array, params: Mapping[str, Array], name: str) -> tuple[Array, LayerNormCache | None]:
@@ -198,5 +213,7 @@ def norm_backward(
     """Carry `d_y` back through `norm_forward`, adding the norm's gradients to `gradients`."""
     if cache is None:
         return d_y
-    gradients.add(name, d_y, cache[0])
-    return layer_norm_backward_input(d_y, cache)
+    d_x, d_gain, d_bias = layer_norm_backward(d_y, cache)
+    gradients.add_direct(f"{name}.weight", d_gain)
+    gradients.add_direct(f"{name}.bias", d_bias)
+    return d_x

@@ -18,14 +18,22 @@ from relational_rnn.reference.activations import (
 class GatesCache(NamedTuple):
     """What `gates_backward` needs."""
 
-    input_gate: np.ndarray
-    """(B, N, G) after the sigmoid."""
-    forget_gate: np.ndarray
-    """(B, N, G) after the sigmoid."""
+    gates: np.ndarray
+    """(B, N, 2G) after the sigmoid: input gates and forget gates side by side."""
     candidate: np.ndarray
     """(B, N, D), tanh of what attention and MLP made of the memory."""
     memory: np.ndarray
     """(B, N, D) before the update."""
+
+    @property
+    def input_gate(self) -> np.ndarray:
+        """(B, N, G)"""
+        return self.gates[..., : self.gates.shape[-1] // 2]
+
+    @property
+    def forget_gate(self) -> np.ndarray:
+        """(B, N, G)"""
+        return self.gates[..., self.gates.shape[-1] // 2 :]
 
 
 def gates_forward(
@@ -54,13 +62,14 @@ def gates_forward(
         >>> gates_forward(np.zeros((1, 1, 2)), np.zeros((1, 1, 2)), memory, 0.0, 0.0)[0].tolist()
         [[[0.5, 0.5]]]
     """
-    gate_width = logits.shape[-1] // 2
-    input_gate, _ = sigmoid_forward(logits[..., :gate_width] + input_bias)
-    forget_gate, _ = sigmoid_forward(logits[..., gate_width:] + forget_bias)
+    biases = np.repeat(np.array([input_bias, forget_bias], logits.dtype), logits.shape[-1] // 2)
+    gates: np.ndarray = logits + biases
+    sigmoid_forward(gates, out=gates)
     candidate, _ = tanh_forward(new)
-    updated = input_gate * candidate
-    updated += forget_gate * memory
-    return updated, GatesCache(input_gate, forget_gate, candidate, memory)
+    cache = GatesCache(gates, candidate, memory)
+    updated = cache.input_gate * candidate
+    updated += cache.forget_gate * memory
+    return updated, cache
 
 
 def gates_backward(
@@ -75,12 +84,13 @@ def gates_backward(
     Returns:
         The gradients of the logits, of `new`, and of `memory` (through the product with the forget gate).
     """
-    input_gate, forget_gate, candidate, memory = cache
-    d_input_gate, d_forget_gate = d_next * candidate, d_next * memory
-    if input_gate.shape[-1] == 1:  # one gate served all features of a slot
-        d_input_gate = d_input_gate.sum(axis=-1, keepdims=True)
-        d_forget_gate = d_forget_gate.sum(axis=-1, keepdims=True)
-    d_logits = np.concatenate(
-        [sigmoid_backward(d_input_gate, input_gate), sigmoid_backward(d_forget_gate, forget_gate)], axis=-1
-    )
-    return d_logits, tanh_backward(d_next * input_gate, candidate), d_next * forget_gate
+    gates, candidate, memory = cache
+    gate_width = gates.shape[-1] // 2
+    d_gates = np.empty_like(gates)
+    for half, factor in ((d_gates[..., :gate_width], candidate), (d_gates[..., gate_width:], memory)):
+        if gate_width == 1:  # one gate served all features of a slot
+            np.einsum("bnd,bnd->bn", d_next, factor, out=half[..., 0])
+        else:
+            np.multiply(d_next, factor, out=half)
+    d_new = tanh_backward(d_next * cache.input_gate, candidate)
+    return sigmoid_backward(d_gates, gates), d_new, d_next * cache.forget_gate

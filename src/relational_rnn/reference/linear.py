@@ -69,4 +69,5 @@ def linear_backward_parameters(
 ) -> tuple[Float[np.ndarray, "outputs inputs"], Float[np.ndarray, " outputs"]]:
     """Return `dW = dyᵀ x` and `db = Σ dy`: one product, however many rows, steps and samples there are."""
     rows = d_y.reshape(-1, d_y.shape[-1])
-    return rows.T @ x.reshape(-1, x.shape[-1]), rows.sum(axis=0)
+    # The sum as a product with ones, which is faster.
+    return rows.T @ x.reshape(-1, x.shape[-1]), np.ones(len(rows), rows.dtype) @ rows

@@ -38,7 +38,8 @@ def mlp_forward(
     """
     inputs = [x]
     for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
-        x, _ = relu_forward(linear_forward(x, weight, bias)[0])
+        x, _ = linear_forward(x, weight, bias)
+        relu_forward(x, out=x)
         inputs.append(x)
     y, _ = linear_forward(x, weights[-1], biases[-1])
     return y, (inputs, weights)

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from relational_rnn.reference.arrays import Array
-from relational_rnn.reference.layer_norm import layer_norm_backward_parameters
 from relational_rnn.reference.linear import linear_backward_parameters
 
 ROWS_AT_ONCE = 1024
@@ -22,8 +21,7 @@ class ParameterGradients:
     batch. Nothing in the backward pass waits for it, so the factors are kept until they are many rows.
 
     Args:
-        params: arrays by name, "X.weight" and "X.bias" for each layer X. A matrix is the weight of a linear
-            layer, a vector the gain of a layer norm.
+        params: arrays by name, "X.weight" and "X.bias" for each linear layer X; others by any name.
 
     Example:
         >>> gradients = ParameterGradients({"a.weight": np.ones((1, 2)), "a.bias": np.ones(1)})
@@ -39,12 +37,12 @@ class ParameterGradients:
         self._rows: dict[str, int] = defaultdict(int)
 
     def add(self, layer: str, d_y: Array, x: Array) -> None:
-        """Note one use of a layer.
+        """Note one use of a linear layer.
 
         Args:
             layer: its name, without ".weight".
             d_y: gradient of its output (..., outputs). The caller must not change it afterwards.
-            x: its input (..., inputs), or the normalised rows of a layer norm. Same.
+            x: its input (..., inputs). Same.
         """
         d_y = d_y.reshape(-1, d_y.shape[-1])
         self._factors[layer].append((d_y, x.reshape(-1, x.shape[-1])))
@@ -66,10 +64,7 @@ class ParameterGradients:
         factors = self._factors.pop(layer)
         self._rows[layer] = 0
         d_y, x = factors[0] if len(factors) == 1 else map(np.concatenate, zip(*factors, strict=True))
-        is_linear = self._totals[f"{layer}.weight"].ndim == 2
-        d_weight, d_bias = (linear_backward_parameters if is_linear else layer_norm_backward_parameters)(
-            d_y, x
-        )
+        d_weight, d_bias = linear_backward_parameters(d_y, x)
         self._totals[f"{layer}.weight"] += d_weight
         if f"{layer}.bias" in self._totals:
             self._totals[f"{layer}.bias"] += d_bias

@@ -25,15 +25,20 @@ def softmax_forward(
     """
     if mask is not None:
         x = np.where(mask, x, -np.inf)
-    # Subtracting a row's largest score changes nothing in the quotient and keeps exp from overflowing.
-    peak = x.max(axis=-1, keepdims=True)
+    rows = x.reshape(-1, x.shape[-1])
+    # Subtracting a row's largest score changes nothing in the quotient and keeps exp from overflowing. Rows
+    # are short and many, which NumPy reduces slowly: it finds the largest many times faster in a copy with
+    # rows as columns, and the product with ones is a faster sum.
+    peak = np.asfortranarray(rows).max(axis=-1)
     if mask is not None:
         peak = np.where(np.isneginf(peak), 0, peak)
-    y = np.exp(x - peak)
-    total = y.sum(axis=-1, keepdims=True)
+    y: np.ndarray = rows - peak[:, None]
+    np.exp(y, out=y)
+    total = y @ np.ones(y.shape[-1], y.dtype)
     if mask is not None:
         total = np.where(total == 0, 1, total)
-    y /= total
+    y /= total[:, None]
+    y = y.reshape(x.shape)
     return y, y
 
 
@@ -44,6 +49,6 @@ def softmax_backward(
 
     Entries that the mask left out have y = 0 and so receive 0.
     """
-    weighted: np.ndarray = d_y * y
-    weighted -= y * weighted.sum(axis=-1, keepdims=True)
-    return weighted
+    d_x: np.ndarray = d_y - np.einsum("...n,...n->...", d_y, y)[..., None]
+    d_x *= y
+    return d_x

@@ -61,9 +61,9 @@ def step_forward(
     if not config.gate_width:
         return rows, StepCache(caches, None, None)
     squashed, _ = tanh_forward(memory)
-    logits, _ = linear_forward(squashed, params["gate_memory.weight"], params["gate_memory.bias"])
-    if work is not None and work.gates is not None:
-        logits += work.gates  # (B, N, 2G) + (B, 1, 2G)
+    logits, _ = linear_forward(squashed, params["gate_memory.weight"])  # (B, N, 2G)
+    bias = params["gate_memory.bias"]
+    logits += bias if work is None or work.gates is None else bias + work.gates  # (B, 1, 2G)
     updated, gates = gates_forward(logits, rows, memory, config.input_bias, config.forget_bias)
     return updated, StepCache(caches, squashed, gates)
 
@@ -88,7 +88,7 @@ def step_backward(
         The gradient of the memory before the step, and those of the input's work (meaningless where the step
         had no input).
     """
-    d_memory, d_rows, d_gates = np.zeros_like(d_next), d_next, None
+    d_memory, d_rows, d_gates = None, d_next, None
     if cache.gates is not None and cache.squashed is not None:
         d_logits, d_rows, d_memory = gates_backward(d_next, cache.gates)
         gradients.add("gate_memory", d_logits, cache.squashed)
@@ -100,7 +100,8 @@ def step_backward(
         d_rows, d_input_qkv = block_backward(d_rows, cache.blocks[block], params, config, block, gradients)
         if block == 0 or config.input_fusion == "tile":
             d_qkv[block] = d_input_qkv
-    d_memory += d_rows[:, : config.mem_slots]
+    d_slots = d_rows[:, : config.mem_slots]
+    d_memory = d_slots if d_memory is None else np.add(d_memory, d_slots, out=d_memory)
     return d_memory, InputWork(d_rows[:, config.mem_slots :], d_qkv, d_gates)
 
 
