@@ -30,7 +30,7 @@ def object_tracking() -> ReasoningSettings[ObjectTracking]:
 
 def babi_synthetic() -> ReasoningSettings[BabiSynthetic]:
     """Stories of 4 people and 6 places, questions with 1, 2 and 3 supporting facts."""
-    return ReasoningSettings(task=BabiSynthetic(), steps=3_000, learning_rate=2e-3)
+    return ReasoningSettings(task=BabiSynthetic(), train_examples=100_000, steps=4_000, learning_rate=3e-3)
 
 
 def tiny(recipe: Callable[[], ReasoningSettings[Any]]) -> Callable[[], ReasoningSettings[Any]]:
