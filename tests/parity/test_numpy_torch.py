@@ -15,7 +15,7 @@ pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 nn = pytest.importorskip("relational_rnn.nn")
 
-several = settings(max_examples=80, deadline=None, derandomize=True)
+several = settings(max_examples=80)
 
 
 def to_torch(array):
@@ -98,7 +98,7 @@ def test_a_step(chosen, memory_given, input_given):
     assert_close(fast.detach(), output, what="output without a trace")
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(drawn())
 def test_names_shapes_and_sizes(chosen):
     for module in (reference, nn):

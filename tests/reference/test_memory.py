@@ -14,7 +14,7 @@ from relational_rnn.spec import RelationalMemoryConfig, parameter_shapes
 from tolerances import assert_close
 
 every_configuration = pytest.mark.parametrize("options", CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())
-draw = settings(max_examples=60, deadline=None, derandomize=True)
+draw = settings(max_examples=60)
 
 
 def run(core, inputs, memory=None, **keywords):

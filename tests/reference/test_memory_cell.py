@@ -13,7 +13,7 @@ from relational_rnn.reference import RelationalMemory, RelationalMemoryCell
 from tolerances import assert_close
 
 every_configuration = pytest.mark.parametrize("options", CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())
-draw = settings(max_examples=40, deadline=None, derandomize=True)
+draw = settings(max_examples=40)
 
 
 def make_cell(options):

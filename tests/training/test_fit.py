@@ -244,7 +244,8 @@ def test_step_decay():
 
 
 @pytest.mark.parametrize(
-    "module", ["numpy.fit", "numpy.arrays_file", "common.schedule", "common.matching", "common.reasoning"]
+    "module",
+    ["numpy.fit", "numpy.arrays_file", "common.schedule", "common.matching", "common.reasoning", "numpy.run"],
 )
 def test_docstrings(module):
     failed, tried = doctest.testmod(
