@@ -78,7 +78,7 @@ def test_results_pages_equal_their_records(tmp_path):
     publish = load_publish()
     assert publish.records()
     copies = {}
-    for page in (ROOT / "README.md", publish.HERE / "nth_farthest.md"):
+    for page in publish.PAGES:
         copies[page] = tmp_path / page.name
         copies[page].write_text(page.read_text())
         publish.fill(copies[page], publish.generated_parts())

@@ -17,8 +17,10 @@ from relational_rnn.reference import evaluate
 from relational_rnn.tasks import REASONING_TASKS
 from relational_rnn.tasks.sorting import Sorting
 from relational_rnn.training.common.reasoning import examples_to_reach, reasoning_data
+from relational_rnn.training.numpy.evaluate import predict
 from relational_rnn.training.numpy.models import load_model
 
+TINY_STORIES = find_recipe("babi-synthetic", "tiny")
 TRAIN = ["train", "sorting", "--framework", "numpy", "--preset", "tiny"]
 
 
@@ -71,7 +73,7 @@ def test_a_run(tmp_path, capsys):
     assert main([*TRAIN, "--models", "all", "--items", "3", "--out", str(out)]) == 0
     shown = capsys.readouterr().out
     assert "items 3, values 10; seeds 0 to 1" in shown
-    for word in ("RMC", "hybrid RNN", "LSTM", "chance", "majority", "harder: items 4 instead of 3"):
+    for word in ("RMC", "hybrid", "LSTM", "chance", "majority", "harder: items 4 instead of 3"):
         assert word in shown
     results = json.loads((out / "results.json").read_text())
     assert results["size"] == {"items": 3, "values": 10}
@@ -133,6 +135,25 @@ def test_every_task(task, tmp_path, capsys):
     assert results["task"] == task
     shortcut = results["trivial"]["test"]["shortcut"]
     assert (shortcut is None) == (task == "sorting")
+    assert ("test_by_kind" in results["models"]["rmc"]) == (task == "babi-synthetic")
+
+
+def test_scores_by_kind(tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main(["train", "babi-synthetic", "--preset", "tiny", "--models", "lstm", "--out", str(out)]) == 0
+    assert "3 supporting facts %" in capsys.readouterr().out
+    results = json.loads((out / "results.json").read_text())
+    lstm, test = results["models"]["lstm"], reasoning_data("babi-synthetic", TINY_STORIES, 0).test
+    needed = (test.facts > 0).sum(1)
+    model, *_ = load_model(out / "checkpoints" / "lstm-0.safetensors")
+    right = (predict(model, test.inputs) == test.targets)[test.mask]
+    for facts, kind in ((1, "1 supporting fact"), (2, "2 supporting facts"), (3, "3 supporting facts")):
+        scores = [training["test_by_kind"][kind] for training in lstm["trainings"]]
+        assert scores[0] == pytest.approx(right[needed == facts].mean())
+        assert lstm["test_by_kind"][kind] == pytest.approx(np.mean(scores))
+    shortcut = results["trivial"]["shortcut_by_kind"]
+    shares = [np.mean(needed == facts) for facts in (1, 2, 3)]
+    assert np.dot(list(shortcut.values()), shares) == pytest.approx(results["trivial"]["test"]["shortcut"])
 
 
 def test_given_examples(tmp_path, capsys):

@@ -32,7 +32,13 @@ from relational_rnn.analysis.memory_plots import (
     memory_evolution,
     slot_usage,
 )
-from relational_rnn.analysis.reasoning import mean_curve, memory_table, seeds_table, summary_table
+from relational_rnn.analysis.reasoning import (
+    kinds_table,
+    mean_curve,
+    memory_table,
+    seeds_table,
+    summary_table,
+)
 from relational_rnn.analysis.recorded_memory import RecordedMemory, record_memory
 from relational_rnn.analysis.report import Table, score_table, write_report
 from relational_rnn.analysis.style import save
@@ -55,6 +61,7 @@ __all__ = [
     "draw_slot_usage",
     "draw_training_curves",
     "effective_rank",
+    "kinds_table",
     "mean_curve",
     "memory_evolution",
     "memory_table",

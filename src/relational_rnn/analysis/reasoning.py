@@ -63,6 +63,21 @@ def seeds_table(results: dict[str, Any]) -> Table:
     return Table(columns, rows)
 
 
+def kinds_table(results: dict[str, Any]) -> Table | None:
+    """Return the models' mean test accuracies by kind of question, and the shortcut's; None for one kind."""
+    models = results["models"].values()
+    scores = {model["label"]: model["test_by_kind"] for model in models if "test_by_kind" in model}
+    if not scores:
+        return None
+    if "shortcut_by_kind" in results["trivial"]:
+        scores["shortcut"] = results["trivial"]["shortcut_by_kind"]
+    kinds = list(next(iter(scores.values())))
+    rows = [
+        (False, [label, *(f"{100 * found[kind]:.1f}" for kind in kinds)]) for label, found in scores.items()
+    ]
+    return Table(("model", *(f"{kind} %" for kind in kinds)), rows)
+
+
 def memory_table(memories: Sequence[dict[str, Any]]) -> Table:
     """Return what the memories of some models are like, a column each; docs/analysis.md explains the rows.
 

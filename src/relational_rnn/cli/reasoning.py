@@ -14,6 +14,7 @@ from relational_rnn.analysis import (
     accuracy_bars,
     binomial_half_width,
     compare_memories,
+    kinds_table,
     mean_curve,
     memory_evolution,
     memory_table,
@@ -68,6 +69,9 @@ def train(task: str, settings: ReasoningSettings[Any], path: Path, resume: bool)
             title=f"{task}: accuracy on {count:,} test examples; harder: {results['harder']}.{several}",
             caption="to 90 %: examples until 90 % of the best validation accuracy",
         )
+        kinds = kinds_table(results)
+        if kinds is not None:
+            print_table(console, kinds, title="Test accuracy by kind of question.")
         if results["wall_seconds"] is not None:
             console.print(f"Wall time of all trainings: {results['wall_seconds']:.0f} s")
         figures = draw_figures(task, settings, folder, results)
@@ -96,7 +100,7 @@ def train(task: str, settings: ReasoningSettings[Any], path: Path, resume: bool)
             f"({results['harder']}), for the parameters that did best on {settings.validation_examples:,} "
             f"others.{several} Bold: the best on test. Chance guesses; majority always tells the most "
             "frequent answer; a shortcut is a regularity that asks for no reasoning.",
-            tables=[summary, seeds_table(results), memory_table(memories)],
+            tables=[summary, *([kinds] if kinds else []), seeds_table(results), memory_table(memories)],
             figures=figures,
         )
         return [path / "memory.json", *figures, report]

@@ -61,7 +61,9 @@ def make_console() -> Console:
     return Console(highlight=False, markup=False, soft_wrap=True)
 
 
-def print_table(console: Console, table: Table, *, title: str, caption: str, mark: str = "") -> None:
+def print_table(
+    console: Console, table: Table, *, title: str, caption: str | None = None, mark: str = ""
+) -> None:
     """Print a table; `mark` stands before the rows in bold."""
     screen = ScreenTable(
         title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold"

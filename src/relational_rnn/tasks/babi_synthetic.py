@@ -191,6 +191,17 @@ def sample(task: BabiSynthetic, batch_size: int, generator: np.random.Generator)
     return StoryBatch(_one_hot(ids), targets, mask, lengths, ids, facts)
 
 
+def kinds(batch: StoryBatch) -> list[str]:
+    """Return for each story how many sentences its question needs, in words.
+
+    Example:
+        >>> kinds(sample(BabiSynthetic(supporting_facts=(2,)), 1, np.random.default_rng(0)))
+        ['2 supporting facts']
+    """
+    needed = (batch.facts > 0).sum(1)
+    return [f"{n} supporting fact{'s' if n > 1 else ''}" for n in needed]
+
+
 def oracle(task: BabiSynthetic, inputs: Float[np.ndarray, "B T F"]) -> Int64[np.ndarray, "B T"]:
     """Answer from the words alone, always rightly, with the interpreter `babi_words.read_story`.
 

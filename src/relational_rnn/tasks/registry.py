@@ -34,6 +34,8 @@ class TaskEntry:
     shortcut: Callable[[Any, Any], Any] | None = None
     """(task, inputs) -> answers of a model that has noticed a regularity and does not reason; None if the
     task knows of none that is better than the majority."""
+    kinds: Callable[[Any], list[str]] | None = None
+    """(batch) -> what kind each example is of, for scores by kind; None if all are alike."""
 
 
 def _factory(name: str, kind: type[Any]) -> Callable[..., Any]:
@@ -106,6 +108,7 @@ TASKS: dict[str, TaskEntry] = {
         records=babi_synthetic.records,
         as_text=babi_synthetic.as_text,
         shortcut=babi_synthetic.shortcut,
+        kinds=babi_synthetic.kinds,
     ),
 }
 

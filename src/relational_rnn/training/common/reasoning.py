@@ -12,7 +12,7 @@ from relational_rnn.tasks import ReasoningData, generate_reasoning_data
 MODELS = ("rmc", "hybrid", "lstm")
 """The models that a run can train; the first sets the number of parameters for the others."""
 
-LABELS = {"rmc": "RMC", "hybrid": "hybrid RNN", "lstm": "LSTM"}
+LABELS = {"rmc": "RMC", "hybrid": "hybrid", "lstm": "LSTM"}
 """What people read."""
 
 FRAMEWORKS = ("numpy",)

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
-from relational_rnn.reference import Adam, evaluate
+from relational_rnn.reference import Adam, Batch, evaluate
+from relational_rnn.reference.arrays import Array
+from relational_rnn.tasks import find_task
 from relational_rnn.training.common.files import read_json, write_json
 from relational_rnn.training.common.processes import train_side_by_side
 from relational_rnn.training.common.reasoning import (
@@ -123,10 +126,22 @@ def summarise(
             **means,
             "trainings": trainings,
         }
+        if "test_by_kind" in trainings[0]:
+            kinds = [training["test_by_kind"] for training in trainings]
+            models[model]["test_by_kind"] = {
+                kind: sum(scores[kind] for scores in kinds) / len(kinds) for kind in kinds[0]
+            }
     data = reasoning_data(
         task, dataclasses.replace(settings, train_examples=settings.batch_size), settings.seed
     )
-    trivial = trivial_scores(data.metadata)
+    trivial: dict[str, Any] = trivial_scores(data.metadata)
+    entry = find_task(task)
+    if entry.kinds is not None and entry.shortcut is not None:
+        right = (entry.shortcut(data.task, data.test.inputs) == data.test.targets) & data.test.mask
+        trivial["shortcut_by_kind"] = {
+            kind: float(right[own].sum() / data.test.mask[own].sum())
+            for kind, own in by_kind(entry.kinds(data.test)).items()
+        }
     results = {
         "task": task,
         "framework": settings.framework,
@@ -192,7 +207,7 @@ def _train(
             return
         test, harder = evaluate(model, data.test), evaluate(model, data.harder)
     save_model(folder.weights(name), model, task, settings, contestant)
-    score = {
+    score: dict[str, Any] = {
         "parameters": count_parameters(model),
         "test_accuracy": test["accuracy"],
         "test_sequence_accuracy": test["sequence_accuracy"],
@@ -204,4 +219,21 @@ def _train(
         "best_step": result.best["step"],
         "examples_to_converge": examples_to_reach(result.history, CONVERGED),
     }
+    own_kinds = find_task(task).kinds
+    if own_kinds is not None:
+        score["test_by_kind"] = {
+            kind: evaluate(model, Batch(*(part[own] for part in data.test[:3])))["accuracy"]
+            for kind, own in by_kind(own_kinds(data.test)).items()
+        }
     write_json(folder.score(name), score)
+
+
+def by_kind(kinds: list[str]) -> dict[str, Array]:
+    """Return for each kind, in the order of their names, which examples are of it.
+
+    Example:
+        >>> {kind: own.tolist() for kind, own in by_kind(["b", "a", "b"]).items()}
+        {'a': [False, True, False], 'b': [True, False, True]}
+    """
+    named = np.array(kinds)
+    return {str(kind): named == kind for kind in np.unique(named)}
