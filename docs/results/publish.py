@@ -1,6 +1,7 @@
 """Put finished runs into the docs, and write the pages from what was put there.
 
     python docs/results/publish.py add NAME RUN     # copy a run's record and figures
+                                                    # NAME: PRESET-SEED of Nth farthest, or a reasoning task
     python docs/results/publish.py                  # write the pages again from the records
 
 Pages hold no number that is not in a record: a test writes them again and compares.
@@ -17,12 +18,15 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from relational_rnn import analysis
 from relational_rnn.recipes import find_recipe
+from relational_rnn.tasks import REASONING_TASKS
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 RECORDS, FIGURES = HERE / "records", HERE / "figures"
-FIGURE_NAMES = ("training_curves", "accuracy", "attention_heatmap")
+PAGES = (ROOT / "README.md", HERE / "nth_farthest.md", HERE / "reasoning.md")
+FIGURE_NAMES = ("training_curves", "accuracy", "attention_heatmap", "memory_evolution", "slot_usage")
 
 
 def add(name: str, run: Path) -> None:
@@ -31,8 +35,10 @@ def add(name: str, run: Path) -> None:
     config = json.loads((run / "config.json").read_text())
     RECORDS.mkdir(exist_ok=True)
     FIGURES.mkdir(exist_ok=True)
-    record = json.dumps({"config": config, "results": results}, indent=1) + "\n"
-    (RECORDS / f"{name}.json").write_text(record)
+    record = {"config": config, "results": results}
+    if (run / "memory.json").exists():
+        record["memory"] = json.loads((run / "memory.json").read_text())
+    (RECORDS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
     for figure in FIGURE_NAMES:
         if (run / "plots" / f"{figure}.png").exists():
             shutil.copy(run / "plots" / f"{figure}.png", FIGURES / f"{name}_{figure}.png")
@@ -44,12 +50,21 @@ def records() -> dict[str, dict[str, Any]]:
 
 
 def command(name: str, record: dict[str, Any]) -> str:
-    """Return the command that makes a record again: the preset that begins its name, and what differs."""
-    preset = name.split("-")[0]
-    defaults = json.loads(json.dumps(dataclasses.asdict(find_recipe("nth-farthest", preset))))
-    words = ["relational-rnn", "train", "nth-farthest", "--preset", preset]
-    for setting, value in record["config"]["settings"].items():
-        if value != defaults[setting] or setting == "seed":
+    """Return the command that makes a record again: its preset, and what differs from that.
+
+    The name of a record of Nth farthest begins with its preset; those of the other tasks are of `quick`.
+    """
+    task = record["config"]["command"].removeprefix("train ")
+    preset = name.split("-")[0] if task == "nth-farthest" else "quick"
+    defaults = json.loads(json.dumps(dataclasses.asdict(find_recipe(task, preset))))
+    words = ["relational-rnn", "train", task, "--preset", preset]
+    if task != "nth-farthest":
+        words = ["relational-rnn", "train", task, "--framework", "numpy", "--models", "all"]
+    settings, defaults = (
+        values | values.pop("task", {}) for values in (dict(record["config"]["settings"]), defaults)
+    )
+    for setting, value in settings.items():
+        if value != defaults[setting] or (setting == "seed" and task == "nth-farthest"):
             flag = "--" + setting.replace("_", "-")
             written = ",".join(value) if isinstance(value, list) else str(value)
             words += [flag.replace("--", "--no-")] if value is False else [flag, written]
@@ -105,6 +120,45 @@ def growth_table(record: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def as_markdown(table: analysis.Table) -> str:
+    """Return a table as the docs have it."""
+    rows = [[f"**{cell}**" if bold and cell else cell for cell in cells] for bold, cells in table.rows]
+    lines = [list(table.columns), ["---"] * len(table.columns), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def reasoning_parts(name: str, record: dict[str, Any]) -> dict[str, str]:
+    """Return the generated parts of a reasoning task."""
+    results = record["results"]
+    sizes = ", ".join(f"{size} {value}" for size, value in results["size"].items())
+    told = (
+        f"Sizes: {sizes}; harder: {results['harder']}. {results['test_examples']:,} test examples of each, "
+        f"means of {results['seeds']} seeds (lowest to highest), {results['wall_seconds']:.0f} s for all "
+        f"{results['seeds'] * len(results['models'])} trainings:\n\n```sh\n{command(name, record)}\n```"
+    )
+    read = f"Read: {record['memory']['examples']}.\n\n"
+    kinds = analysis.kinds_table(results)
+    return {
+        f"{name} kinds": "" if kinds is None else as_markdown(kinds),
+        f"{name} summary": f"{told}\n\n{as_markdown(analysis.summary_table(results))}",
+        f"{name} seeds": as_markdown(analysis.seeds_table(results)),
+        f"{name} memory": read + as_markdown(analysis.memory_table(record["memory"]["models"])),
+    }
+
+
+def overview_table(found: dict[str, dict[str, Any]]) -> str:
+    """Return one row a reasoning task: mean test accuracies and the best score that asks for no reasoning."""
+    lines = ["| task | RMC | hybrid | LSTM | without reasoning | command |", "|---|---|---|---|---|---|"]
+    for name in REASONING_TASKS:
+        if name in found:
+            results = found[name]["results"]
+            scores = [results["models"][model]["test_accuracy"] for model in ("rmc", "hybrid", "lstm")]
+            trivial = max(score for score in results["trivial"]["test"].values() if score is not None)
+            cells = [name, *map(percent, (*scores, trivial)), f"`{command(name, found[name])}`"]
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def fill(page: Path, parts: dict[str, str]) -> None:
     """Replace what stands between `<!-- name -->` and `<!-- /name -->` of a page."""
     text = page.read_text()
@@ -117,8 +171,12 @@ def fill(page: Path, parts: dict[str, str]) -> None:
 
 def generated_parts() -> dict[str, str]:
     """Return every generated part of the pages by the name of its place."""
-    found = records()
-    parts = {}
+    everything, parts = records(), {}
+    found = {n: r for n, r in everything.items() if r["config"]["command"] == "train nth-farthest"}
+    reasoning = {n: r for n, r in everything.items() if n not in found}
+    parts["reasoning overview"] = overview_table(reasoning)
+    for name, record in reasoning.items():
+        parts |= reasoning_parts(name, record)
     for preset in {name.split("-")[0] for name in found}:
         runs = {name: record for name, record in found.items() if name.split("-")[0] == preset}
         parts[f"{preset} seeds"] = seeds_table(runs)
@@ -130,7 +188,7 @@ def generated_parts() -> dict[str, str]:
 
 def write_pages() -> None:
     """Write every generated part of the pages again."""
-    for page in (ROOT / "README.md", HERE / "nth_farthest.md"):
+    for page in PAGES:
         fill(page, generated_parts())
 
 
@@ -139,7 +197,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     commands = parser.add_subparsers(dest="command")
     adding = commands.add_parser("add", help="copy a run's record and figures, then write the pages")
-    adding.add_argument("name", help="PRESET-SEED, for example quick-0")
+    adding.add_argument("name", help="PRESET-SEED, for example quick-0, or a task, for example sorting")
     adding.add_argument("run", type=Path, help="the run's folder")
     arguments = parser.parse_args()
     if arguments.command == "add":

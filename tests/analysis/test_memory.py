@@ -371,9 +371,9 @@ def test_the_snippet_of_the_docs_runs(
     page = (Path(__file__).parents[2] / "docs" / "analysis.md").read_text()
     (snippet,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     (output,) = re.findall(r"```text\n(.*?)```", page, re.DOTALL)
-    assert "range(600)" in snippet
+    assert "steps=600" in snippet
     monkeypatch.chdir(tmp_path)
-    exec(snippet.replace("range(600)", "range(2)"), {})
+    exec(snippet.replace("steps=600", "steps=2"), {})
     printed = capsys.readouterr().out
     assert [line.split()[0] for line in printed.splitlines()] == [
         line.split()[0] for line in output.splitlines()
