@@ -34,9 +34,10 @@ def babi_synthetic() -> ReasoningSettings[BabiSynthetic]:
 
 
 def tiny(recipe: Callable[[], ReasoningSettings[Any]]) -> Callable[[], ReasoningSettings[Any]]:
-    """Return the preset that takes seconds: to see the machinery run, not to learn."""
+    """Return a preset like `recipe`, but tiny."""
 
     def make() -> ReasoningSettings[Any]:
+        """Seconds: to see the machinery run, not to learn."""
         return replace(
             recipe(),
             seeds=2,
