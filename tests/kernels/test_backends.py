@@ -1,30 +1,69 @@
 """The choice between backends, and what every one of them promises."""
 
 import inspect
+import re
+import types
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
+from kernels.sequences import assert_as_eager, cases  # noqa: E402
 from relational_rnn.kernels import BACKENDS, choose_backend, eager  # noqa: E402
+from relational_rnn.kernels.backends import OPTIONS, cannot_run  # noqa: E402
+from relational_rnn.nn import RelationalMemory  # noqa: E402
 from relational_rnn.spec import RelationalMemoryConfig  # noqa: E402
+
+FASTER = [name for name in BACKENDS if name != "eager"]
 
 
 def test_the_choice():
-    assert choose_backend("auto") in BACKENDS
+    config, _ = make("tile", True)
+    core = config, torch.float64, torch.device("cpu")
+    chosen = choose_backend("auto", *core)
+    assert cannot_run(chosen, *core) is None
     for name in BACKENDS:
-        assert choose_backend(name) == name
+        reason = cannot_run(name, *core)
+        if reason is None:
+            assert choose_backend(name, *core) == name
+            assert list(BACKENDS).index(name) <= list(BACKENDS).index(chosen)
+        else:
+            with pytest.raises(ValueError, match=f"backend='{name}' cannot run here: {re.escape(reason)}"):
+                choose_backend(name, *core)
     for unknown in ("cuda", "", None, 3):
         with pytest.raises(ValueError, match=f"backend must be one of 'auto', 'eager'.*, got {unknown!r}"):
-            choose_backend(unknown)
+            choose_backend(unknown, *core)
+
+
+def test_a_backend_that_cannot_run_says_why(monkeypatch):
+    def unsupported(config, dtype, device):
+        return None if dtype == torch.float32 else f"it has float32 only, got {dtype}"
+
+    picky = types.SimpleNamespace(**vars(eager), unsupported=unsupported)
+    monkeypatch.setitem(BACKENDS, "picky", picky)
+    sizes = dict(input_size=3, mem_slots=4, head_size=2)
+    core = RelationalMemory(**sizes)
+    assert core.backend_in_use == "picky"
+    assert core.double().backend_in_use != "picky"
+    named = RelationalMemory(**sizes, backend="picky")
+    assert named.backend_in_use == "picky"
+    message = "backend='picky' cannot run here: it has float32 only, got torch.float64"
+    with pytest.raises(ValueError, match=message):
+        RelationalMemory(**sizes, backend="picky", dtype=torch.float64)
+    with pytest.raises(ValueError, match=message):
+        named.double()(torch.zeros(2, 3, dtype=torch.float64))
 
 
 @pytest.mark.parametrize("name", BACKENDS)
 def test_every_backend_has_the_functions_of_the_eager_one(name):
     for function in ("input_work", "step", "read", "sequence"):
         ours, theirs = getattr(BACKENDS[name], function), getattr(eager, function)
-        assert list(inspect.signature(ours).parameters) == list(inspect.signature(theirs).parameters)
+        more = OPTIONS.get(name, ()) if function == "sequence" else ()
+        expected = [*inspect.signature(theirs).parameters, *more]
+        assert list(inspect.signature(ours).parameters) == expected
 
 
 @pytest.mark.parametrize("name", BACKENDS)
@@ -37,6 +76,32 @@ def test_the_input_work_of_all_steps_is_that_of_each(name, input_fusion, treat_i
     for part, rows in zip(parts, inputs.split([3, 2]), strict=True):
         for actual, expected in zip(part, backend.input_work(config, parameters, rows), strict=True):
             torch.testing.assert_close(actual, expected)
+
+
+@pytest.mark.parametrize("name", FASTER)
+@settings(max_examples=150)
+@given(cases(), st.sampled_from([(True, True), (True, False), (False, True)]))
+def test_a_sequence_is_that_of_the_eager_backend(name, case, outputs):
+    assert_as_eager(BACKENDS[name].sequence, case, outputs)
+
+
+@pytest.mark.parametrize("name", FASTER)
+@settings(max_examples=100)
+@given(cases(torch.float32))
+def test_a_sequence_in_float32(name, case):
+    assert_as_eager(BACKENDS[name].sequence, case)
+
+
+@pytest.mark.parametrize("name", FASTER)
+def test_a_trace_is_that_of_the_eager_backend(name):
+    config, parameters = make("append", False)
+    arguments = torch.randn(6, 3), torch.randn(2, 4, 6), torch.randn(4, 6)
+    x, m, start = (t.double() for t in arguments)
+    found = [
+        BACKENDS[n].sequence(config, parameters, x, [2] * 3, m, start, trace=True) for n in (name, "eager")
+    ]
+    for actual, expected in zip(found[0][2], found[1][2], strict=True):
+        torch.testing.assert_close(actual, expected)
 
 
 @pytest.mark.parametrize("name", BACKENDS)

@@ -23,6 +23,7 @@ from nn.cores import (  # noqa: E402
     make_memory,
     weigh,
 )
+from relational_rnn.kernels import BACKENDS  # noqa: E402
 from relational_rnn.nn import RelationalMemory, RelationalMemoryCell  # noqa: E402
 from relational_rnn.spec import RelationalMemoryConfig  # noqa: E402
 from tolerances import assert_close  # noqa: E402
@@ -122,14 +123,16 @@ def test_the_signature_shows_every_argument():
     switches = ["use_attention", "use_mlp", "use_residual", "use_layer_norm"]
     place = ["device", "dtype", "generator", "backend"]
     shown = inspect.signature(RelationalMemory).parameters
-    assert list(shown) == [*sizes, *options, *switches, "batch_first", *place, "unknown"]
+    faster = ["recompute", "compute_dtype"]
+    assert list(shown) == [*sizes, *options, *switches, "batch_first", *place, *faster, "unknown"]
     fields = inspect.signature(RelationalMemoryConfig).parameters
     for name, field in fields.items():
         assert shown[name].default == field.default, name
     others = {name: shown[name].default for name in ("batch_first", *place)}
     assert others == dict(batch_first=False, device=None, dtype=None, generator=None, backend="auto")
     cell = inspect.signature(RelationalMemoryCell).parameters
-    assert list(cell.values()) == [value for name, value in shown.items() if name != "batch_first"]
+    only = ["batch_first", *faster]
+    assert list(cell.values()) == [value for name, value in shown.items() if name not in only]
 
 
 @both
@@ -371,5 +374,47 @@ def test_printing_shows_the_configuration():
 
 
 def test_the_backend_in_use_is_named():
-    assert make_core().backend_in_use == "eager"
-    assert make_core(backend="eager").backend_in_use == "eager"
+    assert make_core().backend_in_use in BACKENDS
+    for name in ("eager", "fused"):
+        assert make_core(backend=name).backend_in_use == name
+
+
+@every_configuration
+def test_recomputing_changes_nothing(options):
+    core, again = make_core(**options, backend="fused"), make_core(**options, recompute=True)
+    assert again.backend_in_use == "fused"
+    inputs, memory = make_inputs(core, TIME, BATCH), make_memory(core, BATCH)
+    resets = torch.rand(TIME, BATCH, generator=generator(0)) < 0.2
+    found = []
+    for one in (core, again):
+        outputs, last = one(inputs, memory, resets=resets)
+        found.append([outputs, last, *gradients(weigh(outputs) + weigh(last), list(one.parameters()))])
+    for actual, expected in zip(*found, strict=True):
+        assert_close(actual.detach(), expected.detach())
+
+
+@every_configuration
+def test_products_in_another_dtype(options):
+    core = make_core(**options, dtype=torch.float32)
+    coarse = make_core(**options, dtype=torch.float32, compute_dtype=torch.bfloat16)
+    inputs = make_inputs(core, 4, BATCH, dtype=torch.float32)
+    found = []
+    for one in (core, coarse):
+        outputs, _ = one(inputs)
+        found.append([outputs, *gradients(outputs.square().mean(), list(one.parameters()))])
+    assert not torch.equal(found[0][0], found[1][0]), "compute_dtype had no effect"
+    assert_close(found[1][0].detach(), found[0][0].detach(), "bfloat16")
+    for actual, expected in zip(*found, strict=True):
+        assert actual.dtype == torch.float32
+        assert (actual - expected).norm() <= 0.3 * expected.norm() + 1e-6
+
+
+@pytest.mark.parametrize("option", [dict(recompute=True), dict(compute_dtype=torch.bfloat16)])
+def test_options_that_a_backend_does_not_have(option):
+    name = next(iter(option))
+    with pytest.raises(ValueError, match=f"backend='eager' cannot run here: it has no {name}"):
+        RelationalMemory(**SIZES, backend="eager", **option)
+    with pytest.raises(TypeError, match=f"got unknown arguments: {name}"):
+        RelationalMemoryCell(**SIZES, **option)
+    with pytest.raises(TypeError, match="compute_dtype must be a floating-point torch dtype, got torch"):
+        RelationalMemory(**SIZES, compute_dtype=torch.int32)

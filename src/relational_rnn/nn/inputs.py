@@ -17,7 +17,7 @@ Sequence = Tensor | PackedSequence
 Resets = Sequence | npt.ArrayLike
 
 
-def check_dtype(dtype: Any) -> torch.dtype:
+def check_dtype(dtype: Any, name: str = "dtype") -> torch.dtype:
     """Return the dtype of a module's parameters, torch's default for None.
 
     Raises:
@@ -25,7 +25,7 @@ def check_dtype(dtype: Any) -> torch.dtype:
     """
     dtype = torch.get_default_dtype() if dtype is None else dtype
     if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-        raise TypeError(f"dtype must be a floating-point torch dtype, got {dtype!r}")
+        raise TypeError(f"{name} must be a floating-point torch dtype, got {dtype!r}")
     return dtype
 
 

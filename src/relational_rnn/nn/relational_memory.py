@@ -111,7 +111,9 @@ class _Core(nn.Module):
         )
         dtype = check_dtype(dtype)
         device = torch.get_default_device() if device is None else device
-        self.backend_in_use = choose_backend(backend)
+        self._backend_asked_for = backend
+        self._backend_options: dict[str, Any] = {}
+        choose_backend(backend, config, dtype, torch.device(device))  # if it cannot run, say so now
 
         width = config.memory_width
         place: dict[str, Any] = {"device": device, "dtype": dtype}
@@ -189,6 +191,18 @@ class _Core(nn.Module):
         """Show the configuration when printed."""
         fields = vars(self.config)
         return ", ".join(f"{name}={value!r}" for name, value in fields.items())
+
+    @property
+    def backend_in_use(self) -> str:
+        """The backend that runs the sequence; "auto" may mean another after `.to(...)`.
+
+        Raises:
+            ValueError: the one asked for cannot run with the dtype or on the device that the core has now.
+        """
+        like = self.input_projection.weight
+        return choose_backend(
+            self._backend_asked_for, self.config, like.dtype, like.device, self._backend_options
+        )
 
     @property
     def _backend(self) -> ModuleType:
@@ -280,10 +294,15 @@ class RelationalMemory(_Core):
         device, dtype: as everywhere in torch.
         generator: where initial values are drawn from; None means torch's own.
         backend: "auto" or one of `relational_rnn.kernels.BACKENDS`; `backend_in_use` says which runs.
+        recompute: keep only the memories of a forward for its backward, which runs each step again: for long
+            sequences, less memory for more time. Only the fused backend has it.
+        compute_dtype: the dtype of the matrix products, for example torch.bfloat16; None means the
+            parameters'. Parameters, memory and results keep theirs. Only the fused backend has it.
 
     Raises:
         TypeError: a size is no integer, an unknown argument, a dtype that is not floating point.
-        ValueError: a size below 1, an unknown option or options that contradict each other.
+        ValueError: a size below 1, an unknown option, options that contradict each other or that the backend
+            does not have.
 
     Example:
         >>> core = RelationalMemory(input_size=5, mem_slots=3, head_size=4, num_heads=2, batch_first=True)
@@ -319,6 +338,8 @@ class RelationalMemory(_Core):
         dtype: torch.dtype | None = None,
         generator: torch.Generator | None = None,
         backend: str = "auto",
+        recompute: bool = False,
+        compute_dtype: torch.dtype | None = None,
         **unknown: Any,
     ) -> None:
         check_unknown(type(self).__name__, unknown, RelationalMemory.__init__)
@@ -347,6 +368,12 @@ class RelationalMemory(_Core):
             generator=generator,
             backend=backend,
         )
+        if check_bool("recompute", recompute):
+            self._backend_options["recompute"] = True
+        if compute_dtype is not None:
+            self._backend_options["compute_dtype"] = check_dtype(compute_dtype, "compute_dtype")
+        like = self.input_projection.weight
+        choose_backend(backend, self.config, like.dtype, like.device, self._backend_options)
         self.batch_first = check_bool("batch_first", batch_first)
 
     def extra_repr(self) -> str:
@@ -401,6 +428,7 @@ class RelationalMemory(_Core):
             self._first_memory(),
             None if resets is None else opened.match(resets),
             check_bool("return_trace", return_trace),
+            **self._backend_options,
         )
         outputs = opened.close(self._backend.read(config, parameters, memories))
         if trace is None:

@@ -1,0 +1,451 @@
+"""The whole sequence, backward: the derivative of `forward.sequence_forward`, derived by hand.
+
+The steps are taken in chunks, from the last to the first. What a chunk's steps do not need from each other is
+computed for all of them at once: what the forward did not keep before them, the parameters' gradients after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from relational_rnn.kernels.fused import rows as rowwise
+from relational_rnn.kernels.fused.forward import (
+    Buffers,
+    InputWork,
+    Parameters,
+    block_sizes,
+    chunks,
+    gather_heads,
+    input_work,
+    make_room,
+    normed,
+    slot_weight,
+    split_all,
+    split_heads,
+    step_forward,
+)
+from relational_rnn.kernels.fused.parameter_gradients import Factors, Normed, Totals
+from relational_rnn.kernels.products import linear, with_weights_in
+from relational_rnn.spec import RelationalMemoryConfig
+
+
+class Gradients(NamedTuple):
+    """What a backward returns: None, or left out, where not asked for."""
+
+    inputs: Tensor | None
+    memory: Tensor | None
+    """(B, N, D)"""
+    initial: Tensor | None
+    """(N, D)"""
+    parameters: Mapping[str, Tensor]
+    """By name."""
+
+
+class Step(NamedTuple):
+    """What one step, or a chunk of steps, left behind."""
+
+    kept: Mapping[str, Tensor]
+    """See `forward.kept_shapes`; and "before"."""
+    norms: Mapping[str, Normed]
+    heads: Mapping[int, Tensor]
+    """By block: (b, H, M, 2K+V)."""
+    squashed: Tensor
+    """tanh of the memory before the step (b, N, D)."""
+    candidate: Tensor
+    """tanh of what the blocks made of it (b, N, D)."""
+
+    def split(self, sizes: list[int]) -> list[Step]:
+        """Cut a chunk into its steps."""
+        kept = split_all(self.kept, sizes)
+        norms = {name: [x.split(sizes) for x in norm] for name, norm in self.norms.items()}
+        heads = {block: x.split(sizes) for block, x in self.heads.items()}
+        squashed, candidate = self.squashed.split(sizes), self.candidate.split(sizes)
+        return [
+            Step(
+                kept[i],
+                {name: Normed(*(x[i] for x in norm)) for name, norm in norms.items()},
+                {block: x[i] for block, x in heads.items()},
+                squashed[i],
+                candidate[i],
+            )
+            for i in range(len(sizes))
+        ]
+
+
+def sequence_backward(
+    config: RelationalMemoryConfig,
+    parameters: Parameters,
+    inputs: Tensor,
+    batch_sizes: list[int],
+    resets: Tensor | None,
+    kept: Mapping[str, Tensor],
+    d_memories: Tensor | None,
+    d_last: Tensor | None,
+    needed: frozenset[str],
+    compute_dtype: torch.dtype | None = None,
+) -> Gradients:
+    """Back-propagate through time.
+
+    Args:
+        config: the core.
+        parameters: its parameters.
+        inputs: what the forward had.
+        batch_sizes: same.
+        resets: same.
+        kept: what the forward returned.
+        d_memories: gradient of the loss with respect to the memories (S, N, D), None for 0.
+        d_last: the same for the last memory (B, N, D).
+        needed: which gradients are asked for: "inputs", "memory", "initial", names of parameters.
+        compute_dtype: what the forward had.
+
+    Returns:
+        The gradients of inputs, memory, initial (None where not asked for) and parameters.
+    """
+    parameters = with_weights_in(compute_dtype, parameters)
+    befores = kept["before"]
+    totals = Totals(needed | _parts_needed(config, needed), compute_dtype)
+    batch, state = batch_sizes[0], befores.shape[1:]
+    d = befores.new_zeros(batch, *state)
+    if d_last is not None:
+        d.copy_(d_last)
+    d_initial = befores.new_zeros(state) if "initial" in needed else None
+    d_inputs = torch.empty_like(inputs, memory_format=torch.contiguous_format) if "inputs" in needed else None
+    for chunk in chunks(batch_sizes, config.mem_slots):
+        begin, end, sizes = chunk
+        part = {name: x[begin:end] for name, x in kept.items()}
+        if "rows" not in part:
+            part |= _run_again(config, parameters, inputs[begin:end], part["before"])
+        unnormed = part.get("unnormed")
+        first = None if unnormed is None else Normed(*normed(parameters, "blocks.0.qkv_norm", unnormed))
+        whole = _again(config, parameters, part, None if first is None else first.y)
+        d_work = _empty_work(config, befores, end - begin, unnormed)
+        factors = Factors()
+        for step, d_part in zip(reversed(whole.split(sizes)), reversed(d_work.split(sizes))):
+            size = len(step.candidate)
+            begin = end - size
+            d_step = d[:size]
+            if d_memories is not None:
+                d_step += d_memories[begin:end]
+            carried = begin > 0 or not needed.isdisjoint(("memory", "initial"))
+            d_before = step_backward(config, parameters, step, d_step, d_part, factors, carried)
+            end = begin
+            if d_before is None:
+                continue
+            if resets is not None:
+                restarted = resets[begin : begin + size, None, None]
+                if d_initial is not None:
+                    d_initial += torch.where(restarted, d_before, 0).sum(0)
+                d_before = torch.where(restarted, 0, d_before)
+            d_step.copy_(d_before)
+        _add_chunk(config, parameters, whole, factors, d_work, totals)
+        span = slice(chunk.begin, chunk.end)
+        d_some = _input_backward(config, parameters, inputs[span], part, first, d_work, totals)
+        if d_inputs is not None and d_some is not None:
+            d_inputs[span] = d_some
+    if config.input_fusion == "tile":
+        _join_parts(config, totals.found)
+    return Gradients(d_inputs, d if "memory" in needed else None, d_initial, totals.found)
+
+
+def step_backward(
+    config: RelationalMemoryConfig,
+    parameters: Parameters,
+    step: Step,
+    d_after: Tensor,
+    d_work: InputWork,
+    factors: Factors,
+    carried: bool,
+) -> Tensor | None:
+    """Carry `d_after` (b, N, D) back through one step.
+
+    Args:
+        config: the core.
+        parameters: its parameters.
+        step: what the step left behind.
+        d_after: gradient of the loss with respect to the memory after the step.
+        d_work: filled with the gradients of the input's part, but for `gates`, `shares` and `unnormed`.
+        factors: the gradients of all layers' outputs are added.
+        carried: whether the gradient of the memory before the step is needed.
+
+    Returns:
+        That gradient (b, N, D), or None.
+    """
+    batch, before, kept = len(d_after), step.kept["before"], step.kept
+    d_before: Tensor | None = None
+    d_rows = d_after
+    if config.gate_width:
+        gates = kept["gates"]
+        input_gate, forget_gate = gates.chunk(2, -1)
+        d_gates = torch.empty_like(gates)
+        for half, factor in zip(d_gates.chunk(2, -1), (step.candidate, before)):
+            if config.gate_style == "unit":
+                torch.mul(d_after, factor, out=half)
+            else:
+                half.copy_((d_after * factor).sum(-1, keepdim=True))
+        d_logits = torch.ops.aten.sigmoid_backward(d_gates, gates)
+        factors.add("gates", d_logits)
+        if carried:
+            d_squashed = linear(d_logits, parameters["gate_memory.weight"].t())
+            d_before = rowwise.tanh_backward(d_squashed, step.squashed).addcmul_(d_after, forget_gate)
+        d_rows = rowwise.tanh_backward(d_after * input_gate, step.candidate)
+    else:
+        d_rows = d_after.clone()  # the caller's is overwritten
+
+    sizes = block_sizes(config)
+    for block in reversed(range(config.num_blocks)):
+        if config.use_mlp:
+            d_rows = _mlp_backward(config, parameters, block, d_rows, step, factors)
+        name = f"blocks.{block}.attention_norm"
+        factors.add(name, d_rows)
+        d_rows = _norm_backward(parameters, name, d_rows, kept[f"{block}.attended"], step)
+
+        size, appended = sizes[block], block == 0 and d_work.first is not None
+        d_values = d_rows.new_empty(batch, size.projected, config.projection_width)
+        d_first = d_work.first if appended else None
+        _mix_backward(config, d_rows, step, block, d_values, d_first)
+        name = f"blocks.{block}.qkv_norm"
+        factors.add(name, d_values)
+        d_projected = _norm_backward(parameters, name, d_values, kept[f"{block}.projected"], step)
+        factors.add(f"{block}.projected", d_projected)
+
+        d_mixed = d_rows
+        count = size.projected
+        if appended and config.num_blocks > 1:
+            assert d_work.rows is not None
+            if config.use_residual:
+                d_work.rows.copy_(d_mixed[:, count:])
+            else:
+                d_work.rows.zero_()
+        if block or carried:
+            d_rows = linear(d_projected, slot_weight(config, parameters, block).t())
+            if config.use_residual:
+                through = min(count, size.queries)
+                d_rows[:, :through] += d_mixed[:, :through]
+    if not carried:
+        return None
+    return d_rows if d_before is None else d_before.add_(d_rows)
+
+
+def _run_again(
+    config: RelationalMemoryConfig, parameters: Parameters, inputs: Tensor, before: Tensor
+) -> Buffers:
+    """Run some steps again, all at once, for what a forward with `recompute` did not keep."""
+    work = input_work(config, parameters, inputs)
+    kept = make_room(config, before, len(before))
+    step_forward(config, parameters, before, work, kept, torch.empty_like(before))
+    kept["rows"] = work.rows
+    if work.unnormed is not None:
+        kept["unnormed"] = work.unnormed
+    return kept
+
+
+def _again(
+    config: RelationalMemoryConfig, parameters: Parameters, kept: Buffers, first: Tensor | None
+) -> Step:
+    """Compute again, for some steps at once, what the forward did not keep."""
+    norms: dict[str, Normed] = {}
+    heads: dict[int, Tensor] = {}
+    rows = kept["before"]
+    for block in range(config.num_blocks):
+        name = f"blocks.{block}"
+        projected = kept[f"{block}.projected"]
+        norms[f"{name}.qkv_norm"] = Normed(*normed(parameters, f"{name}.qkv_norm", projected))
+        if config.use_attention:
+            values = norms[f"{name}.qkv_norm"].y
+            heads[block] = gather_heads(config, values, first if block == 0 else None)
+        parts = {"attention_norm": kept[f"{block}.attended"]}
+        if config.use_mlp:
+            parts["mlp_norm"] = kept[f"{block}.mixed"]
+        for part, x in parts.items():
+            norms[f"{name}.{part}"] = Normed(*normed(parameters, f"{name}.{part}", x))
+            rows = norms[f"{name}.{part}"].y
+    squashed = candidate = rows
+    if config.gate_width:
+        squashed, candidate = rowwise.tanh(kept["before"]), rowwise.tanh(rows)
+    return Step(kept, norms, heads, squashed, candidate)
+
+
+def _norm_backward(parameters: Parameters, name: str, d_y: Tensor, x: Tensor, step: Step) -> Tensor:
+    weight, bias = parameters.get(f"{name}.weight"), parameters.get(f"{name}.bias")
+    norm = step.norms[name]
+    return rowwise.norm_backward(d_y, x, norm.mean, norm.inverse, weight, bias)
+
+
+def _mlp_backward(
+    config: RelationalMemoryConfig,
+    parameters: Parameters,
+    block: int,
+    d_y: Tensor,
+    step: Step,
+    factors: Factors,
+) -> Tensor:
+    """Carry `d_y` back through a block's MLP, residual and norm."""
+    name = f"blocks.{block}.mlp_norm"
+    factors.add(name, d_y)
+    d_mixed = _norm_backward(parameters, name, d_y, step.kept[f"{block}.mixed"], step)
+    d_x = d_mixed
+    for layer in reversed(range(config.attention_mlp_layers)):
+        factors.add(f"{block}.mlp.{layer}", d_x)
+        d_x = linear(d_x, parameters[f"mlp.{layer}.weight"].t())
+        if layer:
+            d_x = torch.ops.aten.threshold_backward(d_x, step.kept[f"{block}.hidden.{layer}"], 0)
+    return d_x.add_(d_mixed) if config.use_residual else d_x
+
+
+def _mix_backward(
+    config: RelationalMemoryConfig,
+    d_mixed: Tensor,
+    step: Step,
+    block: int,
+    d_values: Tensor,
+    d_first: Tensor | None,
+) -> None:
+    """Carry `d_mixed` (b, queries, D) back through attention: fill `d_values` (b, rows, P) and `d_first`."""
+    size = block_sizes(config)[block]
+    count = size.projected
+    if not config.use_attention:
+        d_mean = d_mixed.sum(1, keepdim=True) / size.attended
+        d_values.copy_(d_mean.expand_as(d_values))
+        if d_first is not None:
+            d_first.copy_(d_mean.expand_as(d_first))
+        return
+    heads, key = config.num_heads, config.key_width
+    d_attended = split_heads(d_mixed, heads).flatten(0, 1)  # (b*H, queries, V)
+    weights, asked = step.kept[f"{block}.weights"].flatten(0, 1), step.heads[block].flatten(0, 1)
+    parts = rowwise.attention_backward(d_attended, weights, asked, key)
+    targets = split_heads(d_values, heads), None if d_first is None else split_heads(d_first, heads)
+    for part, begin, end in zip(parts, (0, key, 2 * key), (key, 2 * key, 2 * key + config.head_size)):
+        d_part = part.view(-1, heads, *part.shape[1:])  # (b, H, rows, features)
+        for target, d_some in zip(targets, (d_part[:, :, :count], d_part[:, :, count:])):
+            if target is None:
+                continue
+            asked_rows = d_some.shape[2]
+            if asked_rows:
+                target[:, :, :asked_rows, begin:end] = d_some
+            if asked_rows < target.shape[2]:
+                target[:, :, asked_rows:, begin:end] = 0  # rows that did not ask
+
+
+def _add_chunk(
+    config: RelationalMemoryConfig,
+    parameters: Parameters,
+    whole: Step,
+    factors: Factors,
+    d_work: InputWork,
+    totals: Totals,
+) -> None:
+    """Add a chunk's part of the parameters' gradients; fill the rest of the input work's gradients."""
+    kept, norms = whole.kept, whole.norms
+    rows = kept["before"]
+    for block in range(config.num_blocks):
+        name = f"blocks.{block}"
+        d_projected = factors.take(f"{block}.projected")
+        qkv = f"{name}.qkv" if d_work.shares is None else f"{name}.qkv.slots"
+        totals.linear(qkv, d_projected, rows)
+        if d_work.shares is not None:
+            torch.sum(d_projected, 1, out=d_work.shares[:, block])
+        places = {"qkv_norm": "projected", "attention_norm": "attended"}
+        if config.use_mlp:
+            places["mlp_norm"] = "mixed"
+        for part, place in places.items():
+            full, x = f"{name}.{part}", kept[f"{block}.{place}"]
+            totals.norm(parameters, full, factors.take(full), x, norms[full])
+        rows = norms[f"{name}.attention_norm"].y
+        if config.use_mlp:
+            x = rows
+            for layer in range(config.attention_mlp_layers):
+                x = kept[f"{block}.hidden.{layer}"] if layer else x
+                totals.linear(f"mlp.{layer}", factors.take(f"{block}.mlp.{layer}"), x)
+            rows = norms[f"{name}.mlp_norm"].y
+    if config.gate_width:
+        d_gates = factors.take("gates")
+        totals.linear("gate_memory", d_gates, whole.squashed)
+        assert d_work.gates is not None
+        torch.sum(d_gates, 1, keepdim=True, out=d_work.gates)
+
+
+def _empty_work(
+    config: RelationalMemoryConfig, like: Tensor, samples: int, unnormed: Tensor | None
+) -> InputWork:
+    """Make room for the gradients of the input work; `rows` only where a step sees the rows themselves."""
+    first = shares = gates = None
+    if unnormed is not None:
+        first = torch.empty_like(unnormed)
+    else:
+        shares = like.new_empty(samples, config.num_blocks, config.projection_width)
+    if config.gate_width:
+        gates = like.new_empty(samples, 1, 2 * config.gate_width)
+    rows = like.new_empty(samples, config.input_rows, config.memory_width)
+    return InputWork(rows, None, first, shares, gates)
+
+
+def _parts_needed(config: RelationalMemoryConfig, needed: frozenset[str]) -> frozenset[str]:
+    """With tile fusion the two parts of a projection have names of their own here."""
+    names = set()
+    for block in range(config.num_blocks):
+        qkv = f"blocks.{block}.qkv"
+        if f"{qkv}.weight" in needed:
+            names |= {f"{qkv}.slots.weight", f"{qkv}.inputs.weight"}
+        if f"{qkv}.bias" in needed:
+            names.add(f"{qkv}.inputs.bias")
+    return frozenset(names)
+
+
+def _join_parts(config: RelationalMemoryConfig, found: dict[str, Tensor]) -> None:
+    """Put the parts that `_parts_needed` names together."""
+    for block in range(config.num_blocks):
+        qkv = f"blocks.{block}.qkv"
+        if f"{qkv}.slots.weight" in found:
+            slots, inputs = found.pop(f"{qkv}.slots.weight"), found.pop(f"{qkv}.inputs.weight")
+            found[f"{qkv}.weight"] = torch.cat([slots, inputs], 1)
+        if f"{qkv}.inputs.bias" in found:
+            found[f"{qkv}.bias"] = found.pop(f"{qkv}.inputs.bias")
+
+
+def _input_backward(
+    config: RelationalMemoryConfig,
+    parameters: Parameters,
+    inputs: Tensor,
+    kept: Mapping[str, Tensor],
+    first: Normed | None,
+    d_work: InputWork,
+    totals: Totals,
+) -> Tensor | None:
+    """Carry the gradients of the input work of some steps back to the inputs and the parameters."""
+    rows, needed = kept["rows"], totals.needed
+    flat = rows.flatten(1)  # (S, R*D)
+    onward = not needed.isdisjoint(("inputs", "input_projection.weight", "input_projection.bias"))
+    d_rows = d_work.rows
+    if config.num_blocks == 1 or config.input_fusion == "tile":
+        d_rows.zero_()
+    d_flat = d_rows.view_as(flat)  # adding to it adds to d_rows
+    if d_work.gates is not None:
+        d_gates = d_work.gates.squeeze(1)
+        totals.linear("gate_input", d_gates, flat)
+        if onward:
+            d_flat += linear(d_gates, parameters["gate_input.weight"].t())
+    if first is not None:
+        assert d_work.first is not None
+        name, x = "blocks.0.qkv_norm", kept["unnormed"]
+        weight, bias = parameters.get(f"{name}.weight"), parameters.get(f"{name}.bias")
+        totals.norm(parameters, name, d_work.first, x, first)
+        d_projected = rowwise.norm_backward(d_work.first, x, first.mean, first.inverse, weight, bias)
+        totals.linear("blocks.0.qkv", d_projected, rows)
+        if onward:
+            d_rows += linear(d_projected, parameters["blocks.0.qkv.weight"].t())
+    else:
+        assert d_work.shares is not None
+        for block in range(config.num_blocks):
+            name, d_share = f"blocks.{block}.qkv", d_work.shares[:, block]
+            totals.linear(f"{name}.inputs", d_share, flat)
+            if onward:
+                weight = parameters[f"{name}.weight"][:, config.memory_width :]
+                d_flat += linear(d_share, weight.t())
+    totals.linear("input_projection", d_rows, inputs.reshape(*rows.shape[:2], -1))
+    if "inputs" not in needed:
+        return None
+    return linear(d_rows, parameters["input_projection.weight"].t()).view_as(inputs)

@@ -1,0 +1,326 @@
+"""The whole sequence, forward: input work for all steps at once, then one step after the other."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from relational_rnn.kernels.fused import rows as rowwise
+from relational_rnn.kernels.products import linear, with_weights_in
+from relational_rnn.kernels.workspace import empties, empty
+from relational_rnn.spec import RelationalMemoryConfig
+
+CHUNK_ROWS = 1024
+"""Memory rows in a chunk: enough for products at full speed, few enough to stay in the cache."""
+
+Parameters = Mapping[str, Tensor]
+Buffers = dict[str, Tensor]
+
+
+class BlockSizes(NamedTuple):
+    """How many rows take part in one block of attention and MLP."""
+
+    projected: int
+    """Rows whose queries, keys and values are computed in the step."""
+    attended: int
+    """M, rows that can be attended to."""
+    queries: int
+    """Rows that ask, and come out. The last block leaves the input rows out."""
+
+
+class Chunk(NamedTuple):
+    """Some consecutive steps."""
+
+    begin: int
+    """First sample."""
+    end: int
+    sizes: list[int]
+    """Rows of the batch at each step."""
+
+
+def chunks(batch_sizes: list[int], slots: int) -> Iterator[Chunk]:
+    """Cut the steps into chunks, the last chunk first.
+
+    Example:
+        >>> [chunk.sizes for chunk in chunks([600, 300, 200, 200], slots=2)]
+        [[300, 200, 200], [600]]
+    """
+    end = begin = sum(batch_sizes)
+    sizes: list[int] = []
+    for size in reversed(batch_sizes):
+        begin -= size
+        sizes.append(size)
+        if (end - begin) * slots >= CHUNK_ROWS or begin == 0:
+            yield Chunk(begin, end, sizes[::-1])
+            end, sizes = begin, []
+
+
+@functools.lru_cache
+def block_sizes(config: RelationalMemoryConfig) -> tuple[BlockSizes, ...]:
+    """Return every block's sizes.
+
+    Example:
+        >>> block_sizes(RelationalMemoryConfig(input_size=3, mem_slots=4, head_size=2))
+        (BlockSizes(projected=4, attended=5, queries=4),)
+    """
+    slots, total, last = config.mem_slots, config.attended_rows, config.num_blocks - 1
+    return tuple(
+        BlockSizes(total if block else slots, total, slots if block == last else total)
+        for block in range(config.num_blocks)
+    )
+
+
+def kept_shapes(config: RelationalMemoryConfig) -> dict[str, tuple[int, ...]]:
+    """Name and shape, for one row of the batch and one step, of what a step keeps for the backward.
+
+    Kept are what goes into each norm, the MLP's hidden layers, attention weights and gates. What comes out of
+    the norms and the tanh is computed again in the backward, for many steps at once.
+    """
+    width, slots, heads = config.memory_width, config.mem_slots, config.num_heads
+    shapes: dict[str, tuple[int, ...]] = {}
+    for block, size in enumerate(block_sizes(config)):
+        shapes[f"{block}.projected"] = (size.projected, config.projection_width)
+        if config.use_attention:
+            shapes[f"{block}.weights"] = (heads, size.queries, size.attended)
+        shapes[f"{block}.attended"] = (size.queries, width)
+        if config.use_mlp:
+            for layer in range(1, config.attention_mlp_layers):
+                shapes[f"{block}.hidden.{layer}"] = (size.queries, width)
+            shapes[f"{block}.mixed"] = (size.queries, width)
+    if config.gate_width:
+        shapes["gates"] = (slots, 2 * config.gate_width)
+    return shapes
+
+
+def make_room(config: RelationalMemoryConfig, like: Tensor, samples: int, inputs: bool = False) -> Buffers:
+    """Make the buffers that `step_forward` fills; with `inputs` also room for what the input work keeps."""
+    shapes = kept_shapes(config)
+    if inputs:
+        shapes["rows"] = (config.input_rows, config.memory_width)
+        if config.input_fusion == "append":
+            shapes["unnormed"] = (config.input_rows, config.projection_width)
+    return empties(like, {name: (samples, *shape) for name, shape in shapes.items()})
+
+
+def split_all(tensors: Mapping[str, Tensor], sizes: list[int]) -> list[Buffers]:
+    """Cut each tensor's first axis into steps of these sizes: one mapping a step."""
+    parts = {name: x.split(sizes) for name, x in tensors.items()}
+    return [{name: x[i] for name, x in parts.items()} for i in range(len(sizes))]
+
+
+class InputWork(NamedTuple):
+    """What depends only on the input; samples of one step, or of some steps, along the first axis."""
+
+    rows: Tensor
+    """(S, R, D), the projected input."""
+    unnormed: Tensor | None
+    """(S, R, P) with append fusion: the input rows' projection in the first block."""
+    first: Tensor | None
+    """(S, R, P) the same after the norm."""
+    shares: Tensor | None
+    """(S, blocks, P) with tile fusion: the input's share of every block's projection, biases included."""
+    gates: Tensor | None
+    """(S, 1, 2G): the input's share of the gates, with all that does not depend on the memory."""
+
+    def split(self, sizes: list[int]) -> list[InputWork]:
+        """Cut the samples into steps."""
+        none = (None,) * len(sizes)
+        parts = [none if x is None else x.split(sizes) for x in self]
+        return [InputWork(*(x[i] for x in parts)) for i in range(len(sizes))]  # type: ignore[arg-type]
+
+
+def normed(parameters: Parameters, name: str, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Apply the norm `name`, if there is one: y, mean, 1 / deviation."""
+    return rowwise.norm(x, parameters.get(f"{name}.weight"), parameters.get(f"{name}.bias"))
+
+
+def slot_weight(config: RelationalMemoryConfig, parameters: Parameters, block: int) -> Tensor:
+    """Return the columns of a block's projection that see the memory: all but with tile fusion."""
+    return parameters[f"blocks.{block}.qkv.weight"][:, : config.memory_width]
+
+
+def input_work(config: RelationalMemoryConfig, parameters: Parameters, inputs: Tensor) -> InputWork:
+    """Compute what depends only on the inputs (S, F) or (S, R, F)."""
+    inputs = inputs.reshape(len(inputs), config.input_rows, config.input_size)
+    rows = _linear(parameters, "input_projection", inputs)
+    flat = rows.flatten(1)  # (S, R*D)
+    unnormed = first = shares = gates = None
+    if config.input_fusion == "append":
+        unnormed = _linear(parameters, "blocks.0.qkv", rows)
+        first, _, _ = normed(parameters, "blocks.0.qkv_norm", unnormed)
+    else:
+        parts = []
+        for block in range(config.num_blocks):
+            weight = parameters[f"blocks.{block}.qkv.weight"][:, config.memory_width :]
+            parts.append(linear(flat, weight, parameters[f"blocks.{block}.qkv.bias"]))
+        shares = torch.stack(parts, 1)
+    if config.gate_width:
+        gates = _linear(parameters, "gate_input", flat).unsqueeze(1)
+        gates += parameters["gate_memory.bias"]
+        gates[..., : config.gate_width] += config.input_bias
+        gates[..., config.gate_width :] += config.forget_bias
+    return InputWork(rows, unnormed, first, shares, gates)
+
+
+def step_forward(
+    config: RelationalMemoryConfig,
+    parameters: Parameters,
+    before: Tensor,
+    work: InputWork,
+    kept: Buffers,
+    out: Tensor,
+) -> None:
+    """Advance memories by one step; of one step or, independent as they are, of several.
+
+    Args:
+        config: the core.
+        parameters: its parameters.
+        before: (b, N, D) memories before the step.
+        work: the input's part.
+        kept: buffers that are filled, see `kept_shapes`.
+        out: (b, N, D), filled with the memories after the step.
+    """
+    rows, batch = before, len(before)
+    for block, size in enumerate(block_sizes(config)):
+        projected = kept[f"{block}.projected"]
+        weight = slot_weight(config, parameters, block)
+        if work.shares is None:
+            projected.copy_(linear(rows, weight, parameters[f"blocks.{block}.qkv.bias"]))
+        else:
+            torch.add(linear(rows, weight), work.shares[:, block].unsqueeze(1), out=projected)
+        values, _, _ = normed(parameters, f"blocks.{block}.qkv_norm", projected)
+        first = work.first if block == 0 else None
+        attended = kept[f"{block}.attended"]
+        if config.use_attention:
+            heads = gather_heads(config, values, first)  # (b, H, M, 2K+V)
+            weights, mixed = rowwise.attention(heads.flatten(0, 1), size.queries, config.key_width)
+            kept[f"{block}.weights"].copy_(weights.view(batch, config.num_heads, *weights.shape[1:]))
+            split_heads(attended, config.num_heads).copy_(
+                mixed.view(batch, config.num_heads, size.queries, -1)
+            )
+        else:
+            total = values.sum(1, keepdim=True)
+            if first is not None:
+                total += first.sum(1, keepdim=True)
+            attended.copy_(total / size.attended)
+        if config.use_residual:
+            attended[:, : rows.shape[1]] += rows[:, : size.queries]
+            if size.queries > rows.shape[1]:
+                attended[:, rows.shape[1] :] += work.rows
+        rows, _, _ = normed(parameters, f"blocks.{block}.attention_norm", attended)
+        if config.use_mlp:
+            rows = _mlp(config, parameters, block, rows, kept)
+    if not config.gate_width:
+        out.copy_(rows)
+        return
+    assert work.gates is not None
+    gates = kept["gates"]
+    torch.add(
+        linear(rowwise.tanh(before), parameters["gate_memory.weight"]), work.gates, out=gates
+    ).sigmoid_()
+    input_gate, forget_gate = gates.chunk(2, -1)
+    torch.mul(forget_gate, before, out=out).addcmul_(input_gate, rowwise.tanh(rows))
+
+
+def gather_heads(config: RelationalMemoryConfig, values: Tensor, first: Tensor | None) -> Tensor:
+    """Put each head's rows side by side: (b, rows, P) and the input's (b, R, P) -> (b, H, M, 2K+V)."""
+    batch, count, width = values.shape
+    more = 0 if first is None else first.shape[1]
+    heads = values.new_empty(batch, config.num_heads, count + more, width // config.num_heads)
+    heads[:, :, :count] = split_heads(values, config.num_heads)
+    if first is not None:
+        heads[:, :, count:] = split_heads(first, config.num_heads)
+    return heads
+
+
+def split_heads(x: Tensor, heads: int) -> Tensor:
+    """Return a view: (b, rows, width) -> (b, H, rows, width / H)."""
+    batch, rows, width = x.shape
+    return x.view(batch, rows, heads, width // heads).transpose(1, 2)
+
+
+def sequence_forward(
+    config: RelationalMemoryConfig,
+    parameters: Parameters,
+    inputs: Tensor,
+    batch_sizes: list[int],
+    memory: Tensor,
+    initial: Tensor,
+    resets: Tensor | None = None,
+    keep: bool = True,
+    recompute: bool = False,
+    compute_dtype: torch.dtype | None = None,
+) -> tuple[Tensor, Tensor, Buffers]:
+    """Run the core over a sequence; arguments as in `eager.sequence`.
+
+    Args:
+        keep: whether a backward follows. If not, the steps share the buffers of one.
+        recompute: keep only the memories; the backward runs each step again.
+        compute_dtype: dtype of the matrix products, None for the parameters'.
+
+    Returns:
+        The memories after each step (S, N, D), the last memory of each row (B, N, D), and by name what
+        `sequence_backward` needs besides the arguments (nothing with `keep=False`).
+    """
+    samples, batch = len(inputs), batch_sizes[0]
+    memory, initial = memory.contiguous(), initial.contiguous()
+    parameters = with_weights_in(compute_dtype, parameters)
+    state = memory.shape[1:]
+    memories = empty(memory, samples, *state)
+    last = torch.empty_like(memory, memory_format=torch.contiguous_format)
+    everything = keep and not recompute
+    kept = make_room(config, memory, samples if everything else batch, everything)
+    befores = empty(memory, samples, *state) if keep else memories
+    running = batch
+    for begin, end, sizes in reversed(list(chunks(batch_sizes, config.mem_slots))):
+        work = input_work(config, parameters, inputs[begin:end])
+        if everything:
+            kept["rows"][begin:end] = work.rows
+            if work.unnormed is not None:
+                kept["unnormed"][begin:end] = work.unnormed
+        restarts = None if resets is None else resets[begin:end, None, None].split(sizes)
+        places = memories[begin:end].split(sizes), befores[begin:end].split(sizes), work.split(sizes)
+        rooms = (
+            split_all({n: x[begin:end] for n, x in kept.items()}, sizes)
+            if everything
+            else [kept] * len(sizes)
+        )
+        for step, (size, after, before, part, room) in enumerate(zip(sizes, *places, rooms)):
+            if size < running:
+                last[size:running] = memory[size:]
+                memory, running = memory[:size], size
+            if restarts is not None:
+                memory = torch.where(restarts[step], initial, memory)
+            if keep:
+                memory = before.copy_(memory)
+            if not everything and size < batch:
+                room = {name: x[:size] for name, x in room.items()}
+            step_forward(config, parameters, memory, part, room, after)
+            memory = after
+    last[:running] = memory
+    if not keep:
+        return memories, last, {}
+    return memories, last, {**kept, "before": befores} if everything else {"before": befores}
+
+
+def _linear(parameters: Parameters, name: str, x: Tensor) -> Tensor:
+    return linear(x, parameters[f"{name}.weight"], parameters[f"{name}.bias"])
+
+
+def _mlp(
+    config: RelationalMemoryConfig, parameters: Parameters, block: int, rows: Tensor, kept: Buffers
+) -> Tensor:
+    """Apply the MLP with its residual and norm; fill the hidden layers and what goes into the norm."""
+    hidden, last = rows, config.attention_mlp_layers - 1
+    for layer in range(last):
+        activated = kept[f"{block}.hidden.{layer + 1}"]
+        hidden = torch.clamp_min(_linear(parameters, f"mlp.{layer}", hidden), 0, out=activated)
+    mixed = kept[f"{block}.mixed"]
+    mixed.copy_(_linear(parameters, f"mlp.{last}", hidden))
+    if config.use_residual:
+        mixed += rows
+    return normed(parameters, f"blocks.{block}.mlp_norm", mixed)[0]

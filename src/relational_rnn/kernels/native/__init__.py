@@ -1,0 +1,10 @@
+"""The whole sequence in compiled C, one call each way, called through ctypes; float32 on the CPU.
+
+The C sources are beside this file. `build.py` compiles them, `library.py` finds and loads the result.
+"""
+
+from relational_rnn.kernels.eager import input_work, read, step
+from relational_rnn.kernels.native.function import sequence
+from relational_rnn.kernels.native.passes import unsupported
+
+__all__ = ["input_work", "read", "sequence", "step", "unsupported"]

@@ -1,0 +1,75 @@
+"""`kernels.eager.sequence` by the native library where it can, else by `kernels.fused`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from relational_rnn.kernels import eager, fused
+from relational_rnn.kernels.fused.function import Implementation, run
+from relational_rnn.kernels.native.library import Library, load
+from relational_rnn.kernels.native.passes import NativeSequence, unsupported
+from relational_rnn.spec import RelationalMemoryConfig, Trace
+
+logger = logging.getLogger(__name__)
+
+
+@cache
+def implementation(variant: int = 0, threads: int | None = None, recompute: bool = False) -> Implementation:
+    """Return the two passes on one instruction set; arguments as in `NativeSequence`.
+
+    Raises:
+        RuntimeError: there is no library; the message says why.
+    """
+    library = load()
+    if isinstance(library, str):
+        raise RuntimeError(library)
+    native = NativeSequence(library, variant, threads, recompute)
+    return Implementation(native.forward, native.backward)
+
+
+def product_variant(compute_dtype: torch.dtype) -> int | None:
+    """Return the number of the fastest variant that multiplies in a dtype, or None."""
+    library = load()
+    if compute_dtype == torch.bfloat16 and isinstance(library, Library):
+        return library.bfloat16
+    return 0 if compute_dtype == torch.float32 else None
+
+
+def sequence(
+    config: RelationalMemoryConfig,
+    parameters: Mapping[str, Tensor],
+    inputs: Tensor,
+    batch_sizes: list[int],
+    memory: Tensor,
+    initial: Tensor,
+    resets: Tensor | None = None,
+    trace: bool = False,
+    recompute: bool = False,
+    compute_dtype: torch.dtype | None = None,
+) -> tuple[Tensor, Tensor, Trace | None]:
+    """Run the core over a sequence; arguments and results as in `fused.sequence`.
+
+    What `unsupported` names, a call that asks for a trace, and products in a dtype that this processor has
+    no instructions for run in `kernels.fused` instead; a log record (level DEBUG) says so. Gradients of
+    gradients are eager's.
+    """
+    if torch.compiler.is_compiling():  # before anything that a tracer cannot follow
+        return eager.sequence(config, parameters, inputs, batch_sizes, memory, initial, resets, trace)
+    reason = unsupported(config, inputs.dtype, inputs.device)
+    if reason is None and trace:
+        reason = "a trace is asked for"
+    variant = 0 if reason is not None or compute_dtype is None else product_variant(compute_dtype)
+    if variant is None:
+        reason = f"products in {compute_dtype} are asked for"
+    if reason is not None or variant is None:
+        logger.debug("fused instead of native: %s", reason)
+        return fused.sequence(
+            config, parameters, inputs, batch_sizes, memory, initial, resets, trace, recompute, compute_dtype
+        )
+    native = implementation(variant, recompute=recompute)
+    return run(native, config, parameters, inputs, batch_sizes, memory, initial, resets, trace)

@@ -1,0 +1,102 @@
+"""The compiled library: found, loaded and checked once; the structures that it is called with."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+MAX_LAYERS: Final = 8
+"""Layers of the MLP that the library has room for (native.h)."""
+
+_Pointer = ctypes.c_void_p
+
+LAYERS: Final = (
+    "input_projection",
+    "blocks.0.qkv",
+    "blocks.0.qkv_norm",
+    "blocks.0.attention_norm",
+    "blocks.0.mlp_norm",
+    "gate_input",
+    "gate_memory",
+)
+"""The layers in the order of native.h; those of the MLP follow."""
+
+Layers = _Pointer * (2 * (len(LAYERS) + MAX_LAYERS))
+"""Weight and bias of every layer, or their gradients (native.h, `parameters`)."""
+
+SIZES: Final = (
+    *("features", "slots", "input_rows", "heads", "key", "value", "gate", "layers"),
+    *("steps", "batch", "total", "threads", "keep"),
+)
+
+
+class Problem(ctypes.Structure):
+    """One call (native.h, `problem`)."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in SIZES),
+        *((name, ctypes.c_float) for name in ("input_bias", "forget_bias")),
+        *((name, _Pointer) for name in ("batch_sizes", "inputs", "memory", "initial", "resets")),
+        ("values", Layers),
+        *((name, _Pointer) for name in ("memories", "last", "saved", "workspace")),
+        *((name, _Pointer) for name in ("d_memories", "d_last", "d_inputs", "d_memory", "d_initial")),
+        ("gradients", Layers),
+    ]
+
+
+class Library:
+    """The functions of native.c.
+
+    Raises:
+        OSError: the file cannot be loaded.
+        ValueError: native.h and this file differ.
+    """
+
+    def __init__(self, path: Path) -> None:
+        loaded = ctypes.CDLL(str(path))
+        number, problem = ctypes.c_int64, ctypes.c_void_p
+        loaded.relational_problem_size.restype = ctypes.c_int64
+        size = loaded.relational_problem_size()
+        if size != ctypes.sizeof(Problem):
+            raise ValueError(f"its problem has {size} bytes, Python's {ctypes.sizeof(Problem)}")
+        loaded.relational_variant.argtypes, loaded.relational_variant.restype = [number], ctypes.c_char_p
+        self.sizes, self.forward, self.backward = (
+            getattr(loaded, f"relational_{name}") for name in ("sizes", "forward", "backward")
+        )
+        self.activate = loaded.relational_activate
+        self.sizes.argtypes, self.sizes.restype = [number, problem, problem], None
+        self.activate.argtypes = [number, number, number, problem, problem]
+        for function in (self.forward, self.backward):
+            function.argtypes = [number, problem]
+        for function in (self.forward, self.backward, self.activate):
+            function.restype = None
+        names: list[str] = []
+        while (name := loaded.relational_variant(len(names))) is not None:
+            names.append(name.decode())
+        self.variants = tuple(name for name in names if not name.endswith("bf16"))
+        """Instruction sets that this processor has, from the fastest to the baseline."""
+        self.bfloat16 = len(self.variants) if len(names) > len(self.variants) else None
+        """Number of the variant that multiplies in bfloat16."""
+
+
+@cache
+def load(path: Path | None = None) -> Library | str:
+    """Return the library, or why there is none.
+
+    Args:
+        path: where it is; None means in the package's folder.
+    """
+    # Here, so that `python -m` runs a module that nothing has imported before.
+    from relational_rnn.kernels.native.build import FOLDER, is_current, library_name
+
+    path = FOLDER / library_name() if path is None else path
+    if not path.exists():
+        return "the native library is not built (python -m relational_rnn.kernels.native.build)"
+    if not is_current(path):
+        return "the native library is not of these sources (python -m relational_rnn.kernels.native.build)"
+    try:
+        return Library(path)
+    except (OSError, ValueError, AttributeError) as error:
+        return f"the native library cannot be used: {error}"

@@ -1,0 +1,224 @@
+"""A whole sequence in one call of the native library, forward and backward (float32 on the CPU)."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from relational_rnn.kernels import workspace
+from relational_rnn.kernels.native.library import LAYERS, MAX_LAYERS, Layers, Library, Problem, load
+from relational_rnn.spec import RelationalMemoryConfig
+
+Parameters = Mapping[str, Tensor]
+
+
+def unsupported(config: RelationalMemoryConfig, dtype: torch.dtype, device: torch.device) -> str | None:
+    """Say why the library cannot run a core, or None if it can.
+
+    Example:
+        >>> config = RelationalMemoryConfig(input_size=3, mem_slots=2, head_size=4, num_blocks=2)
+        >>> unsupported(config, torch.float64, torch.device("cpu"))
+        'native code is for float32, got torch.float64'
+        >>> unsupported(config, torch.float32, torch.device("cpu"))
+        'native code has one block, got num_blocks=2'
+    """
+    if dtype != torch.float32:
+        return f"native code is for float32, got {dtype}"
+    if device.type != "cpu":
+        return f"native code is for the CPU, got {device}"
+    reason = _unsupported_options(config)
+    if reason is not None:
+        return reason
+    library = load()
+    return library if isinstance(library, str) else None
+
+
+@lru_cache(maxsize=64)
+def _unsupported_options(config: RelationalMemoryConfig) -> str | None:
+    if config.num_blocks > 1:
+        return f"native code has one block, got num_blocks={config.num_blocks}"
+    if config.input_fusion != "append":
+        return f"native code appends the input, got input_fusion={config.input_fusion!r}"
+    for name in ("use_attention", "use_mlp", "use_residual", "use_layer_norm"):
+        if not getattr(config, name):
+            return f"native code has no {name}=False"
+    if config.attention_mlp_layers > MAX_LAYERS:
+        return f"native code has at most {MAX_LAYERS} MLP layers, got {config.attention_mlp_layers}"
+    return None
+
+
+class NativeSequence:
+    """Both passes, by one instruction set.
+
+    Args:
+        library: the compiled library.
+        variant: which of `library.variants`; 0 is the fastest that this processor has.
+        threads: how many threads share the batch; None means torch's number at the time of the call.
+        recompute: keep only the memories; `backward` computes the steps again.
+    """
+
+    def __init__(
+        self, library: Library, variant: int = 0, threads: int | None = None, recompute: bool = False
+    ) -> None:
+        self.library, self.variant, self.threads, self.recompute = library, variant, threads, recompute
+
+    def forward(
+        self,
+        config: RelationalMemoryConfig,
+        parameters: Parameters,
+        inputs: Tensor,
+        batch_sizes: list[int],
+        memory: Tensor,
+        initial: Tensor,
+        resets: Tensor | None,
+        keep: bool,
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Run the sequence.
+
+        Args:
+            config: the core.
+            parameters: its parameters.
+            inputs: (S, F) or (S, R, F).
+            batch_sizes: rows of each step.
+            memory: (B, N, D) before the first step.
+            initial: (N, D), what a reset puts back.
+            resets: (S,) or None.
+            keep: whether a backward may follow.
+
+        Returns:
+            The memories (S, N, D), the last ones (B, N, D), and what `backward` needs.
+        """
+        call = _Call(self, config, parameters, inputs, batch_sizes, resets, keep)
+        memories = torch.empty(inputs.shape[0], *memory.shape[1:])
+        last = torch.empty(memory.shape)
+        saved = workspace.empty(inputs, call.room_sizes[0])
+        call.point(memory=memory, initial=initial, memories=memories, last=last, saved=saved)
+        call.run(self.library.forward)
+        return memories, last, {"saved": saved} if keep else {}
+
+    def backward(
+        self,
+        config: RelationalMemoryConfig,
+        parameters: Parameters,
+        inputs: Tensor,
+        batch_sizes: list[int],
+        resets: Tensor | None,
+        kept: Mapping[str, Tensor],
+        d_memories: Tensor | None,
+        d_last: Tensor | None,
+        needed: frozenset[str],
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None, Mapping[str, Tensor]]:
+        """Carry the gradients of the memories and of the last ones back.
+
+        Args:
+            config: as in `forward`, like all that is not named here.
+            parameters: the same.
+            inputs: the same.
+            batch_sizes: the same.
+            resets: the same.
+            kept: what `forward` returned; not changed.
+            d_memories: (S, N, D), or None for 0.
+            d_last: (B, N, D), or None for 0.
+            needed: the gradients that are asked for: "inputs", "memory", "initial" and parameters' names. All
+                are computed: leaving some out would save little.
+
+        Returns:
+            Gradients of the inputs, the memory, `initial` and, by name, the parameters.
+        """
+        call = _Call(self, config, parameters, inputs, batch_sizes, resets, True)
+        d_inputs = torch.empty(inputs.shape)
+        d_memory = torch.empty(batch_sizes[0], config.mem_slots, config.memory_width)
+        d_initial = torch.empty(config.mem_slots, config.memory_width)
+        gradients = {name: torch.empty(x.shape) for name, x in parameters.items()}
+        call.problem.gradients = call.layers(gradients)
+        call.point(saved=kept["saved"], d_inputs=d_inputs, d_memory=d_memory, d_initial=d_initial)
+        for name, x in (("d_memories", d_memories), ("d_last", d_last)):
+            if x is not None:
+                call.point(**{name: x})
+        call.run(self.library.backward)
+        return d_inputs, d_memory, d_initial, gradients
+
+
+class _Call:
+    """What both passes tell the library; it holds the tensors that the problem points at."""
+
+    def __init__(
+        self,
+        native: NativeSequence,
+        config: RelationalMemoryConfig,
+        parameters: Parameters,
+        inputs: Tensor,
+        batch_sizes: list[int],
+        resets: Tensor | None,
+        keep: bool,
+    ) -> None:
+        steps, batch = len(batch_sizes), batch_sizes[0]
+        threads = torch.get_num_threads() if native.threads is None else native.threads
+        sizes = (ctypes.c_int64 * steps)(*batch_sizes)
+        self.held: list[Any] = [sizes]
+        self.variant, self.names = native.variant, _layer_names(config)
+        self.problem = Problem(
+            config.input_size,
+            config.mem_slots,
+            config.input_rows,
+            config.num_heads,
+            config.key_width,
+            config.head_size,
+            config.gate_width,
+            config.attention_mlp_layers,
+            steps,
+            batch,
+            inputs.shape[0],
+            min(threads, batch),
+            (1 if native.recompute else 2) if keep else 0,
+            config.input_bias,
+            config.forget_bias,
+            ctypes.addressof(sizes),
+        )
+        self.problem.values = self.layers(parameters)
+        self.point(inputs=inputs)
+        if resets is not None:
+            self.point(resets=resets)
+        self.like = inputs
+        self.room_sizes = (ctypes.c_int64 * 3)()  # what is saved; the workspaces of forward and backward
+        native.library.sizes(
+            native.variant, ctypes.addressof(self.problem), ctypes.addressof(self.room_sizes)
+        )
+
+    def point(self, **tensors: Tensor) -> None:
+        """Let fields of the problem point at tensors, or at copies of those that do not lie together."""
+        for field, x in tensors.items():
+            x = x.contiguous()
+            self.held.append(x)
+            setattr(self.problem, field, x.data_ptr())
+
+    def layers(self, tensors: Parameters) -> Any:
+        """Point at all layers' tensors."""
+        held = [None if name is None else tensors[name].contiguous() for name in self.names]
+        self.held.append(held)
+        return Layers(*[None if x is None else x.data_ptr() for x in held])
+
+    def run(self, function: Any) -> None:
+        """Call the library with a workspace."""
+        _, forward, backward = self.room_sizes
+        # One size for both passes of a training step, so that they use the same memory.
+        size = max(forward, backward) if self.problem.keep else forward
+        self.point(workspace=workspace.empty(self.like, size))
+        function(self.variant, ctypes.addressof(self.problem))
+
+
+@lru_cache(maxsize=64)
+def _layer_names(config: RelationalMemoryConfig) -> tuple[str | None, ...]:
+    """Return the names of the parameters that `Layers` points at, None where there is none."""
+    layers: list[str | None] = [
+        None if layer.startswith("gate") and not config.gate_width else layer for layer in LAYERS
+    ]
+    count = config.attention_mlp_layers
+    layers += [f"mlp.{i}" if i < count else None for i in range(MAX_LAYERS)]
+    kinds = ("weight", "bias")
+    return tuple(None if layer is None else f"{layer}.{kind}" for layer in layers for kind in kinds)
