@@ -55,7 +55,7 @@ def test_lists_of_models():
         ([*TRAIN, "--resume"], "--resume needs the run's folder, --out DIR"),
         ([*TRAIN, "--steps", "0"], "steps must be an integer of at least 1, got 0"),
         ([*TRAIN, "--config", "nowhere.json"], "nowhere.json"),
-        (["fly"], "there is no command 'fly'; commands: train, evaluate, check-gradients, tasks"),
+        (["fly"], "there is no command 'fly'; commands: train, evaluate, check-gradients, bench, tasks"),
     ],
 )
 def test_wrong_use(arguments, message, capsys, tmp_path, monkeypatch):

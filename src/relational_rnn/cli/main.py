@@ -20,6 +20,7 @@ COMMANDS: Final = {
         "relational_rnn.cli.check_gradients",
         "Check the gradients of the NumPy models.",
     ),
+    "bench": ("relational_rnn.cli.bench", "Time the core on this machine and say what to expect."),
     "tasks": ("relational_rnn.cli.tasks", "List the tasks or show examples of one."),
 }
 """Name -> module with `main(argv) -> exit code`, and one line of help."""

@@ -1,0 +1,84 @@
+"""How long a run of Nth farthest will take here, estimated from a few of its training steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from relational_rnn.training.common.measure import measure
+from relational_rnn.training.common.nth_farthest import Growth, NthFarthestSettings
+from relational_rnn.training.common.processes import available_cores
+from relational_rnn.training.torch.loop import Budget, Training
+from relational_rnn.training.torch.models import build_model, contestants
+from relational_rnn.training.torch.run import LAST_STEP_SECONDS
+
+
+class Estimate(NamedTuple):
+    """What a run will take, in seconds, if nothing else slows the machine down."""
+
+    step: dict[str, float]
+    """Model -> one training step on the full task, with one thread."""
+    rmc: float | None
+    """The RMC's training; None without one."""
+    steps: int
+    """How many steps it has in that time."""
+    run: float
+    """All trainings."""
+    trainings: int
+    workers: int
+    """How many of them run at a time."""
+
+
+def estimate_run(settings: NthFarthestSettings, *, rounds: int = 9, seconds: float = 5.0) -> Estimate:
+    """Time training steps of a run's models, and reckon from its budgets how long it takes.
+
+    Args:
+        settings: of the run.
+        rounds, seconds: how long to measure, as for `training.common.measure.measure`.
+
+    Example:
+        >>> from relational_rnn.training.common.nth_farthest import NthFarthestSettings
+        >>> settings = NthFarthestSettings(models=("rmc",), steps=10, batch_size=4)
+        >>> estimate = estimate_run(settings, rounds=1)
+        >>> estimate.run == estimate.rmc == 10 * estimate.step["rmc"]
+        True
+    """
+    threads, nowhere = torch.get_num_threads(), Path("no checkpoint is written")
+    everyone = contestants(settings)
+    first = {model: next(c for c in everyone if c.model == model) for model in settings.models}
+    torch.set_num_threads(1)  # as each training of a run
+    try:
+        trainings = {
+            model: Training(
+                build_model(settings, contestant),
+                settings,
+                Growth.none(settings),
+                Budget(settings.steps, settings.seconds),
+                nowhere,
+            )
+            for model, contestant in first.items()
+        }
+        runs = {model: lambda t=training: t.advance(0.0) for model, training in trainings.items()}
+        step = {model: q.median for model, q in measure(runs, rounds, seconds=seconds).items()}
+    finally:
+        torch.set_num_threads(threads)
+
+    workers = settings.workers or available_cores()
+    rmc, steps, leader = None, settings.steps, everyone[0]
+    if leader.model == "rmc":
+        rmc = min(settings.steps * step["rmc"], settings.seconds)
+        steps = round(rmc / step["rmc"])
+    free, ready = [0.0] * workers, 0.0
+    for contestant in everyone:
+        waits = rmc is not None and contestant.model != "rmc" and contestant.grown == leader.grown
+        if contestant.model == "rmc" and rmc is not None:
+            takes = ready = rmc
+        elif waits and rmc is not None:
+            takes = max(rmc, steps * step["lstm"])
+        else:
+            takes = settings.seconds + LAST_STEP_SECONDS
+        worker = free.index(min(free))
+        free[worker] = max(free[worker], ready if waits else 0.0) + takes
+    return Estimate(step, rmc, steps, max(free), len(everyone), workers)

@@ -1,0 +1,120 @@
+"""The benchmarks run at tiny sizes, refuse to report on red tests, and their page equals their records."""
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "performance.md"
+RECORDS = PAGE.parent / "results" / "benchmarks"
+pytestmark = pytest.mark.torch
+
+
+@pytest.fixture
+def run(scripts, monkeypatch, tmp_path):
+    """benchmarks/run.py with everything tiny."""
+    module = importlib.import_module("run")
+    speed, streaming, memory, scaling = module.speed, module.streaming, module.memory_growth, module.scaling
+    tiny = speed.Sizes(2, 3, 5, 4, 3, 2)
+    monkeypatch.setattr(speed, "CONFIGURATIONS", (tiny, tiny._replace(batch=1)))
+    monkeypatch.setattr(speed, "BFLOAT16_AT", tiny)
+    monkeypatch.setattr(speed, "THREADS", (1,))
+    monkeypatch.setattr(speed, "product_rates", lambda clock: {"slow": 1e9, "fast": 2e9})
+    monkeypatch.setattr(streaming, "CONFIGURATIONS", (tiny._replace(batch=1, time=1),))
+    monkeypatch.setattr(streaming, "CALLS", 2)
+    monkeypatch.setattr(memory, "SIZES", tiny._replace(batch=32, time=50))  # so that it grows
+    axes = {"steps": [tiny, tiny._replace(time=6)], "batch": [tiny, tiny._replace(batch=4)]}
+    monkeypatch.setattr(scaling, "AXES", axes)
+    monkeypatch.setattr(scaling, "FIGURE", tmp_path / "cost.png")
+    scripts.PAGE.write_text("".join(f"<!-- {name} -->\n<!-- /{name} -->\n" for name in module.BENCHMARKS))
+    return module
+
+
+@pytest.fixture
+def green(scripts, monkeypatch):
+    monkeypatch.setattr(scripts, "check_parity", lambda: None)
+
+
+@pytest.mark.parametrize("name", ["speed", "streaming", "memory", "scaling"])
+def test_a_benchmark_prints_and_keeps_its_record(run, green, scripts, capsys, name, tmp_path):
+    pytest.importorskip("matplotlib")
+    from relational_rnn.training.torch.passes import variants
+
+    run.main([name, "--rounds", "1", "--publish"])
+    record = json.loads((scripts.RECORDS / f"{name}.json").read_text())
+    ours, missing = variants()
+    assert {"machine", "rounds", "rows"} <= record.keys()
+    assert missing.items() <= record.get("missing", {}).items()
+    for row in record["rows"]:
+        times = row.get("milliseconds") or row.get("microseconds")
+        assert times is None or ours.keys() <= times.keys()
+    text = run.as_text(name, record)
+    assert text in capsys.readouterr().out
+    assert f"<!-- {name} -->\n{text}\n<!-- /{name} -->\n" in scripts.PAGE.read_text()
+    assert all(backend in text for backend in ours)
+    assert (tmp_path / "cost.png").exists() == (name == "scaling")
+
+
+def test_the_tables_follow_from_the_record(run):
+    times = {"PyTorch port": [1, 12.0, 13], "eager": [1, 4.0, 5], "eager, bfloat16": [1, 2.0, 3]}
+    shared = {"threads": 1, "auto": "eager"}
+    rows = [
+        shared | {"sizes": [1, 2, 3, 4, 5, 6], "limit": 2.0, "milliseconds": times},
+        shared | {"sizes": [2] * 6, "limit": 1.0, "milliseconds": dict(list(times.items())[:2])},
+    ]
+    record = {"ours": ["eager", "eager, bfloat16"], "gflops": {"1": {"a": 100.0, "b": 250.0}}}
+    text = run.speed.table(record | {"missing": {"other": "no compiler"}, "rows": rows})
+    assert text.startswith('`backend="auto"` takes eager.')
+    assert "with 250 GFLOP/s (b); a 100." in text
+    assert "| 1, 2, 3, 4, 5, 6 | 12.0 | 4.00 | 2.00 | 2.00 |" in text
+    assert "| 2, 2, 2, 2, 2, 2 | 12.0 | 4.00 | - | 1.00 |" in text
+    assert "| geometric mean | 3.00 | 2.83 |" in text
+    assert "bfloat16 make eager 2.00 times faster than float32 at (1, 2, 3, 4, 5, 6)." in text
+    assert "other could not run: no compiler." in text
+
+
+@pytest.mark.parametrize("passes", [True, False])
+def test_red_parity_tests_stop_everything(run, scripts, monkeypatch, tmp_path, capfd, passes):
+    test = tmp_path / "test_parity.py"
+    test.write_text(f"def test_parity():\n    assert {passes}\n")
+    monkeypatch.setattr(scripts, "PARITY", (str(test),))
+    measured = run.Benchmark(lambda rounds, port: {"rows": [rounds]}, lambda record: str(record["rows"]))
+    monkeypatch.setitem(run.BENCHMARKS, "speed", measured)
+    if passes:
+        run.main(["speed", "--rounds", "7"])
+    else:
+        with pytest.raises(SystemExit, match="the parity tests do not pass: nothing is timed"):
+            run.main(["speed", "--rounds", "7", "--publish"])
+    assert ("[7]" in capfd.readouterr().out) == passes
+    assert not scripts.RECORDS.exists()
+
+
+def test_the_parity_tests_are_there(scripts):
+    for place in scripts.PARITY:
+        assert list((scripts.ROOT / place).glob("test_*.py"))
+
+
+def test_a_backend_that_differs_is_not_reported(run, green, monkeypatch):
+    from relational_rnn.kernels import eager
+
+    step = eager.step
+    monkeypatch.setattr(eager, "step", lambda *args, **more: (step(*args, **more)[0] * 1.02, None))
+    with pytest.raises(RuntimeError, match=r"eager at 2, 3, 5, 4, 3, 2: outputs differs by .* nothing is"):
+        run.main(["speed", "--rounds", "1"])
+
+
+def test_unknown_names(run, capsys):
+    with pytest.raises(SystemExit):
+        run.main(["sped"])
+    assert "there is no benchmark sped; there are speed, streaming" in capsys.readouterr().err
+
+
+def test_the_page_equals_its_records(run, scripts):
+    page = PAGE.read_text()
+    for name in run.BENCHMARKS:
+        assert f"<!-- {name} -->" in page
+        path = RECORDS / f"{name}.json"
+        if path.exists():
+            text = run.as_text(name, json.loads(path.read_text()))
+            assert scripts.fill(page, name, text) == page, "run python benchmarks/run.py --pages"
