@@ -133,7 +133,10 @@ class _Core(nn.Module):
             self.read_weights = nn.Parameter(torch.empty(config.mem_slots, **place))
         if config.read_head == "attention":
             self.read_query = nn.Parameter(torch.empty(width, **place))
-        self._parameter_paths = {name: name.split(".") for name in parameter_shapes(config)}
+        self._parameter_paths: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+        for name in parameter_shapes(config):
+            *path, leaf = name.split(".")
+            self._parameter_paths.setdefault(tuple(path), []).append((name, leaf))
         self.reset_parameters(generator)
 
     @torch.no_grad()
@@ -210,13 +213,17 @@ class _Core(nn.Module):
         return BACKENDS[self.backend_in_use]
 
     def _parameters_by_name(self) -> dict[str, Tensor]:
-        # Through attributes, so that parametrisations and functional calls are seen.
+        # Looked up at every call, so that parametrisations and functional calls are seen; past the modules'
+        # own attribute access where that changes nothing, since a step of one sample takes no longer than it.
         found: dict[str, Tensor] = {}
-        for name, path in self._parameter_paths.items():
+        for path, leaves in self._parameter_paths.items():
             owner: Any = self
             for part in path:
-                owner = getattr(owner, part)
-            found[name] = owner
+                owner = owner._modules[part]
+            own = owner._parameters
+            for name, leaf in leaves:
+                value = own.get(leaf)
+                found[name] = getattr(owner, leaf) if value is None else value
         return found
 
 
@@ -419,7 +426,8 @@ class RelationalMemory(_Core):
         else:
             check_state("state", state, batch, config, self.input_projection.weight)
             memory = opened.sort(state)
-        memories, last, trace = self._backend.sequence(
+        backend = self._backend
+        memories, last, trace = backend.sequence(
             config,
             parameters,
             opened.data,
@@ -430,7 +438,7 @@ class RelationalMemory(_Core):
             check_bool("return_trace", return_trace),
             **self._backend_options,
         )
-        outputs = opened.close(self._backend.read(config, parameters, memories))
+        outputs = opened.close(backend.read(config, parameters, memories))
         if trace is None:
             return outputs, opened.unsort(last)
         return outputs, opened.unsort(last), Trace(*(t if t is None else opened.unsort(t) for t in trace))

@@ -61,11 +61,12 @@ def left_to_eager(parameters: Mapping[str, Tensor], *tensors: Tensor, trace: boo
         return "autocast is active"
     if _transformed((first, *others)):
         return "a torch.func transform, vmap or forward-mode differentiation is active"
+    dtype, device = first.dtype, first.device
     for x in (first, *others):
         if type(x) not in (Tensor, torch.nn.Parameter):
             return f"a tensor is a {type(x).__name__}"
-    if any(x.dtype != first.dtype or x.device != first.device for x in others):
-        return "dtypes or devices differ"
+        if x.dtype != dtype or x.device != device:
+            return "dtypes or devices differ"
     return None
 
 
