@@ -302,9 +302,10 @@ class RelationalMemory(_Core):
         generator: where initial values are drawn from; None means torch's own.
         backend: "auto" or one of `relational_rnn.kernels.BACKENDS`; `backend_in_use` says which runs.
         recompute: keep only the memories of a forward for its backward, which runs each step again: for long
-            sequences, less memory for more time. Only the fused backend has it.
+            sequences, less memory for more time. Not with the eager backend, nor where a call is left to it
+            (traces, autocast, torch.func, torch.compile).
         compute_dtype: the dtype of the matrix products, for example torch.bfloat16; None means the
-            parameters'. Parameters, memory and results keep theirs. Only the fused backend has it.
+            parameters'. Parameters, memory and results keep theirs. The same exceptions.
 
     Raises:
         TypeError: a size is no integer, an unknown argument, a dtype that is not floating point.
