@@ -28,7 +28,7 @@ from relational_rnn.analysis import (
 from relational_rnn.cli.progress import Display
 from relational_rnn.cli.run import make_console, print_table, train_and_show
 from relational_rnn.training.common.files import write_json
-from relational_rnn.training.common.reasoning import LABELS, ReasoningSettings, contestants, reasoning_data
+from relational_rnn.training.common.reasoning import LABELS, ReasoningSettings, contestants, held_out_data
 from relational_rnn.training.common.records import RunFolder
 from relational_rnn.training.numpy.models import load_model
 from relational_rnn.training.numpy.run import prepare, run
@@ -166,8 +166,7 @@ def record_memories(
     Returns:
         Their memories by label, the examples' mask (B, T), and in words what was read.
     """
-    small = dataclasses.replace(settings, train_examples=settings.batch_size)
-    test = reasoning_data(task, small, settings.seed).test
+    test = held_out_data(task, settings, settings.seed).test
     lengths, counts = np.unique(test.lengths, return_counts=True)
     length = int(lengths[counts.argmax()])  # steps of padding would be recorded like others
     chosen = np.flatnonzero(test.lengths == length)[:RECORDED]

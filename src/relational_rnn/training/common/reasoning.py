@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from relational_rnn.spec.checks import check_choice, check_number, check_size
@@ -158,6 +158,11 @@ def reasoning_data(name: str, settings: ReasoningSettings[Any], seed: int) -> Re
         seed=seed,
         sizes=asdict(settings.task),
     )
+
+
+def held_out_data(name: str, settings: ReasoningSettings[Any], seed: int) -> ReasoningData:
+    """Draw the examples of a seed to score: as `reasoning_data`, with hardly any to learn from."""
+    return reasoning_data(name, replace(settings, train_examples=settings.batch_size), seed)
 
 
 def trivial_scores(metadata: dict[str, Any]) -> dict[str, dict[str, float | None]]:

@@ -23,6 +23,7 @@ from relational_rnn.training.common.reasoning import (
     ReasoningSettings,
     contestants,
     examples_to_reach,
+    held_out_data,
     reasoning_data,
     trivial_scores,
 )
@@ -131,9 +132,7 @@ def summarise(
             models[model]["test_by_kind"] = {
                 kind: sum(scores[kind] for scores in kinds) / len(kinds) for kind in kinds[0]
             }
-    data = reasoning_data(
-        task, dataclasses.replace(settings, train_examples=settings.batch_size), settings.seed
-    )
+    data = held_out_data(task, settings, settings.seed)
     trivial: dict[str, Any] = trivial_scores(data.metadata)
     entry = find_task(task)
     if entry.kinds is not None and entry.shortcut is not None:
