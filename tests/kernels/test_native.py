@@ -2,7 +2,11 @@
 
 import dataclasses
 import logging
+import os
 import shutil
+import subprocess
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -111,6 +115,49 @@ def test_threads_and_calls_agree(variant):
         for name, x in results(sequence(variant, threads), case).items():
             assert_close(x, first[name], "float32", name)
             assert threads != 1 or torch.equal(x, first[name])
+
+
+@needs_library
+def test_on_torch_threads_and_on_new_ones_the_same_comes_out():
+    case = make_case(CONFIG, [50, 50, 31, 2], dtype=torch.float32)
+    shared = library.share_threads(LIBRARY, torch._C.__file__)
+    assert shared or "OpenMP" not in torch.__config__.parallel_info().split("backend:")[-1]
+    try:
+        first = results(sequence(0, 3), case)
+        LIBRARY.use_team(None, None, None)
+        for name, x in results(sequence(0, 3), case).items():
+            assert torch.equal(x, first[name]), name
+    finally:
+        library.share_threads(LIBRARY, torch._C.__file__)
+
+
+def test_a_library_without_openmp_has_no_threads_to_share():
+    with_nothing = SimpleNamespace(use_team=pytest.fail)
+    assert not library.share_threads(with_nothing, "no such library")
+    if VARIANTS:
+        assert not library.share_threads(with_nothing, str(build.FOLDER / build.library_name()))
+
+
+FORKS = """
+import os, signal, sys, torch
+from relational_rnn.nn import RelationalMemory
+torch.set_num_threads(2)
+core = RelationalMemory(input_size=3, mem_slots=4, head_size=5, backend="native")
+step = lambda: core(torch.ones(4, 9, 3))[0].sum().backward()
+step()
+child = os.fork()
+if not child:
+    signal.alarm(60)  # a child that waits for the parent's threads waits for ever
+    step()
+    os._exit(0)
+sys.exit(os.waitpid(child, 0)[1])
+"""
+
+
+@needs_library
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_forked_child_does_not_wait_for_threads_that_it_lacks():
+    subprocess.run([sys.executable, "-W", "ignore", "-c", FORKS], check=True, timeout=120)
 
 
 @needs_library

@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
+import torch
+
 MAX_LAYERS: Final = 8
 """Layers of the MLP that the library has room for (native.h)."""
 
@@ -70,7 +72,9 @@ class Library:
         self.activate.argtypes = [number, number, number, problem, problem]
         for function in (self.forward, self.backward):
             function.argtypes = [number, problem]
-        for function in (self.forward, self.backward, self.activate):
+        self.use_team = loaded.relational_use_team
+        self.use_team.argtypes = [problem, problem, problem]
+        for function in (self.forward, self.backward, self.activate, self.use_team):
             function.restype = None
         names: list[str] = []
         while (name := loaded.relational_variant(len(names))) is not None:
@@ -79,6 +83,31 @@ class Library:
         """Instruction sets that this processor has, from the fastest to the baseline."""
         self.bfloat16 = len(self.variants) if len(names) > len(self.variants) else None
         """Number of the variant that multiplies in bfloat16."""
+
+
+TEAM: Final = ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads")
+
+
+def share_threads(library: Library, user: str) -> bool:
+    """Let the library work on the OpenMP threads of another one.
+
+    After a parallel operation OpenMP's threads spin for milliseconds, ready for the next one, so that new
+    threads beside them get half a processor each.
+
+    Args:
+        library: whose threads these become.
+        user: path of a loaded library; that which it, or one that it was linked with, runs on is found.
+
+    Returns:
+        Whether there are such threads.
+    """
+    try:
+        loaded = ctypes.CDLL(user)
+        functions = [ctypes.cast(getattr(loaded, name), ctypes.c_void_p) for name in TEAM]
+    except (OSError, AttributeError):
+        return False
+    library.use_team(*functions)
+    return True
 
 
 @cache
@@ -97,6 +126,8 @@ def load(path: Path | None = None) -> Library | str:
     if not is_current(path):
         return "the native library is not of these sources (python -m relational_rnn.kernels.native.build)"
     try:
-        return Library(path)
+        library = Library(path)
     except (OSError, ValueError, AttributeError) as error:
         return f"the native library cannot be used: {error}"
+    share_threads(library, torch._C.__file__)
+    return library

@@ -67,6 +67,9 @@ EXPORT void relational_sizes(int64_t number, const problem *p, int64_t *sizes) {
     sizes[2] = v->backward_workspace(p);
 }
 
+/* See `use_team`. */
+EXPORT void relational_use_team(void *start, void *number, void *size) { use_team(start, number, size); }
+
 EXPORT void relational_forward(int64_t number, const problem *p) { choose(number)->forward(p); }
 EXPORT void relational_backward(int64_t number, const problem *p) { choose(number)->backward(p); }
 

@@ -68,4 +68,8 @@ typedef struct {
 /* threads.c: call `work(argument, thread)` for every thread number; the caller's thread takes part. */
 void run_threads(int64_t threads, void (*work)(const void *argument, int64_t thread), const void *argument);
 
+/* threads.c: from now on take the threads of an OpenMP runtime: its GOMP_parallel, omp_get_thread_num and
+ * omp_get_num_threads. NULL: new threads for every call. */
+void use_team(void *start, void *number, void *size);
+
 #endif

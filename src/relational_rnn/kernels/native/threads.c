@@ -1,4 +1,4 @@
-/* A few threads for one call; none stay behind, so processes can fork. */
+/* A few threads for one call: a team of the OpenMP runtime that the caller uses anyhow, or else new ones. */
 #include <pthread.h>
 
 #include "native.h"
@@ -11,6 +11,30 @@ typedef struct {
     int64_t thread;
 } order;
 
+/* That runtime's functions. Its threads wait for their next work without giving up their processor: new threads
+ * beside them would have to share it. A forked child has the functions but not the threads. */
+static void (*team_start)(void (*function)(void *), void *argument, unsigned threads, unsigned flags);
+static int (*team_number)(void);
+static int (*team_size)(void);
+
+static void forget_team(void) { team_start = NULL; }
+
+void use_team(void *start, void *number, void *size) {
+    static int registered;
+    if (!registered) registered = !pthread_atfork(NULL, NULL, forget_team);
+    if (!registered) return;
+    team_number = (int (*)(void))number;
+    team_size = (int (*)(void))size;
+    team_start = (void (*)(void (*)(void *), void *, unsigned, unsigned))start;
+}
+
+/* One member's share; `thread` says how many shares there are. A team may be smaller than asked for. */
+static void take_part(void *given) {
+    const order *o = given;
+    const int64_t members = team_size();
+    for (int64_t thread = team_number(); thread < o->thread; thread += members) o->work(o->argument, thread);
+}
+
 static void *obey(void *given) {
     const order *o = given;
     o->work(o->argument, o->thread);
@@ -18,6 +42,12 @@ static void *obey(void *given) {
 }
 
 void run_threads(int64_t threads, void (*work)(const void *argument, int64_t thread), const void *argument) {
+    if (threads > 1 && team_start) {
+        order all = {work, argument, threads};
+        /* 0: as many as the runtime takes itself. It ends threads that a smaller team does not need. */
+        team_start(take_part, &all, 0, 0);
+        return;
+    }
     pthread_t running[MOST];
     order orders[MOST];
     int64_t started = 1;
