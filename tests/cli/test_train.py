@@ -52,6 +52,10 @@ def test_lists_of_models():
         ([*TRAIN[:2], "--preset", "slow"], "no preset 'slow'"),
         ([*TRAIN, "--models", "rmc,gru"], "models must be one of 'rmc', 'lstm', got 'gru'"),
         ([*TRAIN, "--gate-style", "no"], "gate_style must be one of 'unit', 'memory', 'none', got 'no'"),
+        (
+            [*TRAIN, "--compute-dtype", "int8"],
+            "compute_dtype must be one of 'float32', 'bfloat16', got 'int8'",
+        ),
         ([*TRAIN, "--resume"], "--resume needs the run's folder, --out DIR"),
         ([*TRAIN, "--steps", "0"], "steps must be an integer of at least 1, got 0"),
         ([*TRAIN, "--config", "nowhere.json"], "nowhere.json"),

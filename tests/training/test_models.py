@@ -52,6 +52,18 @@ def test_seeds_decide_the_initial_values():
     assert not torch.equal(first.state_dict()[name], other.state_dict()[name])
 
 
+def test_the_rmc_can_multiply_in_bfloat16():
+    models = [
+        build_model(dataclasses.replace(SETTINGS, compute_dtype=dtype), contestants(SETTINGS)[0])
+        for dtype in ("float32", "bfloat16")
+    ]
+    inputs = torch.randn(64, 3, SETTINGS.task.input_size)
+    exact, coarse = (model(inputs).detach() for model in models)
+    assert coarse.dtype == torch.float32
+    assert not torch.equal(coarse, exact)
+    torch.testing.assert_close(coarse, exact, rtol=0, atol=0.05)
+
+
 @pytest.mark.parametrize("which", [0, 1])
 def test_models_survive_the_disk(tmp_path, which):
     contestant = contestants(SETTINGS)[which]

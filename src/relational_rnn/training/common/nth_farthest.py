@@ -15,6 +15,9 @@ from relational_rnn.tasks.nth_farthest import NthFarthest, NthFarthestBatch, sam
 MODELS = ("rmc", "lstm")
 """The models that a run can train."""
 
+COMPUTE_DTYPES = ("float32", "bfloat16")
+"""What the RMC's products can be made in."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class NthFarthestSettings:
@@ -72,6 +75,8 @@ class NthFarthestSettings:
     """RMC: layers of the row-wise MLP."""
     gate_style: str = "unit"
     """RMC: "unit", "memory" or "none"."""
+    compute_dtype: str = "float32"
+    """RMC: dtype of its matrix products, "float32" or "bfloat16"; everything else is float32."""
     head_layers: int = 2
     """All models: hidden layers of the head on the last output."""
     head_units: int = 256
@@ -115,6 +120,7 @@ class NthFarthestSettings:
                 check_size(name, getattr(self, name))
         check_bool("grow", self.grow)
         check_choice("gate_style", self.gate_style, GATE_STYLES)
+        check_choice("compute_dtype", self.compute_dtype, COMPUTE_DTYPES)
         for name in ("seconds", "learning_rate", "clip_norm"):
             if check_number(name, getattr(self, name)) <= 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")

@@ -81,6 +81,7 @@ def _rmc_core(settings: NthFarthestSettings, generator: torch.Generator | None) 
         num_blocks=settings.num_blocks,
         attention_mlp_layers=settings.attention_mlp_layers,
         gate_style=settings.gate_style,
+        compute_dtype=torch.bfloat16 if settings.compute_dtype == "bfloat16" else None,
         batch_first=True,
         generator=generator,
     )
