@@ -1,7 +1,25 @@
 """What learns: torch modules."""
 
 from relational_rnn.nn.classifier import SequenceClassifier
+from relational_rnn.nn.cores import CORES, Core, build_core
+from relational_rnn.nn.dnc import DNC
+from relational_rnn.nn.gru import GRU
 from relational_rnn.nn.lstm import LSTM
 from relational_rnn.nn.relational_memory import RelationalMemory, RelationalMemoryCell
+from relational_rnn.nn.relational_rnn import RelationalRNN, RelationalRNNCell
+from relational_rnn.nn.transformer import CausalTransformer
 
-__all__ = ["LSTM", "RelationalMemory", "RelationalMemoryCell", "SequenceClassifier"]
+__all__ = [
+    "CORES",
+    "DNC",
+    "GRU",
+    "LSTM",
+    "CausalTransformer",
+    "Core",
+    "RelationalMemory",
+    "RelationalMemoryCell",
+    "RelationalRNN",
+    "RelationalRNNCell",
+    "SequenceClassifier",
+    "build_core",
+]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
@@ -26,3 +28,28 @@ def initialise_linear_(layer: nn.Linear, generator: torch.Generator | None = Non
     """Draw the weight as the authors do and set the bias to 0."""
     truncated_normal_(layer.weight, layer.in_features, generator)
     nn.init.zeros_(layer.bias)
+
+
+@torch.no_grad()
+def initialise_gates_(parameters: Iterable[Tensor], generator: torch.Generator | None = None) -> None:
+    """Draw Xavier weights for the input and orthogonal ones for h, each gate by itself, and set the biases.
+
+    Biases are 0, but 1 for the second gate, which keeps what was (LSTM: i, f, g, o; GRU: r, z, n): it starts
+    open.
+    Source: Glorot and Bengio 2010, equation 16; Saxe et al. 2014; Jozefowicz et al. 2015.
+
+    Args:
+        parameters: of a `torch.nn.LSTMCell` or `torch.nn.GRUCell`, or of a layer of the sequence forms:
+            weight_ih (G hidden, F), weight_hh (G hidden, hidden), bias_ih, bias_hh (G hidden,), G gates.
+        generator: where the values are drawn from; None means torch's own.
+    """
+    weight_ih, weight_hh, bias_ih, bias_hh = parameters
+    hidden = weight_hh.shape[1]
+    for weight, draw in ((weight_ih, nn.init.xavier_uniform_), (weight_hh, nn.init.orthogonal_)):
+        for gate in weight.split(hidden):
+            # At least float32: torch has no orthogonal matrices of smaller floats.
+            drawn = torch.empty_like(gate, dtype=torch.promote_types(gate.dtype, torch.float32))
+            gate.copy_(draw(drawn, generator=generator))
+    nn.init.zeros_(bias_hh)
+    nn.init.zeros_(bias_ih)
+    bias_ih[hidden : 2 * hidden] = 1.0

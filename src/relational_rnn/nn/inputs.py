@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import PackedSequence
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from relational_rnn.spec import RelationalMemoryConfig
 from relational_rnn.spec.checks import check_shape
@@ -61,6 +62,28 @@ def check_state(
     check_shape(name, state.shape, ("B", "N", "D"), **sizes)
 
 
+def check_parts(
+    state: Any, parts: Mapping[str, tuple[str, ...]], sizes: Mapping[str, int], like: Tensor
+) -> None:
+    """Say so when a state is no tuple of tensors with these axes.
+
+    Args:
+        state: what came.
+        parts: name -> axes of each part.
+        sizes: of every axis.
+        like: a parameter: its dtype and device are what the parts must have.
+
+    Raises:
+        TypeError, ValueError: naming what came and what is allowed.
+    """
+    if not isinstance(state, tuple) or len(state) != len(parts):
+        got = f"{len(state)} parts" if isinstance(state, tuple) else type(state).__name__
+        raise TypeError(f"state must be a tuple ({', '.join(parts)}), got {got}")
+    for (name, axes), part in zip(parts.items(), state, strict=True):
+        check_tensor(f"state's {name}", part, like)
+        check_shape(f"state's {name}", part.shape, axes, **{axis: sizes[axis] for axis in axes})
+
+
 @dataclass(frozen=True)
 class OpenSequence:
     """A sequence stored step after step, and how to give results back in the layout it came in."""
@@ -76,15 +99,29 @@ class OpenSequence:
     batch_first: bool = False
     """Whether what belongs to a packed input but is padded has the batch before the time."""
 
-    def sort(self, rows: Tensor) -> Tensor:
-        """Put rows of the caller's order into running order (longest first)."""
+    def sort(self, rows: Tensor, axis: int = 0) -> Tensor:
+        """Put rows of the caller's order, which lie along `axis`, into running order (longest first)."""
         order = None if self.packed is None else self.packed.sorted_indices
-        return rows if order is None else rows.index_select(0, order)
+        return rows if order is None else rows.index_select(axis, order)
 
-    def unsort(self, rows: Tensor) -> Tensor:
-        """Put rows of running order back into the caller's order."""
+    def unsort(self, rows: Tensor, axis: int = 0) -> Tensor:
+        """Put rows of running order, which lie along `axis`, back into the caller's order."""
         order = None if self.packed is None else self.packed.unsorted_indices
-        return rows if order is None else rows.index_select(0, order)
+        return rows if order is None else rows.index_select(axis, order)
+
+    def pad(self, data: Tensor) -> Tensor:
+        """Return (S, ...) as (B, T, ...) in running order, with zeros after a row's end."""
+        if self.packed is None:
+            steps: Tensor = data.unflatten(0, (len(self.batch_sizes), self.batch_sizes[0]))
+            return steps.transpose(0, 1)
+        return pad_packed_sequence(PackedSequence(data, self.packed.batch_sizes), batch_first=True)[0]
+
+    def unpad(self, rows: Tensor) -> Tensor:
+        """Return (B, T, ...) in running order as (S, ...)."""
+        steps = rows.transpose(0, 1)
+        if self.packed is None:
+            return steps.flatten(0, 1)
+        return torch.cat([row[:running] for row, running in zip(steps, self.batch_sizes, strict=True)])
 
     def close(self, data: Tensor) -> Sequence:
         """Give (S, ...) back in the layout of the input."""
@@ -133,8 +170,7 @@ class OpenSequence:
             flags = flags.T  # (T, B)
         if layout == self.layout:
             return flags.reshape(-1)
-        flags = self.sort(flags.T).T
-        return torch.cat([row[:running] for row, running in zip(flags, self.batch_sizes, strict=True)])
+        return self.unpad(self.sort(flags.T))
 
 
 def _order(packed: PackedSequence) -> list[int]:

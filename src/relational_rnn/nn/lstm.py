@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence
 
-from relational_rnn.nn.inputs import OpenSequence, Resets, Sequence, check_dtype, check_tensor, open_sequence
-from relational_rnn.spec.checks import check_bool, check_choice, check_size
-
-INITIALISATIONS: Final = ("torch", "orthogonal")
+from relational_rnn.nn.inputs import Resets, Sequence
+from relational_rnn.nn.recurrent import Recurrent
 
 State = tuple[Tensor, Tensor]
 
 
-class LSTM(nn.Module):
+class LSTM(Recurrent):
     """`torch.nn.LSTM` with the cores' interface: `initial_state`, `output_size`, `resets`, checked input.
 
     Args:
@@ -39,67 +35,14 @@ class LSTM(nn.Module):
         (torch.Size([7, 11, 6]), torch.Size([1, 7, 6]))
     """
 
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        num_layers: int = 1,
-        *,
-        batch_first: bool = False,
-        initialisation: str = "torch",
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
-        generator: torch.Generator | None = None,
-    ) -> None:
-        super().__init__()
-        self.input_size = check_size("input_size", input_size)
-        self.hidden_size = check_size("hidden_size", hidden_size)
-        self.num_layers = check_size("num_layers", num_layers)
-        self.batch_first = check_bool("batch_first", batch_first)
-        self.initialisation = check_choice("initialisation", initialisation, INITIALISATIONS)
-        # Made without memory first, so that torch draws no values that are thrown away.
-        self.lstm = nn.LSTM(
-            self.input_size,
-            self.hidden_size,
-            self.num_layers,
-            batch_first=self.batch_first,
-            device="meta",
-            dtype=check_dtype(dtype),
-        ).to_empty(device=torch.get_default_device() if device is None else device)
-        self.reset_parameters(generator)
-
-    @property
-    def output_size(self) -> int:
-        """Features of an output."""
-        return self.hidden_size
-
-    @property
-    def _like(self) -> Tensor:
-        """A parameter: its dtype and device are the inputs'."""
-        return next(self.lstm.parameters())
-
-    @torch.no_grad()
-    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draw all initial values anew."""
-        bound = self.hidden_size**-0.5
-        for name, parameter in self.lstm.named_parameters():
-            if self.initialisation == "torch":
-                nn.init.uniform_(parameter, -bound, bound, generator=generator)
-            elif name.startswith("bias"):
-                nn.init.zeros_(parameter)
-                if name.startswith("bias_ih"):
-                    parameter[self.hidden_size : 2 * self.hidden_size] = 1.0  # gates: i, f, g, o
-            else:
-                draw = nn.init.orthogonal_ if name.startswith("weight_hh") else nn.init.xavier_uniform_
-                for gate in parameter.chunk(4):
-                    # At least float32: torch has no orthogonal matrices of smaller floats.
-                    drawn = torch.empty_like(gate, dtype=torch.promote_types(gate.dtype, torch.float32))
-                    gate.copy_(draw(drawn, generator=generator))
+    _kind = nn.LSTM
+    _parts = ("h", "c")
+    lstm: nn.LSTM
 
     def initial_state(self, batch_size: int) -> State:
         """Return (h, c), each (num_layers, B, hidden_size), zero."""
-        shape = (self.num_layers, check_size("batch_size", batch_size), self.hidden_size)
-        return self._like.new_zeros(shape), self._like.new_zeros(shape)
+        h, c = self._zeros(batch_size)
+        return h, c
 
     def forward(
         self, input: Sequence, state: State | None = None, *, resets: Resets | None = None
@@ -119,50 +62,8 @@ class LSTM(nn.Module):
             TypeError: not a tensor, not floating point, or another dtype or device than the parameters'.
             ValueError: wrong shape, an empty batch or sequence.
         """
-        opened = open_sequence(input, self.batch_first, ("F",), {"F": self.input_size}, self._like)
-        if state is None:
-            state = self.initial_state(opened.batch_sizes[0])
-        else:
-            self._check_state(state, opened.batch_sizes[0])
-        if resets is not None:
-            return self._run_with_resets(opened, state, opened.match(resets))
-        if opened.layout != "one":
-            return self.lstm(input, state)  # type: ignore[no-any-return]
-        outputs, state = self.lstm(input.unsqueeze(0 if self.batch_first else 1), state)  # type: ignore[union-attr]
-        return outputs.squeeze(0 if self.batch_first else 1), state
+        outputs, (h, c) = self._run(input, state, resets)
+        return outputs, (h, c)
 
-    def extra_repr(self) -> str:
-        """Show the initialisation when printed."""
-        return f"initialisation={self.initialisation!r}"
-
-    def _check_state(self, state: Any, batch: int) -> None:
-        if not isinstance(state, tuple) or len(state) != 2:
-            raise TypeError(f"state must be a tuple (h, c), got {type(state).__name__}")
-        wanted = (self.num_layers, batch, self.hidden_size)
-        for name, x in zip(("h", "c"), state, strict=True):
-            check_tensor(f"state's {name}", x, self._like)
-            if tuple(x.shape) != wanted:
-                raise ValueError(
-                    f"state's {name} must have shape (num_layers, B, hidden_size) = {wanted}, "
-                    f"got {tuple(x.shape)}"
-                )
-
-    def _run_with_resets(self, opened: OpenSequence, state: State, resets: Tensor) -> tuple[Sequence, State]:
-        """Run from reset to reset: between two steps that restart a row, torch runs all steps at once."""
-        sizes = opened.batch_sizes
-        restarts = list(resets.split(sizes))
-        starts = [t for t, flags in enumerate(restarts) if t == 0 or bool(flags.any())]
-        data = opened.data.split(sizes)
-        h, c = (opened.sort(x.transpose(0, 1)).transpose(0, 1) for x in state)
-        outputs, ended = [], []
-        for first, end in zip(starts, [*starts[1:], len(sizes)], strict=True):
-            running = sizes[first]
-            ended.append((h[:, running:], c[:, running:]))
-            restart = restarts[first][None, :, None]
-            h, c = (x[:, :running].masked_fill(restart, 0) for x in (h, c))
-            part = PackedSequence(torch.cat(data[first:end]), torch.tensor(sizes[first:end]))
-            packed, (h, c) = self.lstm(part, (h, c))
-            outputs.append(packed.data)
-        last = (torch.cat(parts, 1) for parts in zip((h, c), *reversed(ended), strict=True))
-        h, c = (opened.unsort(x.transpose(0, 1)).transpose(0, 1) for x in last)
-        return opened.close(torch.cat(outputs)), (h, c)
+    def _network(self, input: Sequence, state: tuple[Tensor, ...]) -> tuple[Any, State]:
+        return self.lstm(input, state)  # type: ignore[no-any-return]

@@ -1,0 +1,331 @@
+"""The hybrid relational RNN as torch modules: an LSTM with a relational memory, one step and a sequence."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Literal, overload
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils import skip_init
+
+from relational_rnn.nn.initialise import initialise_gates_
+from relational_rnn.nn.inputs import (
+    Resets,
+    Sequence,
+    check_dtype,
+    check_parts,
+    check_tensor,
+    open_sequence,
+)
+from relational_rnn.nn.unroll import run_between_resets, unroll
+from relational_rnn.spec.checks import check_bool, check_shape, check_size
+
+HybridState = tuple[Tensor, Tensor, Tensor]
+"""h and c, each (B, hidden), and the memory (B, N, S)."""
+
+
+class _Hybrid(nn.Module):
+    """Parameters, initial values and the equations: what the cell and the sequence share."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        output_size: int | None,
+        num_slots: int,
+        slot_size: int,
+        num_heads: int,
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+    ) -> None:
+        super().__init__()
+        self.input_size = check_size("input_size", input_size)
+        self.hidden_size = hidden = check_size("hidden_size", hidden_size)
+        self.output_size = hidden if output_size is None else check_size("output_size", output_size)
+        self.num_slots = check_size("num_slots", num_slots)
+        self.slot_size = size = check_size("slot_size", slot_size)
+        self.num_heads = check_size("num_heads", num_heads)
+        if size % self.num_heads:
+            raise ValueError(
+                f"num_heads must divide slot_size, got num_heads={num_heads} and slot_size={slot_size}"
+            )
+        place: dict[str, Any] = {
+            "device": torch.get_default_device() if device is None else device,
+            "dtype": check_dtype(dtype),
+        }
+        linear = partial(skip_init, nn.Linear, **place)
+        self.lstm = skip_init(nn.LSTMCell, self.input_size, hidden, **place)
+        if hidden != size:
+            self.memory_input = linear(hidden, size)
+        self.update = linear(size, size)
+        self.gate_memory = linear(size, size, bias=False)  # the gate's one bias is gate_input's
+        self.gate_input = linear(size, size)
+        self.W_q = linear(size, size)
+        self.W_k = linear(size, size)
+        self.W_v = linear(size, size)
+        self.W_o = linear(size, size)
+        self.readout = linear(size, hidden)
+        self.combine = linear(2 * hidden, hidden)
+        if output_size is not None:
+            self.output = linear(hidden, output_size)
+        self.initial_memory = nn.Parameter(torch.empty(self.num_slots, size, **place))
+
+    @torch.no_grad()
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw all initial values anew: see docs/hybrid.md."""
+        initialise_gates_(self.lstm.parameters(), generator)
+        for layer in self.children():
+            if isinstance(layer, nn.Linear):
+                nn.init.xavier_uniform_(layer.weight, generator=generator)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
+        nn.init.ones_(self.gate_input.bias)  # the forget gate starts open
+        nn.init.normal_(self.initial_memory, std=self.slot_size**-0.5, generator=generator)
+
+    def initial_state(self, batch_size: int) -> HybridState:
+        """Return the state before the first step: h and c of zeros, and `initial_memory` for every row.
+
+        The memory carries gradients.
+
+        Raises:
+            TypeError: `batch_size` is no integer.
+            ValueError: it is below 1.
+        """
+        zeros = self.initial_memory.new_zeros(check_size("batch_size", batch_size), self.hidden_size)
+        return zeros, zeros.clone(), self.initial_memory.repeat(batch_size, 1, 1)
+
+    def extra_repr(self) -> str:
+        """Show the number of heads when printed; the layers say all other sizes."""
+        return f"num_heads={self.num_heads}"
+
+    def _check_state(self, state: Any, batch: int) -> HybridState:
+        parts = {"h": ("B", "hidden"), "c": ("B", "hidden"), "memory": ("B", "N", "S")}
+        sizes = {"B": batch, "hidden": self.hidden_size, "N": self.num_slots, "S": self.slot_size}
+        check_parts(state, parts, sizes, self.initial_memory)
+        h, c, memory = state
+        return h, c, memory
+
+    def _enter(self, h: Tensor) -> Tensor:
+        """Make of h the slots' update and their gate's input, side by side: (..., hidden) -> (..., 2S)."""
+        u = h if self.hidden_size == self.slot_size else self.memory_input(h)
+        return torch.cat([self.update(u), self.gate_input(u)], -1)
+
+    def _joined(self) -> tuple[Tensor, Tensor]:
+        """Return W_q, W_k and W_v as one layer, so that a step needs one product for all three."""
+        layers = (self.W_q, self.W_k, self.W_v)
+        return torch.cat([layer.weight for layer in layers]), torch.cat([layer.bias for layer in layers])
+
+    def _relate(self, entered: Tensor, memory: Tensor, joined: tuple[Tensor, Tensor]) -> Tensor:
+        """Write into all slots, let them attend to each other, and blend with what they held: (B, N, S)."""
+        update, gate_input = entered.unsqueeze(1).chunk(2, -1)  # (B, 1, S) each
+        written = memory + update
+        projected = F.linear(written, *joined).unflatten(-1, (3, self.num_heads, -1))
+        q, k, v = projected.permute(2, 0, 3, 1, 4)  # (B, H, N, S/H) each
+        attended = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        candidate = torch.tanh(written + self.W_o(attended))
+        forget = torch.sigmoid(self.gate_memory(memory) + gate_input)
+        return candidate + forget * (memory - candidate)
+
+    def _read(self, h: Tensor, memory: Tensor) -> Tensor:
+        """Return the output: (..., hidden) and (..., N, S) -> (..., output_size)."""
+        read = self.readout(memory.mean(-2))
+        outputs = torch.tanh(self.combine(torch.cat([h, read], -1)))
+        return self.output(outputs) if hasattr(self, "output") else outputs
+
+
+class RelationalRNNCell(_Hybrid):
+    """One step of an LSTM with a memory beside it: slots that take in h and attend to each other.
+
+    Equations: docs/hybrid.md; they are the package's own, not the paper's (that is `RelationalMemoryCell`).
+
+    Args:
+        input_size: F, features of an input.
+        hidden_size: features of h, c and the output.
+        num_slots: N, memory slots.
+        slot_size: S, features of a slot; where it equals `hidden_size`, there is no `memory_input`.
+        num_heads: H, attention heads; must divide S.
+        device, dtype: as everywhere in torch.
+        generator: where initial values are drawn from; None means torch's own.
+
+    Raises:
+        TypeError: a size is no integer, a dtype that is not floating point.
+        ValueError: a size below 1, or `num_heads` that does not divide `slot_size`.
+
+    Example:
+        >>> cell = RelationalRNNCell(input_size=5, hidden_size=6, num_slots=3, slot_size=8)
+        >>> output, (h, c, memory) = cell(torch.zeros(7, 5))
+        >>> output.shape, h.shape, memory.shape
+        (torch.Size([7, 6]), torch.Size([7, 6]), torch.Size([7, 3, 8]))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_slots: int = 4,
+        slot_size: int = 64,
+        num_heads: int = 2,
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, None, num_slots, slot_size, num_heads, device, dtype)
+        self.reset_parameters(generator)
+
+    def forward(self, input: Tensor, state: HybridState | None = None) -> tuple[Tensor, HybridState]:
+        """Advance the state by one step.
+
+        Args:
+            input: (B, F).
+            state: h and c, each (B, hidden), and memory (B, N, S); None means `initial_state`.
+
+        Returns:
+            The output (B, hidden), and h, c and memory after the step.
+
+        Raises:
+            TypeError: not a tensor, not floating point, or another dtype or device than the parameters'.
+            ValueError: wrong shape, or an empty batch.
+        """
+        check_tensor("input", input, self.initial_memory)
+        check_shape("input", input.shape, ("B", "F"), F=self.input_size)
+        batch = len(input)
+        h, c, memory = self.initial_state(batch) if state is None else self._check_state(state, batch)
+        h, c = self.lstm(input, (h, c))
+        memory = self._relate(self._enter(h), memory, self._joined())
+        return self._read(h, memory), (h, c, memory)
+
+
+class RelationalRNN(_Hybrid):
+    """An LSTM over a sequence, its hidden states completed by slots that attend to each other.
+
+    Equations: docs/hybrid.md; they are the package's own, not the paper's (that is `RelationalMemory`).
+
+    Args:
+        input_size: F, features of an input.
+        hidden_size: features of h and c.
+        output_size: O, features of an output; None for `hidden_size` and no output layer.
+        num_slots: N, memory slots.
+        slot_size: S, features of a slot; where it equals `hidden_size`, there is no `memory_input`.
+        num_heads: H, attention heads; must divide S.
+        batch_first: inputs and outputs are (B, T, ...) instead of (T, B, ...).
+        device, dtype: as everywhere in torch.
+        generator: where initial values are drawn from; None means torch's own.
+
+    Raises:
+        TypeError: a size is no integer, a dtype that is not floating point.
+        ValueError: a size below 1, or `num_heads` that does not divide `slot_size`.
+
+    Example:
+        >>> rnn = RelationalRNN(5, 6, output_size=2, num_slots=3, slot_size=8, batch_first=True)
+        >>> outputs, (h, c, memory) = rnn(torch.zeros(7, 11, 5))
+        >>> outputs.shape, h.shape, memory.shape
+        (torch.Size([7, 11, 2]), torch.Size([7, 6]), torch.Size([7, 3, 8]))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        output_size: int | None = None,
+        num_slots: int = 4,
+        slot_size: int = 64,
+        num_heads: int = 2,
+        *,
+        batch_first: bool = False,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, output_size, num_slots, slot_size, num_heads, device, dtype)
+        self.batch_first = check_bool("batch_first", batch_first)
+        self.reset_parameters(generator)
+
+    @overload
+    def forward(
+        self,
+        input: Sequence,
+        state: HybridState | None = None,
+        *,
+        return_sequences: bool = True,
+        return_state: Literal[True] = True,
+        resets: Resets | None = None,
+    ) -> tuple[Sequence, HybridState]: ...
+
+    @overload
+    def forward(
+        self,
+        input: Sequence,
+        state: HybridState | None = None,
+        *,
+        return_sequences: bool = True,
+        return_state: Literal[False],
+        resets: Resets | None = None,
+    ) -> Sequence: ...
+
+    def forward(
+        self,
+        input: Sequence,
+        state: HybridState | None = None,
+        *,
+        return_sequences: bool = True,
+        return_state: bool = True,
+        resets: Resets | None = None,
+    ) -> Sequence | tuple[Sequence, HybridState]:
+        """Run over a sequence.
+
+        Args:
+            input: (T, B, F), (B, T, F) with `batch_first`, (T, F) for one sequence, or a PackedSequence.
+            state: h and c, each (B, hidden), and memory (B, N, S) before the first step (B = 1 for one
+                sequence); None means `initial_state`.
+            return_sequences: outputs of all steps; False for each row's last one alone.
+            return_state: also return the last state, as the other torch cores always do.
+            resets: bool, the input's leading axes: True restarts that row from `initial_state` before that
+                step. For packed input a PackedSequence or a padded one, as for `RelationalMemory`.
+
+        Returns:
+            The outputs in the input's layout with `output_size` features, or the last ones (B, O), (O,) for
+            one sequence; with `return_state` also the last h, c and memory of each row.
+
+        Raises:
+            TypeError: not a tensor, not floating point, or another dtype or device than the parameters'.
+            ValueError: wrong shape, an empty batch or sequence.
+        """
+        check_bool("return_sequences", return_sequences)
+        check_bool("return_state", return_state)
+        opened = open_sequence(input, self.batch_first, ("F",), {"F": self.input_size}, self.initial_memory)
+        sizes = opened.batch_sizes
+        start = self.initial_state(sizes[0]) if state is None else self._check_state(state, sizes[0])
+        h, c, memory = map(opened.sort, start)
+        flags = None if resets is None else opened.match(resets)
+
+        # The memory never enters the LSTM, so all its steps come first.
+        hiddens, (h, c) = run_between_resets(self._run_lstm, opened.data, sizes, (h[None], c[None]), flags)
+        joined = self._joined()
+
+        def relate(entered: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor]]:
+            memory = self._relate(entered, state[0], joined)
+            return memory, (memory,)
+
+        initial = (self.initial_memory[None],)
+        memories, (memory,) = unroll(relate, self._enter(hiddens), sizes, (memory,), initial, flags)
+        last = opened.unsort(h[0]), opened.unsort(c[0]), opened.unsort(memory)
+        outputs: Sequence
+        if return_sequences:
+            outputs = opened.close(self._read(hiddens, memories))
+        else:
+            outputs = self._read(last[0], last[2])
+            outputs = outputs[0] if opened.layout == "one" else outputs
+        return (outputs, last) if return_state else outputs
+
+    def _run_lstm(
+        self, data: Tensor, batch_sizes: Tensor, state: tuple[Tensor, ...]
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Run the LSTM's cell over many steps by torch's own loop over a packed sequence."""
+        cell = self.lstm
+        weights = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
+        # With biases, one layer, no dropout, for training (which cuDNN needs for a backward), one direction.
+        hiddens, h, c = torch.lstm(data, batch_sizes, state, weights, True, 1, 0.0, True, False)
+        return hiddens, (h, c)
