@@ -40,12 +40,16 @@ class TasksSample:
     """Objects in a sequence, if not the task's own number."""
     dimensions: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Dimensions of an object, if not the task's own number."""
+    nesting: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Operations of a program, if not the task's own number."""
+    length: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
+    """Digits of a literal or of a text to memorise, if not the task's own number."""
 
     def run(self) -> int:
         """Print the examples; return the exit code."""
         from relational_rnn.tasks import find_task
 
-        sizes = {"objects": self.objects, "dimensions": self.dimensions}
+        sizes = {name: getattr(self, name) for name in ("objects", "dimensions", "nesting", "length")}
         try:
             entry = find_task(self.task)
             task = entry.factory(**{name: size for name, size in sizes.items() if size is not None})

@@ -44,7 +44,7 @@ from relational_rnn.tasks.babi_words import (
     VOCABULARY,
     read_story,
 )
-from relational_rnn.tasks.batch import most_frequent
+from relational_rnn.tasks.batch import most_frequent, one_hot
 from relational_rnn.tasks.checks import (
     check_at_most,
     check_generator,
@@ -188,7 +188,7 @@ def sample(task: BabiSynthetic, batch_size: int, generator: np.random.Generator)
     lengths = (ids != PADDING).sum(1)
     mask = np.arange(task.steps) == lengths[:, None] - 1
     targets = np.where(mask, answers[:, None], 0)
-    return StoryBatch(_one_hot(ids), targets, mask, lengths, ids, facts)
+    return StoryBatch(one_hot(ids, len(VOCABULARY)), targets, mask, lengths, ids, facts)
 
 
 def kinds(batch: StoryBatch) -> list[str]:
@@ -278,7 +278,7 @@ def records(task: BabiSynthetic, count: int, seed: int) -> Iterator[dict[str, An
         >>> sorted(next(records(BabiSynthetic(), count=1, seed=0)))
         ['answer', 'ids', 'question', 'story', 'supporting_facts', 'task']
     """
-    return (_record(sample(task, 1, each)) for each in one_example_generators(count, seed))
+    return (as_record(sample(task, 1, each), 0) for each in one_example_generators(count, seed))
 
 
 def as_text(record: dict[str, Any]) -> str:
@@ -299,16 +299,17 @@ def as_text(record: dict[str, Any]) -> str:
     return "\n".join([*lines, record["question"], f"Answer: {record['answer']}"])
 
 
-def _record(batch: StoryBatch) -> dict[str, Any]:
-    ids = batch.ids[0, : batch.lengths[0]].tolist()
+def as_record(batch: StoryBatch, example: int) -> dict[str, Any]:
+    """Return an example of a batch as plain values, see `records`."""
+    ids = batch.ids[example, : batch.lengths[example]].tolist()
     *story, question = " ".join(VOCABULARY[number] for number in ids).split(" . ")
     return {
         "task": "babi-synthetic",
         "story": [f"{sentence} ." for sentence in story],
         "question": question,
-        "supporting_facts": [number for number in batch.facts[0].tolist() if number],
+        "supporting_facts": [number for number in batch.facts[example].tolist() if number],
         "ids": ids,
-        "answer": PLACES[batch.targets.max()],
+        "answer": PLACES[batch.targets[example].max()],
     }
 
 
@@ -316,15 +317,10 @@ def _read(task: BabiSynthetic, inputs: Float[np.ndarray, "B T F"]) -> Int64[np.n
     """Return the words as ids, or say which row is no word or has padding before it."""
     inputs = check_inputs(inputs, T=task.steps, F=task.input_size)
     ids: Int64[np.ndarray, "B T"] = inputs.argmax(-1)
-    refuse((inputs != _one_hot(ids)).any(-1), f"must be one-hot of {task.input_size} words")
+    refuse((inputs != one_hot(ids, len(VOCABULARY))).any(-1), f"must be one-hot of {task.input_size} words")
     padded = ids == PADDING
     refuse(padded[:, :-1] & ~padded[:, 1:], "is padding before the last word")
     return ids
-
-
-def _one_hot(ids: Int64[np.ndarray, "B T"]) -> Float32[np.ndarray, "B T F"]:
-    inputs: Float32[np.ndarray, "B T F"] = np.eye(len(VOCABULARY), dtype=np.float32)[ids]
-    return inputs
 
 
 class _Drawn(NamedTuple):

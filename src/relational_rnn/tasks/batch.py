@@ -36,6 +36,17 @@ def at_last_step(answers: Int64[np.ndarray, " B"], steps: int) -> Int64[np.ndarr
     return targets
 
 
+def one_hot(ids: Int64[np.ndarray, "B T"], size: int) -> Float32[np.ndarray, "B T F"]:
+    """Return words as inputs: F = `size` features, of which padding, id 0, has one too.
+
+    Example:
+        >>> one_hot(np.array([[2, 0]]), 3).tolist()
+        [[[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]]
+    """
+    inputs: Float32[np.ndarray, "B T F"] = np.eye(size, dtype=np.float32)[ids]
+    return inputs
+
+
 def most_frequent(classes: Int64[np.ndarray, "B S"], among: int) -> Int64[np.ndarray, " B"]:
     """Return the class of 0..`among`-1 that comes most often in each row, of several the one that comes last.
 

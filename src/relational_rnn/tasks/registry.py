@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from relational_rnn.tasks import babi_synthetic, nth_farthest, object_tracking, pair_matching, sorting
+from relational_rnn.tasks import (
+    babi_synthetic,
+    nth_farthest,
+    object_tracking,
+    pair_matching,
+    programs,
+    sorting,
+)
 from relational_rnn.tasks.nth_farthest_text import as_text as nth_farthest_as_text
 
 
@@ -53,6 +60,20 @@ def _factory(name: str, kind: type[Any]) -> Callable[..., Any]:
 
 def _trivial(task: Any) -> str:
     return f"chance {100 * task.chance:.3g} %, majority {100 * task.majority:.3g} % at the standard sizes"
+
+
+def _characters(kind: type[programs.CharacterTask], description: str, majority: str) -> TaskEntry:
+    """Return the entry of a task that reads characters and tells digits; they differ in their class alone."""
+    return TaskEntry(
+        name=kind.name,
+        description=description,
+        trivial=f"chance 10 % of the digits, the most frequent one at each place {majority}; none solved",
+        factory=_factory(kind.name, kind),
+        sample=programs.sample,
+        oracle=programs.oracle,
+        records=programs.records,
+        as_text=programs.as_text,
+    )
 
 
 TASKS: dict[str, TaskEntry] = {
@@ -110,6 +131,15 @@ TASKS: dict[str, TaskEntry] = {
         shortcut=babi_synthetic.shortcut,
         kinds=babi_synthetic.kinds,
     ),
+    "addition": _characters(programs.Addition, "Add up the numbers of a text, read by characters.", "20 %"),
+    "control": _characters(programs.Control, "Execute a program of choices and loops.", "11 %"),
+    "program": _characters(
+        programs.FullProgram, "Execute a program of arithmetic, choices and loops.", "13 %"
+    ),
+    "algebra": _characters(programs.Algebra, "Execute sums, differences and products.", "13 %"),
+    "copy": _characters(programs.Copy, "Read digits, then tell them.", "10 %"),
+    "reverse": _characters(programs.Reverse, "Read digits, then tell them backwards.", "10 %"),
+    "double": _characters(programs.Double, "Read digits, then tell them twice.", "10 %"),
 }
 
 
