@@ -5,15 +5,13 @@ import dataclasses
 import pytest
 
 from relational_rnn.recipes import RECIPES, find_recipe
-from relational_rnn.reference import Adam
 from relational_rnn.training.common.nth_farthest import Growth, NthFarthestSettings
-from relational_rnn.training.common.reasoning import contestants, reasoning_data
-from relational_rnn.training.numpy import fit
-from relational_rnn.training.numpy.models import build_model
+from relational_rnn.training.common.supervised import FRAMEWORKS, contestants, task_data
+from relational_rnn.training.numpy.models import NUMPY, build_model
 
 PRESETS = [(task, preset) for task, presets in RECIPES.items() for preset in presets]
 OF_NTH_FARTHEST = [(t, p) for t, p in PRESETS if isinstance(find_recipe(t, p), NthFarthestSettings)]
-OF_REASONING = [pair for pair in PRESETS if pair not in OF_NTH_FARTHEST]
+SUPERVISED = [pair for pair in PRESETS if pair not in OF_NTH_FARTHEST]
 
 
 @pytest.mark.torch
@@ -38,29 +36,43 @@ def test_two_steps(task, preset, tmp_path):
         assert 0 <= records[-1]["validation_accuracy"] <= 1
 
 
-@pytest.mark.parametrize(("task", "preset"), OF_REASONING)
-def test_two_steps_in_numpy(task, preset):
+def two_steps(framework, task, preset):
+    """Train every model of a framework for two steps and score it."""
+    settings = find_recipe(task, preset)
+    known = FRAMEWORKS[framework.name]
     settings = dataclasses.replace(
-        find_recipe(task, preset), train_examples=128, validation_examples=20, test_examples=10
+        settings,
+        framework=framework.name,
+        models=known,
+        train_examples=settings.train_examples and 128,
+        validation_examples=20,
+        test_examples=10,
     )
-    data = reasoning_data(task, settings, settings.seed)
-    for contestant in contestants(settings)[: len(settings.models)]:
-        model = build_model(settings, contestant.model, contestant.seed)
-        result = fit(
-            model,
-            data.train,
-            data.validation,
-            steps=2,
-            optimizer=Adam(settings.learning_rate),
-            batch_size=settings.batch_size,
-            max_norm=settings.clip_norm,
-            progress=False,
-        )
-        assert result.step == 2
-        assert 0 <= result.best["validation_accuracy"] <= 1
+    data = task_data(task, settings, settings.seed)
+    for contestant in contestants(settings)[: len(known)]:
+        learner = framework.learner(framework.build(settings, contestant.model, contestant.seed), settings)
+        for step in range(2):
+            metrics = learner.train_step(data.batches(step, []), settings.learning_rate)
+            assert metrics["loss"] > 0
+        for examples in data.held_out[:3]:
+            assert 0 <= learner.evaluate(examples)["accuracy"] <= 1
 
 
-@pytest.mark.parametrize("task", dict(OF_REASONING))
+@pytest.mark.parametrize(("task", "preset"), SUPERVISED)
+def test_two_steps_in_numpy(task, preset):
+    two_steps(NUMPY, task, preset)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("task", "preset"), SUPERVISED)
+def test_two_steps_in_torch(task, preset):
+    pytest.importorskip("torch")
+    from relational_rnn.training.torch.supervised import TORCH
+
+    two_steps(TORCH, task, preset)
+
+
+@pytest.mark.parametrize("task", dict(SUPERVISED))
 def test_models_of_comparable_size(task):
     settings = find_recipe(task, "quick")
     rmc, *others = (

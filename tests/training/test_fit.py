@@ -245,7 +245,10 @@ def test_step_decay():
 
 @pytest.mark.parametrize(
     "module",
-    ["numpy.fit", "numpy.arrays_file", "common.schedule", "common.matching", "common.reasoning", "numpy.run"],
+    [
+        *("numpy.fit", "common.fit", "common.arrays_file", "common.schedule", "common.matching"),
+        *("common.supervised", "common.supervised_run"),
+    ],
 )
 def test_docstrings(module):
     failed, tried = doctest.testmod(

@@ -32,16 +32,16 @@ from relational_rnn.analysis.memory_plots import (
     memory_evolution,
     slot_usage,
 )
-from relational_rnn.analysis.reasoning import (
+from relational_rnn.analysis.recorded_memory import RecordedMemory, record_memory
+from relational_rnn.analysis.report import Table, score_table, write_report
+from relational_rnn.analysis.style import save
+from relational_rnn.analysis.supervised import (
     kinds_table,
     mean_curve,
     memory_table,
     seeds_table,
     summary_table,
 )
-from relational_rnn.analysis.recorded_memory import RecordedMemory, record_memory
-from relational_rnn.analysis.report import Table, score_table, write_report
-from relational_rnn.analysis.style import save
 
 __all__ = [
     "AttentionExample",

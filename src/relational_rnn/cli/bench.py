@@ -195,7 +195,7 @@ def timed_rows(sizes: Sizes, times: dict[str, Quantiles], auto: str | None) -> l
             "quartiles": [round(1000 * taken.low, 4), round(1000 * taken.high, 4)],
             "rounds": taken.rounds,
             "times_lstm": round(taken.median / lstm, 3),
-            "examples_per_second": round(sizes.batch / taken.median, 1),
+            "examples_per_second": round(sizes.batch / taken.median, 3),
         }
         for name, taken in times.items()
     ]

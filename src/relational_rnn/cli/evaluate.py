@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
+
+from relational_rnn.cli.run import find_framework
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +35,9 @@ def main(argv: Sequence[str]) -> int:
     options = tyro.cli(Evaluate, prog="relational-rnn evaluate", args=list(argv))
 
     from relational_rnn.training.common.examples_file import find_weights
-    from relational_rnn.training.numpy.models import is_numpy_model
 
     for weights in find_weights(options.run):
-        framework = "numpy" if is_numpy_model(weights) else "torch"
-        evaluate = importlib.import_module(f"relational_rnn.training.{framework}.evaluate").evaluate
-        score = evaluate(weights, examples=options.examples, seed=options.seed, path=options.input)
+        score = evaluate(weights, options)
         if options.json:
             print(json.dumps(score))
             continue
@@ -54,3 +52,16 @@ def main(argv: Sequence[str]) -> int:
             told = [" ".join(map(str, row)) for row in rows]
             print("predictions: " + ("; " if len(rows[0]) > 1 else " ").join(told))
     return 0
+
+
+def evaluate(weights: Path, options: Evaluate) -> dict[str, Any]:
+    """Score the model of a weights file."""
+    from relational_rnn.training.common import supervised_evaluate
+
+    how: dict[str, Any] = {"examples": options.examples, "seed": options.seed, "path": options.input}
+    framework = supervised_evaluate.framework_of(weights)
+    if framework is None:
+        from relational_rnn.training.torch import evaluate as nth_farthest
+
+        return nth_farthest.evaluate(weights, **how)
+    return supervised_evaluate.evaluate(weights, find_framework(framework), **how)

@@ -16,6 +16,7 @@ from rich.table import Table as ScreenTable
 from relational_rnn.analysis import Table
 from relational_rnn.training.common.processes import Interrupted, RunFailed
 from relational_rnn.training.common.records import RunFolder
+from relational_rnn.training.common.supervised_run import Framework
 
 
 def train_and_show(
@@ -77,3 +78,14 @@ def print_table(
         screen.add_row(marked, *cells, style="bold" if bold else "")
     screen.caption, screen.caption_justify = caption, "left"
     console.print(screen)
+
+
+def find_framework(name: str) -> Framework:
+    """Return what trains the models of supervised tasks."""
+    if name == "numpy":
+        from relational_rnn.training.numpy.models import NUMPY
+
+        return NUMPY
+    from relational_rnn.training.torch.supervised import TORCH
+
+    return TORCH

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 import tyro
 
 from relational_rnn.recipes import RECIPES, Settings, find_recipe
-from relational_rnn.training.common import nth_farthest, reasoning
+from relational_rnn.training.common import nth_farthest, supervised
 from relational_rnn.training.common.files import read_json
 from relational_rnn.training.common.nth_farthest import NthFarthestSettings
-from relational_rnn.training.common.reasoning import ReasoningSettings
+from relational_rnn.training.common.supervised import SupervisedSettings
 
 DEFAULT_PRESET = "quick"
 
@@ -57,8 +57,8 @@ def main(argv: Sequence[str]) -> int:
     if options.resume and options.out is None:
         raise ValueError("which run? --resume needs the run's folder, --out DIR")
     settings = options.settings
-    needed = ("torch", "matplotlib") if isinstance(settings, NthFarthestSettings) else ("matplotlib",)
-    for library in needed:  # better now than after the training
+    without_torch = isinstance(settings, SupervisedSettings) and settings.framework == "numpy"
+    for library in ("matplotlib",) if without_torch else ("torch", "matplotlib"):  # before the training
         if importlib.util.find_spec(library) is None:
             raise ModuleNotFoundError(f"No module named {library!r}", name=library)
 
@@ -66,9 +66,9 @@ def main(argv: Sequence[str]) -> int:
         from relational_rnn.cli import nth_farthest as command  # imports torch
 
         return command.train(settings, folder, options.resume)
-    from relational_rnn.cli import reasoning as reasoning_command
+    from relational_rnn.cli import supervised as supervised_command
 
-    return reasoning_command.train(task or "", settings, folder, options.resume)
+    return supervised_command.train(task or "", settings, folder, options.resume)
 
 
 def parse(task: str, argv: Sequence[str]) -> Options[Settings]:
@@ -79,7 +79,7 @@ def parse(task: str, argv: Sequence[str]) -> Options[Settings]:
         SystemExit: as argument parsers do.
     """
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for name in ("--preset", "--config", "--out"):
+    for name in ("--preset", "--config", "--out", "--framework"):
         early.add_argument(name)
     early.add_argument("--resume", action="store_true")
     given, _ = early.parse_known_args(argv)
@@ -95,8 +95,9 @@ def parse(task: str, argv: Sequence[str]) -> Options[Settings]:
     default: Options[Any] = Options(settings=settings, preset=given.preset or DEFAULT_PRESET)
     kind: Any = Options[NthFarthestSettings]
     models: tuple[str, ...] = nth_farthest.MODELS
-    if isinstance(settings, ReasoningSettings):
-        kind, models = Options[ReasoningSettings[type(settings.task)]], reasoning.MODELS  # type: ignore[misc]
+    if isinstance(settings, SupervisedSettings):
+        kind = Options[SupervisedSettings[type(settings.task)]]  # type: ignore[misc]
+        models = supervised.FRAMEWORKS.get(given.framework or settings.framework, ())
     parsed: Options[Settings] = tyro.cli(
         kind,
         prog=f"relational-rnn train {task}",

@@ -53,3 +53,16 @@ def initialise_gates_(parameters: Iterable[Tensor], generator: torch.Generator |
     nn.init.zeros_(bias_hh)
     nn.init.zeros_(bias_ih)
     bias_ih[hidden : 2 * hidden] = 1.0
+
+
+@torch.no_grad()
+def start_as_torch_(module: nn.Module, generator: torch.Generator | None = None) -> None:
+    """Draw all linear layers as `torch.nn.Linear` does: uniform within 1/sqrt(fan_in), biases too.
+
+    This is not how a core should start: its weights have 0.58 / 0.88 of the authors' deviation.
+    """
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            for parameter in (layer.weight, layer.bias):
+                bound = layer.in_features**-0.5
+                parameter.uniform_(-bound, bound, generator=generator)

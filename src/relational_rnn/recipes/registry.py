@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from relational_rnn.recipes import nth_farthest, reasoning
+from relational_rnn.recipes import nth_farthest, supervised
 from relational_rnn.training.common.nth_farthest import NthFarthestSettings
-from relational_rnn.training.common.reasoning import ReasoningSettings
+from relational_rnn.training.common.supervised import SupervisedSettings
 
-Settings = NthFarthestSettings | ReasoningSettings[Any]
+Settings = NthFarthestSettings | SupervisedSettings[Any]
 
 RECIPES: Final[dict[str, dict[str, Callable[[], Settings]]]] = {
     "nth-farthest": {
@@ -17,13 +17,16 @@ RECIPES: Final[dict[str, dict[str, Callable[[], Settings]]]] = {
         "paper8x16": nth_farthest.paper8x16,
         "tiny": nth_farthest.tiny,
     },
-    "sorting": {"quick": reasoning.sorting, "tiny": reasoning.tiny(reasoning.sorting)},
-    "pair-matching": {"quick": reasoning.pair_matching, "tiny": reasoning.tiny(reasoning.pair_matching)},
+    "sorting": {"quick": supervised.sorting, "tiny": supervised.tiny(supervised.sorting)},
+    "pair-matching": {"quick": supervised.pair_matching, "tiny": supervised.tiny(supervised.pair_matching)},
     "object-tracking": {
-        "quick": reasoning.object_tracking,
-        "tiny": reasoning.tiny(reasoning.object_tracking),
+        "quick": supervised.object_tracking,
+        "tiny": supervised.tiny(supervised.object_tracking),
     },
-    "babi-synthetic": {"quick": reasoning.babi_synthetic, "tiny": reasoning.tiny(reasoning.babi_synthetic)},
+    "babi-synthetic": {
+        "quick": supervised.babi_synthetic,
+        "tiny": supervised.tiny(supervised.babi_synthetic),
+    },
 }
 
 

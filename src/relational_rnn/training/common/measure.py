@@ -163,6 +163,11 @@ def _resident(field: str) -> int:
         found = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
         if field in found:
             return 1024 * int(found[field].split()[0])
+    return peak_memory()
+
+
+def peak_memory() -> int:
+    """Return the most bytes that were resident in this process at any time."""
     import resource  # not on Windows
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from relational_rnn.spec.checks import check_bool, check_choice, check_number, check_size
-from relational_rnn.spec.core import GATE_STYLES
 from relational_rnn.tasks.nth_farthest import NthFarthest, NthFarthestBatch, sample, trivial_accuracy
+from relational_rnn.training.common.core_settings import check_core_choices
 
 MODELS = ("rmc", "lstm")
 """The models that a run can train."""
@@ -75,6 +75,18 @@ class NthFarthestSettings:
     """RMC: layers of the row-wise MLP."""
     gate_style: str = "unit"
     """RMC: "unit", "memory" or "none"."""
+    use_attention: bool = True
+    """RMC: attention between the rows; False replaces it by the mean of all rows."""
+    use_mlp: bool = True
+    """RMC: the row-wise MLP."""
+    use_residual: bool = True
+    """RMC: residual connections."""
+    use_layer_norm: bool = True
+    """RMC: layer norm."""
+    initial_memory: str = "identity"
+    """RMC: "identity", "random" or "trainable"."""
+    initialisation: str = "authors"
+    """RMC: "authors" or "torch", what its linear layers start with."""
     compute_dtype: str = "float32"
     """RMC: dtype of its matrix products, "float32" or "bfloat16"; everything else is float32."""
     head_layers: int = 2
@@ -119,7 +131,7 @@ class NthFarthestSettings:
             if getattr(self, name) is not None:
                 check_size(name, getattr(self, name))
         check_bool("grow", self.grow)
-        check_choice("gate_style", self.gate_style, GATE_STYLES)
+        check_core_choices(self)
         check_choice("compute_dtype", self.compute_dtype, COMPUTE_DTYPES)
         for name in ("seconds", "learning_rate", "clip_norm"):
             if check_number(name, getattr(self, name)) <= 0:

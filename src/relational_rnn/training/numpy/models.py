@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from threadpoolctl import threadpool_limits
 
-from relational_rnn.reference import LSTM, Classifier, RelationalMemory, RelationalRNN
-from relational_rnn.tasks import find_task
+from relational_rnn.reference import LSTM, Adam, Classifier, RelationalMemory, RelationalRNN
+from relational_rnn.reference.arrays import Array
+from relational_rnn.training.common.arrays_file import load_arrays, save_arrays
+from relational_rnn.training.common.core_settings import core_options
 from relational_rnn.training.common.matching import smallest_size
-from relational_rnn.training.common.reasoning import Contestant, ReasoningSettings
-from relational_rnn.training.numpy.arrays_file import load_arrays, save_arrays
+from relational_rnn.training.common.supervised import SIZES, Contestant, SupervisedSettings, settings_from
+from relational_rnn.training.common.supervised_run import Framework
+from relational_rnn.training.numpy.fit import NumpyLearner
+
+CHUNK = 256
+"""Examples scored at once."""
 
 
-def build_model(settings: ReasoningSettings[Any], model: str, seed: int) -> Classifier:
+def build_model(settings: SupervisedSettings[Any], model: str, seed: int) -> Classifier:
     """Build a model in float32; its initial values follow from the seed.
 
     Args:
@@ -25,20 +31,14 @@ def build_model(settings: ReasoningSettings[Any], model: str, seed: int) -> Clas
         model: "rmc", "hybrid" or "lstm".
         seed: of the training.
     """
-    if model == "rmc":
-        return _rmc(settings, seed)
-    hidden = settings.hybrid_hidden_size if model == "hybrid" else settings.lstm_hidden_size
-    return _with_hidden_size(settings, model, hidden or matched_hidden_size(settings, model), seed)
+    size = None if model == "rmc" else getattr(settings, SIZES[model]) or matched_size(settings, model)
+    return _build(settings, model, size, seed)
 
 
-def matched_hidden_size(settings: ReasoningSettings[Any], model: str) -> int:
+def matched_size(settings: SupervisedSettings[Any], model: str) -> int:
     """Return the smallest hidden size with which "hybrid" or "lstm" has at least the RMC's parameters."""
-    wanted = count_parameters(_rmc(settings, 0))
-
-    def size(hidden: int) -> int:
-        return count_parameters(_with_hidden_size(settings, model, hidden, 0))
-
-    return smallest_size(size, wanted)
+    wanted = count_parameters(_build(settings, "rmc", None, 0))
+    return smallest_size(lambda size: count_parameters(_build(settings, model, size, 0)), wanted)
 
 
 def count_parameters(model: Classifier) -> int:
@@ -46,27 +46,22 @@ def count_parameters(model: Classifier) -> int:
     return sum(value.size for value in model.params.values())
 
 
-def _rmc(settings: ReasoningSettings[Any], seed: int) -> Classifier:
+def _build(settings: SupervisedSettings[Any], model: str, size: int | None, seed: int) -> Classifier:
     generator = np.random.default_rng(seed)
-    core = RelationalMemory(
-        settings.task.input_size,
-        settings.mem_slots,
-        settings.head_size,
-        settings.num_heads,
-        gate_style=settings.gate_style,
-        dtype=np.float32,
-        seed=generator,
-    )
-    return Classifier(core, settings.task.classes, seed=generator)
-
-
-def _with_hidden_size(settings: ReasoningSettings[Any], model: str, hidden: int, seed: int) -> Classifier:
-    generator = np.random.default_rng(seed)
-    core: LSTM | RelationalRNN
-    if model == "hybrid":
+    features = settings.task.input_size
+    core: RelationalMemory | RelationalRNN | LSTM
+    if size is None:
+        core = RelationalMemory(
+            features,
+            head_size=settings.head_size,
+            **core_options(settings),
+            dtype=np.float32,
+            seed=generator,
+        )
+    elif model == "hybrid":
         core = RelationalRNN(
-            settings.task.input_size,
-            hidden,
+            features,
+            size,
             num_slots=settings.mem_slots,
             slot_size=settings.head_size * settings.num_heads,
             num_heads=settings.num_heads,
@@ -74,12 +69,24 @@ def _with_hidden_size(settings: ReasoningSettings[Any], model: str, hidden: int,
             seed=generator,
         )
     else:
-        core = LSTM(settings.task.input_size, hidden, dtype=np.float32, seed=generator)
-    return Classifier(core, settings.task.classes, seed=generator)
+        core = LSTM(features, size, dtype=np.float32, seed=generator)
+    hidden = (settings.head_units,) * settings.head_layers
+    return Classifier(core, settings.task.classes, hidden, seed=generator)
+
+
+def learner(model: Classifier, settings: SupervisedSettings[Any]) -> NumpyLearner:
+    """Return a model with its optimiser."""
+    return NumpyLearner(model, Adam(settings.learning_rate), settings.clip_norm)
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """Keep NumPy's products to one thread."""
+    limits: AbstractContextManager[Any] = threadpool_limits(1)
+    return limits
 
 
 def save_model(
-    path: Path, model: Classifier, task: str, settings: ReasoningSettings[Any], contestant: Contestant
+    path: Path, model: Classifier, task: str, settings: SupervisedSettings[Any], contestant: Contestant
 ) -> None:
     """Write weights as safetensors, with what it takes to build the model beside them, atomically."""
     notes = {
@@ -91,7 +98,7 @@ def save_model(
     save_arrays(path, model.params, notes)
 
 
-def load_model(path: Path) -> tuple[Classifier, str, ReasoningSettings[Any], Contestant]:
+def load_model(path: Path) -> tuple[Classifier, str, SupervisedSettings[Any], Contestant]:
     """Build the model of a file that `save_model` wrote; return it, the task, the settings and the training.
 
     Raises:
@@ -110,21 +117,22 @@ def load_model(path: Path) -> tuple[Classifier, str, ReasoningSettings[Any], Con
     return model, notes["task"], settings, contestant
 
 
-def is_numpy_model(path: Path) -> bool:
-    """Return whether a safetensors file is one of `save_model`'s.
-
-    Raises:
-        ValueError: it is no safetensors file.
-    """
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return (file.metadata() or {}).get("framework") == json.dumps("numpy")
-    except SafetensorError as error:
-        raise ValueError(f"{path} is no readable safetensors file: {error}") from None
+def predict(model: Classifier, inputs: Array) -> Array:
+    """Return the most likely class at each step of sequences (B, T, F): (B, T)."""
+    pieces = [inputs[start : start + CHUNK] for start in range(0, len(inputs), CHUNK)]
+    predictions: Array = np.concatenate([model.forward(piece).argmax(axis=-1) for piece in pieces])
+    return predictions
 
 
-def settings_from(task: str, values: dict[str, Any]) -> ReasoningSettings[Any]:
-    """Turn what a JSON file holds back into settings."""
-    sizes = {name: tuple(v) if isinstance(v, list) else v for name, v in values["task"].items()}
-    changed = {"task": find_task(task).factory(**sizes), "models": tuple(values["models"])}
-    return ReasoningSettings(**{**values, **changed})
+NUMPY = Framework(
+    name="numpy",
+    build=build_model,
+    matched_size=matched_size,
+    count_parameters=count_parameters,
+    learner=learner,
+    save=save_model,
+    load=load_model,
+    predict=predict,
+    one_thread=one_thread,
+)
+"""For `training.common.supervised_run`."""

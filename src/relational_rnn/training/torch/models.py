@@ -14,6 +14,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from relational_rnn.nn import LSTM, RelationalMemory, SequenceClassifier
+from relational_rnn.nn.initialise import start_as_torch_
+from relational_rnn.training.common.core_settings import core_options
 from relational_rnn.training.common.files import write_atomically
 from relational_rnn.training.common.matching import smallest_size
 from relational_rnn.training.common.nth_farthest import NthFarthestSettings
@@ -73,18 +75,17 @@ def build_model(settings: NthFarthestSettings, contestant: Contestant) -> Sequen
 
 
 def _rmc_core(settings: NthFarthestSettings, generator: torch.Generator | None) -> RelationalMemory:
-    return RelationalMemory(
+    core = RelationalMemory(
         settings.task.input_size,
-        settings.mem_slots,
-        settings.head_size,
-        settings.num_heads,
-        num_blocks=settings.num_blocks,
-        attention_mlp_layers=settings.attention_mlp_layers,
-        gate_style=settings.gate_style,
+        head_size=settings.head_size,
+        **core_options(settings),
         compute_dtype=torch.bfloat16 if settings.compute_dtype == "bfloat16" else None,
         batch_first=True,
         generator=generator,
     )
+    if settings.initialisation == "torch":
+        start_as_torch_(core, generator)
+    return core
 
 
 def _with_head(

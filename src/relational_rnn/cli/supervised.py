@@ -1,4 +1,4 @@
-"""`train` on a reasoning task as a person sees it: live progress, tables at the end, figures and report."""
+"""`train` on a supervised task as a person sees it: live progress, tables at the end, figures and report."""
 
 from __future__ import annotations
 
@@ -26,38 +26,51 @@ from relational_rnn.analysis import (
     write_report,
 )
 from relational_rnn.cli.progress import Display
-from relational_rnn.cli.run import make_console, print_table, train_and_show
+from relational_rnn.cli.run import find_framework, make_console, print_table, train_and_show
+from relational_rnn.reference import Classifier
 from relational_rnn.training.common.files import write_json
-from relational_rnn.training.common.reasoning import LABELS, ReasoningSettings, contestants, held_out_data
 from relational_rnn.training.common.records import RunFolder
+from relational_rnn.training.common.supervised import (
+    FRAMEWORKS,
+    LABELS,
+    SupervisedSettings,
+    contestants,
+    held_out_data,
+)
+from relational_rnn.training.common.supervised_run import prepare, run
 from relational_rnn.training.numpy.models import load_model
-from relational_rnn.training.numpy.run import prepare, run
+
+NUMPY_MODELS = FRAMEWORKS["numpy"]
+"""Models whose memories can be recorded: those with a NumPy twin."""
 
 RECORDED = 256
 """Test examples whose memories are recorded."""
 
 
-def train(task: str, settings: ReasoningSettings[Any], path: Path, resume: bool) -> int:
+def train(task: str, settings: SupervisedSettings[Any], path: Path, resume: bool) -> int:
     """Run, then print the tables and draw the figures; return the exit code.
 
     Raises:
         ValueError: the folder or the settings do not fit; nothing has been done then.
     """
     console, folder, command = make_console(), RunFolder(path), f"train {task}"
-    prepare(task, settings, folder, resume)
+    framework = find_framework(settings.framework)
+    prepare(task, settings, framework, folder, resume)
     last = settings.seed + settings.seeds - 1
     seeds = f"seed {settings.seed}" if settings.seeds == 1 else f"seeds {settings.seed} to {last}"
     sizes = ", ".join(f"{name} {value}" for name, value in dataclasses.asdict(settings.task).items())
-    console.print(
-        f"{task}: {sizes}; {seeds}, into {path}. Chance {settings.task.chance:.1%}, "
-        f"majority {settings.task.majority:.1%}. Ctrl-C saves and stops."
-    )
+    console.print(f"{task}: {sizes}; {seeds}, into {path}. Ctrl-C saves and stops.")
 
     def work() -> dict[str, Any]:
         labels = {c.name: c.label for c in contestants(settings)}
         with Display(console, labels, score="validation") as display:
             return run(
-                task, settings, folder, resume=resume, show=lambda c, record: display.show(c.name, record)
+                task,
+                settings,
+                framework,
+                folder,
+                resume=resume,
+                show=lambda c, record: display.show(c.name, record),
             )
 
     def present(results: dict[str, Any]) -> list[Path]:
@@ -75,23 +88,12 @@ def train(task: str, settings: ReasoningSettings[Any], path: Path, resume: bool)
         if results["wall_seconds"] is not None:
             console.print(f"Wall time of all trainings: {results['wall_seconds']:.0f} s")
         figures = draw_figures(task, settings, folder, results)
-        recorded, mask, what = record_memories(task, settings, folder)
-        figures += [
-            memory_evolution(
-                recorded,
-                title=f"Memory over time: {what}",
-                mask=mask,
-                path=folder.plots / "memory_evolution.png",
-            ),
-            slot_usage(
-                recorded,
-                title=f"Which slot is written when: {what}",
-                mask=mask,
-                path=folder.plots / "slot_usage.png",
-            ),
-        ]
-        memories = compare_memories(recorded, mask)
-        write_json(path / "memory.json", {"examples": what, "models": memories})
+        tables, written = [summary, *([kinds] if kinds else []), seeds_table(results)], []
+        if set(settings.models) & set(NUMPY_MODELS):
+            drawn, memories = show_memories(task, settings, folder)
+            figures += drawn
+            tables.append(memory_table(memories))
+            written.append(folder.path / "memory.json")
         report = write_report(
             path / "report.html",
             folder.require(),
@@ -100,16 +102,16 @@ def train(task: str, settings: ReasoningSettings[Any], path: Path, resume: bool)
             f"({results['harder']}), for the parameters that did best on {settings.validation_examples:,} "
             f"others.{several} Bold: the best on test. Chance guesses; majority always tells the most "
             "frequent answer; a shortcut is a regularity that asks for no reasoning.",
-            tables=[summary, *([kinds] if kinds else []), seeds_table(results), memory_table(memories)],
+            tables=tables,
             figures=figures,
         )
-        return [path / "memory.json", *figures, report]
+        return [*written, *figures, report]
 
     return train_and_show(console, folder, command, work, present)
 
 
 def draw_figures(
-    task: str, settings: ReasoningSettings[Any], folder: RunFolder, results: dict[str, Any]
+    task: str, settings: SupervisedSettings[Any], folder: RunFolder, results: dict[str, Any]
 ) -> list[Path]:
     """Draw curves and bars into the run's plots; the trivial score is the best that asks for no reasoning."""
     title, plots = f"{task}, {settings.framework}", folder.plots
@@ -158,8 +160,25 @@ def draw_figures(
     return figures
 
 
+def show_memories(
+    task: str, settings: SupervisedSettings[Any], folder: RunFolder
+) -> tuple[list[Path], list[dict[str, Any]]]:
+    """Draw the memories of the first seed's models and write memory.json; return figures and numbers."""
+    recorded, mask, what = record_memories(task, settings, folder)
+    figures = [
+        draw(recorded, title=f"{heading}: {what}", mask=mask, path=folder.plots / f"{name}.png")
+        for draw, heading, name in (
+            (memory_evolution, "Memory over time", "memory_evolution"),
+            (slot_usage, "Which slot is written when", "slot_usage"),
+        )
+    ]
+    memories = compare_memories(recorded, mask)
+    write_json(folder.path / "memory.json", {"examples": what, "models": memories})
+    return figures, memories
+
+
 def record_memories(
-    task: str, settings: ReasoningSettings[Any], folder: RunFolder
+    task: str, settings: SupervisedSettings[Any], folder: RunFolder
 ) -> tuple[dict[str, RecordedMemory], np.ndarray, str]:
     """Let the models of the first seed read test examples of one length.
 
@@ -172,7 +191,18 @@ def record_memories(
     chosen = np.flatnonzero(test.lengths == length)[:RECORDED]
     recorded = {}
     for model in settings.models:
-        trained, *_ = load_model(folder.weights(f"{model}-{settings.seed}"))
-        recorded[LABELS[model]] = record_memory(trained, test.inputs[chosen, :length])
+        if model in NUMPY_MODELS:
+            trained = load_numpy_model(folder.weights(f"{model}-{settings.seed}"), settings.framework)
+            recorded[LABELS[model]] = record_memory(trained, test.inputs[chosen, :length])
     what = f"{task}, seed {settings.seed}, {len(chosen)} test examples of {length} steps"
     return recorded, test.mask[chosen, :length], what
+
+
+def load_numpy_model(path: Path, framework: str) -> Classifier:
+    """Return a saved model, or its NumPy twin."""
+    if framework == "numpy":
+        return load_model(path)[0]
+    from relational_rnn.interop.classifier import numpy_classifier
+    from relational_rnn.training.torch.supervised import load_model as load_torch_model
+
+    return numpy_classifier(load_torch_model(path)[0])

@@ -16,9 +16,8 @@ from relational_rnn.recipes import find_recipe
 from relational_rnn.reference import evaluate
 from relational_rnn.tasks import REASONING_TASKS
 from relational_rnn.tasks.sorting import Sorting
-from relational_rnn.training.common.reasoning import examples_to_reach, reasoning_data
-from relational_rnn.training.numpy.evaluate import predict
-from relational_rnn.training.numpy.models import load_model
+from relational_rnn.training.common.supervised import examples_to_reach, held_out_data
+from relational_rnn.training.numpy.models import load_model, predict
 
 TINY_STORIES = find_recipe("babi-synthetic", "tiny")
 TRAIN = ["train", "sorting", "--framework", "numpy", "--preset", "tiny"]
@@ -38,8 +37,8 @@ def test_preset_then_config_then_flags(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([*TRAIN, "--framework", "jax"], "framework must be one of 'numpy', got 'jax'"),
-        ([*TRAIN, "--models", "rmc,gru"], "models must be one of 'rmc', 'hybrid', 'lstm', got 'gru'"),
+        ([*TRAIN, "--framework", "jax"], "framework must be one of 'numpy', 'torch', got 'jax'"),
+        ([*TRAIN, "--models", "rmc,gru"], "framework='numpy' has the models rmc, hybrid, lstm; got 'gru'"),
         ([*TRAIN, "--items", "0"], "items must be an integer of at least 1, got 0"),
         ([*TRAIN, "--seeds", "0"], "seeds must be an integer of at least 1, got 0"),
         ([*TRAIN, "--batch-size", "201"], "batch_size must be at most train_examples = 200, got 201"),
@@ -85,7 +84,7 @@ def test_a_run(tmp_path, capsys):
     assert results["wall_seconds"] > 0
     assert list(results["models"]) == ["rmc", "hybrid", "lstm"]
     settings = parse("sorting", [*TRAIN[4:], "--items", "3"]).settings
-    data = reasoning_data("sorting", settings, 1)
+    data = held_out_data("sorting", settings, 1)
     for model in results["models"].values():
         assert model["parameters"] >= results["models"]["rmc"]["parameters"]
         assert [training["steps"] for training in model["trainings"]] == [20, 20]
@@ -143,7 +142,7 @@ def test_scores_by_kind(tmp_path, capsys):
     assert main(["train", "babi-synthetic", "--preset", "tiny", "--models", "lstm", "--out", str(out)]) == 0
     assert "3 supporting facts %" in capsys.readouterr().out
     results = json.loads((out / "results.json").read_text())
-    lstm, test = results["models"]["lstm"], reasoning_data("babi-synthetic", TINY_STORIES, 0).test
+    lstm, test = results["models"]["lstm"], held_out_data("babi-synthetic", TINY_STORIES, 0).test
     needed = (test.facts > 0).sum(1)
     model, *_ = load_model(out / "checkpoints" / "lstm-0.safetensors")
     right = (predict(model, test.inputs) == test.targets)[test.mask]
@@ -159,7 +158,7 @@ def test_scores_by_kind(tmp_path, capsys):
 def test_given_examples(tmp_path, capsys):
     out = tmp_path / "run"
     assert main([*TRAIN, "--models", "lstm", "--seeds", "1", "--out", str(out)]) == 0
-    batch = reasoning_data("sorting", find_recipe("sorting", "tiny"), 7).test
+    batch = held_out_data("sorting", find_recipe("sorting", "tiny"), 7).test
     weights = str(out / "checkpoints" / "lstm-0.safetensors")
     capsys.readouterr()
 

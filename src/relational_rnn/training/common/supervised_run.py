@@ -1,4 +1,4 @@
-"""A whole run of a reasoning task in NumPy: its trainings side by side in processes, then their scores."""
+"""A whole run of a supervised task: its trainings side by side in processes, then their scores."""
 
 from __future__ import annotations
 
@@ -6,63 +6,91 @@ import dataclasses
 import functools
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-from relational_rnn.reference import Adam, Batch, evaluate
+from relational_rnn.reference import Batch
 from relational_rnn.reference.arrays import Array
 from relational_rnn.tasks import find_task
+from relational_rnn.training.common.arrays_file import load_arrays
 from relational_rnn.training.common.files import read_json, write_json
+from relational_rnn.training.common.fit import Learner, Training
+from relational_rnn.training.common.measure import peak_memory
 from relational_rnn.training.common.processes import train_side_by_side
-from relational_rnn.training.common.reasoning import (
+from relational_rnn.training.common.records import RunFolder
+from relational_rnn.training.common.schedule import warmup_cosine
+from relational_rnn.training.common.supervised import (
     LABELS,
+    SIZES,
     Contestant,
-    ReasoningSettings,
+    SupervisedSettings,
     contestants,
     examples_to_reach,
     held_out_data,
-    reasoning_data,
-    trivial_scores,
-)
-from relational_rnn.training.common.records import RunFolder
-from relational_rnn.training.common.schedule import warmup_cosine
-from relational_rnn.training.numpy.arrays_file import load_arrays
-from relational_rnn.training.numpy.fit import fit
-from relational_rnn.training.numpy.models import (
-    build_model,
-    count_parameters,
-    matched_hidden_size,
-    save_model,
+    task_data,
 )
 
 CONVERGED = 0.9
 """Share of a training's best validation accuracy whose first crossing says how fast it learned."""
 
 
-def prepare(task: str, settings: ReasoningSettings[Any], folder: RunFolder, resume: bool) -> None:
+AVERAGED = (
+    *("test_accuracy", "test_sequence_accuracy", "harder_accuracy", "seconds", "examples"),
+    *("examples_to_converge", "seconds_per_example", "peak_memory"),
+)
+"""Scores of a training whose means over the seeds are a model's."""
+
+
+class Framework(NamedTuple):
+    """What trains: functions that can be pickled."""
+
+    name: str
+    """As in the settings."""
+    build: Callable[[SupervisedSettings[Any], str, int], Any]
+    """(settings, model, seed) -> a model."""
+    matched_size: Callable[[SupervisedSettings[Any], str], int]
+    """(settings, opponent) -> the smallest size with at least the RMC's parameters."""
+    count_parameters: Callable[[Any], int]
+    """(model) -> how many numbers training changes."""
+    learner: Callable[[Any, SupervisedSettings[Any]], Learner]
+    """(model, settings) -> it with its optimiser."""
+    save: Callable[[Path, Any, str, SupervisedSettings[Any], Contestant], None]
+    """(path, model, task, settings, training): write weights and what it takes to build the model."""
+    load: Callable[[Path], tuple[Any, str, SupervisedSettings[Any], Contestant]]
+    """(path) -> model, task, settings, training; ValueError for another file."""
+    predict: Callable[[Any, Array], Array]
+    """(model, inputs (B, T, F)) -> the most likely class at each step (B, T)."""
+    one_thread: Callable[[], AbstractContextManager[Any]]
+    """Keeps a training to one thread."""
+
+
+def prepare(
+    task: str, settings: SupervisedSettings[Any], framework: Framework, folder: RunFolder, resume: bool
+) -> None:
     """Make the run's folder, or check the one to go on in, before any work is done.
 
     Raises:
         ValueError: the folder does not fit, or an opponent would have fewer parameters than the RMC.
     """
-    chosen = {"hybrid": settings.hybrid_hidden_size, "lstm": settings.lstm_hidden_size}
-    for model, hidden in chosen.items():
-        if hidden is not None and {"rmc", model} <= set(settings.models):
-            fair = matched_hidden_size(settings, model)
-            if hidden < fair:
+    for model in settings.models:
+        chosen = getattr(settings, SIZES[model]) if model in SIZES else None
+        if chosen is not None and "rmc" in settings.models:
+            fair = framework.matched_size(settings, model)
+            if chosen < fair:
                 raise ValueError(
-                    f"{model}_hidden_size must be at least {fair}, for as many parameters as the RMC has, "
-                    f"got {hidden}"
+                    f"{SIZES[model]} must be at least {fair}, for as many parameters as the RMC has, "
+                    f"got {chosen}"
                 )
     folder.create(f"train {task}", dataclasses.asdict(settings), resume)
 
 
 def run(
     task: str,
-    settings: ReasoningSettings[Any],
+    settings: SupervisedSettings[Any],
+    framework: Framework,
     folder: RunFolder,
     *,
     resume: bool = False,
@@ -73,6 +101,7 @@ def run(
     Args:
         task: its name.
         settings: of the run.
+        framework: what trains.
         folder: where everything goes; `prepare` made or checked it.
         resume: go on with a run that was stopped.
         show: gets every record as it comes.
@@ -95,7 +124,7 @@ def run(
 
     train_side_by_side(
         [name for name in everyone if not folder.score(name).exists()],
-        functools.partial(_train, task, settings, folder),
+        functools.partial(_train, task, settings, framework, folder),
         workers=settings.workers,
         show=note,
     )
@@ -106,7 +135,7 @@ def run(
 
 
 def summarise(
-    task: str, settings: ReasoningSettings[Any], folder: RunFolder, wall_seconds: float | None
+    task: str, settings: SupervisedSettings[Any], folder: RunFolder, wall_seconds: float | None
 ) -> dict[str, Any]:
     """Put the scores of all trainings together, with their means over the seeds, and write results.json.
 
@@ -119,8 +148,7 @@ def summarise(
             for c in contestants(settings)
             if c.model == model
         ]
-        averaged = ("test_accuracy", "harder_accuracy", "seconds", "examples", "examples_to_converge")
-        means = {name: sum(t[name] for t in trainings) / len(trainings) for name in averaged}
+        means = {name: sum(t[name] for t in trainings) / len(trainings) for name in AVERAGED}
         models[model] = {
             "label": LABELS[model],
             "parameters": trainings[0]["parameters"],
@@ -132,25 +160,26 @@ def summarise(
             models[model]["test_by_kind"] = {
                 kind: sum(scores[kind] for scores in kinds) / len(kinds) for kind in kinds[0]
             }
-    data = held_out_data(task, settings, settings.seed)
-    trivial: dict[str, Any] = trivial_scores(data.metadata)
+    held_out = held_out_data(task, settings, settings.seed)
+    trivial: dict[str, Any] = dict(held_out.trivial)
     entry = find_task(task)
     if entry.kinds is not None and entry.shortcut is not None:
-        right = (entry.shortcut(data.task, data.test.inputs) == data.test.targets) & data.test.mask
+        test = held_out.test
+        right = (entry.shortcut(settings.task, test.inputs) == test.targets) & test.mask
         trivial["shortcut_by_kind"] = {
-            kind: float(right[own].sum() / data.test.mask[own].sum())
-            for kind, own in by_kind(entry.kinds(data.test)).items()
+            kind: float(right[own].sum() / test.mask[own].sum())
+            for kind, own in by_kind(entry.kinds(test)).items()
         }
     results = {
         "task": task,
         "framework": settings.framework,
         "size": dataclasses.asdict(settings.task),
-        "harder_size": data.metadata["harder_sizes"],
-        "harder": data.metadata["harder"],
+        "harder_size": held_out.harder_sizes,
+        "harder": held_out.changes,
         "seed": settings.seed,
         "seeds": settings.seeds,
         "test_examples": settings.test_examples,
-        "trivial_accuracy": max(data.task.chance, data.task.majority),
+        "trivial_accuracy": max(trivial["test"][name] for name in ("chance", "majority")),
         "trivial": trivial,
         "wall_seconds": wall_seconds,
         "models": models,
@@ -170,59 +199,62 @@ def _saved_step(folder: RunFolder, name: str) -> int:
 
 def _train(
     task: str,
-    settings: ReasoningSettings[Any],
+    settings: SupervisedSettings[Any],
+    framework: Framework,
     folder: RunFolder,
     name: str,
     report: Callable[[dict[str, Any]], None],
     stopped: Callable[[], bool],
 ) -> None:
     """Train one contestant in this process, on one thread, and leave its weights and score in the folder."""
-    with threadpool_limits(1):
+    with framework.one_thread():
         contestant = next(c for c in contestants(settings) if c.name == name)
-        data = reasoning_data(task, settings, contestant.seed)
-        model = build_model(settings, contestant.model, contestant.seed)
+        model = framework.build(settings, contestant.model, contestant.seed)
+        learner = framework.learner(model, settings)
+        data = task_data(task, settings, contestant.seed)
 
         def schedule(step: int) -> float:
             return warmup_cosine(step, step / settings.steps, settings.warmup_steps, settings.final_share)
 
-        result = fit(
-            model,
-            data.train,
-            data.validation,
-            steps=settings.steps,
-            optimizer=Adam(settings.learning_rate),
-            batch_size=settings.batch_size,
+        training = Training(
+            learner,
+            data.batches,
+            data.held_out.validation,
+            peak=settings.learning_rate,
             schedule=schedule,
-            max_norm=settings.clip_norm,
+            steps=settings.steps,
+            batch_size=settings.batch_size,
             evaluate_every=settings.evaluate_every,
             patience=settings.patience,
-            seed=contestant.seed,
-            checkpoint=_checkpoint_path(folder, name),
-            progress=False,
-            report=report,
-            stopped=stopped,
+            monitor="accuracy",
+            notes={"seed": contestant.seed, "framework": framework.name},
         )
+        result = training.run(checkpoint=_checkpoint_path(folder, name), report=report, stopped=stopped)
         if not result.finished:
             return
-        test, harder = evaluate(model, data.test), evaluate(model, data.harder)
-    save_model(folder.weights(name), model, task, settings, contestant)
+        _, test_examples, harder_examples, *_ = data.held_out
+        test, harder = learner.evaluate(test_examples), learner.evaluate(harder_examples)
+    framework.save(folder.weights(name), model, task, settings, contestant)
+    examples = result.step * settings.batch_size
     score: dict[str, Any] = {
-        "parameters": count_parameters(model),
+        "parameters": framework.count_parameters(model),
         "test_accuracy": test["accuracy"],
         "test_sequence_accuracy": test["sequence_accuracy"],
         "harder_accuracy": harder["accuracy"],
         "harder_sequence_accuracy": harder["sequence_accuracy"],
         "seconds": round(result.seconds, 2),
         "steps": result.step,
-        "examples": result.step * settings.batch_size,
+        "examples": examples,
+        "seconds_per_example": result.seconds / examples,
+        "peak_memory": peak_memory(),
         "best_step": result.best["step"],
         "examples_to_converge": examples_to_reach(result.history, CONVERGED),
     }
     own_kinds = find_task(task).kinds
     if own_kinds is not None:
         score["test_by_kind"] = {
-            kind: evaluate(model, Batch(*(part[own] for part in data.test[:3])))["accuracy"]
-            for kind, own in by_kind(own_kinds(data.test)).items()
+            kind: learner.evaluate(Batch(*(part[own] for part in test_examples[:3])))["accuracy"]
+            for kind, own in by_kind(own_kinds(test_examples)).items()
         }
     write_json(folder.score(name), score)
 

@@ -10,33 +10,33 @@ from relational_rnn.tasks.babi_synthetic import BabiSynthetic
 from relational_rnn.tasks.object_tracking import ObjectTracking
 from relational_rnn.tasks.pair_matching import PairMatching
 from relational_rnn.tasks.sorting import Sorting
-from relational_rnn.training.common.reasoning import ReasoningSettings
+from relational_rnn.training.common.supervised import SupervisedSettings
 
 
-def sorting() -> ReasoningSettings[Sorting]:
+def sorting() -> SupervisedSettings[Sorting]:
     """8 items of 10 values."""
-    return ReasoningSettings(task=Sorting(), steps=1_500, learning_rate=1e-3)
+    return SupervisedSettings(task=Sorting(), steps=1_500, learning_rate=1e-3)
 
 
-def pair_matching() -> ReasoningSettings[PairMatching]:
+def pair_matching() -> SupervisedSettings[PairMatching]:
     """6 pairs."""
-    return ReasoningSettings(task=PairMatching(), train_examples=100_000, steps=6_000, learning_rate=3e-3)
+    return SupervisedSettings(task=PairMatching(), train_examples=100_000, steps=6_000, learning_rate=3e-3)
 
 
-def object_tracking() -> ReasoningSettings[ObjectTracking]:
+def object_tracking() -> SupervisedSettings[ObjectTracking]:
     """3 objects on 5x5 for 12 moves."""
-    return ReasoningSettings(task=ObjectTracking(), train_examples=200_000, steps=8_000, learning_rate=3e-3)
+    return SupervisedSettings(task=ObjectTracking(), train_examples=200_000, steps=8_000, learning_rate=3e-3)
 
 
-def babi_synthetic() -> ReasoningSettings[BabiSynthetic]:
+def babi_synthetic() -> SupervisedSettings[BabiSynthetic]:
     """Stories of 4 people and 6 places, questions with 1, 2 and 3 supporting facts."""
-    return ReasoningSettings(task=BabiSynthetic(), train_examples=100_000, steps=4_000, learning_rate=3e-3)
+    return SupervisedSettings(task=BabiSynthetic(), train_examples=100_000, steps=4_000, learning_rate=3e-3)
 
 
-def tiny(recipe: Callable[[], ReasoningSettings[Any]]) -> Callable[[], ReasoningSettings[Any]]:
+def tiny(recipe: Callable[[], SupervisedSettings[Any]]) -> Callable[[], SupervisedSettings[Any]]:
     """Return a preset like `recipe`, but tiny."""
 
-    def make() -> ReasoningSettings[Any]:
+    def make() -> SupervisedSettings[Any]:
         """Seconds: to see the machinery run, not to learn."""
         return replace(
             recipe(),
