@@ -50,7 +50,7 @@ def test_lists_of_models():
             "no presets for 'chess', only for nth-farthest, sorting, pair-matching, object-tracking",
         ),
         ([*TRAIN[:2], "--preset", "slow"], "no preset 'slow'"),
-        ([*TRAIN, "--models", "rmc,gru"], "models must be one of 'rmc', 'lstm', got 'gru'"),
+        ([*TRAIN, "--models", "rmc,cnn"], "models must be one of 'rmc', 'hybrid', 'lstm', 'gru', "),
         ([*TRAIN, "--gate-style", "no"], "gate_style must be one of 'unit', 'memory', 'none', got 'no'"),
         (
             [*TRAIN, "--compute-dtype", "int8"],
@@ -120,6 +120,29 @@ def test_help_and_version(capsys):
     assert main(["--version"]) == 0
     assert main(["train", "nth-farthest", "--help"]) == 0
     assert "--growth-threshold" in capsys.readouterr().out
+
+
+@pytest.mark.torch
+def test_several_models_and_seeds(tmp_path, capsys):
+    pytest.importorskip("torch")
+    out = tmp_path / "run"
+    more = ["--models", "dnc,rmc", "--seeds", "2", "--steps", "3", "--seconds", "0.5", "--seed", "3"]
+    assert main([*TRAIN, *more, "--out", str(out)]) == 0
+    assert "seeds 3 to 4" in capsys.readouterr().out
+    models = json.loads((out / "results.json").read_text())["models"]
+    assert [t["name"] for t in models["dnc"]["trainings"]] == [
+        "dnc-direct-3",
+        "dnc-3",
+        "dnc-direct-4",
+        "dnc-4",
+    ]
+    for model, ways in (("rmc", 1), ("dnc", 2)):
+        scores = [t["test_accuracy"] for t in models[model]["trainings"]]
+        means = [sum(scores[way::ways]) / 2 for way in range(ways)]
+        assert models[model]["test_accuracy"] == pytest.approx(max(means))
+    first, second = models["rmc"]["trainings"]
+    assert first["test_accuracy"] != second["test_accuracy"]
+    assert (out / "plots" / "attention_heatmap.png").exists()
 
 
 @pytest.mark.torch

@@ -113,9 +113,12 @@ def test_held_out_examples_are_the_full_task_and_apart():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"models": ()}, "models must name each model once, from rmc, lstm"),
+        ({"models": ()}, "models must name each model once, from rmc, hybrid, lstm"),
         ({"models": ("rmc", "rmc")}, "models must name each model once"),
-        ({"models": ("gru",)}, "models must be one of 'rmc', 'lstm', got 'gru'"),
+        (
+            {"models": ("cnn",)},
+            "models must be one of 'rmc', 'hybrid', .*got 'cnn'",
+        ),
         ({"steps": 0}, "steps must be an integer of at least 1, got 0"),
         ({"seed": -1}, "seed must be an integer of at least 0, got -1"),
         ({"learning_rate": 0.0}, r"learning_rate must be above 0, got 0\.0"),

@@ -7,12 +7,13 @@ torch = pytest.importorskip("torch")
 
 from relational_rnn.nn import LSTM, RelationalMemory  # noqa: E402
 from relational_rnn.recipes import find_recipe  # noqa: E402
+from relational_rnn.training.common.core_settings import LABELS  # noqa: E402
 from relational_rnn.training.torch.models import (  # noqa: E402
     build_model,
     contestants,
     count_parameters,
     load_model,
-    matched_hidden_size,
+    matched_size,
     save_model,
 )
 
@@ -39,17 +40,47 @@ def test_the_lstm_has_just_as_many_parameters(preset):
     assert isinstance(rmc.core, RelationalMemory)
     assert isinstance(lstm.core, LSTM)
     assert count_parameters(lstm) >= count_parameters(rmc)
-    narrower = dataclasses.replace(settings, lstm_hidden_size=matched_hidden_size(settings) - 1)
+    narrower = dataclasses.replace(settings, lstm_hidden_size=matched_size(settings, "lstm") - 1)
     assert count_parameters(build_model(narrower, contestants(settings)[2])) < count_parameters(rmc)
+
+
+@pytest.mark.parametrize("model", list(LABELS)[1:])
+def test_every_opponent_is_of_about_the_same_size(model):
+    settings = dataclasses.replace(find_recipe("nth-farthest", "quick"), models=("rmc", model), grow=False)
+    rmc, other = (count_parameters(build_model(settings, c)) for c in contestants(settings)[:2])
+    assert rmc <= other <= 1.1 * rmc
+
+
+def test_seeds_and_ways_to_the_task():
+    settings = dataclasses.replace(SETTINGS, models=("gru", "rmc"), seed=4, seeds=2)
+    assert [(c.name, c.model, c.grown, c.seed) for c in contestants(settings)] == [
+        ("rmc-4", "rmc", True, 4),
+        ("gru-direct-4", "gru", False, 4),
+        ("gru-4", "gru", True, 4),
+        ("rmc-5", "rmc", True, 5),
+        ("gru-direct-5", "gru", False, 5),
+        ("gru-5", "gru", True, 5),
+    ]
 
 
 def test_seeds_decide_the_initial_values():
     first, again, other = (
-        build_model(dataclasses.replace(SETTINGS, seed=seed), contestants(SETTINGS)[0]) for seed in (1, 1, 2)
+        build_model(SETTINGS, contestants(dataclasses.replace(SETTINGS, seed=seed))[0]) for seed in (1, 1, 2)
     )
     name = "core.mlp.0.weight"
     torch.testing.assert_close(first.state_dict()[name], again.state_dict()[name], rtol=0, atol=0)
     assert not torch.equal(first.state_dict()[name], other.state_dict()[name])
+
+
+def test_the_rmc_can_start_as_torch_does():
+    settings = dataclasses.replace(SETTINGS, initialisation="torch", head_size=64)
+    models = [build_model(settings, contestants(settings)[0]) for _ in range(2)]
+    weight, bias = models[0].core.mlp[0].weight.detach(), models[0].core.mlp[0].bias.detach()
+    bound = weight.shape[1] ** -0.5
+    assert 0.98 * bound < weight.abs().max() <= bound
+    assert 0.5 * bound < bias.abs().max() <= bound
+    assert weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.02)
+    assert torch.equal(weight, models[1].core.mlp[0].weight)
 
 
 def test_the_rmc_can_multiply_in_bfloat16():

@@ -15,6 +15,7 @@ from relational_rnn.analysis import (
     attention_example,
     attention_heatmap,
     binomial_half_width,
+    mean_curve,
     score_table,
     training_curves,
     write_report,
@@ -38,9 +39,10 @@ def train(settings: NthFarthestSettings, path: Path, resume: bool) -> int:
     prepare(settings, folder, resume)
     task = settings.task
     title = f"Nth farthest, {task.objects} vectors of {task.dimensions} dimensions"
+    last = settings.seed + settings.seeds - 1
+    seeds = f"seed {settings.seed}" if settings.seeds == 1 else f"seeds {settings.seed} to {last}"
     console.print(
-        f"{title}, seed {settings.seed}, into {path}. Trivial score: {task.trivial_accuracy:.1%}. "
-        "Ctrl-C saves and stops."
+        f"{title}, {seeds}, into {path}. Trivial score: {task.trivial_accuracy:.1%}. Ctrl-C saves and stops."
     )
 
     def work() -> dict[str, Any]:
@@ -81,7 +83,10 @@ def draw_figures(settings: NthFarthestSettings, folder: RunFolder, results: dict
     trivial = results["trivial_accuracy"]
     title = f"Nth farthest, {settings.objects} vectors of {settings.dimensions} dimensions"
     scores = [(model, s) for model, m in results["models"].items() for s in m["trainings"]]
-    curves = [_curve(model, score, folder, settings) for model, score in scores]
+    if settings.seeds == 1:
+        curves = [_curve(model, score, folder, settings) for model, score in scores]
+    else:
+        curves = [curve for model in results["models"] for curve in _mean_curves(model, results, folder)]
     bars = [
         Bar(
             score["label"],
@@ -98,7 +103,7 @@ def draw_figures(settings: NthFarthestSettings, folder: RunFolder, results: dict
         accuracy_bars(bars, trivial_accuracy=trivial, title=title, path=plots / "accuracy.png"),
     ]
     if "rmc" in results["models"]:
-        model, _, _ = load_model(folder.weights("rmc"))
+        model, _, _ = load_model(folder.weights(results["models"]["rmc"]["name"]))
         recorded = record_questions(model, settings.task, np.random.default_rng([settings.seed, PICTURE]))
         figures.append(
             attention_heatmap(
@@ -108,6 +113,21 @@ def draw_figures(settings: NthFarthestSettings, folder: RunFolder, results: dict
             )
         )
     return figures
+
+
+def _mean_curves(model: str, results: dict[str, Any], folder: RunFolder) -> list[Curve]:
+    """Return a model's curves, one for each of its ways to the task: mean and range over the seeds."""
+    trainings = results["models"][model]["trainings"]
+    count = len(trainings) // results["seeds"]
+    found = []
+    for way in range(count):
+        points = [
+            [r for r in folder.records(training["name"]) if "validation_accuracy" in r]
+            for training in trainings[way::count]
+        ]
+        label = trainings[way]["label"].rsplit(", seed ", 1)[0]
+        found.append(mean_curve({"label": label}, model, points))
+    return found
 
 
 def _curve(model: str, score: dict[str, Any], folder: RunFolder, settings: NthFarthestSettings) -> Curve:

@@ -28,11 +28,11 @@ from relational_rnn.analysis import (
 from relational_rnn.cli.progress import Display
 from relational_rnn.cli.run import find_framework, make_console, print_table, train_and_show
 from relational_rnn.reference import Classifier
+from relational_rnn.training.common.core_settings import LABELS
 from relational_rnn.training.common.files import write_json
 from relational_rnn.training.common.records import RunFolder
 from relational_rnn.training.common.supervised import (
     FRAMEWORKS,
-    LABELS,
     SupervisedSettings,
     contestants,
     held_out_data,

@@ -10,9 +10,9 @@ import numpy as np
 
 from relational_rnn.spec.checks import check_bool, check_choice, check_number, check_size
 from relational_rnn.tasks.nth_farthest import NthFarthest, NthFarthestBatch, sample, trivial_accuracy
-from relational_rnn.training.common.core_settings import check_core_choices
+from relational_rnn.training.common.core_settings import LABELS, SIZES, check_core_choices
 
-MODELS = ("rmc", "lstm")
+MODELS = tuple(LABELS)
 """The models that a run can train."""
 
 COMPUTE_DTYPES = ("float32", "bfloat16")
@@ -28,10 +28,12 @@ class NthFarthestSettings:
         ValueError: a value out of range, an unknown model, a growth threshold below the trivial score.
     """
 
-    models: tuple[str, ...] = MODELS
+    models: tuple[str, ...] = ("rmc", "lstm")
     """Which models to train."""
     seed: int = 0
-    """Decides initial values and examples."""
+    """The first seed. A seed decides initial values and examples."""
+    seeds: int = 1
+    """How many seeds in a row; each is a training of every model, on every way to the task."""
     objects: int = 8
     """N, vectors in a sequence of the evaluated task."""
     dimensions: int = 16
@@ -93,8 +95,16 @@ class NthFarthestSettings:
     """All models: hidden layers of the head on the last output."""
     head_units: int = 256
     """All models: features of each of them."""
+    hybrid_hidden_size: int | None = None
+    """Hybrid: features of its LSTM; None takes the smallest with at least the RMC's parameters."""
     lstm_hidden_size: int | None = None
     """LSTM: features; None takes the smallest that has at least the RMC's parameters."""
+    gru_hidden_size: int | None = None
+    """GRU: features; None takes the smallest with at least the RMC's parameters."""
+    transformer_head_size: int | None = None
+    """Transformer: features of a head; None takes the smallest with at least the RMC's parameters."""
+    dnc_hidden_size: int | None = None
+    """DNC: features of its controller; None takes the smallest with at least the RMC's parameters."""
 
     test_examples: int = 10_000
     """Fresh examples of the full task for the final score."""
@@ -127,7 +137,8 @@ class NthFarthestSettings:
             check_size(name, getattr(self, name))
         for name in ("seed", "warmup_steps", "head_layers"):
             check_size(name, getattr(self, name), minimum=0)
-        for name in ("workers", "lstm_hidden_size"):
+        check_size("seeds", self.seeds)
+        for name in ("workers", *SIZES.values()):
             if getattr(self, name) is not None:
                 check_size(name, getattr(self, name))
         check_bool("grow", self.grow)

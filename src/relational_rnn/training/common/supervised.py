@@ -13,30 +13,11 @@ from relational_rnn.spec.checks import check_choice, check_number, check_size
 from relational_rnn.tasks import ReasoningData, find_task, generate_reasoning_data, programs
 from relational_rnn.tasks.programs.curriculum import WITH_LEVELS
 from relational_rnn.tasks.reasoning import REASONING_TASKS
-from relational_rnn.training.common.core_settings import check_core_choices
+from relational_rnn.training.common.core_settings import LABELS, SIZES, check_core_choices
 from relational_rnn.training.common.fit import Record, Shuffled
-
-LABELS: Final = {
-    "rmc": "RMC",
-    "hybrid": "hybrid",
-    "lstm": "LSTM",
-    "gru": "GRU",
-    "transformer": "Transformer",
-    "dnc": "DNC",
-}
-"""The models by name, and what people read; the first sets the number of parameters for the others."""
 
 FRAMEWORKS: Final = {"numpy": ("rmc", "hybrid", "lstm"), "torch": tuple(LABELS)}
 """What trains, and the models that it has."""
-
-SIZES: Final = {
-    "hybrid": "hybrid_hidden_size",
-    "lstm": "lstm_hidden_size",
-    "gru": "gru_hidden_size",
-    "transformer": "transformer_head_size",
-    "dnc": "dnc_hidden_size",
-}
-"""The setting that widens an opponent, and so is free to match the RMC's parameters."""
 
 Task = TypeVar("Task")
 

@@ -16,6 +16,7 @@ from relational_rnn.reference import Batch
 from relational_rnn.reference.arrays import Array
 from relational_rnn.tasks import find_task
 from relational_rnn.training.common.arrays_file import load_arrays
+from relational_rnn.training.common.core_settings import LABELS, check_sizes
 from relational_rnn.training.common.files import read_json, write_json
 from relational_rnn.training.common.fit import Learner, Training
 from relational_rnn.training.common.measure import peak_memory
@@ -23,8 +24,6 @@ from relational_rnn.training.common.processes import train_side_by_side
 from relational_rnn.training.common.records import RunFolder
 from relational_rnn.training.common.schedule import warmup_cosine
 from relational_rnn.training.common.supervised import (
-    LABELS,
-    SIZES,
     Contestant,
     SupervisedSettings,
     contestants,
@@ -75,15 +74,7 @@ def prepare(
     Raises:
         ValueError: the folder does not fit, or an opponent would have fewer parameters than the RMC.
     """
-    for model in settings.models:
-        chosen = getattr(settings, SIZES[model]) if model in SIZES else None
-        if chosen is not None and "rmc" in settings.models:
-            fair = framework.matched_size(settings, model)
-            if chosen < fair:
-                raise ValueError(
-                    f"{SIZES[model]} must be at least {fair}, for as many parameters as the RMC has, "
-                    f"got {chosen}"
-                )
+    check_sizes(settings, framework.matched_size)
     folder.create(f"train {task}", dataclasses.asdict(settings), resume)
 
 

@@ -13,9 +13,9 @@ from threadpoolctl import threadpool_limits
 from relational_rnn.reference import LSTM, Adam, Classifier, RelationalMemory, RelationalRNN
 from relational_rnn.reference.arrays import Array
 from relational_rnn.training.common.arrays_file import load_arrays, save_arrays
-from relational_rnn.training.common.core_settings import core_options
+from relational_rnn.training.common.core_settings import SIZES, core_options
 from relational_rnn.training.common.matching import smallest_size
-from relational_rnn.training.common.supervised import SIZES, Contestant, SupervisedSettings, settings_from
+from relational_rnn.training.common.supervised import Contestant, SupervisedSettings, settings_from
 from relational_rnn.training.common.supervised_run import Framework
 from relational_rnn.training.numpy.fit import NumpyLearner
 

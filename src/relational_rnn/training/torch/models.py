@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from relational_rnn.nn import LSTM, RelationalMemory, SequenceClassifier
+from relational_rnn.nn import SequenceClassifier
+from relational_rnn.nn.cores import build_core
 from relational_rnn.nn.initialise import start_as_torch_
-from relational_rnn.training.common.core_settings import core_options
+from relational_rnn.training.common.core_settings import LABELS, SIZES, model_options
 from relational_rnn.training.common.files import write_atomically
 from relational_rnn.training.common.matching import smallest_size
 from relational_rnn.training.common.nth_farthest import NthFarthestSettings
@@ -28,85 +30,83 @@ class Contestant:
     name: str
     """Names its checkpoint and its records."""
     model: str
-    """"rmc" or "lstm"."""
+    """A name of `nn.cores.CORES`."""
     label: str
     """What people read."""
     grown: bool
     """On the growing task; else directly on the full task."""
     initialisation: str
-    """"authors" for the RMC; see `nn.LSTM` for the LSTM."""
+    """"authors" but for the LSTM; see `nn.LSTM` there."""
+    seed: int = 0
+    """Of the training."""
 
 
 def contestants(settings: NthFarthestSettings) -> list[Contestant]:
-    """Return the trainings of a run, the RMC first.
+    """Return the trainings of a run: for each seed every model, the RMC first.
 
-    An opponent starts in two ways on the RMC's examples and trains once directly on the full task.
+    An opponent trains on the RMC's examples and once directly on the full task; the LSTM starts in two ways.
     """
-    grown = "growing task" if settings.grow else "full task"
-    result = []
-    if "rmc" in settings.models:
-        result.append(Contestant("rmc", "rmc", f"RMC, {grown}", settings.grow, "authors"))
-    if "lstm" in settings.models:
+    seeds = range(settings.seed, settings.seed + settings.seeds)
+    return [
+        dataclasses.replace(c, name=f"{c.name}-{seed}", label=f"{c.label}, seed {seed}", seed=seed)
+        if settings.seeds > 1
+        else dataclasses.replace(c, seed=seed)
+        for seed in seeds
+        for c in _of_one_seed(settings)
+    ]
+
+
+def _of_one_seed(settings: NthFarthestSettings) -> Iterator[Contestant]:
+    on_its_way = "growing task" if settings.grow else "full task"
+    for model in sorted(settings.models, key=list(LABELS).index):
+        label = LABELS[model]
+        if model == "rmc":
+            yield Contestant("rmc", model, f"{label}, {on_its_way}", settings.grow, "authors")
+            continue
+        starts = ("orthogonal", "torch") if model == "lstm" else ("authors",)
+        told = {start: f", {start} start" if model == "lstm" else "" for start in starts}
         if settings.grow:
-            name, label = "lstm-direct", "LSTM, full task, orthogonal start"
-            result.append(Contestant(name, "lstm", label, False, "orthogonal"))
-        for start in ("orthogonal", "torch"):
-            name, label = f"lstm-{start}", f"LSTM, {grown}, {start} start"
-            result.append(Contestant(name, "lstm", label, settings.grow, start))
-    return result
+            first = starts[0]
+            yield Contestant(f"{model}-direct", model, f"{label}, full task{told[first]}", False, first)
+        for start in starts:
+            name = f"{model}-{start}" if model == "lstm" else model
+            yield Contestant(name, model, f"{label}, {on_its_way}{told[start]}", settings.grow, start)
 
 
 def build_model(settings: NthFarthestSettings, contestant: Contestant) -> SequenceClassifier:
-    """Build a contestant's model; its initial values follow from the seed and its name."""
-    generator = torch.Generator().manual_seed(settings.seed)
-    core: nn.Module
-    if contestant.model == "rmc":
-        core = _rmc_core(settings, generator)
-    else:
-        hidden = settings.lstm_hidden_size or matched_hidden_size(settings)
-        core = LSTM(
-            settings.task.input_size,
-            hidden,
-            batch_first=True,
-            initialisation=contestant.initialisation,
-            generator=generator,
-        )
-    return _with_head(settings, core, generator)
+    """Build a contestant's model; its initial values follow from its seed."""
+    model = contestant.model
+    size = settings.head_size
+    if model in SIZES:
+        size = getattr(settings, SIZES[model]) or matched_size(settings, model)
+    options = {"initialisation": contestant.initialisation} if model == "lstm" else {}
+    generator = torch.Generator().manual_seed(contestant.seed)
+    return _build(settings, model, size, generator, **options)
 
 
-def _rmc_core(settings: NthFarthestSettings, generator: torch.Generator | None) -> RelationalMemory:
-    core = RelationalMemory(
-        settings.task.input_size,
-        head_size=settings.head_size,
-        **core_options(settings),
-        compute_dtype=torch.bfloat16 if settings.compute_dtype == "bfloat16" else None,
-        batch_first=True,
-        generator=generator,
-    )
-    if settings.initialisation == "torch":
-        start_as_torch_(core, generator)
-    return core
+def matched_size(settings: NthFarthestSettings, model: str) -> int:
+    """Return the smallest size with which an opponent has at least the RMC model's parameters."""
+    with torch.device("meta"):
+        wanted = count_parameters(_build(settings, "rmc", settings.head_size, None))
+        return smallest_size(lambda size: count_parameters(_build(settings, model, size, None)), wanted)
 
 
-def _with_head(
-    settings: NthFarthestSettings, core: nn.Module, generator: torch.Generator | None
+def _build(
+    settings: NthFarthestSettings,
+    model: str,
+    size: int,
+    generator: torch.Generator | None,
+    **options: Any,
 ) -> SequenceClassifier:
+    options |= model_options(settings, model)
+    if model == "rmc" and settings.compute_dtype == "bfloat16":
+        options["compute_dtype"] = torch.bfloat16
+    core = build_core(model, settings.task.input_size, size, batch_first=True, generator=generator, **options)
+    if model == "rmc" and settings.initialisation == "torch":
+        start_as_torch_(core, generator)
     return SequenceClassifier(
         core, settings.task.classes, settings.head_layers, settings.head_units, generator=generator
     )
-
-
-def matched_hidden_size(settings: NthFarthestSettings) -> int:
-    """Return the smallest LSTM width with which the model has at least the RMC model's parameters."""
-    with torch.device("meta"):
-        wanted = count_parameters(_with_head(settings, _rmc_core(settings, None), None))
-
-        def size(hidden: int) -> int:
-            return count_parameters(
-                _with_head(settings, LSTM(settings.task.input_size, hidden, batch_first=True), None)
-            )
-
-        return smallest_size(size, wanted)
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from relational_rnn.training.common.core_settings import check_sizes
 from relational_rnn.training.common.files import read_json, write_json
 from relational_rnn.training.common.nth_farthest import (
     TEST,
@@ -31,11 +32,13 @@ from relational_rnn.training.torch.models import (
     build_model,
     contestants,
     count_parameters,
-    matched_hidden_size,
+    matched_size,
     save_model,
 )
 
 COMMAND = "train nth-farthest"
+AVERAGED = ("test_accuracy", "seconds", "steps", "examples")
+"""Scores of a training whose means over the seeds are a model's."""
 LAST_STEP_SECONDS = 1.0
 """A training that ends by the clock may be over its time by a step and an evaluation."""
 
@@ -44,15 +47,9 @@ def prepare(settings: NthFarthestSettings, folder: RunFolder, resume: bool) -> N
     """Make the run's folder, or check the one to go on in, before any work is done.
 
     Raises:
-        ValueError: the folder does not fit, or the LSTM would have fewer parameters than the RMC.
+        ValueError: the folder does not fit, or an opponent would have fewer parameters than the RMC.
     """
-    if set(settings.models) >= {"rmc", "lstm"} and settings.lstm_hidden_size is not None:
-        fair = matched_hidden_size(settings)
-        if settings.lstm_hidden_size < fair:
-            raise ValueError(
-                f"lstm_hidden_size must be at least {fair}, for as many parameters as the RMC has, "
-                f"got {settings.lstm_hidden_size}"
-            )
+    check_sizes(settings, matched_size)
     folder.create(COMMAND, dataclasses.asdict(settings), resume)
 
 
@@ -102,8 +99,9 @@ def run(
 
 
 def summarise(settings: NthFarthestSettings, folder: RunFolder, wall_seconds: float | None) -> dict[str, Any]:
-    """Put the contestants' scores together, an opponent's best one in front, and write results.json.
+    """Put the contestants' scores together, a model's best way to the task in front, and write results.json.
 
+    With several seeds its score is the mean over them, and the seed that did best gives the rest.
     `wall_seconds` is the time of the whole run, None if it was interrupted in between.
     """
     models: dict[str, Any] = {}
@@ -113,12 +111,17 @@ def summarise(settings: NthFarthestSettings, folder: RunFolder, wall_seconds: fl
             for c in contestants(settings)
             if c.model == model
         ]
-        best = max(scores, key=lambda score: score["test_accuracy"])
-        models[model] = {**best, "trainings": scores}
+        count = len(scores) // settings.seeds  # the same ways to the task in the same order, seed by seed
+        ways = [scores[way::count] for way in range(count)]
+        best = max(ways, key=lambda way: sum(score["test_accuracy"] for score in way))
+        means = {name: sum(score[name] for score in best) / len(best) for name in AVERAGED}
+        front = max(best, key=lambda score: score["test_accuracy"])
+        models[model] = {**front, **(means if settings.seeds > 1 else {}), "trainings": scores}
     results = {
         "task": "nth-farthest",
         "size": {"objects": settings.objects, "dimensions": settings.dimensions},
         "seed": settings.seed,
+        "seeds": settings.seeds,
         "test_examples": settings.test_examples,
         "trivial_accuracy": settings.task.trivial_accuracy,
         "wall_seconds": wall_seconds,
@@ -137,14 +140,13 @@ def _saved_step(folder: RunFolder, contestant: Contestant) -> int:
     return int(torch.load(path, weights_only=True)["step"]) if path.exists() else 0
 
 
-def _leader(settings: NthFarthestSettings) -> Contestant | None:
-    """Return the RMC if it is trained: it sets the examples and the time of the others."""
-    first = contestants(settings)[0]
-    return first if first.model == "rmc" else None
+def _leader(settings: NthFarthestSettings, seed: int) -> Contestant | None:
+    """Return the RMC of a seed if it is trained: it sets the examples and the time of the others."""
+    return next((c for c in contestants(settings) if (c.model, c.seed) == ("rmc", seed)), None)
 
 
 def _may_start(folder: RunFolder, contestant: Contestant, settings: NthFarthestSettings) -> bool:
-    leader = _leader(settings)
+    leader = _leader(settings, contestant.seed)
     if leader is None or contestant == leader or contestant.grown != leader.grown:
         return True
     return folder.score(leader.name).exists()
@@ -160,7 +162,8 @@ def _train(
     """Train one contestant in this process and leave its weights and score in the folder."""
     torch.set_num_threads(1)
     contestant = next(c for c in contestants(settings) if c.name == name)
-    leader = _leader(settings)
+    leader = _leader(settings, contestant.seed)
+    settings = dataclasses.replace(settings, seed=contestant.seed, seeds=1)
     growth = Growth(settings) if contestant.grown else Growth.none(settings)
     budget = Budget(settings.steps, settings.seconds)
     if contestant.model != "rmc":

@@ -20,9 +20,9 @@ from relational_rnn.nn.initialise import start_as_torch_
 from relational_rnn.reference.arrays import Array
 from relational_rnn.reference.training import Examples
 from relational_rnn.training.common.arrays_file import load_arrays, save_arrays
-from relational_rnn.training.common.core_settings import core_options
+from relational_rnn.training.common.core_settings import SIZES, model_options
 from relational_rnn.training.common.matching import smallest_size
-from relational_rnn.training.common.supervised import SIZES, Contestant, SupervisedSettings, settings_from
+from relational_rnn.training.common.supervised import Contestant, SupervisedSettings, settings_from
 from relational_rnn.training.common.supervised_run import Framework
 
 CHUNK = 256
@@ -58,19 +58,13 @@ def count_parameters(model: nn.Module) -> int:
 def _build(
     settings: SupervisedSettings[Any], model: str, size: int, generator: torch.Generator | None
 ) -> SequenceClassifier:
-    slots, heads = settings.mem_slots, settings.num_heads
-    options: dict[str, dict[str, Any]] = {
-        "rmc": core_options(settings),
-        "hybrid": {"num_slots": slots, "slot_size": settings.head_size * heads, "num_heads": heads},
-        "transformer": {"num_heads": heads},
-    }
     core = build_core(
         model,
         settings.task.input_size,
         size,
         batch_first=True,
         generator=generator,
-        **options.get(model, {}),
+        **model_options(settings, model),
     )
     if model == "rmc" and settings.initialisation == "torch":
         start_as_torch_(core, generator)
