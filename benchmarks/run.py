@@ -1,7 +1,8 @@
-"""Time everything that the docs tell of: `python benchmarks/run.py [NAME ...]`; without a name all.
+"""Time everything that the docs tell of: `python benchmarks/run.py [NAME ...]`; without a name all but "gpu".
 
     python benchmarks/run.py --port relational_rnn_general.py --publish
     python benchmarks/run.py streaming --rounds 50
+    python benchmarks/run.py gpu --port relational_rnn_general.py
 
 First the parity tests run; if one of them fails, nothing is timed. `--publish` keeps the records in
 docs/results/benchmarks and puts their tables into docs/performance.md; `--pages` only does the latter again.
@@ -12,7 +13,7 @@ github.com/L0SG/relational-rnn-pytorch. Its line `q *= ...`, which current PyTor
 
 Everyone is timed in turn in one process, in an order that changes every round (each order is followed by its
 reverse); right before each timed run the same runs once untimed, so that it finds caches and memory as in a
-training. Times are medians: of the processor's time with one thread, of the wall's with more.
+training. Times are medians: of the processor's time with one thread, of the wall's with more or on a GPU.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import gpu
 import memory_growth
 import pages
 import scaling
@@ -49,6 +51,7 @@ BENCHMARKS = {
     "streaming": Benchmark(streaming.measure, streaming.table),
     "memory": Benchmark(memory_growth.measure, memory_growth.table),
     "scaling": Benchmark(scaling.measure, scaling.table, scaling.draw),
+    "gpu": Benchmark(gpu.measure, gpu.table),
 }
 """Name -> measurement; the record and the place in the docs have the same name."""
 
@@ -84,7 +87,7 @@ def main(arguments: list[str] | None = None) -> None:
         return
     port = None if parsed.port is None else load_port(parsed.port)
     pages.check_parity()
-    for name in parsed.names or BENCHMARKS:
+    for name in parsed.names or [name for name in BENCHMARKS if name != "gpu"]:
         measured = BENCHMARKS[name].measure(parsed.rounds, port)
         record = {"machine": machine(), "rounds": parsed.rounds} | measured
         print(f"\n{name}\n\n{as_text(name, record)}", flush=True)

@@ -1,6 +1,19 @@
-"""Property tests draw the same examples every time, and may take as long as a busy machine makes them."""
+"""Property tests draw the same examples every time, and may take as long as a busy machine makes them.
+
+Without a GPU the Triton kernels are interpreted; that has to be said before anything imports Triton.
+"""
+
+import importlib.util
+import os
 
 from hypothesis import settings
 
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
+
+if all(importlib.util.find_spec(name) for name in ("torch", "triton")):
+    import torch
+
+    if not torch.cuda.is_available():
+        os.environ["TRITON_INTERPRET"] = "1"
+    os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")  # what it is by default; unset, Triton 3.9 warns

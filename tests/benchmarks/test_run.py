@@ -27,6 +27,9 @@ def run(scripts, monkeypatch, tmp_path):
     axes = {"steps": [tiny, tiny._replace(time=6)], "batch": [tiny, tiny._replace(batch=4)]}
     monkeypatch.setattr(scaling, "AXES", axes)
     monkeypatch.setattr(scaling, "FIGURE", tmp_path / "cost.png")
+    monkeypatch.setattr(module.gpu, "DEVICE", "cpu")
+    monkeypatch.setattr(module.gpu, "CONFIGURATIONS", (tiny,))
+    monkeypatch.setattr(module.gpu, "PEAK_SIZE", 64)
     scripts.PAGE.write_text("".join(f"<!-- {name} -->\n<!-- /{name} -->\n" for name in module.BENCHMARKS))
     return module
 
@@ -36,7 +39,7 @@ def green(scripts, monkeypatch):
     monkeypatch.setattr(scripts, "check_parity", lambda: None)
 
 
-@pytest.mark.parametrize("name", ["speed", "streaming", "memory", "scaling"])
+@pytest.mark.parametrize("name", ["speed", "streaming", "memory", "scaling", "gpu"])
 def test_a_benchmark_prints_and_keeps_its_record(run, green, scripts, capsys, name, tmp_path):
     pytest.importorskip("matplotlib")
     from relational_rnn.training.torch.passes import variants

@@ -82,14 +82,16 @@ def results(sequence, case, outputs=(True, True)):
     assert memories.requires_grad == last.requires_grad
     if memories.requires_grad:
         generator = torch.Generator().manual_seed(7)
-        weights = [torch.randn(x.shape, generator=generator, dtype=x.dtype) for x in (memories, last)]
+        weights = [
+            torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device) for x in (memories, last)
+        ]
         loss = sum(
             (x * w).sum() for x, w, used in zip((memories, last), weights, outputs, strict=True) if used
         )
         gradients = torch.autograd.grad(loss, list(asked.values()), allow_unused=True)
         for (name, x), gradient in zip(asked.items(), gradients, strict=True):
             found[f"gradient of {name}"] = torch.zeros_like(x) if gradient is None else gradient
-    return {name: x.detach() for name, x in found.items()}
+    return {name: x.detach().cpu() for name, x in found.items()}
 
 
 def assert_as_eager(sequence, case, outputs=(True, True)):
@@ -109,11 +111,20 @@ def assert_as_eager(sequence, case, outputs=(True, True)):
 
 def in_float64(case):
     """The same case with every tensor in float64."""
+    return _to(case, torch.float64)
 
-    def precise(x):
-        return x.detach().double().requires_grad_(x.requires_grad)
+
+def on(device, case):
+    """The same case on a device."""
+    moved = _to(case, device)
+    return moved._replace(resets=None if case.resets is None else case.resets.to(device))
+
+
+def _to(case, where):
+    def changed(x):
+        return x.detach().to(where).requires_grad_(x.requires_grad)
 
     return case._replace(
-        parameters={name: precise(x) for name, x in case.parameters.items()},
-        **{name: precise(getattr(case, name)) for name in ("inputs", "memory", "initial")},
+        parameters={name: changed(x) for name, x in case.parameters.items()},
+        **{name: changed(getattr(case, name)) for name in ("inputs", "memory", "initial")},
     )

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
-from kernels.sequences import assert_as_eager, cases  # noqa: E402
-from relational_rnn.kernels import BACKENDS, choose_backend, eager  # noqa: E402
+from kernels.sequences import assert_as_eager, cases, make_case, results  # noqa: E402
+from relational_rnn.kernels import BACKENDS, backends, choose_backend, eager  # noqa: E402
 from relational_rnn.kernels.backends import OPTIONS, cannot_run  # noqa: E402
 from relational_rnn.nn import RelationalMemory  # noqa: E402
 from relational_rnn.spec import RelationalMemoryConfig  # noqa: E402
+from tolerances import assert_close  # noqa: E402
 
 FASTER = [name for name in BACKENDS if name != "eager"]
 
@@ -57,25 +58,57 @@ def test_a_backend_that_cannot_run_says_why(monkeypatch):
         named.double()(torch.zeros(2, 3, dtype=torch.float64))
 
 
+def test_the_choice_sees_the_values_of_options(monkeypatch):
+    monkeypatch.setitem(backends.PRODUCTS, "native", lambda dtype, compute_dtype: f"not in {compute_dtype}")
+    monkeypatch.setattr(BACKENDS["native"], "unsupported", lambda config, dtype, device: None)
+    sizes = dict(input_size=3, mem_slots=4, head_size=2, device="cpu")
+    assert RelationalMemory(**sizes).backend_in_use == "native"
+    assert RelationalMemory(**sizes, recompute=True).backend_in_use == "native"
+    assert RelationalMemory(**sizes, compute_dtype=torch.float16).backend_in_use == "fused"
+    with pytest.raises(ValueError, match=r"backend='native' cannot run here: not in torch\.float16"):
+        RelationalMemory(**sizes, compute_dtype=torch.float16, backend="native")
+
+
+@pytest.mark.parametrize("name", backends.PRODUCTS)
+def test_products_in_an_unknown_dtype_are_refused(name):
+    assert "no products in torch.int8" in backends.PRODUCTS[name](torch.float32, torch.int8)
+
+
 @pytest.mark.parametrize("name", BACKENDS)
 def test_every_backend_has_the_functions_of_the_eager_one(name):
-    for function in ("input_work", "step", "read", "sequence"):
+    for function in ("cell", "read", "sequence"):
         ours, theirs = getattr(BACKENDS[name], function), getattr(eager, function)
         more = OPTIONS.get(name, ()) if function == "sequence" else ()
         expected = [*inspect.signature(theirs).parameters, *more]
         assert list(inspect.signature(ours).parameters) == expected
 
 
-@pytest.mark.parametrize("name", BACKENDS)
 @pytest.mark.parametrize("input_fusion", ["append", "tile"])
 @pytest.mark.parametrize("treat_input_as_matrix", [False, True])
-def test_the_input_work_of_all_steps_is_that_of_each(name, input_fusion, treat_input_as_matrix):
-    backend, (config, parameters) = BACKENDS[name], make(input_fusion, treat_input_as_matrix)
+def test_the_input_work_of_all_steps_is_that_of_each(input_fusion, treat_input_as_matrix):
+    config, parameters = make(input_fusion, treat_input_as_matrix)
     inputs = torch.randn(5, *config.input_sizes.values(), dtype=torch.float64)
-    parts = backend.input_work(config, parameters, inputs).split([3, 2])
+    parts = eager.input_work(config, parameters, inputs).split([3, 2])
     for part, rows in zip(parts, inputs.split([3, 2]), strict=True):
-        for actual, expected in zip(part, backend.input_work(config, parameters, rows), strict=True):
+        for actual, expected in zip(part, eager.input_work(config, parameters, rows), strict=True):
             torch.testing.assert_close(actual, expected)
+
+
+@pytest.mark.parametrize("name", FASTER)
+@settings(max_examples=60)
+@given(cases(torch.float32))
+def test_a_step_is_that_of_the_eager_backend(name, case):
+    def step(backend):
+        def sequence(config, parameters, inputs, batch_sizes, memory, initial, resets=None, trace=False):
+            memories, report = BACKENDS[backend].cell(config, parameters, inputs, memory, trace)
+            return memories, memories, report
+
+        return sequence
+
+    one = make_case(case.config, case.batch_sizes[:1], with_resets=False, dtype=torch.float32)
+    ours, theirs = (results(step(backend), one) for backend in (name, "eager"))
+    for what, expected in theirs.items():
+        assert_close(ours[what], expected, "float32", what)
 
 
 @pytest.mark.parametrize("name", FASTER)

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from types import ModuleType
-from typing import Final
+from collections.abc import Callable, Mapping
+from types import MappingProxyType, ModuleType
+from typing import Any, Final
 
 import torch
 
-from relational_rnn.kernels import eager, fused, native
+from relational_rnn.kernels import eager, fused, native, triton
 from relational_rnn.spec import RelationalMemoryConfig
 from relational_rnn.spec.checks import check_choice
 
-BACKENDS: Final[dict[str, ModuleType]] = {"eager": eager, "fused": fused, "native": native}
-"""From slow to fast. Each offers `input_work`, `step`, `read` and `sequence` with the signatures of
+BACKENDS: Final[dict[str, ModuleType]] = {"eager": eager, "fused": fused, "native": native, "triton": triton}
+"""From slow to fast. Each offers `cell`, `read` and `sequence` with the signatures of
 `kernels.eager`, and `unsupported(config, dtype, device)` if there are cores that it cannot run."""
 
-OPTIONS: Final[dict[str, tuple[str, ...]]] = {
-    "fused": ("recompute", "compute_dtype"),
-    "native": ("recompute", "compute_dtype"),
-}
+OPTIONS: Final[dict[str, tuple[str, ...]]] = dict.fromkeys(
+    ("fused", "native", "triton"), ("recompute", "compute_dtype")
+)
 """What a backend's `sequence` takes more."""
+
+
+PRODUCTS: Final[dict[str, Callable[[torch.dtype, torch.dtype], str | None]]] = {
+    "native": native.unsupported_products,
+    "triton": triton.unsupported_products,
+}
+"""Why a backend has no products in a `compute_dtype` (the second) for cores of a dtype, or None if it has."""
+
+DEVICES: Final[dict[str, tuple[str, ...]]] = {"triton": ("cuda",)}
+"""Types of devices that a backend is meant for; on others it runs for tests alone."""
+
+NAMED_ONLY: Final = ("triton",)
+"""What "auto" does not take: nobody has measured it yet."""
 
 
 def cannot_run(
@@ -28,19 +40,26 @@ def cannot_run(
     config: RelationalMemoryConfig,
     dtype: torch.dtype,
     device: torch.device,
-    options: Iterable[str] = (),
+    options: Mapping[str, Any] = MappingProxyType({}),
 ) -> str | None:
     """Say why a backend cannot run a core here with some of the `OPTIONS`, or None if it can.
 
     Example:
         >>> config = RelationalMemoryConfig(input_size=3, mem_slots=2, head_size=4)
-        >>> cannot_run("eager", config, torch.float32, torch.device("cpu"))
+        >>> core = config, torch.float32, torch.device("cpu")
+        >>> cannot_run("eager", *core)
+        >>> cannot_run("eager", *core, {"recompute": True})
+        'it has no recompute'
     """
     for option in options:
         if option not in OPTIONS.get(name, ()):
             return f"it has no {option}"
     unsupported = getattr(BACKENDS[name], "unsupported", None)
-    return None if unsupported is None else unsupported(config, dtype, device)
+    reason: str | None = None if unsupported is None else unsupported(config, dtype, device)
+    compute_dtype = options.get("compute_dtype")
+    if reason is None and compute_dtype is not None and name in PRODUCTS:
+        reason = PRODUCTS[name](dtype, compute_dtype)
+    return reason
 
 
 def choose_backend(
@@ -48,7 +67,7 @@ def choose_backend(
     config: RelationalMemoryConfig,
     dtype: torch.dtype,
     device: torch.device,
-    options: Iterable[str] = (),
+    options: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
     """Return the backend that `name` means for a core; "auto" takes the fastest that can run.
 
@@ -61,9 +80,11 @@ def choose_backend(
         'fused'
     """
     check_choice("backend", name, ("auto", *BACKENDS))
+    core = config, dtype, device
     if name == "auto":
-        return next(n for n in reversed(BACKENDS) if cannot_run(n, config, dtype, device, options) is None)
-    reason = cannot_run(name, config, dtype, device, options)
+        known = (n for n in reversed(BACKENDS) if n not in NAMED_ONLY)
+        return next(n for n in known if cannot_run(n, *core, options) is None)
+    reason = cannot_run(name, *core, options)
     if reason is not None:
         raise ValueError(f"backend={name!r} cannot run here: {reason}")
     return name

@@ -217,6 +217,29 @@ def step(
     return new, Trace(torch.stack(attentions, 1), input_gate, forget_gate) if trace else None
 
 
+def cell(
+    config: RelationalMemoryConfig,
+    parameters: Parameters,
+    inputs: Tensor | None,
+    memory: Tensor,
+    trace: bool = False,
+) -> tuple[Tensor, Trace | None]:
+    """Advance the memory by one step, input work included.
+
+    Args:
+        config: the core.
+        parameters: its parameters.
+        inputs: (B, F), or (B, R, F) with `treat_input_as_matrix`; None for a step without input.
+        memory: (B, N, D).
+        trace: also return attention and gates.
+
+    Returns:
+        As `step`.
+    """
+    work = None if inputs is None else input_work(config, parameters, inputs)
+    return step(config, parameters, memory, work, trace)
+
+
 def read(config: RelationalMemoryConfig, parameters: Parameters, memory: Tensor) -> Tensor:
     """Turn memories (..., N, D) into outputs: (..., N*D) for the flatten head, else (..., D)."""
     if config.read_head == "flatten":

@@ -268,11 +268,9 @@ class RelationalMemoryCell(_Core):
             ValueError: wrong shape, or neither an input nor a memory.
         """
         config, parameters = self.config, self._parameters_by_name()
-        work = None
         if input is not None:
             check_tensor("input", input, self.input_projection.weight)
             check_shape("input", input.shape, ("B", *config.input_axes), **config.input_sizes)
-            work = self._backend.input_work(config, parameters, input)
         elif memory is None:
             raise ValueError(
                 "a step without input needs a memory of shape (B, N, D): nothing says the batch size"
@@ -283,10 +281,11 @@ class RelationalMemoryCell(_Core):
         else:
             batch = None if input is None else input.shape[0]
             check_state("memory", memory, batch, config, self.input_projection.weight)
-        memory, trace = self._backend.step(
-            config, parameters, memory, work, check_bool("return_trace", return_trace)
+        backend = self._backend
+        memory, trace = backend.cell(
+            config, parameters, input, memory, check_bool("return_trace", return_trace)
         )
-        output = self._backend.read(config, parameters, memory)
+        output = backend.read(config, parameters, memory)
         return (output, memory) if trace is None else (output, memory, trace)
 
 

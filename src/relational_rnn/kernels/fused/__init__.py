@@ -1,6 +1,6 @@
 """The whole sequence as one differentiable operation; a cell's single step is the eager one."""
 
-from relational_rnn.kernels.eager import input_work, read, step
+from relational_rnn.kernels.eager import cell, read
 from relational_rnn.kernels.fused.function import sequence
 
-__all__ = ["input_work", "read", "sequence", "step"]
+__all__ = ["cell", "read", "sequence"]

@@ -143,7 +143,7 @@ def sequence_backward(
             d_step.copy_(d_before)
         _add_chunk(config, parameters, whole, factors, d_work, totals)
         span = slice(chunk.begin, chunk.end)
-        d_some = _input_backward(config, parameters, inputs[span], part, first, d_work, totals)
+        d_some = input_backward(config, parameters, inputs[span], part, first, d_work, totals)
         if d_inputs is not None and d_some is not None:
             d_inputs[span] = d_some
     if config.input_fusion == "tile":
@@ -406,7 +406,7 @@ def _join_parts(config: RelationalMemoryConfig, found: dict[str, Tensor]) -> Non
             found[f"{qkv}.bias"] = found.pop(f"{qkv}.inputs.bias")
 
 
-def _input_backward(
+def input_backward(
     config: RelationalMemoryConfig,
     parameters: Parameters,
     inputs: Tensor,

@@ -3,8 +3,8 @@
 The C sources are beside this file. `build.py` compiles them, `library.py` finds and loads the result.
 """
 
-from relational_rnn.kernels.eager import input_work, read, step
-from relational_rnn.kernels.native.function import sequence
+from relational_rnn.kernels.eager import read
+from relational_rnn.kernels.native.function import cell, sequence, unsupported_products
 from relational_rnn.kernels.native.passes import unsupported
 
-__all__ = ["input_work", "read", "sequence", "step", "unsupported"]
+__all__ = ["cell", "read", "sequence", "unsupported", "unsupported_products"]

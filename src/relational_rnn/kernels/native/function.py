@@ -40,6 +40,38 @@ def product_variant(compute_dtype: torch.dtype) -> int | None:
     return 0 if compute_dtype == torch.float32 else None
 
 
+def unsupported_products(dtype: torch.dtype, compute_dtype: torch.dtype) -> str | None:
+    """Say why there are no products in `compute_dtype` for a core of a dtype, or None if there are.
+
+    Example:
+        >>> unsupported_products(torch.float32, torch.float16)
+        'it has no products in torch.float16'
+    """
+    return f"it has no products in {compute_dtype}" if product_variant(compute_dtype) is None else None
+
+
+def cell(
+    config: RelationalMemoryConfig,
+    parameters: Mapping[str, Tensor],
+    inputs: Tensor | None,
+    memory: Tensor,
+    trace: bool = False,
+) -> tuple[Tensor, Trace | None]:
+    """Advance the memory by one step, as a sequence of one; arguments and results as in `eager.cell`.
+
+    A step without input, one that asks for a trace, and what `unsupported` names are eager's.
+    """
+    if (
+        inputs is None
+        or trace
+        or torch.compiler.is_compiling()
+        or unsupported(config, inputs.dtype, inputs.device) is not None
+    ):
+        return eager.cell(config, parameters, inputs, memory, trace)
+    memories, _, _ = sequence(config, parameters, inputs, [len(memory)], memory, memory[0])
+    return memories, None
+
+
 def sequence(
     config: RelationalMemoryConfig,
     parameters: Mapping[str, Tensor],

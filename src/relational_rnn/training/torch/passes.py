@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from relational_rnn.kernels import BACKENDS
+from relational_rnn.kernels.backends import DEVICES
 from relational_rnn.nn import RelationalMemory
 from relational_rnn.training.common.workloads import Sizes, matched_lstm
 from relational_rnn.training.numpy import passes as numpy_passes
@@ -35,11 +36,12 @@ _EXTRAS: dict[str, dict[str, Any]] = {
 }
 
 
-def variants(extra: str = "") -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+def variants(extra: str = "", device: str = "cpu") -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """Return what of our own can run here, by walking over the registry of backends.
 
     Args:
         extra: "", or one of `BFLOAT16` and `RECOMPUTE`: every backend that has it, with it.
+        device: type of the device; backends that are meant for another are left out.
 
     Returns:
         Name -> arguments of `nn.RelationalMemory`, and name -> why not for those that cannot run.
@@ -56,7 +58,10 @@ def variants(extra: str = "") -> tuple[dict[str, dict[str, Any]], dict[str, str]
     missing: dict[str, str] = {}
     for backend in BACKENDS:
         options = {"backend": backend} | arguments
-        reason = _why_not(options)
+        if device != "cpu":
+            options["device"] = device
+        meant = DEVICES.get(backend, (device,))
+        reason = _why_not(options) if device in meant else f"it is for {', '.join(meant)}"
         if reason is None:
             found[f"{backend}{extra}"] = options
         else:
@@ -68,7 +73,7 @@ def _why_not(options: dict[str, Any]) -> str | None:
     """Return why a core with these arguments cannot run here, or None: one tiny training step tells."""
     try:
         core = RelationalMemory(input_size=3, mem_slots=2, head_size=4, num_heads=2, **options)
-        outputs, _ = core(torch.zeros(2, 2, 3))
+        outputs, _ = core(torch.zeros(2, 2, 3, device=options.get("device")))
         outputs.sum().backward()
     except (ValueError, RuntimeError) as error:
         return str(error).splitlines()[0]
@@ -94,19 +99,19 @@ def core_pass(sizes: Sizes, **options: Any) -> Callable[[], None]:
     return _pass(core, sizes, core.initial_state(sizes.batch))
 
 
-def lstm_pass(sizes: Sizes, hidden: int) -> Callable[[], None]:
+def lstm_pass(sizes: Sizes, hidden: int, device: str = "cpu") -> Callable[[], None]:
     """Return the same for `torch.nn.LSTM` with so many hidden units."""
-    return _pass(torch.nn.LSTM(sizes.input_size, hidden, batch_first=True), sizes, None)
+    return _pass(torch.nn.LSTM(sizes.input_size, hidden, batch_first=True, device=device), sizes, None)
 
 
-def port_pass(sizes: Sizes, port: ModuleType) -> Callable[[], None]:
+def port_pass(sizes: Sizes, port: ModuleType, device: str = "cpu") -> Callable[[], None]:
     """Return the same for the public port, as `interop.port.load_port` loads it."""
-    core = port.RelationalMemory(**sizes.options, return_all_outputs=True)
-    return _pass(core, sizes, core.initial_state(sizes.batch))
+    core = port.RelationalMemory(**sizes.options, return_all_outputs=True).to(device)
+    return _pass(core, sizes, core.initial_state(sizes.batch).to(device))
 
 
 def _pass(model: torch.nn.Module, sizes: Sizes, state: Any) -> Callable[[], None]:
-    inputs = torch.from_numpy(draw_inputs(sizes))
+    inputs = torch.from_numpy(draw_inputs(sizes)).to(next(model.parameters()).device)
 
     def run() -> None:
         model.zero_grad()

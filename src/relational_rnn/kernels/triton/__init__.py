@@ -1,0 +1,10 @@
+"""The whole sequence in a few Triton kernels a step, recorded as CUDA graphs; float32 and float64 on GPUs.
+
+Triton is imported when this backend is first asked whether it can run, and only here.
+"""
+
+from relational_rnn.kernels.eager import cell, read
+from relational_rnn.kernels.triton.function import sequence
+from relational_rnn.kernels.triton.support import unsupported, unsupported_products
+
+__all__ = ["cell", "read", "sequence", "unsupported", "unsupported_products"]

@@ -1,0 +1,157 @@
+"""A whole sequence, forward and backward: input work before the steps, weights' gradients after them.
+
+The kernels add up the gradients of norms and biases by sample; those of weights are products over all steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor
+
+from relational_rnn.kernels.fused.backward import Gradients
+from relational_rnn.kernels.triton.graphs import Graphs
+from relational_rnn.kernels.triton.rooms import Buffers, Parameters, input_room, layers, new_carry
+from relational_rnn.kernels.triton.runs import INPUT_WORK, BackwardRun, ForwardRun, run_again
+from relational_rnn.kernels.triton.steps import chunks, steps
+from relational_rnn.kernels.triton.sums import Sums
+from relational_rnn.spec import RelationalMemoryConfig
+
+CHUNK_SAMPLES = 1 << 14
+"""At least so many samples are run again together with `recompute`, where there are so many."""
+
+MOST_STEPS = 512
+"""Longer sequences are not recorded: the recording would be large, and slow to make."""
+
+
+class TritonSequence:
+    """Both passes.
+
+    Args:
+        recompute: keep only the memories; `backward` computes the steps again, and nothing is recorded.
+        compute_dtype: of the matrix products, None for the parameters'.
+        graphs: where the loops over the steps are recorded, or None: they run step by step.
+    """
+
+    def __init__(
+        self,
+        recompute: bool = False,
+        compute_dtype: torch.dtype | None = None,
+        graphs: Graphs | None = None,
+    ) -> None:
+        self.recompute, self.compute_dtype = recompute, compute_dtype
+        self.graphs = None if recompute else graphs
+
+    def forward(
+        self,
+        config: RelationalMemoryConfig,
+        parameters: Parameters,
+        inputs: Tensor,
+        batch_sizes: list[int],
+        memory: Tensor,
+        initial: Tensor,
+        resets: Tensor | None,
+        keep: bool,
+    ) -> tuple[Tensor, Tensor, Buffers]:
+        """Run the sequence; arguments and results as in `native.passes.NativeSequence.forward`."""
+        with _current(inputs.device):
+            given = layers(parameters, self.compute_dtype)
+            given |= input_room(config, given, inputs) | {"initial": initial.contiguous()}
+            if resets is not None:
+                given["restarts"] = resets.to(torch.uint8)
+            everything = keep and not self.recompute
+
+            def make_run(given: Buffers) -> ForwardRun:
+                return ForwardRun(config, batch_sizes, given, memory, self.compute_dtype, everything)
+
+            graphs = self.graphs
+            if graphs is not None and len(batch_sizes) <= MOST_STEPS and not _capturing():
+                key = (config, tuple(batch_sizes), resets is not None, keep, *_surroundings(memory))
+                with graphs.lock:
+                    recorded = graphs.find(key, lambda: make_run(_clones(given)), keep)
+                    if recorded is not None:
+                        memories, last = recorded.forward(given, memory)
+                        kept = {"ticket": recorded.ticket, "memory": memory, "initial": initial}
+                        return memories, last, kept if keep else {}
+            run = make_run(given)
+            run.start(memory)
+            run.loop()
+            if everything:
+                kept = run.room | {name: given[name] for name in INPUT_WORK if name in given}
+            else:
+                kept = {"before": run.befores(memory)} if keep else {}
+            return run.memories, run.last(), kept
+
+    def backward(
+        self,
+        config: RelationalMemoryConfig,
+        parameters: Parameters,
+        inputs: Tensor,
+        batch_sizes: list[int],
+        resets: Tensor | None,
+        kept: Mapping[str, Tensor],
+        d_memories: Tensor | None,
+        d_last: Tensor | None,
+        needed: frozenset[str],
+    ) -> Gradients:
+        """Back-propagate; arguments and results as in `fused.backward.sequence_backward`."""
+        sums = Sums(config, inputs, needed, self.compute_dtype)
+        with _current(inputs.device):
+            if "ticket" in kept:
+                assert self.graphs is not None
+                with self.graphs.lock:
+                    recorded = None if _capturing() else self.graphs.holder(kept["ticket"])
+                    if recorded is None:
+                        # Another call has used the buffers since: once more, forward.
+                        again = kept["memory"], kept["initial"], resets, True
+                        _, _, kept = self.forward(config, parameters, inputs, batch_sizes, *again)
+                        recorded = self.graphs.holder(kept["ticket"]) if "ticket" in kept else None
+                    if recorded is not None:
+                        run = recorded.backward(d_memories, d_last)
+                        sums.add(run, slice(None))
+                        return sums.gradients(run, resets)
+            given = layers(parameters, self.compute_dtype)
+            if resets is not None:
+                given["restarts"] = resets.to(torch.uint8)
+            like = kept["before"]
+            carry = new_carry(config, like, batch_sizes[0])
+            if d_last is not None:
+                carry["d_direct"].copy_(d_last)
+            if d_memories is not None:
+                d_memories = d_memories.contiguous()
+            everything = steps(batch_sizes)
+            for chunk in chunks(everything, CHUNK_SAMPLES) if self.recompute else [everything]:
+                span = slice(chunk[0].begin, chunk[-1].begin + chunk[-1].size)
+                room = dict(kept)
+                if self.recompute:
+                    room = run_again(config, given, inputs[span], like[span], self.compute_dtype)
+                run = BackwardRun(config, given, room, carry, d_memories, chunk, self.compute_dtype)
+                run.loop()
+                sums.add(run, span)
+            return sums.gradients(run, resets)
+
+
+def _clones(tensors: Buffers) -> Buffers:
+    return {name: x.clone() for name, x in tensors.items()}
+
+
+def _capturing() -> bool:
+    """Say whether a graph is being recorded here by someone else."""
+    return torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
+
+
+def _current(device: torch.device) -> AbstractContextManager[object]:
+    """Make a device the one that kernels are launched on."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
+
+
+def _surroundings(x: Tensor) -> tuple[object, ...]:
+    """Return what else tells one recording from another; the user's precision of products is part of it."""
+    stream = torch.cuda.current_stream().cuda_stream if x.is_cuda else 0
+    settings = torch.backends, torch.backends.cuda.matmul
+    precision = tuple(getattr(setting, "fp32_precision", None) for setting in settings)
+    if None in precision:  # an older torch; a newer one may refuse to say it in this way
+        precision = (torch.get_float32_matmul_precision(),)
+    return x.dtype, x.device, stream, torch.is_inference_mode_enabled(), precision

@@ -1,0 +1,152 @@
+"""The loop over the steps, each way, with the buffers that it uses: made once, it can run many times."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from relational_rnn.kernels.triton.rooms import (
+    Buffers,
+    input_room,
+    new_gradient_room,
+    new_scratch,
+    new_step_room,
+)
+from relational_rnn.kernels.triton.steps import Step, backward_step, forward_step, steps
+from relational_rnn.spec import RelationalMemoryConfig
+
+INPUT_WORK = ("rows", "unnormed", "first", "gates")
+"""Names of what `input_room` returns."""
+
+
+class ForwardRun:
+    """The steps of a sequence, forward.
+
+    Args:
+        config: the core.
+        batch_sizes: samples of each step.
+        given: its layers, the input work of all steps, "initial" and, maybe, "restarts".
+        like: what tells dtype and device.
+        compute_dtype: of the products, None for `like`'s.
+        keep: whether every step has buffers of its own, for a backward.
+    """
+
+    def __init__(
+        self,
+        config: RelationalMemoryConfig,
+        batch_sizes: list[int],
+        given: Buffers,
+        like: Tensor,
+        compute_dtype: torch.dtype | None,
+        keep: bool,
+    ) -> None:
+        self.config, self.given, self.batch = config, given, batch_sizes[0]
+        self.compute_dtype = compute_dtype
+        self.steps = steps(batch_sizes, keep)
+        state, samples = (config.mem_slots, config.memory_width), sum(batch_sizes)
+        self.room = new_step_room(config, like, samples if keep else self.batch, compute_dtype)
+        self.scratch = {"product": like.new_empty(self.batch, *state)}
+        self.memories = like.new_empty(samples, *state)
+
+    def start(self, memory: Tensor) -> None:
+        """Put the memory (B, N, D) before the first step in its place."""
+        restarts = self.given.get("restarts")
+        if restarts is not None:
+            memory = torch.where(restarts[: self.batch, None, None] != 0, self.given["initial"], memory)
+        put_before(self.room, memory)
+
+    def loop(self) -> None:
+        """Run all steps."""
+        for step in self.steps:
+            forward_step(self.config, self.given, self.room, self.scratch, self.memories, step)
+
+    def last(self) -> Tensor:
+        """Return each row's last memory (B, N, D)."""
+        last = self.memories.new_empty(self.batch, *self.memories.shape[1:])
+        for begin, _, size, _, next_size in self.steps:
+            last[next_size:size] = self.memories[begin + next_size : begin + size]
+        return last
+
+    def befores(self, memory: Tensor) -> Tensor:
+        """Return the memories before all steps (S, N, D), the first of which is given (B, N, D)."""
+        found = torch.empty_like(self.memories)
+        found[: self.batch] = memory
+        for begin, _, size, _, next_size in self.steps:
+            found[begin + size : begin + size + next_size] = self.memories[begin : begin + next_size]
+        restarts = self.given.get("restarts")
+        if restarts is None:
+            return found
+        return torch.where(restarts[:, None, None] != 0, self.given["initial"], found)
+
+
+def run_again(
+    config: RelationalMemoryConfig,
+    given: Buffers,
+    inputs: Tensor,
+    before: Tensor,
+    compute_dtype: torch.dtype | None,
+) -> Buffers:
+    """Run some steps again, all at once, for what a forward with `recompute` did not keep."""
+    samples = len(before)
+    work = input_room(config, given, inputs)
+    room = new_step_room(config, before, samples, compute_dtype)
+    put_before(room, before)
+    unused = torch.empty_like(before)
+    once = Step(begin=0, place=0, size=samples, next_place=0, next_size=0)
+    layers = {name: x for name, x in given.items() if name != "restarts"}
+    forward_step(config, layers | work, room, {"product": torch.empty_like(before)}, unused, once)
+    return room | work
+
+
+def put_before(room: Buffers, memory: Tensor) -> None:
+    """Fill what the first of a room's steps has to find there."""
+    size = len(memory)
+    room["before"][:size] = memory
+    if room["operand"] is not room["before"]:
+        room["operand"][:size] = memory
+    room["squashed"][:size] = torch.tanh(memory)
+
+
+class BackwardRun:
+    """Some steps, backward.
+
+    Args:
+        config: the core.
+        given: its layers, "initial" and, maybe, the "restarts" of the whole sequence.
+        room: what the forward left of these steps, with their input work.
+        carry: what goes from step to step, see `rooms.new_carry`.
+        d_memories: gradient of the loss with respect to all memories (S, N, D), None for 0.
+        steps: which; their places are those in `room`.
+        compute_dtype: of the products, None for the parameters'.
+    """
+
+    def __init__(
+        self,
+        config: RelationalMemoryConfig,
+        given: Buffers,
+        room: Buffers,
+        carry: Buffers,
+        d_memories: Tensor | None,
+        steps: list[Step],
+        compute_dtype: torch.dtype | None,
+    ) -> None:
+        self.config, self.room, self.carry, self.d_memories = config, room, carry, d_memories
+        self.given = given | {name: room[name] for name in INPUT_WORK if name in room}
+        self.steps = steps
+        like = room["before"]
+        self.gradients = new_gradient_room(config, like, sum(step.size for step in steps), compute_dtype)
+        self.scratch = new_scratch(config, like, steps[0].size)
+
+    def loop(self) -> None:
+        """Run the steps, the last first."""
+        for step in reversed(self.steps):
+            backward_step(
+                self.config,
+                self.given,
+                self.room,
+                self.gradients,
+                self.carry,
+                self.scratch,
+                self.d_memories,
+                step,
+            )

@@ -1,0 +1,66 @@
+"""The gradients of parameters and inputs, from what the steps left: products over many steps at once."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from relational_rnn.kernels.fused.backward import Gradients, input_backward
+from relational_rnn.kernels.fused.forward import InputWork, normed
+from relational_rnn.kernels.fused.parameter_gradients import Normed, Totals
+from relational_rnn.kernels.triton.runs import BackwardRun
+from relational_rnn.kernels.triton.steps import multiply
+from relational_rnn.spec import RelationalMemoryConfig
+
+
+class Sums:
+    """Adds up the gradients of the parameters, and fills those of the inputs."""
+
+    def __init__(
+        self,
+        config: RelationalMemoryConfig,
+        inputs: Tensor,
+        needed: frozenset[str],
+        compute_dtype: torch.dtype | None,
+    ) -> None:
+        self.config, self.inputs, self.needed = config, inputs, needed
+        self.totals = Totals(needed, compute_dtype)
+        wanted = "inputs" in needed
+        self.d_inputs = torch.empty_like(inputs, memory_format=torch.contiguous_format) if wanted else None
+
+    def add(self, run: BackwardRun, span: slice) -> None:
+        """Add what some steps, those of `span`, contribute: products over all of them."""
+        config, room, gradients = self.config, run.room, run.gradients
+        products = {"blocks.0.qkv": ("d_projected", "operand")}
+        for layer in range(config.attention_mlp_layers):
+            products[f"mlp.{layer}"] = f"d_mlp.{layer}", f"hidden.{layer}"
+        d_gates = None
+        if config.gate_width:
+            d_gates = gradients["d_gates"]
+            products["gate_memory"] = "d_logits", "squashed"
+            self.totals.add("gate_memory.bias", d_gates.sum((0, 1)))
+        for name, (d_y, x) in products.items():
+            weight = f"{name}.weight"
+            if weight in self.needed:
+                d_weight = torch.empty_like(run.given[weight], dtype=room["before"].dtype)
+                multiply(gradients[d_y].flatten(0, 1).t(), room[x].flatten(0, 1), d_weight)
+                self.totals.add(weight, d_weight)
+        first = Normed(*normed(run.given, "blocks.0.qkv_norm", room["unnormed"]))
+        d_work = InputWork(torch.empty_like(room["rows"]), None, gradients["d_first"], None, d_gates)
+        inputs = self.inputs[span]
+        d_inputs = input_backward(config, run.given, inputs, room, first, d_work, self.totals)
+        if self.d_inputs is not None and d_inputs is not None:
+            self.d_inputs[span] = d_inputs
+
+    def gradients(self, run: BackwardRun, resets: Tensor | None) -> Gradients:
+        """Return all of them after the last run, that of the first step."""
+        d_initial = run.carry["sum.initial"]
+        d_memory = run.carry["d_direct"] + run.carry["d_through"]
+        if resets is not None:
+            restarted = resets[: len(d_memory), None, None]
+            d_initial = d_initial + torch.where(restarted, d_memory, 0)
+            d_memory = torch.where(restarted, 0, d_memory)
+        for name, x in run.carry.items():
+            if name.startswith("sum.") and name != "sum.initial":
+                self.totals.add(name.removeprefix("sum."), x.sum(0))
+        return Gradients(self.d_inputs, d_memory, d_initial.sum(0), self.totals.found)
