@@ -17,17 +17,26 @@ RECIPES: Final[dict[str, dict[str, Callable[[], Settings]]]] = {
         "paper8x16": nth_farthest.paper8x16,
         "tiny": nth_farthest.tiny,
     },
-    "sorting": {"quick": supervised.sorting, "tiny": supervised.tiny(supervised.sorting)},
-    "pair-matching": {"quick": supervised.pair_matching, "tiny": supervised.tiny(supervised.pair_matching)},
-    "object-tracking": {
-        "quick": supervised.object_tracking,
-        "tiny": supervised.tiny(supervised.object_tracking),
-    },
-    "babi-synthetic": {
-        "quick": supervised.babi_synthetic,
-        "tiny": supervised.tiny(supervised.babi_synthetic),
+    **{
+        task: {"quick": recipe, "tiny": supervised.tiny(recipe)}
+        for task, recipe in (
+            ("sorting", supervised.sorting),
+            ("pair-matching", supervised.pair_matching),
+            ("object-tracking", supervised.object_tracking),
+            ("babi-synthetic", supervised.babi_synthetic),
+            ("addition", supervised.addition),
+            ("control", supervised.control),
+            ("program", supervised.program),
+            ("algebra", supervised.algebra),
+            ("copy", supervised.copy),
+            ("reverse", supervised.reverse),
+            ("double", supervised.double),
+        )
     },
 }
+RECIPES["addition"]["paper"] = supervised.addition_paper
+RECIPES["control"]["paper"] = supervised.control_paper
+RECIPES["program"]["paper"] = supervised.program_paper
 
 
 def find_recipe(task: str, preset: str) -> Settings:
