@@ -29,7 +29,7 @@ def paper8x16() -> NthFarthestSettings:
         objects=8,
         dimensions=16,
         mem_slots=8,
-        steps=28_000,
+        steps=60_000,
         seconds=4500.0,
         batch_size=512,
         learning_rate=2e-3,
