@@ -59,7 +59,7 @@ def programs_quick(task: CharacterTask) -> SupervisedSettings[CharacterTask]:
         test_examples=12_800,
         steps=5_000,
         batch_size=128,
-        learning_rate=2e-3,
+        learning_rate=4e-3,
         evaluate_every=250,
         mem_slots=4,
         head_size=16,
