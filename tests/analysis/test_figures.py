@@ -10,17 +10,27 @@ import pytest
 from relational_rnn.analysis import (
     AttentionExample,
     Bar,
+    Cost,
     Curve,
+    Efficiency,
+    Reach,
     RecordedMemory,
+    SizeAxis,
     StageChange,
     accuracy_bars,
     attention_heatmap,
+    cost_bars,
     draw_accuracy_bars,
     draw_attention_heatmap,
+    draw_cost_bars,
+    draw_generalisation,
     draw_memory_evolution,
+    draw_sample_efficiency,
     draw_slot_usage,
     draw_training_curves,
+    generalisation,
     memory_evolution,
+    sample_efficiency,
     save,
     slot_usage,
     training_curves,
@@ -98,6 +108,41 @@ def memories(steps: int, name: str = "") -> dict[str, RecordedMemory]:
     return {name: memory(steps, n, 4 + n % 5, model) for (name, n), model in zip(slots.items(), models)}
 
 
+def efficiencies(thresholds: int, seeds: int, name: str = "") -> list[Efficiency]:
+    """Models of which each needs more than the one before and reaches one threshold less."""
+    return [
+        Efficiency(
+            model + name,
+            model,
+            [
+                [1000.0 * 1.5 ** (row + seed + at) if at < thresholds - row - seed % 2 else None
+                 for at in range(thresholds)]
+                for seed in range(seeds)
+            ],
+        )
+        for row, model in enumerate(PALETTE)
+    ]  # fmt: skip
+
+
+def axis(name: str, sizes: list[int], seeds: int = 3, suffix: str = "") -> SizeAxis:
+    models = [
+        Reach(
+            model + suffix,
+            model,
+            [[(0.9 + seed / 30) ** (2 * size) for size in sizes] for seed in range(seeds)],
+        )
+        for model in PALETTE
+    ]
+    return SizeAxis(name, sizes, sizes[0], [0.1] * len(sizes), models)
+
+
+def costs(names: list[str], parameters: int) -> list[Cost]:
+    return [
+        Cost(name, model, parameters + row, [0.1 * row, 0.3 * row], [150.0 + row] * 2)
+        for row, (name, model) in enumerate(zip(names, PALETTE, strict=False))
+    ]
+
+
 def texts(figure: Figure) -> list[str]:
     return [text.get_text() for text in figure.findobj(Text) if text.get_text()]  # type: ignore[attr-defined]
 
@@ -125,6 +170,26 @@ FIGURES = {
     "many memories": lambda: draw_memory_evolution(memories(200, " " + LONG), title="long " * 30),
     "one map of slots": lambda: draw_slot_usage(memory(16, 8), title="Memory", mask=np.eye(5, 16) > 0),
     "one step of slots": lambda: draw_slot_usage(memory(1), title="Memory"),
+    "efficiency": lambda: draw_sample_efficiency(
+        efficiencies(4, 3), accuracies=[0.3, 0.5, 0.9, 0.99], title="Sorting"
+    ),
+    "much efficiency": lambda: draw_sample_efficiency(
+        efficiencies(11, 12, " with a rather long name"), accuracies=np.arange(11) / 10, title="long " * 30
+    ),
+    "nothing reached": lambda: draw_sample_efficiency(
+        [Efficiency("RMC", "rmc", [[None]])], accuracies=[0.5], title="Sorting"
+    ),
+    "one size axis": lambda: draw_generalisation([axis("items", [8, 10, 12, 16])], title="Sorting"),
+    "three size axes": lambda: draw_generalisation(
+        [
+            axis("sentences", [100, 125, 150, 200], 1, " " + LONG),
+            axis("places", [6, 8]),
+            axis("objects", [1, 2]),
+        ],
+        title="long " * 30,
+    ),
+    "cost": lambda: draw_cost_bars(costs(["RMC", "LSTM"], 41_000), title="Sorting"),
+    "much cost": lambda: draw_cost_bars(costs([LONG] * 6, 123_456_789), title="long " * 30),
     "many maps of slots": lambda: draw_slot_usage(memories(200, " " + LONG * 2), title="long " * 30),
 }
 
@@ -282,6 +347,9 @@ def test_every_figure_becomes_a_png_of_sensible_size(tmp_path: Path) -> None:
         attention_heatmap([example()], title="c", path=tmp_path / "attention.png"),
         memory_evolution(memories(9), title="d", path=tmp_path / "memory.png"),
         slot_usage(memories(9), title="e", path=tmp_path / "slots.png", mask=np.eye(5, 9) > 0),
+        sample_efficiency(efficiencies(2, 2), accuracies=[0.5, 0.9], title="f", path=tmp_path / "few.png"),
+        generalisation([axis("items", [3, 6])], title="g", path=tmp_path / "larger.png"),
+        cost_bars(costs(list(PALETTE), 7), title="h", path=tmp_path / "cost.png"),
     ]
     for path in written:
         data = path.read_bytes()

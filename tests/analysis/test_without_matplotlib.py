@@ -9,11 +9,18 @@ import pytest
 from relational_rnn.analysis import (
     AttentionExample,
     Bar,
+    Cost,
     Curve,
+    Efficiency,
+    Reach,
     RecordedMemory,
+    SizeAxis,
     draw_accuracy_bars,
     draw_attention_heatmap,
+    draw_cost_bars,
+    draw_generalisation,
     draw_memory_evolution,
+    draw_sample_efficiency,
     draw_slot_usage,
     draw_training_curves,
 )
@@ -21,7 +28,9 @@ from relational_rnn.analysis import (
 MEMORY = RecordedMemory("rmc", np.ones((1, 1, 1, 1)), np.ones((1, 1, 1)), np.ones((1, 1, 1)), 1, 1)
 
 
-@pytest.mark.parametrize("figure", ["curves", "bars", "attention", "memory", "slots"])
+@pytest.mark.parametrize(
+    "figure", ["curves", "bars", "attention", "memory", "slots", "efficiency", "sizes", "cost"]
+)
 def test_the_message_names_the_extra(figure: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)  # makes `import matplotlib` fail
     draw = {
@@ -34,6 +43,13 @@ def test_the_message_names_the_extra(figure: str, monkeypatch: pytest.MonkeyPatc
         ),
         "memory": lambda: draw_memory_evolution(MEMORY, title=""),
         "slots": lambda: draw_slot_usage(MEMORY, title=""),
+        "efficiency": lambda: draw_sample_efficiency(
+            [Efficiency("RMC", "rmc", [[1]])], accuracies=[0.5], title=""
+        ),
+        "sizes": lambda: draw_generalisation(
+            [SizeAxis("items", [1], 1, [0.5], [Reach("RMC", "rmc", [[0.5]])])], title=""
+        ),
+        "cost": lambda: draw_cost_bars([Cost("RMC", "rmc", 1, [1.0], [1.0])], title=""),
     }[figure]
     with pytest.raises(ImportError, match=r"pip install relational-rnn\[plot\]"):
         draw()

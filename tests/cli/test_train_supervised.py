@@ -97,12 +97,22 @@ def test_a_run(tmp_path, capsys):
     records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     points = [r["step"] for r in records if r["model"] == "hybrid-1" and "validation_accuracy" in r]
     assert points == [5, 10, 15, 20]
-    names = ("training_curves", "accuracy_test", "accuracy_harder", "memory_evolution", "slot_usage")
+    (larger,) = results["generalisation"]
+    assert (larger["axis"], larger["sizes"], larger["trained"]) == ("items", [3, 4, 5, 6], 3)
+    for model, found in larger["models"].items():
+        assert list(found["trainings"]) == [f"{model}-0", f"{model}-1"]
+        assert found["accuracy"] == pytest.approx(np.mean(list(found["trainings"].values()), axis=0))
+    assert "generalisation" not in results["models"]["rmc"]["trainings"][0]
+    names = (
+        *("training_curves", "sample_efficiency", "accuracy_test", "accuracy_harder", "generalisation"),
+        *("cost", "memory_evolution", "slot_usage"),
+    )
     assert {file.name for file in (out / "plots").iterdir()} == {f"{name}.png" for name in names}
     report = (out / "report.html").read_text()
     assert report.count("data:image/png;base64,") == len(names)
-    assert "effective rank" in report
-    assert "http" not in report
+    for word in ("effective rank", "items 6 %", "ms per example"):
+        assert word in report
+    assert "://" not in report
 
     assert main([*TRAIN, "--out", str(out)]) == 2
     assert "is not empty" in capsys.readouterr().err

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from relational_rnn.recipes import RECIPES, find_recipe
+from relational_rnn.tasks.babi.task import Babi
 from relational_rnn.training.common.nth_farthest import Growth, NthFarthestSettings
 from relational_rnn.training.common.supervised import FRAMEWORKS, contestants, task_data
 from relational_rnn.training.numpy.models import NUMPY, build_model
@@ -48,6 +49,8 @@ def two_steps(framework, task, preset):
         validation_examples=20,
         test_examples=10,
     )
+    if task == "babi":  # the files may not be there
+        settings = dataclasses.replace(settings, task=Babi(tasks=(1, 18), synthetic=True))
     data = task_data(task, settings, settings.seed)
     for contestant in contestants(settings)[: len(known)]:
         learner = framework.learner(framework.build(settings, contestant.model, contestant.seed), settings)
@@ -72,7 +75,7 @@ def test_two_steps_in_torch(task, preset):
     two_steps(TORCH, task, preset)
 
 
-@pytest.mark.parametrize("task", dict(SUPERVISED))
+@pytest.mark.parametrize("task", dict(SUPERVISED).keys() - {"babi"})
 def test_models_of_comparable_size(task):
     settings = find_recipe(task, "quick")
     rmc, *others = (

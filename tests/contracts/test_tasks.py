@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from relational_rnn.tasks import REASONING_TASKS, TASKS
 
 ENTRIES = pytest.mark.parametrize("entry", TASKS.values(), ids=TASKS)
+GROWING = [name for name in TASKS if name != "nth-farthest"]  # whose input's width follows from its size
+LARGER = pytest.mark.parametrize("entry", [TASKS[name] for name in GROWING], ids=GROWING)
 REASONING = pytest.mark.parametrize("entry", [TASKS[name] for name in REASONING_TASKS], ids=REASONING_TASKS)
 
 
@@ -55,9 +58,26 @@ def test_records_survive_json(entry):
 
 
 @ENTRIES
+def test_a_record_of_a_batch_has_the_answer_that_its_targets_say(entry):
+    task = entry.factory()
+    batch = entry.sample(task, 20, np.random.default_rng(10))
+    told = np.where(batch.targets == batch.targets.max(), 1, batch.targets.max())  # all of them others
+    told = np.where(getattr(batch, "mask", True), told, 0)
+    for example in (0, 19):
+        right, wrong = (
+            entry.as_record(task, answered, example) for answered in (batch, batch._replace(targets=told))
+        )
+        assert right.keys() == next(entry.records(task, 1, 0)).keys()
+        assert wrong["answer"] != right["answer"]
+        assert wrong | {"answer": right["answer"]} == right
+        entry.as_text(wrong)
+
+
+@ENTRIES
 def test_text_says_the_answer(entry):
     for record in entry.records(entry.factory(), 20, 6):
         text = entry.as_text(record)
+        assert text.splitlines()[-1].startswith("Answer: ")
         assert str(record["answer"]) in text.splitlines()[-1]
         assert max(map(len, text.splitlines())) <= 100
 
@@ -89,6 +109,23 @@ def test_harder_is_longer_in_the_same_format(entry):
     assert (harder.input_size, harder.classes) == (task.input_size, task.classes)
     batch = entry.sample(harder, 300, np.random.default_rng(8))
     np.testing.assert_array_equal(entry.oracle(harder, batch.inputs), batch.targets)
+
+
+@LARGER
+def test_larger_tasks_grow_one_size_in_the_same_format(entry):
+    task = entry.factory()
+    larger = task.larger()
+    assert larger
+    for axis, tasks in larger.items():
+        assert tasks[0] == task
+        sizes = [getattr(one, axis) for one in tasks]
+        assert sizes == sorted(set(sizes))
+        assert sizes[-1] > sizes[0]
+        for one in tasks:
+            assert replace(one, **{axis: sizes[0]}) == task
+            assert (one.input_size, one.classes) == (task.input_size, task.classes)
+            batch = entry.sample(one, 20, np.random.default_rng(11))
+            np.testing.assert_array_equal(entry.oracle(one, batch.inputs), batch.targets)
 
 
 @REASONING

@@ -1,4 +1,4 @@
-"""Figures from run records (curves, bars, attention heat maps), and what a memory holds, counted and drawn.
+"""Figures from run records (curves, bars, sizes, attention), and what a memory holds, counted and drawn.
 
 Needs matplotlib (`pip install "relational-rnn[plot]"`) only when a figure is drawn, and never torch.
 """
@@ -11,7 +11,16 @@ from relational_rnn.analysis.attention import (
 )
 from relational_rnn.analysis.bars import Bar, accuracy_bars, draw_accuracy_bars
 from relational_rnn.analysis.confidence import binomial_half_width
+from relational_rnn.analysis.cost import Cost, cost_bars, draw_cost_bars
 from relational_rnn.analysis.curves import Curve, StageChange, draw_training_curves, training_curves
+from relational_rnn.analysis.efficiency import (
+    Efficiency,
+    draw_sample_efficiency,
+    examples_to_accuracy,
+    sample_efficiency,
+    thresholds,
+)
+from relational_rnn.analysis.factors import draw_factor, factor_figure, factor_table, points_table
 from relational_rnn.analysis.memory import (
     compare_memories,
     effective_rank,
@@ -34,20 +43,30 @@ from relational_rnn.analysis.memory_plots import (
 )
 from relational_rnn.analysis.recorded_memory import RecordedMemory, record_memory
 from relational_rnn.analysis.report import Table, score_table, write_report
+from relational_rnn.analysis.sizes import Reach, SizeAxis, draw_generalisation, generalisation
 from relational_rnn.analysis.style import save
 from relational_rnn.analysis.supervised import (
+    cost_table,
+    generalisation_table,
     kinds_table,
     mean_curve,
     memory_table,
+    model_costs,
+    model_efficiencies,
     seeds_table,
+    size_axes,
     summary_table,
 )
 
 __all__ = [
     "AttentionExample",
     "Bar",
+    "Cost",
     "Curve",
+    "Efficiency",
+    "Reach",
     "RecordedMemory",
+    "SizeAxis",
     "StageChange",
     "Table",
     "accuracy_bars",
@@ -55,23 +74,39 @@ __all__ = [
     "attention_heatmap",
     "binomial_half_width",
     "compare_memories",
+    "cost_bars",
+    "cost_table",
     "draw_accuracy_bars",
     "draw_attention_heatmap",
+    "draw_cost_bars",
+    "draw_factor",
+    "draw_generalisation",
     "draw_memory_evolution",
+    "draw_sample_efficiency",
     "draw_slot_usage",
     "draw_training_curves",
     "effective_rank",
+    "examples_to_accuracy",
+    "factor_figure",
+    "factor_table",
+    "generalisation",
+    "generalisation_table",
     "kinds_table",
     "mean_curve",
     "memory_evolution",
     "memory_table",
+    "model_costs",
+    "model_efficiencies",
     "output_range",
     "phase_norms",
     "phases_of",
+    "points_table",
     "record_memory",
+    "sample_efficiency",
     "save",
     "score_table",
     "seeds_table",
+    "size_axes",
     "slot_changes",
     "slot_norms",
     "slot_usage",
@@ -81,6 +116,7 @@ __all__ = [
     "state_rank",
     "summarise_memory",
     "summary_table",
+    "thresholds",
     "training_curves",
     "write_report",
 ]

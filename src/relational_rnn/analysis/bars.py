@@ -116,7 +116,7 @@ def _standing(figure: Figure, results: Sequence[Bar], trivial: float, title: str
     axes.set_xticks(range(len(results)), names, fontsize=style.TEXT_SIZE)
     axes.tick_params(axis="x", length=0)
     axes.grid(visible=False, axis="x")
-    _percent_axis(axes.yaxis)
+    style.percent_axis(axes.yaxis)
     axes.axhline(trivial, zorder=3, label="trivial score", **style.TRIVIAL_LINE)
     axes.text(
         1.015, trivial, f"trivial score\n{style.percent(trivial)}", transform=axes.get_yaxis_transform(),
@@ -143,7 +143,7 @@ def _lying(figure: Figure, results: Sequence[Bar], trivial: float, title: str) -
     axes.set_yticks(range(len(results)), names, fontsize=style.TEXT_SIZE)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
-    _percent_axis(axes.xaxis)
+    style.percent_axis(axes.xaxis)
     axes.axvline(trivial, zorder=3, label="trivial score", **style.TRIVIAL_LINE)
     text = f"trivial score {style.percent(trivial)}"
     half = style.text_size(figure, text, fontsize=style.SMALL_SIZE)[0] / 2 / PANEL
@@ -185,13 +185,6 @@ def _write_value(
     )  # fmt: skip
 
 
-def _percent_axis(axis: Any) -> None:
-    from matplotlib.ticker import PercentFormatter
-
-    axis.set_ticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
-    axis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
-
-
 def _frame(
     figure: Figure,
     title: str,
@@ -204,14 +197,7 @@ def _frame(
     gap: float,
 ) -> Axes:
     """Size the figure around a panel of `width` by `height` inches, put the title on it, return the axes."""
-    full_width = left + width + right
-    font: dict[str, Any] = {"fontsize": style.TITLE_SIZE, "fontweight": "bold"}
-    heading = style.wrap(figure, title, full_width - 0.4, **font)
-    top = 0.3 + style.text_size(figure, heading, **font)[1] + gap
-    figure.set_size_inches(full_width, bottom + height + top)
-    style.write_at(
-        figure, full_width / 2, bottom + height + top - 0.15, heading, ha="center", va="top", **font
-    )
+    style.add_title(figure, title, left + width + right, bottom + height + gap)
     return style.axes_at(figure, left, bottom, width, height)
 
 

@@ -136,19 +136,11 @@ def draw_training_curves(curves: Sequence[Curve], *, trivial_accuracy: float, ti
     )
     with style.paper_style():
         figure = style.new_figure(WIDTH)
-        heading = style.wrap(figure, title, WIDTH - 0.5, fontsize=style.TITLE_SIZE, fontweight="bold")
-        heading_height = style.text_size(figure, heading, fontsize=style.TITLE_SIZE, fontweight="bold")[1]
         looks = _looks(curves)
         legend_height = _add_legend(figure, curves, looks)
         panel_height = max(PANEL_HEIGHT, 0.18 * len(curves))  # room for one end label per curve
         bottom = 0.1 + legend_height + 0.62
-        top = 0.3 + heading_height + (0.6 if growing else 0.1)
-        figure.set_size_inches(WIDTH, bottom + panel_height + top)
-        height = bottom + panel_height + top
-        style.write_at(
-            figure, WIDTH / 2, height - 0.15, heading, ha="center", va="top", fontsize=style.TITLE_SIZE,
-            fontweight="bold",
-        )  # fmt: skip
+        style.add_title(figure, title, WIDTH, bottom + panel_height + (0.6 if growing else 0.1))
         for column, axis in enumerate(("seconds", "examples")):
             left = LEFT + column * (PANEL_WIDTH + BETWEEN)
             axes = style.axes_at(figure, left, bottom, PANEL_WIDTH, panel_height)
@@ -172,25 +164,11 @@ def _looks(curves: Sequence[Curve]) -> list[dict[str, Any]]:
 
 
 def _add_legend(figure: Figure, curves: Sequence[Curve], looks: list[dict[str, Any]]) -> float:
-    """Put a legend at the bottom in as many columns as fit; returns its height in inches."""
+    """Put the legend at the bottom; returns its height in inches."""
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], **look) for look in looks]
     names = [style.wrap(figure, curve.name, WIDTH - 1.5) for curve in curves]
-
-    count = len(curves)
-    columns = min(4, count)
-    while True:
-        legend = figure.legend(
-            handles, names, loc="lower center", ncols=columns, handlelength=3.0, borderaxespad=0.5
-        )
-        box = legend.get_window_extent()
-        rows = -(-count // columns)
-        fewest = -(-count // rows)  # columns that need no more rows: an even table
-        if columns == fewest and (columns == 1 or box.width / figure.dpi <= WIDTH - 0.3):
-            return float(box.height / figure.dpi)
-        legend.remove()
-        columns = fewest if columns > fewest else columns - 1
+    return style.add_legend(figure, [Line2D([], [], **look) for look in looks], names)
 
 
 def _draw_panel(
@@ -204,16 +182,15 @@ def _draw_panel(
     height: float,
 ) -> None:
     """One panel of `height` inches: lines, trivial line, end labels, stage ticks."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     furthest = max(float(getattr(curve, axis)[-1]) for curve in curves) or 1.0
     axes.set_xlim(0, furthest)
     axes.set_ylim(0, TOP_ACCURACY)
-    axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    style.percent_axis(axes.yaxis)
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.set_xlabel("training time (seconds)" if axis == "seconds" else "examples seen")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _short_number(value)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: style.short_number(value)))
     for index, (curve, look) in enumerate(zip(curves, looks)):
         x, y = getattr(curve, axis), curve.accuracy
         order = 4 if curve.model.lower() == "rmc" else 3  # the model this is about lies on top
@@ -229,14 +206,6 @@ def _draw_panel(
     _label_ends(axes, curves, looks, height)
     if growing is not None:
         _mark_stages(figure, axes, growing, axis, furthest, height)
-
-
-def _short_number(value: float) -> str:
-    """1500000 as "1.5 M"; below ten thousand as it is."""
-    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if abs(value) >= size and abs(value) >= 1e4:
-            return f"{value / size:.4g}{unit}"
-    return f"{value:.4g}"
 
 
 def _label_trivial(

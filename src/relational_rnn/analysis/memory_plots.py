@@ -32,7 +32,6 @@ NARROWEST_PANEL = 2.7
 NORM_HEIGHT, SMALL_HEIGHT, GAP = 2.6, 1.45, 0.2
 MOST_NAMED = 16
 """Slots that are named; of more, every second or third is."""
-SHADE = "#E6E6E6"
 MAP_WIDTH, MAP_RIGHT = 6.2, 0.95
 STRIP = 0.07
 """Height in inches of the strip above a map that says where answers count."""
@@ -282,7 +281,7 @@ def _time_axis(axes: Axes, length: int, counted: Bool[np.ndarray, " T"] | None) 
     axes.grid(visible=False, axis="x")
     if counted is not None:
         for first, last in _runs(counted):
-            axes.axvspan(first - 0.5, last + 0.5, color=SHADE, linewidth=0.8, zorder=0, gid="counted")
+            axes.axvspan(first - 0.5, last + 0.5, color=style.SHADE, linewidth=0.8, zorder=0, gid="counted")
 
 
 def _plot(axes: Axes, values: npt.ArrayLike, **look: Any) -> None:

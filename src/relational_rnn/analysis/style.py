@@ -6,7 +6,7 @@ matplotlib is imported inside the functions, and pyplot never, so there is no gl
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,8 +35,13 @@ PALETTE = {
 }
 """Colour of each model family, the same in every figure (Okabe and Ito's colour-blind-safe set)."""
 
+MARKERS = {"rmc": "o", "lstm": "s", "gru": "D", "transformer": "^", "dnc": "v", "hybrid": "P"}
+"""Mark of each model family, so that colour alone never tells them apart."""
+
 FALLBACK_COLOUR = "#8A8A8A"
+FALLBACK_MARKER = "X"
 HIGHLIGHT = "#D55E00"
+SHADE = "#E6E6E6"
 
 DASHES: tuple[Any, ...] = (
     "solid",
@@ -83,9 +88,30 @@ def colour_of(model: str) -> str:
     return PALETTE.get(model.lower(), FALLBACK_COLOUR)
 
 
+def marker_of(model: str) -> str:
+    """The mark of a model family; names without one share a cross."""
+    return MARKERS.get(model.lower(), FALLBACK_MARKER)
+
+
 def percent(share: float) -> str:
     """A share of 1 as a person reads it, `0.952` as "95.2 %"."""
     return f"{100 * share:.1f} %"
+
+
+def short_number(value: float) -> str:
+    """1500000 as "1.5 M"; below ten thousand as it is."""
+    for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if abs(value) >= size and abs(value) >= 1e4:
+            return f"{value / size:.4g}{unit}"
+    return f"{value:.4g}"
+
+
+def percent_axis(axis: Any) -> None:
+    """Mark an axis of accuracies from 0 to 1 in percent."""
+    from matplotlib.ticker import PercentFormatter
+
+    axis.set_ticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
+    axis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
 
 
 @contextmanager
@@ -129,6 +155,32 @@ def write_at(figure: Figure, left: float, bottom: float, text: str, **font: Any)
     """Text at these inches from the figure's lower left corner, small unless `font` says otherwise."""
     full_width, full_height = figure.get_size_inches()
     figure.text(left / full_width, bottom / full_height, text, **{"fontsize": SMALL_SIZE, **font})
+
+
+def add_title(figure: Figure, title: str, width: float, below: float) -> None:
+    """Make the figure `width` inches wide and so tall that the title stands above `below` inches."""
+    font: dict[str, Any] = {"fontsize": TITLE_SIZE, "fontweight": "bold"}
+    heading = wrap(figure, title, width - 0.4, **font)
+    height = below + text_size(figure, heading, **font)[1] + 0.3
+    figure.set_size_inches(width, height)
+    write_at(figure, width / 2, height - 0.15, heading, ha="center", va="top", **font)
+
+
+def add_legend(figure: Figure, handles: Sequence[Any], names: Sequence[str]) -> float:
+    """Put a legend at the bottom in as many columns as fit, at most four; returns its height in inches."""
+    width, count = figure.get_size_inches()[0], len(names)
+    columns = min(4, count)
+    while True:
+        legend = figure.legend(
+            handles, names, loc="lower center", ncols=columns, handlelength=3.0, borderaxespad=0.5
+        )
+        box = legend.get_window_extent()
+        rows = -(-count // columns)
+        fewest = -(-count // rows)  # columns that need no more rows: an even table
+        if columns == fewest and (columns == 1 or box.width / figure.dpi <= width - 0.3):
+            return float(box.height / figure.dpi)
+        legend.remove()
+        columns = fewest if columns > fewest else columns - 1
 
 
 def text_size(figure: Figure, text: str, **font: Any) -> tuple[float, float]:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from relational_rnn.analysis.cost import Cost
 from relational_rnn.analysis.curves import Curve
+from relational_rnn.analysis.efficiency import Efficiency, examples_to_accuracy
 from relational_rnn.analysis.report import Table
+from relational_rnn.analysis.sizes import Reach, SizeAxis
 from relational_rnn.analysis.style import percent
 
 DASH = "\N{EN DASH}"
+MOST_COLUMNS = 6
+"""More kinds of questions stand below each other."""
 
 
 def summary_table(results: dict[str, Any]) -> Table:
@@ -63,6 +68,26 @@ def seeds_table(results: dict[str, Any]) -> Table:
     return Table(columns, rows)
 
 
+def cost_table(results: dict[str, Any]) -> Table | None:
+    """Return what the models cost, means over the seeds; None for older records, which do not say."""
+    models = results["models"].values()
+    if not all("peak_memory" in model for model in models):
+        return None
+    rows = [
+        (
+            False,
+            [
+                model["label"],
+                f"{model['parameters']:,}",
+                f"{1e3 * model['seconds_per_example']:.3g}",
+                f"{model['peak_memory'] / 1e6:,.0f}",
+            ],
+        )
+        for model in models
+    ]
+    return Table(("model", "parameters", "ms per example", "peak memory, MB"), rows)
+
+
 def kinds_table(results: dict[str, Any]) -> Table | None:
     """Return the models' mean test accuracies by kind of question, and the shortcut's; None for one kind."""
     models = results["models"].values()
@@ -72,6 +97,12 @@ def kinds_table(results: dict[str, Any]) -> Table | None:
     if "shortcut_by_kind" in results["trivial"]:
         scores["shortcut"] = results["trivial"]["shortcut_by_kind"]
     kinds = list(next(iter(scores.values())))
+    if len(kinds) > MOST_COLUMNS:
+        lines = [[kind, *(f"{100 * found[kind]:.1f}" for found in scores.values())] for kind in kinds]
+        if all("mean_error" in model for model in models):
+            lines.append(["mean error", *(f"{100 * model['mean_error']:.1f}" for model in models)])
+            lines.append(["failed (error above 5 %)", *(str(model["failed_tasks"]) for model in models)])
+        return Table(("kind, accuracy %", *scores), [(False, line) for line in lines])
     rows = [
         (False, [label, *(f"{100 * found[kind]:.1f}" for kind in kinds)]) for label, found in scores.items()
     ]
@@ -90,6 +121,77 @@ def memory_table(memories: Sequence[dict[str, Any]]) -> Table:
         if name not in ("name", "model")
     ]
     return Table(("memory", *(model["name"] for model in memories)), rows)
+
+
+def generalisation_table(results: dict[str, Any]) -> Table | None:
+    """Return the mean accuracies on larger sizes, and the trivial scores; None where there are none."""
+    axes = results.get("generalisation")  # older records lack it
+    if not axes:
+        return None
+    columns = [f"{axis['axis']} {size} %" for axis in axes for size in axis["sizes"]]
+
+    def row(label: str, scores: Sequence[Sequence[float]]) -> tuple[bool, list[str]]:
+        return False, [label, *(f"{100 * score:.1f}" for along in scores for score in along)]
+
+    rows = [
+        row(model["label"], [axis["models"][name]["accuracy"] for axis in axes])
+        for name, model in results["models"].items()
+    ]
+    return Table(("model", *columns), [*rows, row("trivial score", [axis["trivial"] for axis in axes])])
+
+
+def size_axes(results: dict[str, Any]) -> list[SizeAxis]:
+    """Return what `generalisation` draws."""
+    return [
+        SizeAxis(
+            axis["axis"],
+            axis["sizes"],
+            axis["trained"],
+            axis["trivial"],
+            [
+                Reach(results["models"][name]["label"], name, list(scores["trainings"].values()))
+                for name, scores in axis["models"].items()
+            ],
+        )
+        for axis in results["generalisation"]
+    ]
+
+
+def model_costs(results: dict[str, Any]) -> list[Cost]:
+    """Return what `cost_bars` draws."""
+    return [
+        Cost(
+            model["label"],
+            name,
+            model["parameters"],
+            [1e3 * training["seconds_per_example"] for training in model["trainings"]],
+            [training["peak_memory"] / 1e6 for training in model["trainings"]],
+        )
+        for name, model in results["models"].items()
+    ]
+
+
+def model_efficiencies(
+    results: dict[str, Any], evaluations: Mapping[str, Sequence[dict[str, Any]]], accuracies: Sequence[float]
+) -> list[Efficiency]:
+    """Return what `sample_efficiency` draws.
+
+    Args:
+        results: content of results.json.
+        evaluations: name of the training -> the records of its evaluations, in order.
+        accuracies: to reach.
+    """
+    return [
+        Efficiency(
+            model["label"],
+            name,
+            [
+                [examples_to_accuracy(evaluations[training["name"]], accuracy) for accuracy in accuracies]
+                for training in model["trainings"]
+            ],
+        )
+        for name, model in results["models"].items()
+    ]
 
 
 def mean_curve(model: dict[str, Any], family: str, records: Sequence[Sequence[dict[str, Any]]]) -> Curve:

@@ -15,7 +15,17 @@ import relational_rnn
 
 COMMANDS: Final = {
     "train": ("relational_rnn.cli.train", "Train models on a task and compare them."),
+    "ablate": ("relational_rnn.cli.ablate", "Change one part of a model at a time and compare."),
+    "sweep": (
+        "relational_rnn.cli.sweep",
+        "Train every combination of some settings, or search for good ones.",
+    ),
+    "compare": (
+        "relational_rnn.cli.compare",
+        "Train the RMC, LSTM, GRU, Transformer and DNC on a task, with three seeds.",
+    ),
     "evaluate": ("relational_rnn.cli.evaluate", "Score the models of a run on fresh or given examples."),
+    "failures": ("relational_rnn.cli.failures", "Show the examples that models get wrong."),
     "check-gradients": (
         "relational_rnn.cli.check_gradients",
         "Check the gradients of the NumPy models.",
@@ -78,7 +88,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {wrong}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as missing:
-        extra = {"torch": "torch", "matplotlib": "plot"}.get((missing.name or "").split(".")[0])
+        extra = {"torch": "torch", "matplotlib": "plot", "optuna": "sweep"}.get(
+            (missing.name or "").split(".")[0]
+        )
         if extra is None:
             raise
         print(

@@ -52,7 +52,7 @@ def train_and_show(
         traceback.print_exc()
         print(f"error: the run failed; what was saved can be resumed:\n  {again}", file=sys.stderr)
         return 1
-    written = [folder.results, folder.metrics, *shown]
+    written = [file for file in (folder.results, folder.metrics) if file.exists()] + shown
     console.print("Written: " + ", ".join(str(file) for file in written))
     return 0
 

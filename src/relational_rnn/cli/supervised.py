@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console
 
 from relational_rnn.analysis import (
     Bar,
@@ -14,20 +15,32 @@ from relational_rnn.analysis import (
     accuracy_bars,
     binomial_half_width,
     compare_memories,
+    cost_bars,
+    cost_table,
+    generalisation,
+    generalisation_table,
     kinds_table,
     mean_curve,
     memory_evolution,
     memory_table,
+    model_costs,
+    model_efficiencies,
     record_memory,
+    sample_efficiency,
     seeds_table,
+    size_axes,
     slot_usage,
     summary_table,
+    thresholds,
     training_curves,
     write_report,
 )
 from relational_rnn.cli.progress import Display
 from relational_rnn.cli.run import find_framework, make_console, print_table, train_and_show
 from relational_rnn.reference import Classifier
+from relational_rnn.tasks.babi import find
+from relational_rnn.tasks.babi.synthetic import STORIES
+from relational_rnn.tasks.babi.task import Babi
 from relational_rnn.training.common.core_settings import LABELS
 from relational_rnn.training.common.files import write_json
 from relational_rnn.training.common.records import RunFolder
@@ -54,6 +67,8 @@ def train(task: str, settings: SupervisedSettings[Any], path: Path, resume: bool
         ValueError: the folder or the settings do not fit; nothing has been done then.
     """
     console, folder, command = make_console(), RunFolder(path), f"train {task}"
+    if isinstance(settings.task, Babi):
+        settings = dataclasses.replace(settings, task=with_stories(settings.task, console))
     framework = find_framework(settings.framework)
     prepare(task, settings, framework, folder, resume)
     last = settings.seed + settings.seeds - 1
@@ -82,13 +97,16 @@ def train(task: str, settings: SupervisedSettings[Any], path: Path, resume: bool
             title=f"{task}: accuracy on {count:,} test examples; harder: {results['harder']}.{several}",
             caption="to 90 %: examples until 90 % of the best validation accuracy",
         )
-        kinds = kinds_table(results)
-        if kinds is not None:
-            print_table(console, kinds, title="Test accuracy by kind of question.")
+        kinds, costs = kinds_table(results), cost_table(results)
+        for table, heading in ((kinds, "Test accuracy by kind of question."), (costs, "What a model costs.")):
+            if table is not None:
+                print_table(console, table, title=heading)
         if results["wall_seconds"] is not None:
             console.print(f"Wall time of all trainings: {results['wall_seconds']:.0f} s")
         figures = draw_figures(task, settings, folder, results)
-        tables, written = [summary, *([kinds] if kinds else []), seeds_table(results)], []
+        written = []
+        found = [summary, kinds, costs, generalisation_table(results), seeds_table(results)]
+        tables = [table for table in found if table is not None]
         if set(settings.models) & set(NUMPY_MODELS):
             drawn, memories = show_memories(task, settings, folder)
             figures += drawn
@@ -110,33 +128,55 @@ def train(task: str, settings: SupervisedSettings[Any], path: Path, resume: bool
     return train_and_show(console, folder, command, work, present)
 
 
+def with_stories(task: Babi, console: Console) -> Babi:
+    """Find the stories, or take synthetic ones, and say which in one line.
+
+    Raises:
+        ValueError: `data_dir` has no stories.
+    """
+    if task.synthetic:
+        return task
+    directory, how = find(None if task.data_dir is None else Path(task.data_dir), variant=task.variant)
+    if directory is None:
+        some = tuple(number for number in task.tasks if number in STORIES)
+        task = dataclasses.replace(task, synthetic=True, tasks=some or tuple(STORIES))
+        how += f"; tasks {', '.join(map(str, task.tasks))}"
+    console.print(how)
+    return task
+
+
 def draw_figures(
     task: str, settings: SupervisedSettings[Any], folder: RunFolder, results: dict[str, Any]
 ) -> list[Path]:
-    """Draw curves and bars into the run's plots; the trivial score is the best that asks for no reasoning."""
+    """Draw a run's scores into its plots; the trivial score is the best that asks for no reasoning."""
     title, plots = f"{task}, {settings.framework}", folder.plots
     trivial = {
         split: max(score for score in results["trivial"][split].values() if score is not None)
         for split in ("test", "harder")
     }
+    evaluations = {
+        c.name: [r for r in folder.records(c.name) if "validation_accuracy" in r]
+        for c in contestants(settings)
+    }
     curves = [
-        mean_curve(
-            model,
-            family,
-            [
-                [r for r in folder.records(training["name"]) if "validation_accuracy" in r]
-                for training in model["trainings"]
-            ],
-        )
+        mean_curve(model, family, [evaluations[training["name"]] for training in model["trainings"]])
         for family, model in results["models"].items()
     ]
+    best = max(r["validation_accuracy"] for records in evaluations.values() for r in records)
+    accuracies = thresholds(trivial["test"], best)
     figures = [
         training_curves(
             curves,
             trivial_accuracy=trivial["test"],
             title=f"{title}: validation accuracy, mean and range of the seeds",
             path=plots / "training_curves.png",
-        )
+        ),
+        sample_efficiency(
+            model_efficiencies(results, evaluations, accuracies),
+            accuracies=accuracies,
+            title=f"{title}: examples until a validation accuracy",
+            path=plots / "sample_efficiency.png",
+        ),
     ]
     for split, heading in (("test", "test"), ("harder", f"harder test, {results['harder']}")):
         bars = [
@@ -157,6 +197,10 @@ def draw_figures(
                 path=plots / f"accuracy_{split}.png",
             )
         )
+    if results["generalisation"]:  # else no size can grow
+        heading = f"{title}: larger sizes than in training"
+        figures.append(generalisation(size_axes(results), title=heading, path=plots / "generalisation.png"))
+    figures.append(cost_bars(model_costs(results), title=f"{title}: cost", path=plots / "cost.png"))
     return figures
 
 
@@ -193,9 +237,9 @@ def record_memories(
     for model in settings.models:
         if model in NUMPY_MODELS:
             trained = load_numpy_model(folder.weights(f"{model}-{settings.seed}"), settings.framework)
-            recorded[LABELS[model]] = record_memory(trained, test.inputs[chosen, :length])
+            recorded[LABELS[model]] = record_memory(trained, test.inputs[chosen][:, :length])
     what = f"{task}, seed {settings.seed}, {len(chosen)} test examples of {length} steps"
-    return recorded, test.mask[chosen, :length], what
+    return recorded, test.mask[chosen][:, :length], what
 
 
 def load_numpy_model(path: Path, framework: str) -> Classifier:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import importlib.util
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
@@ -23,7 +24,7 @@ DEFAULT_PRESET = "quick"
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-LISTS = ("--models", "--supporting-facts")
+LISTS = ("--models", "--supporting-facts", "--tasks")
 """Flags that take several values."""
 
 S = TypeVar("S")
@@ -45,13 +46,23 @@ class Options(Generic[S]):
     """Go on with the run in the folder."""
 
 
-def main(argv: Sequence[str]) -> int:
-    """Train; return the exit code."""
+def main(
+    argv: Sequence[str], command: str = "train", defaults: Callable[[str], Mapping[str, Any]] | None = None
+) -> int:
+    """Train; return the exit code.
+
+    Args:
+        argv: the task and flags.
+        command: under which name.
+        defaults: task -> settings that replace the preset's.
+    """
     arguments = list(argv)
     task = arguments.pop(0) if arguments and not arguments[0].startswith("-") else None
     if task is None and not {"-h", "--help"} & set(arguments):
-        raise ValueError(f"which task? relational-rnn train TASK, with TASK one of {', '.join(RECIPES)}")
-    options = parse(task or next(iter(RECIPES)), arguments)
+        known = ", ".join(RECIPES)
+        raise ValueError(f"which task? relational-rnn {command} TASK, with TASK one of {known}")
+    task = task or next(iter(RECIPES))
+    options = parse(task, arguments, command=command, defaults=None if defaults is None else defaults(task))
     origin = options.preset if options.config is None else options.config.stem
     folder = options.out or Path("runs") / f"{task}-{origin}-seed{options.settings.seed}"
     if options.resume and options.out is None:
@@ -63,16 +74,33 @@ def main(argv: Sequence[str]) -> int:
             raise ModuleNotFoundError(f"No module named {library!r}", name=library)
 
     if isinstance(settings, NthFarthestSettings):
-        from relational_rnn.cli import nth_farthest as command  # imports torch
+        from relational_rnn.cli import nth_farthest as nth_farthest_command  # imports torch
 
-        return command.train(settings, folder, options.resume)
+        return nth_farthest_command.train(settings, folder, options.resume)
     from relational_rnn.cli import supervised as supervised_command
 
-    return supervised_command.train(task or "", settings, folder, options.resume)
+    return supervised_command.train(task, settings, folder, options.resume)
 
 
-def parse(task: str, argv: Sequence[str]) -> Options[Settings]:
+def parse(
+    task: str,
+    argv: Sequence[str],
+    *,
+    command: str = "train",
+    options: Any = Options,
+    defaults: Mapping[str, Any] | None = None,
+) -> Any:
     """Resolve preset, then config file, then flags.
+
+    Args:
+        task: its name.
+        argv: the flags.
+        command: that has them.
+        options: what they are, a kind of `Options`.
+        defaults: settings that replace the preset's.
+
+    Returns:
+        The options, with the settings resolved.
 
     Raises:
         ValueError: an unknown task, preset, key of the config file, or a value out of range.
@@ -84,29 +112,28 @@ def parse(task: str, argv: Sequence[str]) -> Options[Settings]:
     early.add_argument("--resume", action="store_true")
     given, _ = early.parse_known_args(argv)
     settings: Settings
+    preset = dataclasses.replace(find_recipe(task, given.preset or DEFAULT_PRESET), **(defaults or {}))
     # A resumed run keeps its own settings unless a flag contradicts them, which the run folder then tells.
     recorded = Path(given.out) / "config.json" if given.resume and given.out else None
     if recorded is not None and recorded.exists() and given.preset is None and given.config is None:
-        settings = from_file(find_recipe(task, DEFAULT_PRESET), recorded)
+        settings = from_file(preset, recorded)
     else:
-        settings = find_recipe(task, given.preset or DEFAULT_PRESET)
+        settings = preset
     if given.config is not None:
         settings = from_file(settings, Path(given.config))
-    default: Options[Any] = Options(settings=settings, preset=given.preset or DEFAULT_PRESET)
-    kind: Any = Options[NthFarthestSettings]
+    kind: Any = options[NthFarthestSettings]
     models: tuple[str, ...] = nth_farthest.MODELS
     if isinstance(settings, SupervisedSettings):
-        kind = Options[SupervisedSettings[type(settings.task)]]  # type: ignore[misc]
+        kind = options[SupervisedSettings[type(settings.task)]]  # type: ignore[misc]
         models = supervised.FRAMEWORKS.get(given.framework or settings.framework, ())
-    parsed: Options[Settings] = tyro.cli(
+    return tyro.cli(
         kind,
-        prog=f"relational-rnn train {task}",
-        description=Options.__doc__,
+        prog=f"relational-rnn {command} {task}",
+        description=inspect.getdoc(options),
         args=spread_lists(argv, models),
-        default=default,
+        default=options(settings=settings, preset=given.preset or DEFAULT_PRESET),
         config=(tyro.conf.OmitArgPrefixes,),
     )
-    return parsed
 
 
 def from_file(settings: Settings, path: Path) -> Settings:

@@ -24,6 +24,7 @@ RECIPES: Final[dict[str, dict[str, Callable[[], Settings]]]] = {
             ("pair-matching", supervised.pair_matching),
             ("object-tracking", supervised.object_tracking),
             ("babi-synthetic", supervised.babi_synthetic),
+            ("babi", supervised.babi),
             ("addition", supervised.addition),
             ("control", supervised.control),
             ("program", supervised.program),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from relational_rnn.tasks.babi.task import Babi
 from relational_rnn.tasks.babi_synthetic import BabiSynthetic
 from relational_rnn.tasks.object_tracking import ObjectTracking
 from relational_rnn.tasks.pair_matching import PairMatching
@@ -136,6 +137,23 @@ def control_paper() -> SupervisedSettings[CharacterTask]:
 def program_paper() -> SupervisedSettings[CharacterTask]:
     """The paper's table 1, "Program": days on two cores."""
     return programs_paper(FullProgram())
+
+
+def babi() -> SupervisedSettings[Babi]:
+    """All 20 tasks of bAbI, 1,000 questions each, learned jointly by one model."""
+    return SupervisedSettings(
+        task=Babi(),
+        models=("rmc", "lstm"),
+        framework="torch",
+        seeds=1,
+        steps=6_000,
+        batch_size=32,
+        learning_rate=2e-3,
+        evaluate_every=200,
+        mem_slots=4,
+        head_size=16,
+        num_heads=4,
+    )
 
 
 def tiny(recipe: Callable[[], SupervisedSettings[Any]]) -> Callable[[], SupervisedSettings[Any]]:

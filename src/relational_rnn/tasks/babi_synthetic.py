@@ -52,6 +52,7 @@ from relational_rnn.tasks.checks import (
     one_example_generators,
     refuse,
 )
+from relational_rnn.tasks.growing import growing
 
 _LONGEST_SENTENCE = 5
 _LONGEST_QUESTION = 6
@@ -129,6 +130,10 @@ class BabiSynthetic:
             objects=min(len(OBJECTS), self.objects + 2),
             sentences=2 * self.sentences,
         )
+
+    def larger(self) -> dict[str, list[BabiSynthetic]]:
+        """Return tasks of ever longer stories, of more people and of more places; see `growing`."""
+        return growing(self, sentences=None, people=len(PEOPLE), places=len(PLACES))
 
 
 class StoryBatch(NamedTuple):
@@ -278,7 +283,7 @@ def records(task: BabiSynthetic, count: int, seed: int) -> Iterator[dict[str, An
         >>> sorted(next(records(BabiSynthetic(), count=1, seed=0)))
         ['answer', 'ids', 'question', 'story', 'supporting_facts', 'task']
     """
-    return (as_record(sample(task, 1, each), 0) for each in one_example_generators(count, seed))
+    return (as_record(task, sample(task, 1, each), 0) for each in one_example_generators(count, seed))
 
 
 def as_text(record: dict[str, Any]) -> str:
@@ -299,8 +304,8 @@ def as_text(record: dict[str, Any]) -> str:
     return "\n".join([*lines, record["question"], f"Answer: {record['answer']}"])
 
 
-def as_record(batch: StoryBatch, example: int) -> dict[str, Any]:
-    """Return an example of a batch as plain values, see `records`."""
+def as_record(task: BabiSynthetic, batch: StoryBatch, example: int) -> dict[str, Any]:
+    """Return an example of a batch as plain values, see `records`; its answer is what `targets` say."""
     ids = batch.ids[example, : batch.lengths[example]].tolist()
     *story, question = " ".join(VOCABULARY[number] for number in ids).split(" . ")
     return {

@@ -294,19 +294,19 @@ def records(task: NthFarthest, count: int, seed: int) -> Iterator[dict[str, Any]
         >>> next(records(NthFarthest(objects=3, dimensions=2), count=1, seed=0))["labels"]
         [2, 0, 1]
     """
-    return (_record(sample(task, 1, each)) for each in one_example_generators(count, seed))
+    return (as_record(task, sample(task, 1, each), 0) for each in one_example_generators(count, seed))
 
 
-def _record(batch: NthFarthestBatch) -> dict[str, Any]:
-    """Return the first example of a batch as plain values."""
+def as_record(task: NthFarthest, batch: NthFarthestBatch, example: int) -> dict[str, Any]:
+    """Return an example of a batch as plain values, see `records`; its answer is what `targets` say."""
     return {
         "task": "nth-farthest",
-        "vectors": batch.vectors[0].tolist(),
-        "labels": batch.labels[0].tolist(),
-        "n": int(batch.n[0]),
+        "vectors": batch.vectors[example].tolist(),
+        "labels": batch.labels[example].tolist(),
+        "n": int(batch.n[example]),
         "n_counts_from": "the farthest, which is 0",
-        "reference": int(batch.reference[0]),
-        "answer": int(batch.targets[0]),
+        "reference": int(batch.reference[example]),
+        "answer": int(batch.targets[example]),
     }
 
 

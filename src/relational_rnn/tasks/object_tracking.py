@@ -36,6 +36,7 @@ from relational_rnn.tasks.checks import (
     one_example_generators,
     refuse,
 )
+from relational_rnn.tasks.growing import growing
 
 DIRECTIONS = ("up", "right", "down", "left")
 """The moves, in the order of their one-hot code."""
@@ -105,6 +106,10 @@ class ObjectTracking:
     def harder(self) -> ObjectTracking:
         """Return the task with up to two objects more, as labels allow, and twice the moves (at least 1)."""
         return replace(self, objects=min(self.labels, self.objects + 2), moves=max(1, 2 * self.moves))
+
+    def larger(self) -> dict[str, list[ObjectTracking]]:
+        """Return tasks of ever more moves, and of more objects up to L, in the same format; see `growing`."""
+        return growing(self, moves=None, objects=self.labels)
 
 
 def sample(task: ObjectTracking, batch_size: int, generator: np.random.Generator) -> ReasoningBatch:
@@ -206,7 +211,7 @@ def records(task: ObjectTracking, count: int, seed: int) -> Iterator[dict[str, A
         >>> sorted(next(records(ObjectTracking(), count=1, seed=0)))
         ['answer', 'grid', 'moves', 'objects', 'query', 'task']
     """
-    return (_record(task, sample(task, 1, each)) for each in one_example_generators(count, seed))
+    return (as_record(task, sample(task, 1, each), 0) for each in one_example_generators(count, seed))
 
 
 def as_text(record: dict[str, Any]) -> str:
@@ -235,8 +240,9 @@ def as_text(record: dict[str, Any]) -> str:
     )
 
 
-def _record(task: ObjectTracking, batch: ReasoningBatch) -> dict[str, Any]:
-    walk = _read(task, batch.inputs)
+def as_record(task: ObjectTracking, batch: ReasoningBatch, example: int) -> dict[str, Any]:
+    """Return an example of a batch as plain values, see `records`; its answer is what `targets` say."""
+    walk = _read(task, batch.inputs[example : example + 1])
     moves = zip(walk.moved[0].tolist(), walk.directions[0].tolist(), strict=True)
     return {
         "task": "object-tracking",
@@ -244,7 +250,7 @@ def _record(task: ObjectTracking, batch: ReasoningBatch) -> dict[str, Any]:
         "objects": np.stack([walk.placed[0], walk.rows[0], walk.columns[0]], axis=1).tolist(),
         "moves": [[label, DIRECTIONS[direction]] for label, direction in moves],
         "query": int(walk.query[0]),
-        "answer": int(batch.targets[0, -1]),
+        "answer": int(batch.targets[example, -1]),
     }
 
 

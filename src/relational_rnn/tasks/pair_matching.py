@@ -31,6 +31,7 @@ from relational_rnn.tasks.checks import (
     one_example_generators,
     refuse,
 )
+from relational_rnn.tasks.growing import growing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +96,10 @@ class PairMatching:
         if self.pairs == self.keys:
             raise ValueError(f"no harder task: {self.pairs} pairs already use all {self.keys} keys")
         return replace(self, pairs=min(self.keys, self.pairs + max(1, self.pairs * 2 // 3)))
+
+    def larger(self) -> dict[str, list[PairMatching]]:
+        """Return tasks of ever more pairs, up to K, in the same input format, see `growing`."""
+        return growing(self, pairs=self.keys)
 
 
 def sample(task: PairMatching, batch_size: int, generator: np.random.Generator) -> ReasoningBatch:
@@ -184,7 +189,7 @@ def records(task: PairMatching, count: int, seed: int) -> Iterator[dict[str, Any
         >>> sorted(next(records(PairMatching(), count=1, seed=0)))
         ['answer', 'pairs', 'query', 'task']
     """
-    return (_record(task, sample(task, 1, each)) for each in one_example_generators(count, seed))
+    return (as_record(task, sample(task, 1, each), 0) for each in one_example_generators(count, seed))
 
 
 def as_text(record: dict[str, Any]) -> str:
@@ -201,13 +206,14 @@ def as_text(record: dict[str, Any]) -> str:
     return "\n".join([*lines, f"Which value has key {record['query']}?", f"Answer: value {record['answer']}"])
 
 
-def _record(task: PairMatching, batch: ReasoningBatch) -> dict[str, Any]:
-    pairs = _read(task, batch.inputs)
+def as_record(task: PairMatching, batch: ReasoningBatch, example: int) -> dict[str, Any]:
+    """Return an example of a batch as plain values, see `records`; its answer is what `targets` say."""
+    pairs = _read(task, batch.inputs[example : example + 1])
     return {
         "task": "pair-matching",
         "pairs": np.stack([pairs.keys[0], pairs.values[0]], axis=1).tolist(),
         "query": int(pairs.query[0]),
-        "answer": int(batch.targets[0, -1]),
+        "answer": int(batch.targets[example, -1]),
     }
 
 

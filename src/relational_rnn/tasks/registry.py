@@ -36,6 +36,9 @@ class TaskEntry:
     """(task, inputs) -> the right answers."""
     records: Callable[[Any, int, int], Iterator[dict[str, Any]]]
     """(task, count, seed) -> examples as plain values with at least `task` and `answer`."""
+    as_record: Callable[[Any, Any, int], dict[str, Any]]
+    """(task, batch, number of the example) -> it as such a record, with what the batch's targets say as the
+    answer; the targets may be a model's."""
     as_text: Callable[[dict[str, Any]], str]
     """A record -> the example as a person reads it."""
     shortcut: Callable[[Any, Any], Any] | None = None
@@ -72,6 +75,7 @@ def _characters(kind: type[programs.CharacterTask], description: str, majority: 
         sample=programs.sample,
         oracle=programs.oracle,
         records=programs.records,
+        as_record=programs.as_record,
         as_text=programs.as_text,
     )
 
@@ -85,6 +89,7 @@ TASKS: dict[str, TaskEntry] = {
         sample=nth_farthest.sample,
         oracle=nth_farthest.oracle,
         records=nth_farthest.records,
+        as_record=nth_farthest.as_record,
         as_text=nth_farthest_as_text,
     ),
     "sorting": TaskEntry(
@@ -95,6 +100,7 @@ TASKS: dict[str, TaskEntry] = {
         sample=sorting.sample,
         oracle=sorting.oracle,
         records=sorting.records,
+        as_record=sorting.as_record,
         as_text=sorting.as_text,
     ),
     "pair-matching": TaskEntry(
@@ -105,6 +111,7 @@ TASKS: dict[str, TaskEntry] = {
         sample=pair_matching.sample,
         oracle=pair_matching.oracle,
         records=pair_matching.records,
+        as_record=pair_matching.as_record,
         as_text=pair_matching.as_text,
         shortcut=pair_matching.shortcut,
     ),
@@ -116,6 +123,7 @@ TASKS: dict[str, TaskEntry] = {
         sample=object_tracking.sample,
         oracle=object_tracking.oracle,
         records=object_tracking.records,
+        as_record=object_tracking.as_record,
         as_text=object_tracking.as_text,
         shortcut=object_tracking.shortcut,
     ),
@@ -127,6 +135,7 @@ TASKS: dict[str, TaskEntry] = {
         sample=babi_synthetic.sample,
         oracle=babi_synthetic.oracle,
         records=babi_synthetic.records,
+        as_record=babi_synthetic.as_record,
         as_text=babi_synthetic.as_text,
         shortcut=babi_synthetic.shortcut,
         kinds=babi_synthetic.kinds,

@@ -27,6 +27,7 @@ from jaxtyping import Float, Float32, Int64
 from relational_rnn.spec.checks import check_size
 from relational_rnn.tasks.batch import ReasoningBatch
 from relational_rnn.tasks.checks import check_generator, check_inputs, one_example_generators, refuse
+from relational_rnn.tasks.growing import growing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +97,10 @@ class Sorting:
         """Return the task with half as many items more, at least one, in the same input format."""
         return replace(self, items=self.items + max(1, self.items // 2))
 
+    def larger(self) -> dict[str, list[Sorting]]:
+        """Return tasks of ever more items in the same input format, see `growing`."""
+        return growing(self, items=None)
+
 
 def sample(task: Sorting, batch_size: int, generator: np.random.Generator) -> ReasoningBatch:
     """Draw a batch.
@@ -159,7 +164,7 @@ def records(task: Sorting, count: int, seed: int) -> Iterator[dict[str, Any]]:
         >>> next(records(Sorting(items=3), count=1, seed=0))
         {'task': 'sorting', 'items': [8, 6, 5], 'answer': [5, 6, 8]}
     """
-    return (_record(task, sample(task, 1, each)) for each in one_example_generators(count, seed))
+    return (as_record(task, sample(task, 1, each), 0) for each in one_example_generators(count, seed))
 
 
 def as_text(record: dict[str, Any]) -> str:
@@ -174,9 +179,10 @@ def as_text(record: dict[str, Any]) -> str:
     return f"Put these {len(record['items'])} items in ascending order: {items}\nAnswer: {record['answer']}"
 
 
-def _record(task: Sorting, batch: ReasoningBatch) -> dict[str, Any]:
-    items = _read(task, batch.inputs)[0].tolist()
-    return {"task": "sorting", "items": items, "answer": batch.targets[0, task.items :].tolist()}
+def as_record(task: Sorting, batch: ReasoningBatch, example: int) -> dict[str, Any]:
+    """Return an example of a batch as plain values, see `records`; its answer is what `targets` say."""
+    items = _read(task, batch.inputs[example : example + 1])[0].tolist()
+    return {"task": "sorting", "items": items, "answer": batch.targets[example, task.items :].tolist()}
 
 
 def _encode(task: Sorting, items: Int64[np.ndarray, "B n"]) -> Float32[np.ndarray, "B T F"]:

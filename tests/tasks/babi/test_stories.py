@@ -178,10 +178,11 @@ def test_a_sequence_of_each_story():
 
 
 def test_synthetic_stories_are_encoded_as_their_own_task_does():
-    batch = sample(BabiSynthetic(), 40, np.random.default_rng(0))
+    task = BabiSynthetic()
+    batch = sample(task, 40, np.random.default_rng(0))
     stories = []
     for example in range(40):
-        record = as_record(batch, example)
+        record = as_record(task, batch, example)
         lines = [*record["story"], f"{record['question']}\t{record['answer']}\t1"]
         stories += parse([f"{number} {line}" for number, line in enumerate(lines, 1)], 1, "made")
     rows = encode(stories, Vocabulary(VOCABULARY, PLACES)).rows(range(40))

@@ -67,7 +67,7 @@ def synthetic(
         >>> " ".join(data.test[0].questions[0].words), data.test[0].questions[0].answer
         ('who is the youngest ?', 'fred')
     """
-    tasks = tuple(_MAKERS) if tasks is None else tuple(tasks)
+    tasks = tuple(STORIES) if tasks is None else tuple(tasks)
     seed = check_size("seed", seed, minimum=0)
     splits: list[tuple[Story, ...]] = []
     counts = {"train": train, "validation": validation, "test": test}
@@ -75,11 +75,11 @@ def synthetic(
         check_size(split, count)
         stories: list[Story] = []
         for task in tasks:
-            if task not in _MAKERS:
-                known = ", ".join(map(str, _MAKERS))
+            if task not in STORIES:
+                known = ", ".join(map(str, STORIES))
                 raise ValueError(f"there are no synthetic stories of task {task}, only of {known}")
             generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(task, number)))
-            stories += _MAKERS[task](task, count, generator)
+            stories += STORIES[task](task, count, generator)
         splits.append(tuple(stories))
     return BabiData(train=splits[0], validation=splits[1], test=splits[2])
 
@@ -92,10 +92,11 @@ def _story(task: int, statements: Sequence[str], question: str, answer: str, fac
 
 def _supporting_facts(task: int, count: int, generator: np.random.Generator) -> list[Story]:
     """Make stories with `task` supporting facts."""
-    batch = sample(BabiSynthetic(supporting_facts=(task,)), count, generator)
+    sizes = BabiSynthetic(supporting_facts=(task,))
+    batch = sample(sizes, count, generator)
     return [
         _story(task, record["story"], record["question"], record["answer"], record["supporting_facts"])
-        for record in (as_record(batch, example) for example in range(count))
+        for record in (as_record(sizes, batch, example) for example in range(count))
     ]
 
 
@@ -204,7 +205,7 @@ def _comparison(task: int, count: int, generator: np.random.Generator) -> list[S
     return stories
 
 
-_MAKERS: dict[int, Callable[[int, int, np.random.Generator], list[Story]]] = {
+STORIES: dict[int, Callable[[int, int, np.random.Generator], list[Story]]] = {
     1: _supporting_facts,
     2: _supporting_facts,
     3: _supporting_facts,

@@ -21,7 +21,7 @@ sequence is both encoder and decoder, as in the authors' code; any causal model 
 
 from relational_rnn.tasks.programs.characters import CHARACTERS, PADDING, as_strings
 from relational_rnn.tasks.programs.curriculum import CURRICULA, level_is_learned, level_sizes
-from relational_rnn.tasks.programs.examples import CharacterBatch, as_text, oracle, records, sample
+from relational_rnn.tasks.programs.examples import CharacterBatch, as_record, as_text, oracle, records, sample
 from relational_rnn.tasks.programs.interpreter import evaluate
 from relational_rnn.tasks.programs.memorisation import Copy, Double, MemorisationTask, Reverse
 from relational_rnn.tasks.programs.operations import Addition, Algebra, Control, FullProgram, ProgramTask
@@ -45,6 +45,7 @@ __all__ = [
     "ProgramTask",
     "Reverse",
     "Scores",
+    "as_record",
     "as_strings",
     "as_text",
     "evaluate",

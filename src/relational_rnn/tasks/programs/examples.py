@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Float32, Int64, Integer, UInt8
 
 from relational_rnn.spec.checks import check_size
 from relational_rnn.tasks.checks import check_generator, check_inputs, refuse
-from relational_rnn.tasks.programs.characters import ID, PADDING, as_strings, one_hot
+from relational_rnn.tasks.programs.characters import CHARACTERS, ID, PADDING, as_strings, one_hot
 from relational_rnn.tasks.programs.task import CharacterTask
 
 _BLOCK = 256
@@ -128,6 +128,17 @@ def records(task: CharacterTask, count: int, seed: int) -> Iterator[dict[str, An
     return _records(task, count, np.random.default_rng(seed))
 
 
+def as_record(task: CharacterTask, batch: CharacterBatch, example: int) -> dict[str, Any]:
+    """Return an example of a batch as plain values, see `records`; its answer is what `targets` say."""
+    answer = batch.targets[example, batch.mask[example]].tolist()
+    return {
+        "task": task.name,
+        "text": as_strings(batch.texts[example : example + 1])[0],
+        "answer": "".join(CHARACTERS[told] for told in answer),
+        "modulus": None if batch.modulus is None else int(batch.modulus[example]),
+    }
+
+
 def as_text(record: dict[str, Any]) -> str:
     """Return a record as a person reads it.
 
@@ -148,11 +159,9 @@ def as_text(record: dict[str, Any]) -> str:
 def _records(task: CharacterTask, count: int, generator: np.random.Generator) -> Iterator[dict[str, Any]]:
     """Yield the records, block by block."""
     for start in range(0, count, _BLOCK):
-        texts, answers, modulus = task.draw(_BLOCK, generator)
-        moduli = [None] * _BLOCK if modulus is None else modulus.tolist()
-        drawn = zip(as_strings(texts), as_strings(answers), moduli, strict=True)
-        for _, (text, answer, own) in zip(range(start, count), drawn, strict=False):
-            yield {"task": task.name, "text": text, "answer": answer, "modulus": own}
+        batch = sample(task, _BLOCK, generator)
+        for example in range(min(_BLOCK, count - start)):
+            yield as_record(task, batch, example)
 
 
 def after_texts(

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from relational_rnn.spec.checks import check_size
+from relational_rnn.tasks.growing import growing
 from relational_rnn.tasks.programs.characters import literals, packed
 from relational_rnn.tasks.programs.curriculum import draw_sizes
 from relational_rnn.tasks.programs.task import CharacterTask, Drawn, check_curriculum
@@ -62,6 +63,10 @@ class MemorisationTask(CharacterTask):
     def harder(self) -> MemorisationTask:
         """Return the task with twice the digits."""
         return replace(self, length=2 * self.length, level=None)
+
+    def larger(self) -> dict[str, list[MemorisationTask]]:
+        """Return tasks of ever more digits, see `growing`."""
+        return growing(replace(self, level=None), length=None)
 
     def draw(self, count: int, generator: np.random.Generator) -> Drawn:
         """Draw `count` texts of digits, the first of which is not 0."""

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Int64, UInt8
 
 from relational_rnn.spec.checks import check_size
 from relational_rnn.tasks.checks import check_at_most
+from relational_rnn.tasks.growing import growing
 from relational_rnn.tasks.programs.characters import (
     CHARACTERS,
     ID,
@@ -99,6 +100,10 @@ class ProgramTask(CharacterTask):
         return replace(
             self, nesting=self.nesting + 1, length=min(self.length + 1, LONGEST_LITERAL), level=None
         )
+
+    def larger(self) -> dict[str, list[ProgramTask]]:
+        """Return tasks of ever more operations, and of more digits up to the limit; see `growing`."""
+        return growing(replace(self, level=None), nesting=None, length=LONGEST_LITERAL)
 
     def answer(self, text: str) -> str:
         """Return the value of a program mod 10^(L+1), L being the digits of its own literals.

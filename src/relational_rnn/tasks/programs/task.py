@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Int64, UInt8
@@ -63,6 +63,10 @@ class CharacterTask(ABC):
     @abstractmethod
     def harder(self) -> CharacterTask:
         """Return the task with larger examples, in the same characters."""
+
+    @abstractmethod
+    def larger(self) -> dict[str, list[Any]]:
+        """Return by size the task itself and ever larger ones, in the same characters; see `growing`."""
 
     @property
     def steps(self) -> int:

@@ -11,10 +11,12 @@ import numpy as np
 from relational_rnn.reference.training import Examples
 from relational_rnn.spec.checks import check_choice, check_number, check_size
 from relational_rnn.tasks import ReasoningData, find_task, generate_reasoning_data, programs
+from relational_rnn.tasks.babi.task import Babi, StoryExamples, read
 from relational_rnn.tasks.programs.curriculum import WITH_LEVELS
 from relational_rnn.tasks.reasoning import REASONING_TASKS
 from relational_rnn.training.common.core_settings import LABELS, SIZES, check_core_choices
 from relational_rnn.training.common.fit import Record, Shuffled
+from relational_rnn.training.common.story_batches import StoryBatches
 
 FRAMEWORKS: Final = {"numpy": ("rmc", "hybrid", "lstm"), "torch": tuple(LABELS)}
 """What trains, and the models that it has."""
@@ -205,7 +207,7 @@ class TaskData(NamedTuple):
     held_out: HeldOut
 
 
-TRAINING, VALIDATION, TEST, HARDER = range(4)
+TRAINING, VALIDATION, TEST, HARDER, LARGER, FRESH = range(6)
 """Second word of a generator's seed: the streams never share examples."""
 
 
@@ -224,7 +226,11 @@ def task_data(name: str, settings: SupervisedSettings[Any], seed: int) -> TaskDa
         (3, 10, 28)
     """
     held_out = held_out_data(name, settings, seed)
-    entry, task, size = find_task(name), settings.task, settings.batch_size
+    task, size = settings.task, settings.batch_size
+    if isinstance(task, Babi):
+        found = read(task)
+        return TaskData(StoryBatches(StoryExamples(found.train, found.vocabulary), size, seed), held_out)
+    entry = find_task(name)
     if settings.train_examples is None:
 
         def fresh(step: int, history: Sequence[Record]) -> Examples:
@@ -252,6 +258,8 @@ def held_out_data(name: str, settings: SupervisedSettings[Any], seed: int) -> He
         return HeldOut(
             data.validation, data.test, data.harder, found["harder_sizes"], found["harder"], trivial
         )
+    if isinstance(settings.task, Babi):
+        return _held_out_stories(settings.task)
     task = at_full_size(settings.task)
     harder = task.harder()
     counts = (settings.validation_examples, settings.test_examples, settings.test_examples)
@@ -263,6 +271,31 @@ def held_out_data(name: str, settings: SupervisedSettings[Any], seed: int) -> He
     changes = ", ".join(f"{n} {v} instead of {own[n]}" for n, v in other.items() if v != own[n])
     trivial = {"test": _trivial(task), "harder": _trivial(harder)}
     return HeldOut(validation, test, larger, other, changes, trivial)
+
+
+LONGEST = 0.1
+"""Share of the bAbI test's sequences that count as harder."""
+
+
+def _held_out_stories(task: Babi) -> HeldOut:
+    """Return the splits of the files; harder are the longest sequences of the test."""
+    found = read(task)
+    validation, test = (
+        StoryExamples(part, found.vocabulary).by_length() for part in (found.validation, found.test)
+    )
+    first = len(test.inputs) - max(1, round(LONGEST * len(test.inputs)))
+    longest = test.select(np.arange(first, len(test.inputs)))
+    scores: dict[str, float | None] = {"chance": task.chance, "majority": task.majority, "shortcut": None}
+    changes = f"the longest tenth of the test, stories of {longest.lengths.min()} words and more"
+    return HeldOut(validation, test, longest, asdict(task), changes, {"test": scores, "harder": scores})
+
+
+def kinds_of(name: str, examples: Any) -> list[str] | None:
+    """Return of what kind each example is, None for a task whose examples are all alike."""
+    if isinstance(examples, StoryExamples):
+        return examples.kinds
+    kinds = find_task(name).kinds
+    return None if kinds is None else kinds(examples)
 
 
 def has_curriculum(task: Any) -> bool:
@@ -330,5 +363,6 @@ def examples_to_reach(history: list[dict[str, Any]], share: float) -> int:
 def settings_from(task: str, values: dict[str, Any]) -> SupervisedSettings[Any]:
     """Turn what a JSON file holds back into settings."""
     sizes = {name: tuple(v) if isinstance(v, list) else v for name, v in values["task"].items()}
-    changed = {"task": find_task(task).factory(**sizes), "models": tuple(values["models"])}
+    factory: Callable[..., Any] = Babi if task == "babi" else find_task(task).factory
+    changed = {"task": factory(**sizes), "models": tuple(values["models"])}
     return SupervisedSettings(**{**values, **changed})

@@ -13,11 +13,8 @@ from relational_rnn.reference import Batch
 from relational_rnn.spec.checks import check_shape, check_size
 from relational_rnn.tasks import find_task
 from relational_rnn.training.common.examples_file import check_targets, read_examples
-from relational_rnn.training.common.supervised import at_full_size
+from relational_rnn.training.common.supervised import FRESH, at_full_size, held_out_data
 from relational_rnn.training.common.supervised_run import Framework
-
-FRESH = 5
-"""Second word of the generator's seed; the examples of a run come from other streams."""
 
 
 def evaluate(
@@ -28,7 +25,8 @@ def evaluate(
     Args:
         weights: a file that the framework's `save` wrote.
         framework: what trained it.
-        examples: how many fresh ones, of the model's task and of its harder sizes, unless `path` is given.
+        examples: how many fresh ones, of the model's task and of its harder sizes, unless `path` is given; of
+            bAbI there are none, and all stories of the test count.
         seed: of the fresh ones.
         path: .npz with `inputs` (B, T, F) and perhaps `targets` (B, T) and `mask` (B, T).
 
@@ -41,7 +39,7 @@ def evaluate(
     """
     model, name, settings, contestant = framework.load(weights)
     learner = framework.learner(model, settings)
-    task, entry = at_full_size(settings.task), find_task(name)
+    task = at_full_size(settings.task)
     score: dict[str, Any] = {
         "name": contestant.name,
         "label": f"{name}, {contestant.label}",
@@ -49,7 +47,13 @@ def evaluate(
         "accuracy": None,
         "trivial_accuracy": max(task.chance, task.majority),
     }
+    if path is None and name == "babi":
+        _, test, longest, *_ = held_out_data(name, settings, seed)
+        score["examples"] = len(test.inputs)
+        score["accuracy"] = learner.evaluate(test)["accuracy"]
+        return score | {"harder_accuracy": learner.evaluate(longest)["accuracy"]}
     if path is None:
+        entry = find_task(name)
         for key, sizes in (("accuracy", task), ("harder_accuracy", task.harder())):
             batch = entry.sample(sizes, examples, np.random.default_rng([seed, FRESH]))
             score[key] = learner.evaluate(batch)["accuracy"]

@@ -15,6 +15,8 @@ import numpy as np
 from relational_rnn.reference import Batch
 from relational_rnn.reference.arrays import Array
 from relational_rnn.tasks import find_task
+from relational_rnn.tasks.babi import FAILED_ABOVE
+from relational_rnn.training.common import generalisation
 from relational_rnn.training.common.arrays_file import load_arrays
 from relational_rnn.training.common.core_settings import LABELS, check_sizes
 from relational_rnn.training.common.files import read_json, write_json
@@ -29,6 +31,7 @@ from relational_rnn.training.common.supervised import (
     contestants,
     examples_to_reach,
     held_out_data,
+    kinds_of,
     task_data,
 )
 
@@ -107,7 +110,7 @@ def run(
     start = time.perf_counter()
     everyone = {c.name: c for c in contestants(settings)}
     if resume:
-        folder.forget_after({name: _saved_step(folder, name) for name in everyone})
+        folder.forget_after({name: saved_step(folder, name) for name in everyone})
 
     def note(name: str, record: dict[str, Any]) -> None:
         folder.append({"model": name, **record})
@@ -115,7 +118,7 @@ def run(
 
     train_side_by_side(
         [name for name in everyone if not folder.score(name).exists()],
-        functools.partial(_train, task, settings, framework, folder),
+        functools.partial(train_one, task, settings, framework, folder),
         workers=settings.workers,
         show=note,
     )
@@ -132,13 +135,15 @@ def summarise(
 
     `wall_seconds` is the time of the whole run, None if it was interrupted in between.
     """
-    models = {}
+    models: dict[str, Any] = {}
+    larger = {}
     for model in settings.models:
         trainings = [
             {"name": c.name, "label": c.label, **read_json(folder.score(c.name))}
             for c in contestants(settings)
             if c.model == model
         ]
+        larger[model] = {training["name"]: training.pop("generalisation") for training in trainings}
         means = {name: sum(t[name] for t in trainings) / len(trainings) for name in AVERAGED}
         models[model] = {
             "label": LABELS[model],
@@ -147,19 +152,22 @@ def summarise(
             "trainings": trainings,
         }
         if "test_by_kind" in trainings[0]:
-            kinds = [training["test_by_kind"] for training in trainings]
+            by_seed = [training["test_by_kind"] for training in trainings]
             models[model]["test_by_kind"] = {
-                kind: sum(scores[kind] for scores in kinds) / len(kinds) for kind in kinds[0]
+                kind: sum(scores[kind] for scores in by_seed) / len(by_seed) for kind in by_seed[0]
             }
+        if task == "babi":
+            errors = [1 - accuracy for accuracy in models[model]["test_by_kind"].values()]
+            models[model]["mean_error"] = sum(errors) / len(errors)
+            models[model]["failed_tasks"] = sum(error > FAILED_ABOVE for error in errors)
     held_out = held_out_data(task, settings, settings.seed)
     trivial: dict[str, Any] = dict(held_out.trivial)
-    entry = find_task(task)
-    if entry.kinds is not None and entry.shortcut is not None:
-        test = held_out.test
-        right = (entry.shortcut(settings.task, test.inputs) == test.targets) & test.mask
+    test, shortcut = held_out.test, None if task == "babi" else find_task(task).shortcut
+    kinds = kinds_of(task, test)
+    if kinds is not None and shortcut is not None:
+        right = (shortcut(settings.task, test.inputs) == test.targets) & test.mask
         trivial["shortcut_by_kind"] = {
-            kind: float(right[own].sum() / test.mask[own].sum())
-            for kind, own in by_kind(entry.kinds(test)).items()
+            kind: float(right[own].sum() / test.mask[own].sum()) for kind, own in by_kind(kinds).items()
         }
     results = {
         "task": task,
@@ -169,11 +177,12 @@ def summarise(
         "harder": held_out.changes,
         "seed": settings.seed,
         "seeds": settings.seeds,
-        "test_examples": settings.test_examples,
+        "test_examples": len(held_out.test.inputs),
         "trivial_accuracy": max(trivial["test"][name] for name in ("chance", "majority")),
         "trivial": trivial,
         "wall_seconds": wall_seconds,
         "models": models,
+        "generalisation": generalisation.summarise(task, settings, larger),
     }
     write_json(folder.results, results)
     return results
@@ -183,12 +192,13 @@ def _checkpoint_path(folder: RunFolder, name: str) -> Path:
     return folder.checkpoints / f"{name}.checkpoint"
 
 
-def _saved_step(folder: RunFolder, name: str) -> int:
+def saved_step(folder: RunFolder, name: str) -> int:
+    """Return the step of a training's checkpoint, 0 without one."""
     path = _checkpoint_path(folder, name)
     return int(load_arrays(path)[1]["result"]["step"]) if path.exists() else 0
 
 
-def _train(
+def train_one(
     task: str,
     settings: SupervisedSettings[Any],
     framework: Framework,
@@ -225,6 +235,8 @@ def _train(
             return
         _, test_examples, harder_examples, *_ = data.held_out
         test, harder = learner.evaluate(test_examples), learner.evaluate(harder_examples)
+        memory = peak_memory()
+        larger = generalisation.larger_scores(task, settings, learner, contestant.seed)
     framework.save(folder.weights(name), model, task, settings, contestant)
     examples = result.step * settings.batch_size
     score: dict[str, Any] = {
@@ -237,25 +249,26 @@ def _train(
         "steps": result.step,
         "examples": examples,
         "seconds_per_example": result.seconds / examples,
-        "peak_memory": peak_memory(),
+        "peak_memory": memory,
         "best_step": result.best["step"],
         "examples_to_converge": examples_to_reach(result.history, CONVERGED),
+        "generalisation": larger,
     }
-    own_kinds = find_task(task).kinds
-    if own_kinds is not None:
+    kinds = kinds_of(task, test_examples)
+    if kinds is not None:
         score["test_by_kind"] = {
             kind: learner.evaluate(Batch(*(part[own] for part in test_examples[:3])))["accuracy"]
-            for kind, own in by_kind(own_kinds(test_examples)).items()
+            for kind, own in by_kind(kinds).items()
         }
     write_json(folder.score(name), score)
 
 
 def by_kind(kinds: list[str]) -> dict[str, Array]:
-    """Return for each kind, in the order of their names, which examples are of it.
+    """Return for each kind, in the order of their names (10 after 9), which examples are of it.
 
     Example:
-        >>> {kind: own.tolist() for kind, own in by_kind(["b", "a", "b"]).items()}
-        {'a': [False, True, False], 'b': [True, False, True]}
+        >>> {kind: own.tolist() for kind, own in by_kind(["b 10", "b 9", "b 10"]).items()}
+        {'b 9': [False, True, False], 'b 10': [True, False, True]}
     """
     named = np.array(kinds)
-    return {str(kind): named == kind for kind in np.unique(named)}
+    return {kind: named == kind for kind in sorted(set(kinds), key=lambda kind: (len(kind), kind))}

@@ -78,7 +78,7 @@ def run(
     start = time.perf_counter()
     everyone = contestants(settings)
     if resume:
-        folder.forget_after({c.name: _saved_step(folder, c) for c in everyone})
+        folder.forget_after({c.name: saved_step(folder, c) for c in everyone})
     by_name = {c.name: c for c in everyone}
 
     def note(name: str, record: dict[str, Any]) -> None:
@@ -87,7 +87,7 @@ def run(
 
     train_side_by_side(
         [c.name for c in everyone if not folder.score(c.name).exists()],
-        functools.partial(_train, settings, folder),
+        functools.partial(train_one, settings, folder),
         workers=settings.workers,
         may_start=lambda name: _may_start(folder, by_name[name], settings),
         show=note,
@@ -135,7 +135,8 @@ def _checkpoint_path(folder: RunFolder, contestant: Contestant) -> Path:
     return folder.checkpoints / f"{contestant.name}.pt"
 
 
-def _saved_step(folder: RunFolder, contestant: Contestant) -> int:
+def saved_step(folder: RunFolder, contestant: Contestant) -> int:
+    """Return the step of a training's checkpoint, 0 without one."""
     path = _checkpoint_path(folder, contestant)
     return int(torch.load(path, weights_only=True)["step"]) if path.exists() else 0
 
@@ -152,7 +153,7 @@ def _may_start(folder: RunFolder, contestant: Contestant, settings: NthFarthestS
     return folder.score(leader.name).exists()
 
 
-def _train(
+def train_one(
     settings: NthFarthestSettings,
     folder: RunFolder,
     name: str,

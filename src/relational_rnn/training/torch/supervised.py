@@ -103,21 +103,21 @@ class TorchLearner:
             raise FloatingPointError(f"training diverged: loss {value}, norm of the gradients {norm}")
         self.optimiser.step()
         right = scores.argmax(1) == targets
-        return {"loss": value, "grad_norm": norm} | _shares(right, asked)
+        return {"loss": value, "grad_norm": norm} | _shares(right, _solved(right, asked))
 
     @torch.no_grad()
     def evaluate(self, examples: Examples) -> dict[str, float]:
         """Return loss, accuracy and sequence accuracy, as `reference.evaluate` does."""
         self.model.eval()
-        losses, rights, askeds = 0.0, [], []
+        losses, rights, solved = 0.0, [], []
         for start in range(0, len(examples.inputs), CHUNK):
             scores, targets, asked = self._answers(examples, slice(start, start + CHUNK))
             losses += F.cross_entropy(scores, targets, reduction="sum").item()
             rights.append(scores.argmax(1) == targets)
-            askeds.append(asked)
+            solved.append(_solved(rights[-1], asked))
         self.model.train()
-        right, asked = torch.cat(rights), torch.cat(askeds)
-        return {"loss": losses / len(right)} | _shares(right, asked)
+        right = torch.cat(rights)
+        return {"loss": losses / len(right)} | _shares(right, torch.cat(solved))
 
     def _answers(self, batch: Examples, piece: slice = slice(None)) -> tuple[Tensor, Tensor, Tensor]:
         """Return scores (K, C) and targets (K,) of the answers that count, and which do (B, T)."""
@@ -152,8 +152,8 @@ class TorchLearner:
             }
 
 
-def _shares(right: Tensor, asked: Tensor) -> dict[str, float]:
-    """Return the share of the answers that are right, and of the sequences without a mistake.
+def _solved(right: Tensor, asked: Tensor) -> Tensor:
+    """Say of each sequence with an answer whether all of them are right.
 
     Args:
         right: (K,) bool, row after row.
@@ -161,10 +161,13 @@ def _shares(right: Tensor, asked: Tensor) -> dict[str, float]:
     """
     wrong = torch.zeros(asked.shape, dtype=torch.bool)
     wrong[asked] = ~right
-    some = asked.any(1)
+    return ~wrong[asked.any(1)].any(1)
+
+
+def _shares(right: Tensor, solved: Tensor) -> dict[str, float]:
     return {
         "accuracy": right.double().mean().item(),
-        "sequence_accuracy": (~wrong[some].any(1)).double().mean().item(),
+        "sequence_accuracy": solved.double().mean().item(),
     }
 
 

@@ -1,0 +1,345 @@
+"""What factors do to a score: a table and a figure for each, from the results of `ablate` and `sweep`."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from relational_rnn.analysis import style
+from relational_rnn.analysis.report import Table
+from relational_rnn.training.common.core_settings import LABELS
+from relational_rnn.training.common.factors import text_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DASH = "\N{EN DASH}"
+LEFT, PANEL, BETWEEN, RIGHT = 0.95, 4.1, 2.0, 0.3
+HEIGHT = 3.3
+APART = 4
+"""With more factors the values of a point share a column."""
+PARTS = 5
+"""Rows of a table for a range."""
+FIGURE_WIDTH = LEFT + 2 * PANEL + BETWEEN + RIGHT
+
+
+class Level(NamedTuple):
+    """All runs in which a factor has one value."""
+
+    value: Any
+    base: bool
+    """Whether it is the base's."""
+    variants: list[dict[str, Any]]
+    """Of results.json."""
+
+    @property
+    def label(self) -> str:
+        """The value in words."""
+        return text_of(self.value) + (" (base)" if self.base else "")
+
+    def scores(self, model: str, name: str) -> list[Any]:
+        """Return a score of a model in every run that did not diverge."""
+        runs = [run for variant in self.variants for run in variant["runs"] if "diverged" not in run]
+        return [run["models"][model][name] for run in runs]
+
+
+def levels(results: dict[str, Any], factor: str) -> list[Level]:
+    """Return the values of a factor with their runs: numbers in their order, other values as they were given.
+
+    Of an ablation only the base, which is first if it was not given, and the variants with this factor.
+
+    Args:
+        results: content of results.json.
+        factor: one of its `factors`.
+    """
+    found: dict[str, Level] = {}
+    for variant in results["variants"]:
+        values = variant["values"] or results["base"]
+        if factor in values:
+            level = Level(values[factor], not variant["values"], [])
+            found.setdefault(text_of(level.value), level).variants.append(variant)
+    names = list(found)
+    if all(
+        isinstance(level.value, int | float) and not isinstance(level.value, bool) for level in found.values()
+    ):
+        names.sort(key=lambda name: found[name].value)
+    else:
+        given = [text_of(value) for value in results["factors"][factor]["values"]]
+        names.sort(key=lambda name: given.index(name) if name in given else -1)
+    return [found[name] for name in names]
+
+
+def factor_table(results: dict[str, Any], factor: str) -> Table:
+    """Return one row a value (and model, if there are several), in bold the best mean on test.
+
+    "leaves trivial" counts the examples until the validation accuracy had come half of the way from the
+    trivial score to 100 %: the mean over the runs that got there, and how many did. Of a range with many
+    values a row has a part.
+
+    Args:
+        results: content of results.json.
+        factor: one of its `factors`.
+    """
+    rows = []
+    several = len(results["models"]) > 1
+    for level in _grouped(levels(results, factor), results["factors"][factor]):
+        diverged = sum(variant["diverged"] for variant in level.variants)
+        for model in results["models"]:
+            test = level.scores(model, "test_accuracy")
+            label = level.label + (f", {LABELS[model]}" if several else "")
+            lost = f", {diverged} diverged" if diverged else ""
+            cells = [label + lost, _mean_and_range(test)]
+            cells += [_left(level.scores(model, "examples_to_leave"))]
+            cells += [_spread(level.scores(model, "parameters")), _mean(level.scores(model, "seconds"))]
+            rows.append((_average(test), cells))
+    return _table(factor, rows, results)
+
+
+def points_table(results: dict[str, Any], most: int | None = None) -> Table:
+    """Return one row a point of a sweep, the best on the validation examples first.
+
+    Args:
+        results: content of results.json.
+        most: how many rows at most; None for all.
+    """
+    rows = []
+    first, factors = results["models"][0], list(results["factors"])
+    apart = len(factors) <= APART
+    for variant in results["variants"]:
+        level = Level(None, False, [variant])
+        scores, test = level.scores(first, "validation_accuracy"), level.scores(first, "test_accuracy")
+        values = [_short(variant["values"][factor]) for factor in factors]
+        told = ", ".join(f"{factor} {value}" for factor, value in zip(factors, values))
+        lost = f" ({variant['diverged']} diverged)" if variant["diverged"] else ""
+        cells = [*(values if apart else [told]), _mean_and_range(scores) + lost, _mean_and_range(test)]
+        rows.append((_average(scores), cells))
+    rows.sort(key=lambda row: -row[0])
+    columns = (*(factors if apart else ["values"]), "validation %", "test %")
+    return Table(columns, [(place == 0, cells) for place, (_, cells) in enumerate(rows)][:most])
+
+
+def _grouped(found: list[Level], allowed: dict[str, Any]) -> list[Level]:
+    """Put the values of a range with many of them into `PARTS` parts, equally long on its axis."""
+    if "low" not in allowed or len(found) <= PARTS:
+        return found
+    scale: Callable[[float], float] = math.log if allowed["log"] else float
+    low, high = scale(allowed["low"]), scale(allowed["high"])
+    parts: dict[int, list[Level]] = {}
+    for level in found:
+        part = int(PARTS * (scale(level.value) - low) / (high - low))
+        parts.setdefault(min(part, PARTS - 1), []).append(level)
+    grouped = []
+    for _, own in sorted(parts.items()):
+        name = DASH.join(dict.fromkeys(_short(level.value) for level in (own[0], own[-1])))
+        grouped.append(Level(name, False, [variant for level in own for variant in level.variants]))
+    return grouped
+
+
+def _table(factor: str, rows: Sequence[tuple[float, list[str]]], results: dict[str, Any]) -> Table:
+    best = max(average for average, _ in rows)
+    found = [(average == best, cells) for average, cells in rows]
+    trivial = sorted({v["trivial_accuracy"] for v in results["variants"] if v["models"]})
+    if trivial:
+        several = f"{DASH}{100 * trivial[-1]:.1f}" if len(trivial) > 1 else ""
+        found.append((False, ["trivial score", f"{100 * trivial[0]:.1f}{several}", "", "", ""]))
+    return Table((factor, "test %", "leaves trivial", "parameters", "seconds"), found)
+
+
+def factor_figure(results: dict[str, Any], factor: str, path: str | os.PathLike[str]) -> Path:
+    """Draw the figure of a factor and write it to `path`; see `draw_factor`."""
+    return style.save(draw_factor(results, factor), path)
+
+
+def draw_factor(results: dict[str, Any], factor: str) -> Figure:
+    """Test accuracy (left) and examples until the trivial score was left (right) against a factor's values.
+
+    Every run is a dot, the mean over the runs with a value a dash, a bar reaches from the lowest to the
+    highest. Runs that never left the trivial score are a cross at the upper edge. Values of a range lie
+    where they are on its axis, others side by side.
+
+    Args:
+        results: content of results.json.
+        factor: one of its `factors`.
+
+    Returns:
+        The figure, unsaved.
+
+    Raises:
+        ImportError: matplotlib is absent.
+    """
+    found = levels(results, factor)
+    ranged = "low" in results["factors"][factor]
+    places = [float(level.value) if ranged else float(place) for place, level in enumerate(found)]
+    title = f"{results['title']}: {factor}"
+    with style.paper_style():
+        figure = style.new_figure(FIGURE_WIDTH)
+        font: dict[str, Any] = {"fontsize": style.TITLE_SIZE, "fontweight": "bold"}
+        heading = style.wrap(figure, title, FIGURE_WIDTH - 0.5, **font)
+        names = [style.wrap(figure, level.label, PANEL / max(1, len(found)) - 0.08) for level in found]
+        lines = 1 if ranged else 1 + max(name.count("\n") for name in names)
+        bottom, top = 0.5 + 0.2 * lines, 0.35 + style.text_size(figure, heading, **font)[1]
+        height = bottom + HEIGHT + top + 0.25
+        figure.set_size_inches(FIGURE_WIDTH, height)
+        style.write_at(figure, FIGURE_WIDTH / 2, height - 0.15, heading, ha="center", va="top", **font)
+        panels = [
+            style.axes_at(figure, LEFT + column * (PANEL + BETWEEN), bottom, PANEL, HEIGHT)
+            for column in (0, 1)
+        ]
+        for axes in panels:
+            axes.grid(visible=False, axis="x")
+            axes.set_xlabel(factor)
+            if ranged:
+                _set_range(axes, results["factors"][factor])
+            else:
+                axes.set_xticks(places, names)
+                axes.set_xlim(-0.5, len(found) - 0.5)
+        _draw_accuracy(panels[0], results, found, places, ranged)
+        _draw_leaving(panels[1], results, found, places, ranged)
+    return figure
+
+
+def _set_range(axes: Axes, allowed: dict[str, Any]) -> None:
+    """Let the axis reach a little beyond the range, with plain numbers."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    low, high = allowed["low"], allowed["high"]
+    if allowed["log"]:
+        axes.set_xscale("log")
+        margin = (high / low) ** 0.03
+        axes.set_xlim(low / margin, high * margin)
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        margin = 0.03 * (high - low)
+        axes.set_xlim(low - margin, high + margin)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _draw_accuracy(
+    axes: Axes, results: dict[str, Any], found: Sequence[Level], places: Sequence[float], ranged: bool
+) -> None:
+    from matplotlib.ticker import PercentFormatter
+
+    for index, model in enumerate(results["models"]):
+        for level, place in zip(found, places):
+            _draw_runs(
+                axes, _shifted(place, index, results, ranged), level.scores(model, "test_accuracy"), model
+            )
+    trivial = [next((v["trivial_accuracy"] for v in level.variants if v["models"]), None) for level in found]
+    known = sorted({value for value in trivial if value is not None})
+    if len(known) == 1:
+        axes.axhline(known[0], zorder=1, **style.TRIVIAL_LINE)
+    elif not ranged:
+        for place, value in zip(places, trivial):
+            if value is not None:
+                axes.plot([place - 0.4, place + 0.4], [value, value], zorder=1, **style.TRIVIAL_LINE)
+    if known:
+        some = style.percent(known[0]) if len(known) == 1 else "(dashed)"
+        axes.text(
+            1.015, known[0], f"trivial score\n{some}", transform=axes.get_yaxis_transform(), va="center",
+            fontsize=style.SMALL_SIZE,
+        )  # fmt: skip
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
+    axes.set_ylim(0, 1.03)
+    axes.set_ylabel("test accuracy")
+    if len(results["models"]) > 1:
+        _add_legend(axes, results)
+
+
+def _draw_leaving(
+    axes: Axes, results: dict[str, Any], found: Sequence[Level], places: Sequence[float], ranged: bool
+) -> None:
+    from matplotlib.ticker import EngFormatter
+
+    highest, never, runs = 0.0, 0, 0
+    for index, model in enumerate(results["models"]):
+        for level, place in zip(found, places):
+            examples = level.scores(model, "examples_to_leave")
+            left = [float(value) for value in examples if value is not None]
+            x = _shifted(place, index, results, ranged)
+            _draw_runs(axes, x, left, model)
+            highest, runs = max([highest, *left]), runs + len(examples)
+            if len(left) < len(examples):
+                never += len(examples) - len(left)
+                axes.plot(
+                    x, 1.0, "x", transform=axes.get_xaxis_transform(), color=style.colour_of(model),
+                    clip_on=False, zorder=6,
+                )  # fmt: skip
+    if never:
+        axes.text(
+            1.0, 1.04, f"\N{MULTIPLICATION SIGN} not within the training: {never} of {runs} runs", ha="right",
+            transform=axes.transAxes, va="bottom", fontsize=style.SMALL_SIZE,
+        )  # fmt: skip
+    axes.set_ylim(0, 1.08 * highest or 1.0)
+    if not highest:
+        axes.set_yticks([])
+    axes.yaxis.set_major_formatter(EngFormatter())
+    axes.set_ylabel("examples until half of the way\nfrom the trivial score to 100 %")
+
+
+def _draw_runs(axes: Axes, x: float, values: Sequence[float], model: str) -> None:
+    """Draw a dot a run, and for several their mean and range."""
+    if not values:
+        return
+    colour = style.colour_of(model)
+    if len(values) > 1:
+        axes.plot([x, x], [min(values), max(values)], color=colour, linewidth=1.2, alpha=0.6, zorder=2)
+        axes.plot(
+            [x], [sum(values) / len(values)], "_", color=colour, markersize=17, markeredgewidth=2.6, zorder=4
+        )
+    axes.plot(
+        [x] * len(values), values, "o", color=colour, markersize=5, alpha=0.65, markeredgewidth=0, zorder=3
+    )
+
+
+def _shifted(place: float, index: int, results: dict[str, Any], ranged: bool) -> float:
+    """Return where a model's runs with a value are drawn: beside the other models'."""
+    count = len(results["models"])
+    return place if ranged else place + 0.6 * ((index + 0.5) / count - 0.5)
+
+
+def _add_legend(axes: Axes, results: dict[str, Any]) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], color=style.colour_of(model), linewidth=2.6) for model in results["models"]]
+    axes.legend(
+        handles, [LABELS[model] for model in results["models"]], fontsize=style.SMALL_SIZE, borderaxespad=0,
+        loc="lower left", bbox_to_anchor=(0, 1.02), ncols=len(handles),
+    )  # fmt: skip
+
+
+def _average(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else -math.inf
+
+
+def _mean_and_range(values: Sequence[float]) -> str:
+    if not values:
+        return DASH
+    several = f" ({100 * min(values):.1f}{DASH}{100 * max(values):.1f})" if len(values) > 1 else ""
+    return f"{100 * _average(values):.1f}{several}"
+
+
+def _left(values: Sequence[float | None]) -> str:
+    left = [value for value in values if value is not None]
+    if not left:
+        return "never" if values else DASH
+    some = f" ({len(left)} of {len(values)})" if len(left) < len(values) else ""
+    return f"{_average(left):,.0f}{some}"
+
+
+def _spread(values: Sequence[int]) -> str:
+    if not values:
+        return DASH
+    several = f"{DASH}{max(values):,}" if min(values) != max(values) else ""
+    return f"{min(values):,}{several}"
+
+
+def _mean(values: Sequence[float]) -> str:
+    return f"{_average(values):,.0f}" if values else DASH
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else text_of(value)

@@ -1,0 +1,204 @@
+"""What `ablate` and `sweep` share: their flags, their folder, and how a person sees what came out."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.console import Console
+
+from relational_rnn.analysis import Table, factor_figure, factor_table, points_table, write_report
+from relational_rnn.cli.run import find_framework, print_table
+from relational_rnn.cli.train import Options, S, parse
+from relational_rnn.recipes import RECIPES
+from relational_rnn.training.common.experiment import (
+    Job,
+    SupervisedTrainer,
+    Trainer,
+    read_scores,
+    summarise_variant,
+)
+from relational_rnn.training.common.factors import Range, Value, Variant, value_of
+from relational_rnn.training.common.files import read_json, write_json
+from relational_rnn.training.common.nth_farthest import NthFarthestSettings
+from relational_rnn.training.common.records import RunFolder
+
+SHOWN = 20
+"""Points of a sweep that the screen shows; the report has all."""
+
+LEAVES = (
+    "leaves trivial: examples until the validation accuracy was half of the way from the trivial score to "
+    "100 %"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment(Options[S]):
+    """Options of a command that trains many variants of a run."""
+
+    over: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="FACTOR=VALUES")] = ()
+    """A factor and its values, as in num_heads=1,2,4; can be given several times."""
+
+
+def resolve(command: str, argv: Sequence[str], options: Any, **defaults: Any) -> tuple[str, Any]:
+    """Return the task and the options of a command line.
+
+    A resumed run keeps its own factors unless flags name others, which the run folder then tells.
+
+    Args:
+        command: "ablate" or "sweep".
+        argv: after the command.
+        options: kind of the options, an `Experiment`.
+        defaults: settings that replace the preset's.
+
+    Raises:
+        ValueError: no task, unknown names, values out of range.
+    """
+    words = list(argv)
+    task = words.pop(0) if words and not words[0].startswith("-") else None
+    if task is None and not {"-h", "--help"} & set(words):
+        raise ValueError(f"which task? relational-rnn {command} TASK, with TASK one of {', '.join(RECIPES)}")
+    task = task or next(iter(RECIPES))
+    if "--resume" in words and not any(word.split("=")[0] == "--over" for word in words):
+        words = _recorded_flags(command, task, words) + words
+    found = parse(task, words, command=command, options=options, defaults=defaults)
+    if found.resume and found.out is None:
+        raise ValueError("which run? --resume needs the run's folder, --out DIR")
+    if not found.over:
+        raise ValueError(f"what varies? relational-rnn {command} {task} --over FACTOR=VALUE,VALUE,...")
+    return task, found
+
+
+def _recorded_flags(command: str, task: str, words: Sequence[str]) -> list[str]:
+    """Return the flags that the run to go on with was started with, beside its settings."""
+    for word, following in zip(words, [*words[1:], ""]):
+        name, equals, value = word.partition("=")
+        config = Path(value if equals else following) / "config.json"
+        if name == "--out" and config.exists():
+            recorded = shlex.split(str(read_json(config).get("command", "")))
+            return recorded[2:] if recorded[:2] == [command, task] else []
+    return []
+
+
+def find_trainer(task: str, settings: Any) -> Trainer:
+    """Return what trains the runs of a task.
+
+    Raises:
+        ModuleNotFoundError: a library that it needs, or that the figures need, is absent.
+    """
+    framework = getattr(settings, "framework", "torch")
+    for library in ("matplotlib",) if framework == "numpy" else ("torch", "matplotlib"):
+        if importlib.util.find_spec(library) is None:
+            raise ModuleNotFoundError(f"No module named {library!r}", name=library)
+    if isinstance(settings, NthFarthestSettings):
+        from relational_rnn.training.torch.experiment import NthFarthestTrainer
+
+        return NthFarthestTrainer()
+    return SupervisedTrainer(task, find_framework(framework))
+
+
+def folder_of(command: str, task: str, options: Experiment[Any]) -> Path:
+    """Return the folder that a command writes into."""
+    origin = options.preset if options.config is None else options.config.stem
+    return options.out or Path("runs") / f"{command}-{task}-{origin}-seed{options.settings.seed}"
+
+
+def seeds_in_words(settings: Any) -> str:
+    """Return the seeds of a run as people read them."""
+    last = settings.seed + settings.seeds - 1
+    return f"seed {settings.seed}" if settings.seeds == 1 else f"seeds {settings.seed} to {last}"
+
+
+def write_results(
+    folder: RunFolder,
+    command: str,
+    settings: Any,
+    factors: dict[str, tuple[Value, ...] | Range],
+    variants: list[dict[str, Any]],
+    **more: Any,
+) -> dict[str, Any]:
+    """Write results.json and return its content.
+
+    Args:
+        folder: of the experiment.
+        command: "ablate" or "sweep", and the task.
+        settings: of the base.
+        factors: what was varied.
+        variants: what `summarise_variant` returned for each.
+        more: further values.
+    """
+    how, task = command.split()
+    results = {
+        "task": task,
+        "title": f"{task}, {'one factor at a time' if how == 'ablate' else 'sweep'}",
+        "framework": getattr(settings, "framework", "torch"),
+        "models": list(settings.models),
+        "seed": settings.seed,
+        "seeds": settings.seeds,
+        "test_examples": settings.test_examples,
+        "factors": {
+            name: dataclasses.asdict(values) if isinstance(values, Range) else {"values": list(values)}
+            for name, values in factors.items()
+        },
+        "base": {name: value_of(settings, name) for name in factors} if how == "ablate" else None,
+        **more,
+        "variants": variants,
+    }
+    write_json(folder.results, results)
+    return results
+
+
+def summaries(variants: Iterable[Variant], jobs: Iterable[Sequence[Job]]) -> list[dict[str, Any]]:
+    """Return what came out of variants whose runs are finished."""
+    return [
+        summarise_variant(variant.values, [read_scores(job) for job in of_variant], variant.name)
+        for variant, of_variant in zip(variants, jobs)
+    ]
+
+
+def present(console: Console, folder: RunFolder, results: dict[str, Any]) -> list[Path]:
+    """Print the tables, draw a figure for each factor and write the report; return the files written."""
+    sweep, seeds = results["base"] is None, results["seeds"]
+    tables: list[Table] = [points_table(results)] if sweep else []
+    if sweep:
+        count = len(results["variants"])
+        some = f", the best {SHOWN} of {count}" if count > SHOWN else ""
+        shown = points_table(results, most=SHOWN)
+        print_table(console, shown, title=f"{results['title']}: by the validation examples{some}.")
+    what = f"accuracy on {results['test_examples']:,} test examples, mean of the runs (lowest to highest)"
+    for factor in results["factors"]:
+        table = factor_table(results, factor)
+        tables.append(table)
+        print_table(console, table, title=f"\n{results['title']}: {factor}")
+    note = uneven(results)
+    console.print("\n".join(["", f"test %: {what}", LEAVES, *([note] if note else [])]))
+    figures = [
+        factor_figure(results, factor, folder.plots / f"{factor}.png") for factor in results["factors"]
+    ]
+    report = write_report(
+        folder.path / "report.html",
+        folder.require(),
+        title=results["title"],
+        explanation=f"test %: {what}, {seeds} for each variant. {LEAVES}. Bold: the best mean. {note}",
+        tables=tables,
+        figures=figures,
+    )
+    return [*figures, report]
+
+
+def uneven(results: dict[str, Any]) -> str:
+    """Return a warning if the first model's trainings have not all seen as many examples, else nothing."""
+    runs = [run for variant in results["variants"] for run in variant["runs"] if "diverged" not in run]
+    seen = {run["models"][results["models"][0]]["examples"] for run in runs}
+    if len(seen) < 2 or {"steps", "batch_size", "seconds"} & set(results["factors"]):
+        return ""
+    return (
+        f"The trainings have seen between {min(seen):,} and {max(seen):,} examples: some ended early, by the "
+        "clock (--seconds) or by their patience."
+    )

@@ -1,0 +1,210 @@
+"""`relational-rnn sweep TASK`: every combination of some factors, or a search for the best."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import itertools
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import tyro
+from rich.console import Console
+
+from relational_rnn.cli.experiment import (
+    Experiment,
+    find_trainer,
+    folder_of,
+    present,
+    resolve,
+    seeds_in_words,
+    summaries,
+    write_results,
+)
+from relational_rnn.cli.factors import Values, only_values, parse_factors
+from relational_rnn.cli.overview import Overview
+from relational_rnn.cli.run import make_console, train_and_show
+from relational_rnn.cli.train import S
+from relational_rnn.spec.checks import check_number, check_size
+from relational_rnn.training.common.experiment import Trainer, jobs_of, summarise_variant, train_jobs
+from relational_rnn.training.common.factors import SLOT_SIZE, Range, Variant, product, variant
+from relational_rnn.training.common.records import RunFolder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep(Experiment[S]):
+    """Train every combination of some factors' values, or with --trials search for good ones.
+
+    `--over learning_rate=1e-3,2e-3 --over mem_slots=4,8` trains four variants. A search (Optuna) also takes
+    ranges: LOW:HIGH, LOW:HIGH:log, LOW:HIGH:STEP. The RMC is trained, with one seed, unless --models and
+    --seeds say otherwise.
+    """
+
+    trials: int | None = None
+    """Search: how many combinations to try, by all workers together."""
+    storage: Annotated[str | None, tyro.conf.arg(metavar="FILE_OR_URL")] = None
+    """Share the work with workers on other machines: a journal file that all can reach, or a database's URL.
+    Each worker is this command with the same flags and an --out of its own."""
+    study: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    """Name of the study in the storage; if not given, relational-rnn and the task."""
+    grace: float = 120.0
+    """Seconds without a sign of life after which the trial of a dead worker is given to another."""
+
+
+Factors = dict[str, Values | Range]
+
+MOST_CHECKED = 10_000
+"""Combinations of a search that are checked before it begins."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Train, print and draw; return the exit code."""
+    task, options = resolve("sweep", argv, Sweep, models=("rmc",), seeds=1)
+    settings = options.settings
+    factors = parse_factors(task, settings, options.over)
+    points = check(settings, factors, options)
+    trainer = find_trainer(task, settings)
+    for tried in [point.settings for point in points] or [settings]:
+        trainer.check(tried)
+    console = make_console()
+    if options.trials is None and options.storage is None:
+        return train_product(console, task, options, factors, points, trainer)
+    if importlib.util.find_spec("optuna") is None:
+        raise ModuleNotFoundError("No module named 'optuna'", name="optuna")
+    return train_study(console, task, options, factors, None if options.trials else points, trainer)
+
+
+def check(settings: Any, factors: Factors, options: Sweep[Any]) -> list[Variant]:
+    """Return the combinations of a product; of a search check the corners, and that heads divide slot sizes.
+
+    Raises:
+        TypeError, ValueError: a value out of range, values that do not go together, or a range without a
+            search.
+    """
+    if check_number("grace", options.grace) <= 0:
+        raise ValueError(f"grace must be above 0, got {options.grace}")
+    if options.study is not None and options.storage is None:
+        raise ValueError("--study names a study in a --storage, which is missing")
+    if options.trials is None:
+        return product(settings, only_values(factors, "give --trials to search it"))
+    check_size("trials", options.trials)
+    tried = {
+        name: _every(values) if name in ("num_heads", SLOT_SIZE) else _ends(values)
+        for name, values in factors.items()
+    }
+    for chosen in itertools.islice(itertools.product(*tried.values()), MOST_CHECKED):
+        variant(settings, dict(zip(tried, chosen)))
+    return []
+
+
+def _ends(values: Values | Range) -> Values:
+    return (values.low, values.high) if isinstance(values, Range) else values
+
+
+def _every(values: Values | Range) -> Values:
+    """Return all values of an integer factor."""
+    if not isinstance(values, Range):
+        return values
+    return tuple(range(int(values.low), int(values.high) + 1, int(values.step or 1)))
+
+
+def train_product(
+    console: Console,
+    task: str,
+    options: Sweep[Any],
+    factors: Factors,
+    points: Sequence[Variant],
+    trainer: Trainer,
+) -> int:
+    """Train every combination in this command; return the exit code."""
+    settings, path = options.settings, folder_of("sweep", task, options)
+    folder = RunFolder(path)
+    folder.create(_command(task, options), dataclasses.asdict(settings), options.resume)
+    jobs = [jobs_of(point, path / "runs" / point.name) for point in points]
+    every = [job for of_point in jobs for job in of_point]
+    console.print(
+        f"{task}: {len(points)} combinations of {', '.join(factors)}, {seeds_in_words(settings)}, "
+        f"{len(every)} runs, into {path}. Ctrl-C saves and stops."
+    )
+
+    def work() -> dict[str, Any]:
+        done = sum(RunFolder(job.path).results.exists() for job in every)
+        with _overview(console, task, len(every), done) as overview:
+            train_jobs(trainer, every, settings.workers, overview.show)
+        return write_results(folder, f"sweep {task}", settings, factors, summaries(points, jobs))
+
+    return train_and_show(
+        console, folder, f"sweep {task}", work, lambda results: present(console, folder, results)
+    )
+
+
+def train_study(
+    console: Console,
+    task: str,
+    options: Sweep[Any],
+    factors: Factors,
+    points: Sequence[Variant] | None,
+    trainer: Trainer,
+) -> int:
+    """Train the trials of a study, perhaps together with other workers; return the exit code."""
+    from relational_rnn.training.common.search import Search, train_trials
+    from relational_rnn.training.common.study import Place, Plan, SharedStudy
+
+    settings, path = options.settings, folder_of("sweep", task, options)
+    folder, own = RunFolder(path), path / "study.journal"
+    if options.storage is None and options.resume and not own.exists():
+        raise ValueError(f"{own} is missing: was the study elsewhere? Then give its --storage")
+    place = Place(options.storage or str(own), options.study or f"relational-rnn {task}", options.grace)
+    base = {name: value for name, value in dataclasses.asdict(settings).items() if name != "workers"}
+    described = {
+        name: dataclasses.asdict(values) if isinstance(values, Range) else list(values)
+        for name, values in factors.items()
+    }
+    count = len(points) if points is not None else options.trials or 0
+    plan = Plan(
+        {"task": task, "settings": base, "factors": described, "trials": count},
+        factors,
+        count,
+        None if points is None else [point.values for point in points],
+        settings.seed,
+    )
+    command = _command(task, options)
+    if options.storage is not None:
+        SharedStudy(place, plan)  # before the folder is made: it may not be there, or have another plan
+    folder.create(command, dataclasses.asdict(settings), options.resume)
+    if options.storage is None:
+        SharedStudy(place, plan)
+    search = Search(trainer, settings, settings.models[0], place, plan, path / "trials")
+    console.print(
+        f"{task}: {count} trials over {', '.join(factors)}, {seeds_in_words(settings)}, into {path}; "
+        f"the study is in {place.shown}. Ctrl-C saves and stops."
+    )
+
+    def work() -> dict[str, Any]:
+        ended = [*search.folder.glob("*/seed-*/results.json")]
+        with _overview(console, task, count * settings.seeds, len(ended)) as overview:
+            study = train_trials(search, settings.workers, overview.show)
+        found = [
+            summarise_variant(trial["values"], trial["runs"], f"trial {trial['number']}")
+            for trial in study.finished()
+        ]
+        return write_results(folder, f"sweep {task}", settings, factors, found, storage=place.shown)
+
+    again = f"sweep {task}"
+    if options.storage is not None:
+        again = f"{again} {shlex.join(['--storage', place.shown, '--study', place.name])}"
+    return train_and_show(console, folder, again, work, lambda results: present(console, folder, results))
+
+
+def _overview(console: Console, task: str, total: int, done: int) -> Overview:
+    return Overview(console, total=total, done=done, stages=task == "nth-farthest")
+
+
+def _command(task: str, options: Sweep[Any]) -> str:
+    """Return the command with its own flags, but for the storage, whose address may hold a password."""
+    flags = [word for given in options.over for word in ("--over", given)]
+    if options.trials is not None:
+        flags += ["--trials", str(options.trials)]
+    return shlex.join(["sweep", task, *flags])

@@ -1,0 +1,196 @@
+"""What the figures that compare models show: examples needed, accuracy by size, cost; and their tables."""
+
+import doctest
+import importlib
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from relational_rnn.analysis import (
+    Cost,
+    Efficiency,
+    Reach,
+    SizeAxis,
+    cost_table,
+    draw_cost_bars,
+    draw_generalisation,
+    draw_sample_efficiency,
+    generalisation_table,
+    model_costs,
+    model_efficiencies,
+    size_axes,
+    thresholds,
+)
+from relational_rnn.analysis.style import MARKERS, PALETTE, marker_of
+
+pytest.importorskip("matplotlib")
+from matplotlib.colors import to_hex
+from matplotlib.lines import Line2D
+
+RMC = Efficiency("RMC", "rmc", [[1000, 2000, None], [3000, 6000, 9000]])
+LSTM = Efficiency("LSTM", "lstm", [[4000, None, None], [5000, None, None]])
+RESULTS: dict[str, Any] = {
+    "models": {
+        name: {
+            "label": name.upper(),
+            "parameters": parameters,
+            "seconds_per_example": 0.002,
+            "peak_memory": 150e6,
+            "trainings": [
+                {
+                    "name": f"{name}-{seed}",
+                    "seconds_per_example": 0.001 * (1 + 2 * seed),
+                    "peak_memory": 150e6,
+                }
+                for seed in (0, 1)
+            ],
+        }
+        for name, parameters in (("rmc", 41_418), ("lstm", 42_000))
+    },
+    "generalisation": [
+        {
+            "axis": "items",
+            "sizes": [8, 16],
+            "trained": 8,
+            "trivial": [0.25, 0.5],
+            "models": {
+                "rmc": {"accuracy": [0.9, 0.5], "trainings": {"rmc-0": [1.0, 0.6], "rmc-1": [0.8, 0.4]}},
+                "lstm": {"accuracy": [0.7, 0.1], "trainings": {"lstm-0": [0.7, 0.1], "lstm-1": [0.7, 0.1]}},
+            },
+        }
+    ],
+}
+
+
+def lines(axes: Any, model: str) -> list[Line2D]:
+    return [line for line in axes.lines if to_hex(line.get_color()).upper() == PALETTE[model]]
+
+
+def test_thresholds_lie_above_the_trivial_score_and_end_above_the_best():
+    assert thresholds(0.25, 0.62) == [0.3, 0.4, 0.5, 0.6, 0.7]
+    assert thresholds(0.5, 1.0) == [0.6, 0.7, 0.8, 0.9, 0.95, 0.99]
+    assert thresholds(0.34, 0.1) == [0.4]
+    assert thresholds(0.995, 0.99) == [0.99]
+
+
+def test_efficiency_has_means_where_all_trainings_arrived_and_says_where_not():
+    panel, strip = draw_sample_efficiency([RMC, LSTM], accuracies=[0.5, 0.9, 0.99], title="").axes
+    for model, means in (("rmc", [2000, 4000, math.nan]), ("lstm", [4500, math.nan, math.nan])):
+        (line,) = [line for line in lines(panel, model) if line.get_linewidth() == 2.0]
+        np.testing.assert_array_equal(line.get_ydata(), means)
+        assert line.get_marker() == MARKERS[model]
+    ranges = [list(line.get_ydata()) for line in lines(panel, "rmc") if line.get_linewidth() == 1.2]
+    assert ranges == [[1000, 3000], [2000, 6000], [9000, 9000]]
+    hollow = {(float(line.get_xdata()[0]), float(line.get_ydata()[0])) for line in strip.lines}
+    assert hollow == {(2, 0), (1, 1), (2, 1)}
+    assert [text.get_text() for text in strip.texts] == ["1/2 did"]
+    assert [label.get_text() for label in panel.get_xticklabels()] == ["50 %", "90 %", "99 %"]
+
+
+def test_efficiencies_come_from_the_records_of_the_evaluations():
+    evaluations = {
+        name: [{"examples": 10 * (i + 1), "validation_accuracy": a} for i, a in enumerate(accuracies)]
+        for name, accuracies in {
+            "rmc-0": [0.2, 0.9, 0.7],
+            "rmc-1": [0.6, 0.5, 0.95],
+            "lstm-0": [0.1, 0.1, 0.1],
+            "lstm-1": [0.5],
+        }.items()
+    }
+    rmc, lstm = model_efficiencies(RESULTS, evaluations, [0.5, 0.7])
+    assert (rmc.name, rmc.model, rmc.examples) == ("RMC", "rmc", [[20, 20], [10, 30]])
+    assert lstm.examples == [[None, None], [10, None]]
+
+
+def test_generalisation_shows_mean_range_trivial_score_and_training():
+    (axes,) = draw_generalisation(size_axes(RESULTS), title="").axes
+    shown = {line.get_label(): line for line in axes.lines}
+    assert shown["RMC"].get_ydata() == pytest.approx([0.9, 0.5])
+    assert list(shown["RMC"].get_xdata()) == [8, 16]
+    assert list(shown["trivial score"].get_ydata()) == [0.25, 0.5]
+    band = axes.collections[0].get_paths()[0].vertices
+    assert {tuple(point) for point in band} >= {(8, 0.8), (8, 1.0), (16, 0.4), (16, 0.6)}
+    (shade,) = [patch for patch in axes.patches if patch.get_gid() == "trained"]
+    left, right = shade.get_extents().x0, shade.get_extents().x1
+    assert left < axes.transData.transform((8, 0))[0] < right < axes.transData.transform((16, 0))[0]
+
+
+def test_cost_shows_means_and_ranges():
+    parameters, time, memory = draw_cost_bars(model_costs(RESULTS), title="").axes
+    assert [patch.get_width() for patch in parameters.patches] == [41_418, 42_000]
+    assert [patch.get_width() for patch in time.patches] == pytest.approx([2, 2])
+    assert [text.get_text() for text in parameters.texts] == ["41,418", "42,000"]
+    ends = [segment[:, 0] for ranges in time.collections for segment in ranges.get_segments()]
+    np.testing.assert_allclose(ends, [[1, 3], [1, 3]])
+    assert not memory.collections  # both trainings held the same
+
+
+def test_tables():
+    table = cost_table(RESULTS)
+    assert table is not None
+    assert table.rows[0][1] == ["RMC", "41,418", "2", "150"]
+    sizes = generalisation_table(RESULTS)
+    assert sizes is not None
+    assert sizes.columns == ("model", "items 8 %", "items 16 %")
+    assert [cells for _, cells in sizes.rows] == [
+        ["RMC", "90.0", "50.0"],
+        ["LSTM", "70.0", "10.0"],
+        ["trivial score", "25.0", "50.0"],
+    ]
+
+
+def test_older_records_have_no_such_tables():
+    records = Path(__file__).parents[2] / "docs" / "results" / "records"
+    results = json.loads((records / "sorting.json").read_text())["results"]
+    for later in ("peak_memory", "generalisation"):
+        results.pop(later, None)
+        for model in results["models"].values():
+            model.pop(later, None)
+    assert cost_table(results) is None
+    assert generalisation_table(results) is None
+    assert generalisation_table(results | {"generalisation": []}) is None
+
+
+def test_marks_tell_the_families_apart():
+    assert MARKERS.keys() == PALETTE.keys()
+    assert len({*MARKERS.values(), marker_of("unheard of")}) == len(MARKERS) + 1
+
+
+REACH = Reach("RMC", "rmc", [[0.5, 0.6]])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Efficiency("RMC", "rmc", []), r"'RMC' needs at least one training.*got \[\]"),
+        (lambda: Efficiency("RMC", "rmc", [[1], [1, 2]]), r"got \[1, 2\]"),
+        (lambda: Efficiency("RMC", "rmc", [[0]]), "examples of 'RMC' must be above 0 and finite, got 0"),
+        (lambda: draw_sample_efficiency([], accuracies=[0.5], title=""), "at least one model, got none"),
+        (lambda: draw_sample_efficiency([RMC], accuracies=[0.9, 0.5, 0.99], title=""), "must rise"),
+        (lambda: draw_sample_efficiency([RMC], accuracies=[0.5], title=""), r"and \[3\] numbers"),
+        (lambda: SizeAxis("items", [8, 8], 8, [0.1, 0.1], [REACH]), "sizes of 'items' must rise"),
+        (lambda: SizeAxis("items", [8, 9], 8, [0.1, 0.1], []), "needs at least one model"),
+        (lambda: SizeAxis("items", [8, 9], 8, [0.1], [REACH]), "trivial must be 2, one for each size; got 1"),
+        (lambda: SizeAxis("items", [8], 8, [0.1], [REACH]), "accuracies of 'RMC' must be 1"),
+        (lambda: SizeAxis("items", [8], 8, [0.1], [Reach("RMC", "rmc", [])]), "at least one training"),
+        (lambda: SizeAxis("items", [8], 8, [1.5], [Reach("RMC", "rmc", [[0.5]])]), "trivial must be"),
+        (lambda: draw_generalisation([], title=""), "at least one size axis, got none"),
+        (lambda: Cost("RMC", "rmc", 1, [], [1.0]), "the cost of 'RMC' needs at least one training"),
+        (lambda: Cost("RMC", "rmc", 1, [-1.0], [1.0]), "milliseconds of 'RMC' must be"),
+        (lambda: draw_cost_bars([], title=""), "at least one model, got none"),
+    ],
+)
+def test_what_cannot_be_drawn(make: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("name", ["efficiency", "sizes", "cost"])
+def test_the_examples_are_right(name: str) -> None:
+    failed, tried = doctest.testmod(importlib.import_module(f"relational_rnn.analysis.{name}"))
+    assert failed == 0
+    assert tried > 0

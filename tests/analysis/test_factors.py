@@ -1,0 +1,142 @@
+"""What factors do to a score, in words and drawn, from made-up results."""
+
+import copy
+
+import pytest
+
+from relational_rnn.analysis import draw_factor, factor_figure, factor_table, points_table
+
+
+def plain(table):
+    """Return the rows of a table with hyphens for dashes."""
+    return [(bold, [cell.replace("\N{EN DASH}", "-") for cell in cells]) for bold, cells in table.rows]
+
+
+def run(test, validation, left, *, seed=0, parameters=100):
+    score = {"test_accuracy": test, "validation_accuracy": validation, "examples_to_leave": left}
+    score |= {"parameters": parameters, "seconds": 10.0, "examples": 640}
+    return {"seed": seed, "trivial_accuracy": 0.5, "models": {"rmc": score}}
+
+
+def variant(values, *runs):
+    diverged = sum("diverged" in one for one in runs)
+    models = {"rmc": {}} if diverged < len(runs) else {}
+    trivial = 0.5 if models else None
+    found = {"values": values, "runs": list(runs), "diverged": diverged, "models": models}
+    return {"name": str(values), "trivial_accuracy": trivial, **found}
+
+
+ABLATION = {
+    "title": "a task, one factor at a time",
+    "models": ["rmc"],
+    "base": {"num_heads": 4, "gate_style": "unit"},
+    "factors": {"num_heads": {"values": [8, 1]}, "gate_style": {"values": ["none", "unit"]}},
+    "variants": [
+        variant({}, run(0.9, 0.8, 300), run(0.7, 0.8, 100, seed=1)),
+        variant({"num_heads": 8}, run(0.95, 0.9, 200), run(0.85, 0.9, None, seed=1)),
+        variant({"num_heads": 1}, run(0.5, 0.4, None), run(0.6, 0.4, None, seed=1)),
+        variant({"gate_style": "none"}, {"seed": 0, "diverged": "nan"}, run(0.75, 0.8, 64, seed=1)),
+    ],
+}
+
+RATES = [0.001, 0.002, 0.003, 0.02, 0.05, 0.1]
+SWEEP = {
+    "title": "a task, sweep",
+    "models": ["rmc"],
+    "base": None,
+    "factors": {
+        "learning_rate": {"low": 0.001, "high": 0.1, "log": True, "step": None},
+        "use_mlp": {"values": [True, False]},
+    },
+    "variants": [
+        variant({"learning_rate": rate, "use_mlp": number % 2 == 0}, run(0.6 + number / 100, 0.9 - rate, 64))
+        for number, rate in enumerate(RATES)
+    ],
+}
+
+
+def test_the_table_of_a_factor_has_the_base_and_its_own_values():
+    table = factor_table(ABLATION, "num_heads")
+    assert table.columns == ("num_heads", "test %", "leaves trivial", "parameters", "seconds")
+    assert [(bold, cells[:3]) for bold, cells in plain(table)] == [
+        (False, ["1", "55.0 (50.0-60.0)", "never"]),
+        (False, ["4 (base)", "80.0 (70.0-90.0)", "200"]),
+        (True, ["8", "90.0 (85.0-95.0)", "200 (1 of 2)"]),
+        (False, ["trivial score", "50.0", ""]),
+    ]
+
+
+def test_diverged_runs_are_counted_and_left_out_of_means():
+    rows = [cells for _, cells in plain(factor_table(ABLATION, "gate_style"))]
+    assert rows[0][:3] == ["none, 1 diverged", "75.0", "64"]
+    assert rows[1][0] == "unit (base)"
+    not_given = copy.deepcopy(ABLATION)
+    not_given["factors"]["gate_style"]["values"] = ["none"]
+    rows = [cells[0] for _, cells in plain(factor_table(not_given, "gate_style"))]
+    assert rows == ["unit (base)", "none, 1 diverged", "trivial score"]
+    all_gone = copy.deepcopy(ABLATION)
+    all_gone["variants"][3] = variant({"gate_style": "none"}, {"seed": 0, "diverged": "nan"})
+    assert plain(factor_table(all_gone, "gate_style"))[0] == (False, ["none, 1 diverged", *4 * "-"])
+
+
+def test_a_sweeps_factor_takes_all_runs_with_a_value():
+    first, second, _ = (cells for _, cells in plain(factor_table(SWEEP, "use_mlp")))
+    assert first[:2] == ["true", "62.0 (60.0-64.0)"]
+    assert second[:2] == ["false", "63.0 (61.0-65.0)"]
+
+
+def test_a_range_has_a_row_for_each_part_of_its_axis():
+    rows = [cells for _, cells in plain(factor_table(SWEEP, "learning_rate"))]
+    assert [row[0] for row in rows] == ["0.001-0.002", "0.003", "0.02", "0.05-0.1", "trivial score"]
+    assert rows[0][1] == "60.5 (60.0-61.0)"
+
+
+def test_points_come_in_the_order_of_their_validation_score():
+    table = points_table(SWEEP)
+    assert table.columns == ("learning_rate", "use_mlp", "validation %", "test %")
+    assert [cells[0] for _, cells in table.rows] == [f"{rate:g}" for rate in RATES]
+    assert [bold for bold, _ in table.rows] == [True, *5 * [False]]
+    assert points_table(SWEEP, most=2).rows == table.rows[:2]
+    many = copy.deepcopy(SWEEP)
+    for number in range(3):
+        many["factors"][f"x{number}"] = {"values": [1]}
+        for point in many["variants"]:
+            point["values"][f"x{number}"] = 1
+    assert points_table(many).columns == ("values", "validation %", "test %")
+    assert points_table(many).rows[0][1][0] == "learning_rate 0.001, use_mlp true, x0 1, x1 1, x2 1"
+
+
+@pytest.mark.parametrize(
+    ("results", "factor"),
+    [(ABLATION, "num_heads"), (ABLATION, "gate_style"), (SWEEP, "learning_rate"), (SWEEP, "use_mlp")],
+)
+def test_the_figure_shows_every_run(results, factor):
+    pytest.importorskip("matplotlib")
+    left, right = draw_factor(results, factor).axes
+    own = [v for v in results["variants"] if factor in v["values"] or not v["values"]]
+    scores = [r["models"]["rmc"] for v in own for r in v["runs"] if "models" in r]
+    dots = [y for line in left.lines if line.get_marker() == "o" for y in line.get_ydata()]
+    assert sorted(dots) == sorted(score["test_accuracy"] for score in scores)
+    dots = [y for line in right.lines if line.get_marker() == "o" for y in line.get_ydata()]
+    assert sorted(dots) == sorted(
+        s["examples_to_leave"] for s in scores if s["examples_to_leave"] is not None
+    )
+    never = sum(score["examples_to_leave"] is None for score in scores)
+    assert any(f"{never} of {len(scores)} runs" in text.get_text() for text in right.texts) == (never > 0)
+    assert any("trivial score" in text.get_text() for text in left.texts)
+
+
+def test_several_models_and_trivial_scores(tmp_path):
+    pytest.importorskip("matplotlib")
+    results = copy.deepcopy(ABLATION) | {"models": ["rmc", "lstm"]}
+    for number, one in enumerate(results["variants"]):
+        one["trivial_accuracy"] = 0.1 * number if one["models"] else None
+        for found in one["runs"]:
+            if "models" in found:
+                found["models"]["lstm"] = found["models"]["rmc"] | {"test_accuracy": 0.3}
+    rows = [cells for _, cells in plain(factor_table(results, "num_heads"))]
+    assert [row[0] for row in rows[:2]] == ["1, RMC", "1, LSTM"]
+    assert rows[-1][:2] == ["trivial score", "0.0-30.0"]
+    (left, _) = draw_factor(results, "num_heads").axes
+    assert [text.get_text() for text in left.get_legend().get_texts()] == ["RMC", "LSTM"]
+    assert factor_figure(results, "num_heads", tmp_path / "x.png").stat().st_size > 10_000

@@ -1,0 +1,41 @@
+"""`compare` is `train` with other defaults."""
+
+import json
+
+import pytest
+
+from relational_rnn.cli.compare import OPPONENTS, defaults
+from relational_rnn.cli.main import main
+from relational_rnn.cli.train import parse
+from relational_rnn.recipes import RECIPES
+
+pytestmark = pytest.mark.torch
+pytest.importorskip("torch")
+
+
+@pytest.mark.parametrize("task", RECIPES)
+def test_defaults_and_flags(task):
+    settings = parse(task, [], command="compare", defaults=defaults(task)).settings
+    assert (settings.models, settings.seeds) == (OPPONENTS, 3)
+    assert getattr(settings, "framework", "torch") == "torch"
+    settings = parse(task, ["--models", "all", "--seeds", "1"], defaults=defaults(task)).settings
+    assert len(settings.models) == 6
+    assert settings.seeds == 1
+
+
+@pytest.mark.parametrize("task", ["nth-farthest", "double"])
+def test_a_comparison(task, tmp_path, capsys):
+    out = tmp_path / "run"
+    flags = ["--preset", "tiny", "--models", "rmc,gru", "--seeds", "2", "--steps", "4"]
+    assert main(["compare", task, *flags, "--out", str(out)]) == 0
+    assert "GRU" in capsys.readouterr().out
+    results = json.loads((out / "results.json").read_text())
+    assert list(results["models"]) == ["rmc", "gru"]
+    assert main(["compare", task, "--out", str(out), "--resume"]) == 0  # finished: drawn again only
+
+
+def test_wrong_use(capsys):
+    assert main(["compare"]) == 2
+    assert "which task? relational-rnn compare TASK" in capsys.readouterr().err
+    assert main(["compare", "sorting", "--framework", "numpy"]) == 2
+    assert "framework='numpy' has the models rmc, hybrid, lstm" in capsys.readouterr().err

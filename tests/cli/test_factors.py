@@ -1,0 +1,131 @@
+"""What `--over` takes, and how it says what it does not take."""
+
+import doctest
+import shlex
+from pathlib import Path
+
+import pytest
+
+from relational_rnn.cli import factors
+from relational_rnn.cli.ablate import Ablate, find_factors
+from relational_rnn.cli.experiment import resolve
+from relational_rnn.cli.main import main
+from relational_rnn.cli.sweep import Sweep, check
+from relational_rnn.recipes import ablation, find_recipe
+from relational_rnn.training.common.factors import Range, one_at_a_time
+
+ABLATE = ["ablate", "nth-farthest", "--preset", "tiny"]
+SWEEP = ["sweep", "sorting", "--preset", "tiny"]
+SETTINGS = find_recipe("sorting", "tiny")
+
+
+def parse(*words):
+    return factors.parse_factors("sorting", SETTINGS, words)
+
+
+def test_values():
+    assert parse("num-heads=1, 2", "gate_style=none,unit", "use_mlp=False", "patience=none,3") == {
+        "num_heads": (1, 2),
+        "gate_style": ("none", "unit"),
+        "use_mlp": (False,),
+        "patience": (None, 3),
+    }
+    assert parse("learning_rate=1e-3,2") == {"learning_rate": (0.001, 2.0)}
+
+
+def test_ranges():
+    assert parse("learning_rate=1e-4:1e-2:log", "head_size=8:64", "steps=10:30:5", "clip_norm=0:1:0.25") == {
+        "learning_rate": Range(1e-4, 1e-2, log=True),
+        "head_size": Range(8, 64),
+        "steps": Range(10, 30, step=5),
+        "clip_norm": Range(0.0, 1.0, step=0.25),
+    }
+
+
+def test_all_and_more():
+    found = find_factors("sorting", SETTINGS, ["all", "num_heads=2,8", "learning_rate=0.1"])
+    assert found["num_heads"] == (2, 8)
+    assert found["learning_rate"] == (0.1,)
+    assert found.keys() == ablation.components(SETTINGS).keys() | {"learning_rate"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ablate"], "which task? relational-rnn ablate TASK, with TASK one of nth-farthest"),
+        (["ablate", "chess"], "no presets for 'chess'"),
+        (ABLATE, "what varies? relational-rnn ablate nth-farthest --over FACTOR=VALUE"),
+        (
+            [*ABLATE, "--over", "num_heads"],
+            "takes FACTOR=VALUE,VALUE,... as in num_heads=1,2,4; got 'num_heads'",
+        ),
+        ([*ABLATE, "--over", "heads=1"], "has no factor 'heads'; its factors are attention_mlp_layers, "),
+        ([*ABLATE, "--over", "items=3"], "nth-farthest has no factor 'items'"),
+        ([*SWEEP, "--over", "objects=3"], "sorting has no factor 'objects'"),
+        (
+            [*ABLATE, "--over", "seeds=1,2"],
+            "seeds is no factor: all variants have the same; give it as --seeds",
+        ),
+        ([*ABLATE, "--over", "num_heads=1,x"], "num_heads takes an integer, got 'x'"),
+        ([*ABLATE, "--over", "learning_rate=nan"], "learning_rate takes a number, got 'nan'"),
+        ([*ABLATE, "--over", "num_heads=1.5"], "num_heads takes an integer, got '1.5'"),
+        ([*ABLATE, "--over", "use_mlp=1"], "use_mlp takes true or false, got '1'"),
+        ([*ABLATE, "--over", "num_heads=1,2,1"], "num_heads names the value 1 twice"),
+        ([*ABLATE, "--over", "num_heads=1", "--over", "num_heads=2"], "names the factor num_heads twice"),
+        ([*ABLATE, "--over", "num_heads=3"], "num_heads=3: slot_size must be a multiple of num_heads"),
+        ([*ABLATE, "--over", "num_heads=1:4"], "num_heads is given as a range; an ablation takes values"),
+        ([*ABLATE, "--over", "all", "--resume"], "--resume needs the run's folder, --out DIR"),
+        ([*SWEEP, "--over", "steps=1:4"], "steps is given as a range; give --trials to search it"),
+        ([*SWEEP, "--over", "initialisation=torch"], "NumPy's RMC starts as the authors' does"),
+        ([*SWEEP, "--over", "steps=4:1", "--trials", "2"], "LOW:HIGH with LOW below HIGH, got '4:1'"),
+        ([*SWEEP, "--over", "steps=0:4:log", "--trials", "2"], "LOW above 0, got '0:4:log'"),
+        ([*SWEEP, "--over", "steps=1:4:0", "--trials", "2"], "STEP above 0, got '1:4:0'"),
+        ([*SWEEP, "--over", "steps=1:6:2", "--trials", "2"], "a whole number of steps from LOW to HIGH"),
+        ([*SWEEP, "--over", "steps=1:4:2:3", "--trials", "2"], "LOW:HIGH:log or LOW:HIGH:STEP, got"),
+        ([*SWEEP, "--over", "steps=0:4", "--trials", "2"], "steps=0: steps must be an integer of at least 1"),
+        ([*SWEEP, "--over", "num_heads=1:4", "--trials", "2"], "num_heads=3: slot_size must be a multiple"),
+        (
+            [*SWEEP, "--over", "batch_size=8:32", "--over", "train_examples=16,100", "--trials", "2"],
+            "batch_size=32,train_examples=16: batch_size must be at most train_examples = 16, got 32",
+        ),
+        ([*SWEEP, "--over", "steps=1:4", "--trials", "0"], "trials must be an integer of at least 1, got 0"),
+        ([*SWEEP, "--over", "steps=1,4", "--study", "x"], "--study names a study in a --storage"),
+        ([*SWEEP, "--over", "steps=1,4", "--grace", "0"], "grace must be above 0, got 0"),
+    ],
+)
+def test_wrong_use(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_commands_in_the_docs():
+    page = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
+    lines = [line.split("#")[0] for line in page.splitlines() if line.startswith("relational-rnn ")]
+    found = [shlex.split(line)[1:] for line in lines]
+    for command, *words in found:
+        if command == "ablate" and "--resume" not in words:
+            task, options = resolve(command, words, Ablate, models=("rmc",), seeds=3)
+            assert (
+                len(one_at_a_time(options.settings, find_factors(task, options.settings, options.over))) > 1
+            )
+        elif command == "sweep":
+            task, options = resolve(command, words, Sweep, models=("rmc",), seeds=1)
+            factors_found = factors.parse_factors(task, options.settings, options.over)
+            assert check(options.settings, factors_found, options) or options.trials
+    assert {"ablate", "sweep"} <= {command for command, *_ in found}
+
+
+def test_help(capsys):
+    for command in ("ablate", "sweep"):
+        assert main([command, "sorting", "--help"]) == 0
+        shown = capsys.readouterr().out
+        assert "--over FACTOR=VALUES" in shown
+        assert "--num-heads" in shown
+
+
+def test_examples_in_the_docstrings():
+    failed, tried = doctest.testmod(factors)
+    assert tried
+    assert not failed

@@ -1,0 +1,141 @@
+"""`failures` on weights as a run leaves them; the models are untrained, so they err."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from relational_rnn.cli.main import main
+from relational_rnn.recipes import find_recipe
+from relational_rnn.tasks import TASKS, find_task
+from relational_rnn.training.common.supervised import FRESH, Contestant, SupervisedSettings, at_full_size
+from relational_rnn.training.numpy.models import NUMPY, predict
+
+SORTING = find_recipe("sorting", "tiny")
+SMALL = {"models": ("rmc", "lstm"), "seeds": 1, "mem_slots": 2, "head_size": 3, "num_heads": 2}
+
+
+def make_run(folder, task="sorting", settings=SORTING, seeds=(0,), framework=NUMPY):
+    for seed in seeds:
+        for model in settings.models:
+            contestant = Contestant(model, seed)
+            path = folder / "checkpoints" / f"{contestant.name}.safetensors"
+            framework.save(path, framework.build(settings, model, seed), task, settings, contestant)
+    return str(folder)
+
+
+def test_what_is_printed_and_written(tmp_path, capsys):
+    settings = dataclasses.replace(SORTING, models=("rmc", "lstm"))
+    run = make_run(tmp_path / "run", settings=settings, seeds=(0, 1))
+    assert main(["failures", run, "--examples", "40", "--seed", "3", "--show", "2"]) == 0
+    shown = capsys.readouterr().out
+    assert "sorting: items 8, values 10; 40 fresh examples, seed 3" in shown
+    assert f"Written: {tmp_path / 'run' / 'failures.json'}" in shown
+    found = json.loads((tmp_path / "run" / "failures.json").read_text())
+    assert [model["model"] for model in found["models"]] == ["RMC", "LSTM"]
+    assert shown.count("Example ") == 4
+    for model in found["models"]:
+        wrong = model["always_wrong"] + model["sometimes_wrong"]
+        assert f"{model['model']} is wrong: 2 of {len(wrong)} examples" in shown
+    batch = find_task("sorting").sample(settings.task, 40, np.random.default_rng([3, FRESH]))
+    for model, family in zip(found["models"], settings.models):
+        for seed, training in enumerate(model["trainings"]):
+            told = predict(NUMPY.build(settings, family, seed), batch.inputs)
+            right = ((told == batch.targets) | ~batch.mask).all(1)
+            assert training["accuracy"] == pytest.approx(right.mean())
+            for failure in found["failures"]:
+                answer = failure["answers"][model["model"]][seed]
+                assert answer == told[failure["example"], 8:].tolist()
+    first = found["failures"][0]
+    assert find_task("sorting").as_text(first["record"]) in shown
+    told = first["answers"]["LSTM"]
+    assert f"  LSTM: {told[0]} (1 of 2); {told[1]} (1 of 2)" in shown
+
+
+def test_json_and_another_file(tmp_path, capsys):
+    run = make_run(tmp_path / "run")
+    out = tmp_path / "elsewhere" / "found.json"
+    assert main(["failures", run, "--examples", "9", "--json", "--out", str(out)]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    found = json.loads(out.read_text())
+    assert lines == found["models"] + found["failures"]
+    assert not (tmp_path / "run" / "failures.json").exists()
+
+
+def test_several_runs_and_single_files(tmp_path, capsys):
+    one, other = make_run(tmp_path / "a"), make_run(tmp_path / "b", seeds=(5,))
+    weights = str(tmp_path / "a" / "checkpoints" / "rmc-0.safetensors")
+    assert main(["failures", one, weights, other, "--examples", "9"]) == 0
+    found = json.loads((tmp_path / "a" / "failures.json").read_text())
+    names = [model["model"] for model in found["models"]]
+    assert names == [f"{label} of {run}" for label in ("RMC", "hybrid", "LSTM") for run in (one, other)]
+    assert {len(model["trainings"]) for model in found["models"]} == {1}  # the file is in the first run
+    capsys.readouterr()
+    assert main(["failures", weights, "--examples", "9", "--show", "0"]) == 0
+    shown = capsys.readouterr().out
+    assert "Example" not in shown
+    assert "Written: " + str(tmp_path / "a" / "checkpoints" / "failures.json") in shown
+
+
+@pytest.mark.parametrize("task", [name for name in TASKS if name != "nth-farthest"])
+def test_every_task(task, tmp_path, capsys):
+    settings = SupervisedSettings(task=find_task(task).factory(), **SMALL)
+    run = make_run(tmp_path, task, settings)
+    assert main(["failures", run, "--examples", "20", "--show", "1"]) == 0
+    shown = capsys.readouterr().out
+    found = json.loads((tmp_path / "failures.json").read_text())
+    assert found["size"] == json.loads(json.dumps(dataclasses.asdict(at_full_size(settings.task))))
+    assert "\nAnswer: " in shown
+    assert "\n  RMC: " in shown
+
+
+def test_wrong_use(tmp_path, capsys):
+    one, other = make_run(tmp_path / "a"), tmp_path / "b"
+    make_run(other, settings=dataclasses.replace(SORTING, task=find_task("sorting").factory(items=3)))
+    for arguments, message in [
+        ([], "which run? relational-rnn failures RUN"),
+        ([str(tmp_path)], "holds no trained weights"),
+        ([one, str(other)], f"got sorting (items 8, values 10) in {one} and sorting (items 3, values 10) in"),
+        ([one, "--examples", "0"], "examples must be an integer of at least 1, got 0"),
+        ([one, "--show", "-1"], "show must be an integer of at least 0, got -1"),
+        ([one, "--seed", "-1"], "seed must be an integer of at least 0, got -1"),
+    ]:
+        assert main(["failures", *arguments]) == 2
+        assert message in capsys.readouterr().err
+    assert not list(tmp_path.rglob("failures.json"))
+
+
+@pytest.mark.torch
+def test_torch_beside_numpy(tmp_path):
+    pytest.importorskip("torch")
+    from relational_rnn.training.torch.supervised import TORCH
+
+    settings = dataclasses.replace(SORTING, framework="torch", models=("gru", "transformer"))
+    torch_run = make_run(tmp_path / "t", settings=settings, framework=TORCH)
+    numpy_run = make_run(tmp_path / "n", settings=dataclasses.replace(SORTING, models=("lstm",)))
+    assert main(["failures", torch_run, numpy_run, "--examples", "9", "--show", "0"]) == 0
+    found = json.loads((tmp_path / "t" / "failures.json").read_text())
+    assert [model["model"] for model in found["models"]] == ["LSTM", "GRU", "Transformer"]
+
+
+@pytest.mark.torch
+def test_nth_farthest(tmp_path, capsys):
+    pytest.importorskip("torch")
+    from relational_rnn.training.torch.loop import predict as classify
+    from relational_rnn.training.torch.models import build_model, contestants, save_model
+
+    settings = find_recipe("nth-farthest", "tiny")
+    everyone = contestants(settings)
+    for one in everyone:
+        path = tmp_path / "checkpoints" / f"{one.name}.safetensors"
+        save_model(path, build_model(settings, one), settings, one)
+    assert main(["failures", str(tmp_path), "--examples", "30", "--show", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "Which of the 3 vectors is" in shown
+    assert "\n  RMC, growing task: vector " in shown
+    found = json.loads((tmp_path / "failures.json").read_text())
+    assert len(found["models"]) == len(everyone)
+    batch = find_task("nth-farthest").sample(settings.task, 30, np.random.default_rng([1, FRESH]))
+    told = classify(build_model(settings, everyone[0]), batch.inputs).numpy()
+    assert found["models"][0]["accuracy"] == pytest.approx((told == batch.targets).mean())

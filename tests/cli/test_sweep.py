@@ -1,0 +1,203 @@
+"""`sweep` from end to end at the smallest size: products, searches, workers that share, die or lose."""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from relational_rnn.cli.main import main
+
+pytest.importorskip("matplotlib")
+TINY = ["sorting", "--preset", "tiny"]
+SWEEP = ["sweep", *TINY]
+
+
+def read(path):
+    return json.loads(path.read_text())
+
+
+def start(*arguments):
+    """Start a worker of its own."""
+    command = [sys.executable, "-m", "relational_rnn", *SWEEP, *map(str, arguments)]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, start_new_session=True, **streams)
+
+
+def wait_for(found):
+    """Wait until a function returns something, and return it."""
+    deadline = time.monotonic() + 120
+    while not (result := found()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return result
+
+
+def test_a_product(tmp_path, capsys):
+    out = tmp_path / "run"
+    over = ["--over", "learning_rate=1e-3,1e-2", "--over", "mem_slots=1,2"]
+    assert main([*SWEEP, *over, "--out", str(out)]) == 0
+    shown = capsys.readouterr().out
+    assert "4 combinations of learning_rate, mem_slots, seed 0, 4 runs" in shown
+    results = read(out / "results.json")
+    assert results["base"] is None
+    assert [variant["values"] for variant in results["variants"]] == [
+        {"learning_rate": rate, "mem_slots": slots} for rate in (0.001, 0.01) for slots in (1, 2)
+    ]
+    best = max(results["variants"], key=lambda variant: variant["models"]["rmc"]["validation_accuracy"])
+    first_row = shown.split("validation %")[1].splitlines()[1].split()
+    assert first_row[:2] == [str(value) for value in best["values"].values()]
+    assert {file.stem for file in (out / "plots").iterdir()} == {"learning_rate", "mem_slots"}
+    assert main(["sweep", "sorting", "--out", str(out), "--resume"]) == 0
+    assert read(out / "results.json") == results
+
+
+def test_a_search(tmp_path, capsys):
+    pytest.importorskip("optuna")
+    out = tmp_path / "run"
+    over = [
+        "--over",
+        "learning_rate=1e-3:1e-1:log",
+        "--over",
+        "slot_size=4:16:4",
+        "--over",
+        "use_mlp=true,false",
+    ]
+    assert main([*SWEEP, *over, "--trials", "3", "--workers", "2", "--out", str(out)]) == 0
+    shown = capsys.readouterr().out
+    assert "3 trials over learning_rate, slot_size, use_mlp, seed 0" in shown
+    assert "[3/3]" in shown
+    results = read(out / "results.json")
+    assert results["factors"]["slot_size"] == {"low": 4, "high": 16, "log": False, "step": 4}
+    assert len(results["variants"]) == 3
+    for variant in results["variants"]:
+        assert variant["values"]["slot_size"] in (4, 8, 12, 16)
+        assert 1e-3 <= variant["values"]["learning_rate"] <= 1e-1
+    assert len(list((out / "trials").iterdir())) == 3
+    assert {file.stem for file in (out / "plots").iterdir()} == {"learning_rate", "slot_size", "use_mlp"}
+    assert main(["sweep", "sorting", "--out", str(out), "--resume"]) == 0
+    assert read(out / "results.json") == results
+    (out / "study.journal").unlink()
+    assert main(["sweep", "sorting", "--out", str(out), "--resume"]) == 2
+    assert (
+        "study.journal is missing: was the study elsewhere? Then give its --storage"
+        in capsys.readouterr().err
+    )
+
+
+@pytest.mark.torch
+def test_a_search_in_torch(tmp_path, capsys):
+    pytest.importorskip("torch")
+    pytest.importorskip("optuna")
+    options = ["--over", "batch_size=8:16", "--trials", "1", "--steps", "3", "--seconds", "0.3"]
+    out = tmp_path / "run"
+    assert main(["sweep", "nth-farthest", "--preset", "tiny", *options, "--out", str(out)]) == 0
+    assert len(read(out / "results.json")["variants"]) == 1
+
+
+def test_two_workers_on_one_study(tmp_path):
+    pytest.importorskip("optuna")
+    shared = ["--over", "mem_slots=1,2", "--over", "num_heads=1,2", "--storage", tmp_path / "study.journal"]
+    outs = [tmp_path / "one", tmp_path / "two"]
+    workers = [start(*shared, "--workers", "1", "--steps", "200", "--out", out) for out in outs]
+    for worker in workers:
+        shown, _ = worker.communicate(timeout=200)
+        assert worker.returncode == 0, shown
+    first, second = (read(out / "results.json") for out in outs)
+    assert first["variants"] == second["variants"]  # both show what both have found
+    values = [tuple(variant["values"].values()) for variant in first["variants"]]
+    assert sorted(values) == [(slots, heads) for slots in (1, 2) for heads in (1, 2)]
+    assert sum(len(list(out.glob("trials/*/seed-0/results.json"))) for out in outs) == 4  # none twice
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_a_worker_that_dies(tmp_path):
+    pytest.importorskip("optuna")
+    storage, dead, alive = (tmp_path / name for name in ("study.journal", "dead", "alive"))
+    shared = ["--over", "learning_rate=1e-3:1e-2", "--trials", "2", "--steps", "300", "--workers", "1"]
+    shared += ["--storage", str(storage), "--grace", "1"]
+    with start(*shared, "--out", dead) as worker:
+        (metrics,) = wait_for(lambda: list(dead.glob("trials/*/seed-0/metrics.jsonl")))
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.communicate(timeout=60)
+    lost = read(metrics.parent.parent / "trial.json")
+    assert not (metrics.parent / "results.json").exists()
+
+    assert main([*SWEEP, *shared, "--out", str(alive)]) == 0
+    results = read(alive / "results.json")
+    assert len(results["variants"]) == 2
+    assert lost["values"] in [variant["values"] for variant in results["variants"]]
+    assert len(list((alive / "trials").iterdir())) == 2
+
+    assert main(["sweep", "sorting", "--storage", str(storage), "--out", str(dead), "--resume"]) == 0
+    assert read(dead / "results.json")["variants"] == results["variants"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed there")
+def test_a_lost_storage_loses_no_finished_trial(tmp_path):
+    pytest.importorskip("optuna")
+    storage, out = tmp_path / "study.journal", tmp_path / "run"
+    shared = ["--over", "learning_rate=1e-3:1e-2", "--trials", "3", "--steps", "300", "--workers", "1"]
+    with start(*shared, "--storage", storage, "--grace", "1", "--out", out) as worker:
+        wait_for(lambda: len(list(out.glob("trials/*/seed-0/metrics.jsonl"))) == 2)
+        storage.unlink()
+        shown, _ = worker.communicate(timeout=120)
+    assert worker.returncode == 1, shown
+    assert "Traceback" not in shown
+    assert f"error: the storage {storage} " in shown
+    assert "none of them is lost" in shown
+    finished = [path.parent.parent for path in out.glob("trials/*/seed-0/results.json")]
+    assert finished
+    saved = {trial: (trial / "seed-0" / "results.json").stat() for trial in finished}
+
+    other = tmp_path / "other.journal"
+    assert main(["sweep", "sorting", "--storage", str(other), "--out", str(out), "--resume"]) == 0
+    found = [variant["values"] for variant in read(out / "results.json")["variants"]]
+    assert len(found) == 3
+    for trial, stat in saved.items():
+        assert (trial / "seed-0" / "results.json").stat() == stat
+        assert read(trial / "trial.json")["values"] in found
+
+
+def test_a_stopped_search_goes_on_where_it_was(tmp_path):
+    pytest.importorskip("optuna")
+    out = tmp_path / "run"
+    options = ["--over", "learning_rate=1e-3:1e-2", "--trials", "2", "--steps", "300", "--workers", "1"]
+    with start(*options, "--out", out) as worker:
+        (metrics,) = wait_for(lambda: list(out.glob("trials/*/seed-0/metrics.jsonl")))
+        os.killpg(worker.pid, signal.SIGINT)
+        shown, _ = worker.communicate(timeout=120)
+    assert worker.returncode == 130, shown
+    assert "sweep sorting --out" in shown
+    assert main(["sweep", "sorting", "--out", str(out), "--resume"]) == 0
+    assert len(read(out / "results.json")["variants"]) == 2
+    assert len(list((out / "trials").iterdir())) == 2  # the first one was taken up again
+    steps = [json.loads(line)["step"] for line in metrics.read_text().splitlines()]
+    assert steps == sorted(steps)
+
+
+def test_without_optuna(tmp_path, capsys, monkeypatch):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "optuna" else found(name))
+    assert main([*SWEEP, "--over", "steps=1:4", "--trials", "2", "--out", str(tmp_path / "run")]) == 1
+    told = "error: this command needs optuna: pip install 'relational-rnn[sweep]'\n"
+    assert capsys.readouterr().err == told
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wrong_storage(tmp_path, capsys, monkeypatch):
+    pytest.importorskip("optuna")
+    monkeypatch.chdir(tmp_path)
+    over = ["--over", "mem_slots=1"]
+    assert main([*SWEEP, *over, "--storage", "nowhere/study.journal"]) == 2
+    assert "there is no folder nowhere" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    storage = ["--storage", str(tmp_path / "study.journal")]
+    assert main([*SWEEP, *over, "--steps", "2", *storage, "--out", str(tmp_path / "one")]) == 0
+    assert main([*SWEEP, *over, "--steps", "3", *storage, "--out", str(tmp_path / "two")]) == 2
+    assert "with another plan (settings: " in capsys.readouterr().err
+    assert not (tmp_path / "two").exists()

@@ -1,0 +1,40 @@
+"""A torch classifier and its NumPy twin compute the same."""
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.torch
+torch = pytest.importorskip("torch")
+
+from relational_rnn.interop.classifier import numpy_classifier  # noqa: E402
+from relational_rnn.nn import SequenceClassifier  # noqa: E402
+from relational_rnn.nn.cores import build_core  # noqa: E402
+from tolerances import assert_close  # noqa: E402
+
+OPTIONS = {
+    "rmc": {"mem_slots": 3, "num_heads": 2, "num_blocks": 2, "gate_style": "memory"},
+    "hybrid": {"num_slots": 3, "slot_size": 8, "num_heads": 2},
+    "lstm": {},
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("head_layers", [0, 2])
+def test_scores_of_every_step(name, head_layers):
+    generator = torch.Generator().manual_seed(1)
+    core = build_core(name, 5, 6, batch_first=True, generator=generator, **OPTIONS[name])
+    model = SequenceClassifier(core, 4, head_layers, 7, generator=generator).double()
+    inputs = torch.randn(2, 9, 5, dtype=torch.float64, generator=generator)
+    every = torch.ones(2, 9, dtype=torch.bool)
+    twin = numpy_classifier(model)
+    assert twin.dtype == np.float64
+    with torch.no_grad():
+        expected, last = model(inputs, asked=every).view(2, 9, 4), model(inputs)
+    assert_close(twin.forward(inputs.numpy()), expected, "float64", name)
+    assert_close(twin.forward(inputs.numpy(), return_sequences=False), last, "float64", name)
+
+
+def test_a_core_without_a_twin():
+    model = SequenceClassifier(build_core("gru", 5, 6, batch_first=True), 4)
+    with pytest.raises(TypeError, match="a GRU has no NumPy twin"):
+        numpy_classifier(model)
