@@ -1,7 +1,7 @@
 """Put finished runs into the docs, and write the pages from what was put there.
 
     python docs/results/publish.py add NAME RUN     # copy a run's record and figures
-                                                    # NAME: PRESET-SEED of Nth farthest, or a reasoning task
+                                                    # NAME: PRESET-SEED of Nth farthest, or another task
     python docs/results/publish.py                  # write the pages again from the records
 
 Pages hold no number that is not in a record: a test writes them again and compares.
@@ -21,12 +21,18 @@ from typing import Any
 from relational_rnn import analysis
 from relational_rnn.recipes import find_recipe
 from relational_rnn.tasks import REASONING_TASKS
+from relational_rnn.training.common.core_settings import LABELS
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 RECORDS, FIGURES = HERE / "records", HERE / "figures"
-PAGES = (ROOT / "README.md", HERE / "nth_farthest.md", HERE / "reasoning.md")
-FIGURE_NAMES = ("training_curves", "accuracy", "attention_heatmap", "memory_evolution", "slot_usage")
+PAGES = (ROOT / "README.md", HERE / "nth_farthest.md", HERE / "reasoning.md", HERE / "programs.md")
+PROGRAMS = ("copy", "reverse", "double", "addition", "control", "program")
+PROGRAM_MODELS = ("rmc", "lstm", "transformer", "dnc")
+FIGURE_NAMES = (
+    *("training_curves", "accuracy", "sample_efficiency", "generalisation", "cost"),
+    *("attention_heatmap", "memory_evolution", "slot_usage"),
+)
 
 
 def add(name: str, run: Path) -> None:
@@ -58,8 +64,10 @@ def command(name: str, record: dict[str, Any]) -> str:
     preset = name.split("-")[0] if task == "nth-farthest" else "quick"
     defaults = json.loads(json.dumps(dataclasses.asdict(find_recipe(task, preset))))
     words = ["relational-rnn", "train", task, "--preset", preset]
-    if task != "nth-farthest":
+    if task in REASONING_TASKS:
         words = ["relational-rnn", "train", task, "--framework", "numpy", "--models", "all"]
+    elif task != "nth-farthest":
+        words = words[:3]
     settings, defaults = (
         values | values.pop("task", {}) for values in (dict(record["config"]["settings"]), defaults)
     )
@@ -131,9 +139,10 @@ def reasoning_parts(name: str, record: dict[str, Any]) -> dict[str, str]:
     """Return the generated parts of a reasoning task."""
     results = record["results"]
     sizes = ", ".join(f"{size} {value}" for size, value in results["size"].items())
+    several = f"means of {results['seeds']} seeds (lowest to highest)" if results["seeds"] > 1 else "one seed"
     told = (
         f"Sizes: {sizes}; harder: {results['harder']}. {results['test_examples']:,} test examples of each, "
-        f"means of {results['seeds']} seeds (lowest to highest), {results['wall_seconds']:.0f} s for all "
+        f"{several}, {results['wall_seconds']:.0f} s for all "
         f"{results['seeds'] * len(results['models'])} trainings:\n\n```sh\n{command(name, record)}\n```"
     )
     read = f"Read: {record['memory']['examples']}.\n\n"
@@ -144,6 +153,26 @@ def reasoning_parts(name: str, record: dict[str, Any]) -> dict[str, str]:
         f"{name} seeds": as_markdown(analysis.seeds_table(results)),
         f"{name} memory": read + as_markdown(analysis.memory_table(record["memory"]["models"])),
     }
+
+
+def programs_table(found: dict[str, dict[str, Any]]) -> str:
+    """Return one row a program task: digits told rightly and, in brackets, answers without a mistake."""
+    labels = [LABELS[model] for model in PROGRAM_MODELS]
+    lines = [f"| task | {' | '.join(labels)} | majority | command |", "|---" * (len(labels) + 3) + "|"]
+    for name in PROGRAMS:
+        if name in found:
+            results = found[name]["results"]
+            cells = [name]
+            for model in PROGRAM_MODELS:
+                trainings = results["models"][model]["trainings"]
+                right, solved = (
+                    sum(training[score] for training in trainings) / len(trainings)
+                    for score in ("test_accuracy", "test_sequence_accuracy")
+                )
+                cells.append(f"{percent(right)} ({percent(solved)})")
+            cells.append(percent(results["trivial"]["test"]["majority"]))
+            lines.append("| " + " | ".join([*cells, f"`{command(name, found[name])}`"]) + " |")
+    return "\n".join(lines)
 
 
 def overview_table(found: dict[str, dict[str, Any]]) -> str:
@@ -173,7 +202,8 @@ def generated_parts() -> dict[str, str]:
     """Return every generated part of the pages by the name of its place."""
     everything, parts = records(), {}
     found = {n: r for n, r in everything.items() if r["config"]["command"] == "train nth-farthest"}
-    reasoning = {n: r for n, r in everything.items() if n not in found}
+    reasoning = {n: r for n, r in everything.items() if n in (*REASONING_TASKS, *PROGRAMS)}
+    parts["programs overview"] = programs_table(reasoning)
     parts["reasoning overview"] = overview_table(reasoning)
     for name, record in reasoning.items():
         parts |= reasoning_parts(name, record)
