@@ -46,6 +46,7 @@ def two_steps(framework, task, preset):
         framework=framework.name,
         models=known,
         train_examples=settings.train_examples and 128,
+        batch_size=16,
         validation_examples=20,
         test_examples=10,
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
-from relational_rnn.spec.checks import check_bool, check_choice
+from relational_rnn.spec.checks import check_bool, check_choice, check_size
 from relational_rnn.spec.core import GATE_STYLES, INITIAL_MEMORIES
 
 LABELS: Final = {
@@ -37,27 +38,86 @@ CORE_OPTIONS: Final = (
 """Settings that are the core's arguments, but for `head_size`, which is free to match a size."""
 
 
-def check_core_choices(settings: Any) -> None:
-    """Check the settings of the RMC that are no sizes.
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings:
+    """The models of a run, and how many trainings run at a time."""
 
-    Raises:
-        TypeError: a switch that is no bool.
-        ValueError: an unknown choice.
-    """
-    check_choice("gate_style", settings.gate_style, GATE_STYLES)
-    check_choice("initial_memory", settings.initial_memory, INITIAL_MEMORIES)
-    check_choice("initialisation", settings.initialisation, INITIALISATIONS)
-    for name in CORE_OPTIONS:
-        if name.startswith("use_"):
-            check_bool(name, getattr(settings, name))
+    models: tuple[str, ...] = ("rmc",)
+    """Which models to train."""
+    seed: int = 0
+    """The first seed. A seed decides initial values, examples and their order."""
+    seeds: int = 1
+    """How many seeds in a row; each is a training of every model."""
+
+    mem_slots: int = 4
+    """RMC and hybrid: memory slots."""
+    head_size: int = 16
+    """RMC and hybrid: features of a slot for each head."""
+    num_heads: int = 4
+    """RMC, hybrid and Transformer: attention heads."""
+    num_blocks: int = 1
+    """RMC: rounds of attention in a step."""
+    attention_mlp_layers: int = 2
+    """RMC: layers of the row-wise MLP."""
+    gate_style: str = "unit"
+    """RMC: "unit", "memory" or "none"."""
+    use_attention: bool = True
+    """RMC: attention between the rows; False replaces it by the mean of all rows."""
+    use_mlp: bool = True
+    """RMC: the row-wise MLP."""
+    use_residual: bool = True
+    """RMC: residual connections."""
+    use_layer_norm: bool = True
+    """RMC: layer norm."""
+    initial_memory: str = "identity"
+    """RMC: "identity", "random" or "trainable"."""
+    initialisation: str = "authors"
+    """RMC: "authors" or "torch", what its linear layers start with."""
+    head_layers: int = 0
+    """All models: hidden layers of the head on an output that is asked for."""
+    head_units: int = 256
+    """All models: features of each of them."""
+    hybrid_hidden_size: int | None = None
+    """Hybrid: features of its LSTM; None takes the smallest with at least the RMC's parameters."""
+    lstm_hidden_size: int | None = None
+    """LSTM: features; None takes the smallest with at least the RMC's parameters."""
+    gru_hidden_size: int | None = None
+    """GRU: features; None takes the smallest with at least the RMC's parameters."""
+    transformer_head_size: int | None = None
+    """Transformer: features of a head; None takes the smallest with at least the RMC's parameters."""
+    dnc_hidden_size: int | None = None
+    """DNC: features of its controller; None takes the smallest with at least the RMC's parameters."""
+    workers: int | None = None
+    """Trainings that run at the same time, each on one thread; None takes the processor's cores."""
+
+    def check_models(self) -> None:
+        """Check these fields.
+
+        Raises:
+            TypeError: a size is no integer, a switch no bool.
+            ValueError: a size out of range, an unknown choice.
+        """
+        for name in ("mem_slots", "head_size", "num_heads", "num_blocks", "attention_mlp_layers"):
+            check_size(name, getattr(self, name))
+        check_size("head_layers", self.head_layers, minimum=0)
+        check_size("head_units", self.head_units)
+        for name in ("workers", *SIZES.values()):
+            if getattr(self, name) is not None:
+                check_size(name, getattr(self, name))
+        check_choice("gate_style", self.gate_style, GATE_STYLES)
+        check_choice("initial_memory", self.initial_memory, INITIAL_MEMORIES)
+        check_choice("initialisation", self.initialisation, INITIALISATIONS)
+        for name in CORE_OPTIONS:
+            if name.startswith("use_"):
+                check_bool(name, getattr(self, name))
 
 
-def core_options(settings: Any) -> dict[str, Any]:
+def core_options(settings: ModelSettings) -> dict[str, Any]:
     """Return the RMC's arguments, without input and head size."""
     return {name: getattr(settings, name) for name in CORE_OPTIONS}
 
 
-def model_options(settings: Any, model: str) -> dict[str, Any]:
+def model_options(settings: ModelSettings, model: str) -> dict[str, Any]:
     """Return what a torch model takes beside its size, input size and generator.
 
     The DNC has its own memory: 16 words of 16, two read heads.

@@ -10,7 +10,7 @@ import numpy as np
 
 from relational_rnn.spec.checks import check_bool, check_choice, check_number, check_size
 from relational_rnn.tasks.nth_farthest import NthFarthest, NthFarthestBatch, sample, trivial_accuracy
-from relational_rnn.training.common.core_settings import LABELS, SIZES, check_core_choices
+from relational_rnn.training.common.core_settings import LABELS, ModelSettings
 
 MODELS = tuple(LABELS)
 """The models that a run can train."""
@@ -20,7 +20,7 @@ COMPUTE_DTYPES = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True, kw_only=True)
-class NthFarthestSettings:
+class NthFarthestSettings(ModelSettings):
     """Everything that a run of Nth farthest depends on; one field, one flag of the command.
 
     Raises:
@@ -30,8 +30,6 @@ class NthFarthestSettings:
 
     models: tuple[str, ...] = ("rmc", "lstm")
     """Which models to train."""
-    seed: int = 0
-    """The first seed. A seed decides initial values and examples."""
     seeds: int = 1
     """How many seeds in a row; each is a training of every model, on every way to the task."""
     objects: int = 8
@@ -66,45 +64,11 @@ class NthFarthestSettings:
     """Largest norm of the gradient of all parameters together."""
 
     mem_slots: int = 8
-    """RMC: memory slots."""
-    head_size: int = 16
-    """RMC: value size of a head."""
-    num_heads: int = 4
-    """RMC: attention heads."""
-    num_blocks: int = 1
-    """RMC: rounds of attention in a step."""
-    attention_mlp_layers: int = 2
-    """RMC: layers of the row-wise MLP."""
-    gate_style: str = "unit"
-    """RMC: "unit", "memory" or "none"."""
-    use_attention: bool = True
-    """RMC: attention between the rows; False replaces it by the mean of all rows."""
-    use_mlp: bool = True
-    """RMC: the row-wise MLP."""
-    use_residual: bool = True
-    """RMC: residual connections."""
-    use_layer_norm: bool = True
-    """RMC: layer norm."""
-    initial_memory: str = "identity"
-    """RMC: "identity", "random" or "trainable"."""
-    initialisation: str = "authors"
-    """RMC: "authors" or "torch", what its linear layers start with."""
-    compute_dtype: str = "float32"
-    """RMC: dtype of its matrix products, "float32" or "bfloat16"; everything else is float32."""
+    """RMC and hybrid: memory slots."""
     head_layers: int = 2
     """All models: hidden layers of the head on the last output."""
-    head_units: int = 256
-    """All models: features of each of them."""
-    hybrid_hidden_size: int | None = None
-    """Hybrid: features of its LSTM; None takes the smallest with at least the RMC's parameters."""
-    lstm_hidden_size: int | None = None
-    """LSTM: features; None takes the smallest that has at least the RMC's parameters."""
-    gru_hidden_size: int | None = None
-    """GRU: features; None takes the smallest with at least the RMC's parameters."""
-    transformer_head_size: int | None = None
-    """Transformer: features of a head; None takes the smallest with at least the RMC's parameters."""
-    dnc_hidden_size: int | None = None
-    """DNC: features of its controller; None takes the smallest with at least the RMC's parameters."""
+    compute_dtype: str = "float32"
+    """RMC: dtype of its matrix products, "float32" or "bfloat16"; everything else is float32."""
 
     test_examples: int = 10_000
     """Fresh examples of the full task for the final score."""
@@ -112,8 +76,6 @@ class NthFarthestSettings:
     """Examples of the full task behind the curves."""
     evaluations: int = 60
     """How many points the curves have over the run's wall time."""
-    workers: int | None = None
-    """Trainings that run at the same time, each on one thread; None takes the processor's cores."""
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -123,26 +85,12 @@ class NthFarthestSettings:
             )
         for model in self.models:
             check_choice("models", model, MODELS)
-        for name in (
-            "steps",
-            "batch_size",
-            "mem_slots",
-            "head_size",
-            "num_heads",
-            "num_blocks",
-            "head_units",
-        ):
+        self.check_models()
+        for name in ("steps", "batch_size", "seeds", "test_examples", "validation_examples", "evaluations"):
             check_size(name, getattr(self, name))
-        for name in ("attention_mlp_layers", "test_examples", "validation_examples", "evaluations"):
-            check_size(name, getattr(self, name))
-        for name in ("seed", "warmup_steps", "head_layers"):
+        for name in ("seed", "warmup_steps"):
             check_size(name, getattr(self, name), minimum=0)
-        check_size("seeds", self.seeds)
-        for name in ("workers", *SIZES.values()):
-            if getattr(self, name) is not None:
-                check_size(name, getattr(self, name))
         check_bool("grow", self.grow)
-        check_core_choices(self)
         check_choice("compute_dtype", self.compute_dtype, COMPUTE_DTYPES)
         for name in ("seconds", "learning_rate", "clip_norm"):
             if check_number(name, getattr(self, name)) <= 0:

@@ -14,7 +14,7 @@ from relational_rnn.tasks import ReasoningData, find_task, generate_reasoning_da
 from relational_rnn.tasks.babi.task import Babi, StoryExamples, read
 from relational_rnn.tasks.programs.curriculum import WITH_LEVELS
 from relational_rnn.tasks.reasoning import REASONING_TASKS
-from relational_rnn.training.common.core_settings import LABELS, SIZES, check_core_choices
+from relational_rnn.training.common.core_settings import LABELS, ModelSettings
 from relational_rnn.training.common.fit import Record, Shuffled
 from relational_rnn.training.common.story_batches import StoryBatches
 
@@ -25,7 +25,7 @@ Task = TypeVar("Task")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SupervisedSettings(Generic[Task]):
+class SupervisedSettings(ModelSettings, Generic[Task]):
     """Everything that a run of a supervised task depends on; one field, one flag of the command.
 
     All models have the same examples, batches, steps, learning rates, clipping and head.
@@ -41,8 +41,6 @@ class SupervisedSettings(Generic[Task]):
     """Which models to train."""
     framework: str = "numpy"
     """What trains them: "numpy" or "torch"."""
-    seed: int = 0
-    """The first seed. A seed decides examples, their order and initial values."""
     seeds: int = 3
     """How many seeds in a row; each is a training of every model."""
 
@@ -70,47 +68,6 @@ class SupervisedSettings(Generic[Task]):
     patience: int | None = None
     """End a training after so many points without a new best; None for never."""
 
-    mem_slots: int = 4
-    """RMC and hybrid: memory slots."""
-    head_size: int = 16
-    """RMC and hybrid: features of a slot for each head."""
-    num_heads: int = 4
-    """RMC, hybrid and Transformer: attention heads."""
-    num_blocks: int = 1
-    """RMC: rounds of attention in a step."""
-    attention_mlp_layers: int = 2
-    """RMC: layers of the row-wise MLP."""
-    gate_style: str = "unit"
-    """RMC: "unit", "memory" or "none"."""
-    use_attention: bool = True
-    """RMC: attention between the rows; False replaces it by the mean of all rows."""
-    use_mlp: bool = True
-    """RMC: the row-wise MLP."""
-    use_residual: bool = True
-    """RMC: residual connections."""
-    use_layer_norm: bool = True
-    """RMC: layer norm."""
-    initial_memory: str = "identity"
-    """RMC: "identity", "random" or "trainable"."""
-    initialisation: str = "authors"
-    """RMC: "authors" or "torch", what its linear layers start with."""
-    head_layers: int = 0
-    """All models: hidden layers of the head on each output that is asked for."""
-    head_units: int = 256
-    """All models: features of each of them."""
-    hybrid_hidden_size: int | None = None
-    """Hybrid: features of its LSTM; None takes the smallest with at least the RMC's parameters."""
-    lstm_hidden_size: int | None = None
-    """LSTM: features; None takes the smallest with at least the RMC's parameters."""
-    gru_hidden_size: int | None = None
-    """GRU: features; None takes the smallest with at least the RMC's parameters."""
-    transformer_head_size: int | None = None
-    """Transformer: features of a head; None takes the smallest with at least the RMC's parameters."""
-    dnc_hidden_size: int | None = None
-    """DNC: features of its controller; None takes the smallest with at least the RMC's parameters."""
-    workers: int | None = None
-    """Trainings that run at the same time, each on one thread; None takes the processor's cores."""
-
     def __post_init__(self) -> None:
         """Check every field."""
         check_choice("framework", self.framework, FRAMEWORKS)
@@ -125,16 +82,13 @@ class SupervisedSettings(Generic[Task]):
                 raise ValueError(
                     f"framework={self.framework!r} has the models {', '.join(known)}; got {model!r}"
                 )
-        check_core_choices(self)
+        self.check_models()
         for name in ("seeds", "validation_examples", "test_examples", "steps", "batch_size"):
             check_size(name, getattr(self, name))
-        for name in ("evaluate_every", "mem_slots", "head_size", "num_heads", "num_blocks"):
-            check_size(name, getattr(self, name))
-        for name in ("attention_mlp_layers", "head_units"):
-            check_size(name, getattr(self, name))
-        for name in ("seed", "warmup_steps", "head_layers"):
+        check_size("evaluate_every", self.evaluate_every)
+        for name in ("seed", "warmup_steps"):
             check_size(name, getattr(self, name), minimum=0)
-        for name in ("patience", "workers", "train_examples", *SIZES.values()):
+        for name in ("patience", "train_examples"):
             if getattr(self, name) is not None:
                 check_size(name, getattr(self, name))
         for name in ("learning_rate", "clip_norm"):
