@@ -24,6 +24,7 @@ from relational_rnn.training.common.core_settings import SIZES, model_options
 from relational_rnn.training.common.matching import smallest_size
 from relational_rnn.training.common.supervised import Contestant, SupervisedSettings, settings_from
 from relational_rnn.training.common.supervised_run import Framework
+from relational_rnn.training.torch.models import count_parameters
 
 CHUNK = 256
 """Examples scored at once."""
@@ -48,11 +49,6 @@ def matched_size(settings: SupervisedSettings[Any], model: str) -> int:
     with torch.device("meta"):
         wanted = count_parameters(_build(settings, "rmc", settings.head_size, None))
         return smallest_size(lambda size: count_parameters(_build(settings, model, size, None)), wanted)
-
-
-def count_parameters(model: nn.Module) -> int:
-    """Return how many numbers training changes."""
-    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def _build(
