@@ -12,8 +12,9 @@ github.com/L0SG/relational-rnn-pytorch. Its line `q *= ...`, which current PyTor
 `q = q * ...` when the file is loaded.
 
 Everyone is timed in turn in one process, in an order that changes every round (each order is followed by its
-reverse); right before each timed run the same runs once untimed, so that it finds caches and memory as in a
-training. Times are medians: of the processor's time with one thread, of the wall's with more or on a GPU.
+reverse), with a short rest in between, until the threads of the last one sleep; right before each timed run
+the same runs once untimed, so that it finds caches and memory as in a training. Times are medians: of the
+processor's time with one thread, of the wall's with more or on a GPU.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import torch
 
 from relational_rnn import nn
 from relational_rnn.interop.agreement import ALLOWED_LARGE, check_agreement
-from relational_rnn.training.common.measure import machine
+from relational_rnn.training.common.measure import REST, machine
 from relational_rnn.training.common.measure import measure as measure_runs
 from relational_rnn.training.common.workloads import (
     CONFIGURATIONS,
@@ -46,7 +46,8 @@ def measure(rounds: int, port: Any) -> dict[str, Any]:
                 taking_part = ours | (narrow if sizes == BFLOAT16_AT else {})
                 for name, options in taking_part.items():
                     check(sizes, name, options)
-                times = measure_runs(opponents(sizes, taking_part, port), rounds, clock=clock)
+                runs = opponents(sizes, taking_part, port)
+                times = measure_runs(runs, rounds, clock=clock, rest=REST)
                 milliseconds = {
                     name: [round(1000 * q, 3) for q in (taken.low, taken.median, taken.high)]
                     for name, taken in times.items()

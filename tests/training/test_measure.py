@@ -40,6 +40,13 @@ def test_the_clock_is_read_around_each_run_alone():
     assert "".join(done[:10]) == "ab" + "aabb" + "bbaa"
 
 
+def test_a_rest_comes_before_each_untimed_run(monkeypatch):
+    done = []
+    monkeypatch.setattr("time.sleep", lambda seconds: done.append(seconds))
+    measure({"a": lambda: done.append("a")}, 2, rest=0.25)
+    assert done == ["a", 0.25, "a", "a", 0.25, "a", "a"]
+
+
 def test_no_further_round_after_the_time():
     times = measure({"nothing": lambda: None}, 1000, seconds=0.0)
     assert times["nothing"].rounds == 3

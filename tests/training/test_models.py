@@ -8,12 +8,11 @@ torch = pytest.importorskip("torch")
 from relational_rnn.nn import LSTM, RelationalMemory  # noqa: E402
 from relational_rnn.recipes import find_recipe  # noqa: E402
 from relational_rnn.training.common.core_settings import LABELS  # noqa: E402
+from relational_rnn.training.torch.build import count_parameters, matched_size  # noqa: E402
 from relational_rnn.training.torch.models import (  # noqa: E402
     build_model,
     contestants,
-    count_parameters,
     load_model,
-    matched_size,
     save_model,
 )
 

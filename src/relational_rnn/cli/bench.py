@@ -59,7 +59,7 @@ def main(argv: Sequence[str]) -> int:
 
     from relational_rnn.cli.run import make_console, print_table
     from relational_rnn.spec.checks import check_number, check_size
-    from relational_rnn.training.common.measure import machine, machine_line, measure
+    from relational_rnn.training.common.measure import REST, machine, machine_line, measure
 
     if check_number("seconds", options.seconds) <= 0:
         raise ValueError(f"seconds must be above 0, got {options.seconds}")
@@ -91,7 +91,7 @@ def main(argv: Sequence[str]) -> int:
     with _threads(options.threads, with_torch):
         for sizes in configurations():
             with console.status(f"timing {sizes}"):
-                times = measure(runs(sizes, with_torch, port), ROUNDS, seconds=share)
+                times = measure(runs(sizes, with_torch, port), ROUNDS, seconds=share, rest=REST)
             rows += timed_rows(sizes, times, _auto(sizes) if with_torch else NUMPY)
     for row in rows:
         say("", kind="time", **row)

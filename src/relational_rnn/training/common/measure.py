@@ -19,6 +19,10 @@ from relational_rnn.training.common.processes import available_cores
 FEWEST_ROUNDS: Final = 3
 """So many rounds there are, however long they take."""
 
+REST: Final = 0.15
+"""Seconds after which the threads of OpenBLAS, NumPy's, sleep: until then they wait for the next product,
+busily, and whoever runs next has a processor less."""
+
 INSTRUCTIONS: Final = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "neon", "asimd", "sve", "bf16")
 """What a machine line says of the processor, in the words of /proc/cpuinfo."""
 
@@ -57,6 +61,7 @@ def measure(
     *,
     seconds: float = float("inf"),
     clock: Callable[[], float] = time.perf_counter,
+    rest: float = 0.0,
 ) -> dict[str, Quantiles]:
     """Time several things in turn, in another order each round.
 
@@ -68,6 +73,7 @@ def measure(
         rounds: how often each is timed.
         seconds: no further round begins after this time, but for the first `FEWEST_ROUNDS`.
         clock: `time.perf_counter`, or `time.process_time` for the processor's time of all threads together.
+        rest: seconds of sleep before each untimed run; `REST` where several threads run.
 
     Returns:
         Name -> the quantiles of its times.
@@ -92,6 +98,7 @@ def measure(
                 break
             gc.collect()
             for name in order:
+                time.sleep(rest)
                 runs[name]()
                 start = clock()
                 runs[name]()

@@ -10,7 +10,8 @@ from relational_rnn.training.common.experiment import Report, Stopped
 from relational_rnn.training.common.nth_farthest import NthFarthestSettings
 from relational_rnn.training.common.records import RunFolder
 from relational_rnn.training.torch import run
-from relational_rnn.training.torch.models import contestants, matched_size
+from relational_rnn.training.torch.build import matched_size
+from relational_rnn.training.torch.models import contestants
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,10 @@ from safetensors.torch import save_file
 from torch import nn
 
 from relational_rnn.nn import SequenceClassifier
-from relational_rnn.nn.cores import build_core
-from relational_rnn.nn.initialise import start_as_torch_
-from relational_rnn.training.common.core_settings import LABELS, SIZES, model_options
+from relational_rnn.training.common.core_settings import LABELS
 from relational_rnn.training.common.files import write_atomically
-from relational_rnn.training.common.matching import smallest_size
 from relational_rnn.training.common.nth_farthest import NthFarthestSettings
+from relational_rnn.training.torch import build
 
 
 @dataclass(frozen=True)
@@ -75,43 +73,12 @@ def _of_one_seed(settings: NthFarthestSettings) -> Iterator[Contestant]:
 
 def build_model(settings: NthFarthestSettings, contestant: Contestant) -> SequenceClassifier:
     """Build a contestant's model; its initial values follow from its seed."""
-    model = contestant.model
-    size = settings.head_size
-    if model in SIZES:
-        size = getattr(settings, SIZES[model]) or matched_size(settings, model)
-    options = {"initialisation": contestant.initialisation} if model == "lstm" else {}
-    generator = torch.Generator().manual_seed(contestant.seed)
-    return _build(settings, model, size, generator, **options)
-
-
-def matched_size(settings: NthFarthestSettings, model: str) -> int:
-    """Return the smallest size with which an opponent has at least the RMC model's parameters."""
-    with torch.device("meta"):
-        wanted = count_parameters(_build(settings, "rmc", settings.head_size, None))
-        return smallest_size(lambda size: count_parameters(_build(settings, model, size, None)), wanted)
-
-
-def _build(
-    settings: NthFarthestSettings,
-    model: str,
-    size: int,
-    generator: torch.Generator | None,
-    **options: Any,
-) -> SequenceClassifier:
-    options |= model_options(settings, model)
-    if model == "rmc" and settings.compute_dtype == "bfloat16":
+    options: dict[str, Any] = {}
+    if contestant.model == "lstm":
+        options["initialisation"] = contestant.initialisation
+    if contestant.model == "rmc" and settings.compute_dtype == "bfloat16":
         options["compute_dtype"] = torch.bfloat16
-    core = build_core(model, settings.task.input_size, size, batch_first=True, generator=generator, **options)
-    if model == "rmc" and settings.initialisation == "torch":
-        start_as_torch_(core, generator)
-    return SequenceClassifier(
-        core, settings.task.classes, settings.head_layers, settings.head_units, generator=generator
-    )
-
-
-def count_parameters(model: nn.Module) -> int:
-    """Return how many numbers training changes."""
-    return sum(parameter.numel() for parameter in model.parameters())
+    return build.build_model(settings, contestant.model, contestant.seed, **options)
 
 
 def save_model(path: Path, model: nn.Module, settings: NthFarthestSettings, contestant: Contestant) -> None:

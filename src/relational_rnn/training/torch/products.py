@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from relational_rnn.training.common.measure import measure
+from relational_rnn.training.common.measure import REST, measure
 
 SHAPES: Final = ((2048, 128, 384), (2048, 256, 768), (2048, 512, 512), (1024, 1024, 1024), (8192, 256, 256))
 """Rows, features in, features out: what cores multiply, and what suits a processor best."""
@@ -65,7 +65,7 @@ def product_rates(
         x = torch.randn(rows, features, generator=generator)
         weight = torch.randn(outputs, features, generator=generator)
         ways = routes(x, weight)
-        slowest = max(q.median for q in measure(ways, 3, clock=time.perf_counter).values())
+        slowest = max(q.median for q in measure(ways, 3, rest=REST).values())
         repeats = max(1, round(LEAST_SECONDS / slowest))
 
         def repeated(way: Callable[[], Any], repeats: int = repeats) -> Callable[[], None]:
@@ -75,7 +75,7 @@ def product_rates(
 
             return run
 
-        times = measure({name: repeated(way) for name, way in ways.items()}, rounds, clock=clock)
+        times = measure({name: repeated(way) for name, way in ways.items()}, rounds, clock=clock, rest=REST)
         for name, taken in times.items():
             rate = repeats * 2 * rows * features * outputs / taken.median
             best[name] = max(rate, best.get(name, 0.0))

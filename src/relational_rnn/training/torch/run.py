@@ -26,13 +26,12 @@ from relational_rnn.training.common.nth_farthest import (
 )
 from relational_rnn.training.common.processes import train_side_by_side
 from relational_rnn.training.common.records import RunFolder
+from relational_rnn.training.torch.build import count_parameters, matched_size
 from relational_rnn.training.torch.loop import Budget, Training, accuracy
 from relational_rnn.training.torch.models import (
     Contestant,
     build_model,
     contestants,
-    count_parameters,
-    matched_size,
     save_model,
 )
 

@@ -1,4 +1,4 @@
-"""The supervised tasks in torch: models on equal terms, their training step, and models on disk."""
+"""The supervised tasks in torch: the training step, and models on disk."""
 
 from __future__ import annotations
 
@@ -15,58 +15,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from relational_rnn.nn import SequenceClassifier
-from relational_rnn.nn.cores import build_core
-from relational_rnn.nn.initialise import start_as_torch_
 from relational_rnn.reference.arrays import Array
 from relational_rnn.reference.training import Examples
 from relational_rnn.training.common.arrays_file import load_arrays, save_arrays
-from relational_rnn.training.common.core_settings import SIZES, model_options
-from relational_rnn.training.common.matching import smallest_size
 from relational_rnn.training.common.supervised import Contestant, SupervisedSettings, settings_from
 from relational_rnn.training.common.supervised_run import Framework
-from relational_rnn.training.torch.models import count_parameters
+from relational_rnn.training.torch.build import build_model, count_parameters, matched_size
 
 CHUNK = 256
 """Examples scored at once."""
-
-
-def build_model(settings: SupervisedSettings[Any], model: str, seed: int) -> SequenceClassifier:
-    """Build a model in float32; its initial values follow from the seed.
-
-    Args:
-        settings: of the run.
-        model: a name of `nn.cores.CORES`.
-        seed: of the training.
-    """
-    size = settings.head_size
-    if model in SIZES:
-        size = getattr(settings, SIZES[model]) or matched_size(settings, model)
-    return _build(settings, model, size, torch.Generator().manual_seed(seed))
-
-
-def matched_size(settings: SupervisedSettings[Any], model: str) -> int:
-    """Return the smallest size with which an opponent has at least the RMC's parameters."""
-    with torch.device("meta"):
-        wanted = count_parameters(_build(settings, "rmc", settings.head_size, None))
-        return smallest_size(lambda size: count_parameters(_build(settings, model, size, None)), wanted)
-
-
-def _build(
-    settings: SupervisedSettings[Any], model: str, size: int, generator: torch.Generator | None
-) -> SequenceClassifier:
-    core = build_core(
-        model,
-        settings.task.input_size,
-        size,
-        batch_first=True,
-        generator=generator,
-        **model_options(settings, model),
-    )
-    if model == "rmc" and settings.initialisation == "torch":
-        start_as_torch_(core, generator)
-    return SequenceClassifier(
-        core, settings.task.classes, settings.head_layers, settings.head_units, generator=generator
-    )
 
 
 class TorchLearner:

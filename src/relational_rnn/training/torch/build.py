@@ -1,0 +1,53 @@
+"""One way to build the models that are compared: same head, matched sizes, values that follow from a seed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from relational_rnn.nn import SequenceClassifier
+from relational_rnn.nn.cores import build_core
+from relational_rnn.nn.initialise import start_as_torch_
+from relational_rnn.training.common.core_settings import SIZES, model_options
+from relational_rnn.training.common.matching import smallest_size
+
+
+def build_model(settings: Any, model: str, seed: int, **options: Any) -> SequenceClassifier:
+    """Build a model in float32; its initial values follow from the seed.
+
+    Args:
+        settings: of the run, of any task.
+        model: a name of `nn.cores.CORES`.
+        seed: of the training.
+        **options: of the model's core, over those that the settings name.
+    """
+    size = settings.head_size
+    if model in SIZES:
+        size = getattr(settings, SIZES[model]) or matched_size(settings, model)
+    return _build(settings, model, size, torch.Generator().manual_seed(seed), **options)
+
+
+def matched_size(settings: Any, model: str) -> int:
+    """Return the smallest size with which an opponent has at least the RMC model's parameters."""
+    with torch.device("meta"):
+        wanted = count_parameters(_build(settings, "rmc", settings.head_size, None))
+        return smallest_size(lambda size: count_parameters(_build(settings, model, size, None)), wanted)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Return how many numbers training changes."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _build(
+    settings: Any, model: str, size: int, generator: torch.Generator | None, **options: Any
+) -> SequenceClassifier:
+    options = model_options(settings, model) | options
+    core = build_core(model, settings.task.input_size, size, batch_first=True, generator=generator, **options)
+    if model == "rmc" and settings.initialisation == "torch":
+        start_as_torch_(core, generator)
+    return SequenceClassifier(
+        core, settings.task.classes, settings.head_layers, settings.head_units, generator=generator
+    )
