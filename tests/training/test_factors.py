@@ -18,7 +18,7 @@ def test_what_can_be_varied():
     assert known["patience"] == (int, True)
     assert known["use_mlp"] == (bool, False)
     assert known["learning_rate"] == (float, False)
-    assert not {"task", "models", "seed", "seeds", "workers", "framework"} & known.keys()
+    assert not {"task", "models", "seed", "seeds", "workers", "threads", "framework"} & known.keys()
     assert "objects" in kinds_of(NTH)
     assert "objects" not in known
 

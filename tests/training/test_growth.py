@@ -133,11 +133,19 @@ def test_held_out_examples_are_the_full_task_and_apart():
         ({"first_objects": 2, "growth_threshold": 0.6}, r"2/3 = 0\.667 at 3 objects"),
         ({"objects": 1}, "objects must be an integer of at least 2, got 1"),
         ({"workers": 0}, "workers must be an integer of at least 1, got 0"),
+        ({"threads": 0}, "threads must be an integer of at least 1, got 0"),
     ],
 )
 def test_bad_settings(changes, message):
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(SETTINGS, **changes)
+
+
+def test_trainings_share_the_cores(monkeypatch):
+    monkeypatch.setattr("relational_rnn.training.common.core_settings.available_cores", lambda: 5)
+    at_once = [dataclasses.replace(SETTINGS, threads=threads).at_once for threads in (1, 2, 3, 8)]
+    assert at_once == [5, 2, 1, 1]
+    assert dataclasses.replace(SETTINGS, threads=4, workers=3).at_once == 3
 
 
 def test_a_task_smaller_than_the_first_stage_needs_no_growth():

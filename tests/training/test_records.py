@@ -26,7 +26,8 @@ def test_resume_needs_the_same_run(tmp_path):
     with pytest.raises(ValueError, match="nothing to resume"):
         folder.create("train x", {"seed": 3}, resume=True)
     folder.create("train x", {"seed": 3, "workers": 1}, resume=False)
-    folder.create("train x", {"seed": 3, "workers": 2}, resume=True)  # how many at a time changes no result
+    # How many at a time, and on how many threads, changes no result.
+    folder.create("train x", {"seed": 3, "workers": 2, "threads": 2}, resume=True)
     with pytest.raises(ValueError, match=r"other settings \(seed: 3 there, 4 now\)"):
         folder.create("train x", {"seed": 4, "workers": 1}, resume=True)
     with pytest.raises(ValueError, match=r"other settings \(command"):

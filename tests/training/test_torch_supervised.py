@@ -99,3 +99,10 @@ def test_another_models_file(tmp_path):
     save_arrays(path, {"x": np.zeros(1)}, {"task": "sorting"})
     with pytest.raises(ValueError, match="holds no torch model of a supervised task: its notes are task"):
         TORCH.load(path)
+
+
+def test_threads_are_given_for_a_while():
+    before = torch.get_num_threads()
+    with TORCH.limit_threads(before + 2):
+        assert torch.get_num_threads() == before + 2
+    assert torch.get_num_threads() == before

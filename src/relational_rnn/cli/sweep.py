@@ -28,6 +28,7 @@ from relational_rnn.cli.overview import Overview
 from relational_rnn.cli.run import make_console, train_and_show
 from relational_rnn.cli.train import S
 from relational_rnn.spec.checks import check_number, check_size
+from relational_rnn.training.common.core_settings import FREE
 from relational_rnn.training.common.experiment import Trainer, jobs_of, summarise_variant, train_jobs
 from relational_rnn.training.common.factors import SLOT_SIZE, Range, Variant, product, variant
 from relational_rnn.training.common.records import RunFolder
@@ -132,7 +133,7 @@ def train_product(
     def work() -> dict[str, Any]:
         done = sum(RunFolder(job.path).results.exists() for job in every)
         with _overview(console, task, len(every), done) as overview:
-            train_jobs(trainer, every, settings.workers, overview.show)
+            train_jobs(trainer, every, settings.at_once, overview.show)
         return write_results(folder, f"sweep {task}", settings, factors, summaries(points, jobs))
 
     return train_and_show(
@@ -157,7 +158,7 @@ def train_study(
     if options.storage is None and options.resume and not own.exists():
         raise ValueError(f"{own} is missing: was the study elsewhere? Then give its --storage")
     place = Place(options.storage or str(own), options.study or f"relational-rnn {task}", options.grace)
-    base = {name: value for name, value in dataclasses.asdict(settings).items() if name != "workers"}
+    base = {name: value for name, value in dataclasses.asdict(settings).items() if name not in FREE}
     described = {
         name: dataclasses.asdict(values) if isinstance(values, Range) else list(values)
         for name, values in factors.items()
@@ -185,7 +186,7 @@ def train_study(
     def work() -> dict[str, Any]:
         ended = [*search.folder.glob("*/seed-*/results.json")]
         with _overview(console, task, count * settings.seeds, len(ended)) as overview:
-            study = train_trials(search, settings.workers, overview.show)
+            study = train_trials(search, settings.at_once, overview.show)
         found = [
             summarise_variant(trial["values"], trial["runs"], f"trial {trial['number']}")
             for trial in study.finished()

@@ -90,23 +90,23 @@ def programs_paper(task: CharacterTask) -> SupervisedSettings[CharacterTask]:
 
 
 def addition() -> SupervisedSettings[CharacterTask]:
-    """Sums of up to 3 numbers of up to 3 digits."""
-    return programs_quick(Addition(nesting=2, length=3))
+    """Sums of 2 numbers of up to 3 digits."""
+    return programs_quick(Addition(nesting=1, length=3))
 
 
 def control() -> SupervisedSettings[CharacterTask]:
-    """Up to 2 choices and loops, numbers of up to 3 digits."""
-    return programs_quick(Control(nesting=2, length=3))
+    """A choice or a loop with numbers of up to 3 digits."""
+    return programs_quick(Control(nesting=1, length=3))
 
 
 def program() -> SupervisedSettings[CharacterTask]:
-    """Up to 2 operations of all kinds, numbers of up to 3 digits."""
-    return programs_quick(FullProgram(nesting=2, length=3))
+    """One operation of any kind on numbers of up to 3 digits."""
+    return programs_quick(FullProgram(nesting=1, length=3))
 
 
 def algebra() -> SupervisedSettings[CharacterTask]:
-    """Up to 2 sums, differences and products of numbers of up to 3 digits."""
-    return programs_quick(Algebra(nesting=2, length=3))
+    """A sum, difference or product of numbers of up to 3 digits."""
+    return programs_quick(Algebra(nesting=1, length=3))
 
 
 def copy() -> SupervisedSettings[CharacterTask]:

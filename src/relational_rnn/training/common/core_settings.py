@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from relational_rnn.spec.checks import check_bool, check_choice, check_size
 from relational_rnn.spec.core import GATE_STYLES, INITIAL_MEMORIES
+from relational_rnn.training.common.processes import available_cores
 
 LABELS: Final = {
     "rmc": "RMC",
@@ -30,6 +31,9 @@ SIZES: Final = {
 
 INITIALISATIONS: Final = ("authors", "torch")
 """What the RMC's linear layers can start with."""
+
+FREE: Final = ("workers", "threads")
+"""Settings that change no result but for rounding: a run may go on with others."""
 
 CORE_OPTIONS: Final = (
     *("mem_slots", "num_heads", "num_blocks", "attention_mlp_layers", "gate_style", "initial_memory"),
@@ -87,8 +91,15 @@ class ModelSettings:
     """Transformer: features of a head; None takes the smallest with at least the RMC's parameters."""
     dnc_hidden_size: int | None = None
     """DNC: features of its controller; None takes the smallest with at least the RMC's parameters."""
+    threads: int = 1
+    """Processor threads of each training."""
     workers: int | None = None
-    """Trainings that run at the same time, each on one thread; None takes the processor's cores."""
+    """Trainings that run at the same time; None takes as many as the processor's cores have threads for."""
+
+    @property
+    def at_once(self) -> int:
+        """How many trainings run at the same time."""
+        return self.workers or max(1, available_cores() // self.threads)
 
     def check_models(self) -> None:
         """Check these fields.
@@ -101,6 +112,7 @@ class ModelSettings:
             check_size(name, getattr(self, name))
         check_size("head_layers", self.head_layers, minimum=0)
         check_size("head_units", self.head_units)
+        check_size("threads", self.threads)
         for name in ("workers", *SIZES.values()):
             if getattr(self, name) is not None:
                 check_size(name, getattr(self, name))

@@ -111,14 +111,14 @@ def jobs_of(variant: Variant, folder: Path) -> list[Job]:
 
 
 def train_jobs(
-    trainer: Trainer, jobs: Iterable[Job], workers: int | None, show: Callable[[str, Record], None]
+    trainer: Trainer, jobs: Iterable[Job], workers: int, show: Callable[[str, Record], None]
 ) -> None:
-    """Train runs side by side, each in a process and on a thread of its own; finished ones are kept.
+    """Train runs side by side, each in a process of its own; finished ones are kept.
 
     Args:
         trainer: of their task.
         jobs: with different labels.
-        workers: how many run at the same time; None for the processor's cores.
+        workers: how many run at the same time.
         show: gets every record with the label of its run, and at the end of a run what `train_job` returns.
 
     Raises:

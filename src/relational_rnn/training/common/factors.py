@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from relational_rnn.training.common.core_settings import FREE
+
 SLOT_SIZE: Final = "slot_size"
 """A factor that is no setting: the features of a memory slot, `head_size * num_heads`."""
 
-NO_FACTORS: Final = ("models", "framework", "seed", "seeds", "workers")
+NO_FACTORS: Final = ("models", "framework", "seed", "seeds", *FREE)
 """Settings that are not varied: a run has one framework, and all its variants the same models and seeds."""
 
 BASE: Final = "base"

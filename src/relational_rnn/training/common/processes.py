@@ -29,17 +29,17 @@ def train_side_by_side(
     names: Sequence[str],
     train: Train,
     *,
-    workers: int | None,
+    workers: int,
     show: Callable[[str, Record], None],
     may_start: Callable[[str], bool] = lambda name: True,
 ) -> None:
-    """Run trainings in fresh processes, as many at a time as there are cores.
+    """Run trainings in fresh processes, several at a time.
 
     Args:
         names: of the trainings, in the order in which they start.
         train: can be pickled; called in the new process with a name, a function that takes records, and one
             that says whether to save and stop.
-        workers: how many run at the same time; None for the processor's cores.
+        workers: how many run at the same time.
         show: gets every record, in this process.
         may_start: whether a training has what it waits for; asked again and again.
 
@@ -51,7 +51,6 @@ def train_side_by_side(
     events: Any = context.Queue()
     stop = context.Event()
     waiting, running = list(names), dict[str, SpawnProcess]()
-    workers = workers or available_cores()
     failure: str | None = None
     interrupted = False
     try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import relational_rnn
+from relational_rnn.training.common.core_settings import FREE
 from relational_rnn.training.common.files import read_json, read_lines, write_atomically, write_json
 
 
@@ -48,7 +49,7 @@ class RunFolder:
             recorded = read_json(self.config)
             previous = {"command": recorded.get("command"), **recorded.get("settings", {})}
             now = {"command": command, **json.loads(json.dumps(settings))}
-            changed = [name for name in now if name != "workers" and previous.get(name) != now[name]]
+            changed = [name for name in now if name not in FREE and previous.get(name) != now[name]]
             if changed:
                 told = ", ".join(
                     f"{name}: {previous.get(name)!r} there, {now[name]!r} now" for name in changed

@@ -23,7 +23,6 @@ from relational_rnn.training.common.files import read_json, write_json
 from relational_rnn.training.common.processes import (
     Record,
     RunFailed,
-    available_cores,
     train_side_by_side,
 )
 from relational_rnn.training.common.records import RunFolder
@@ -53,12 +52,12 @@ class Search(NamedTuple):
         return self.folder / f"{claim.number:04d}-{claim.token}"
 
 
-def train_trials(search: Search, workers: int | None, show: Callable[[str, Record], None]) -> SharedStudy:
+def train_trials(search: Search, workers: int, show: Callable[[str, Record], None]) -> SharedStudy:
     """Train until the study has all its trials; several commands may do so at the same time.
 
     Args:
         search: what to train.
-        workers: of this command, each a process; None for the processor's cores.
+        workers: of this command, each a process.
         show: gets every record with the name of the worker; its `label` says of which run it is.
 
     Returns:
@@ -71,7 +70,7 @@ def train_trials(search: Search, workers: int | None, show: Callable[[str, Recor
     """
     study = SharedStudy(search.place, search.plan)
     mine = _take_up(search, study)
-    count = min(workers or available_cores(), search.plan.trials)
+    count = min(workers, search.plan.trials)
     names = [f"worker {number}" for number in range(count)]
     claims = {name: mine[number::count] for number, name in enumerate(names)}
     lost: list[str] = []

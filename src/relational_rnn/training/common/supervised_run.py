@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -22,7 +21,6 @@ from relational_rnn.training.common.core_settings import LABELS, check_sizes
 from relational_rnn.training.common.files import read_json, write_json
 from relational_rnn.training.common.fit import Learner, Training
 from relational_rnn.training.common.measure import peak_memory
-from relational_rnn.training.common.processes import train_side_by_side
 from relational_rnn.training.common.records import RunFolder
 from relational_rnn.training.common.schedule import warmup_cosine
 from relational_rnn.training.common.supervised import (
@@ -34,6 +32,7 @@ from relational_rnn.training.common.supervised import (
     kinds_of,
     task_data,
 )
+from relational_rnn.training.common.trainings import train_all
 
 CONVERGED = 0.9
 """Share of a training's best validation accuracy whose first crossing says how fast it learned."""
@@ -65,8 +64,8 @@ class Framework(NamedTuple):
     """(path) -> model, task, settings, training; ValueError for another file."""
     predict: Callable[[Any, Array], Array]
     """(model, inputs (B, T, F)) -> the most likely class at each step (B, T)."""
-    one_thread: Callable[[], AbstractContextManager[Any]]
-    """Keeps a training to one thread."""
+    limit_threads: Callable[[int], AbstractContextManager[Any]]
+    """Gives a training so many threads."""
 
 
 def prepare(
@@ -107,24 +106,15 @@ def run(
         RunFailed: a training failed.
         Interrupted: stopped by the user; everything is saved.
     """
-    start = time.perf_counter()
-    everyone = {c.name: c for c in contestants(settings)}
-    if resume:
-        folder.forget_after({name: saved_step(folder, name) for name in everyone})
-
-    def note(name: str, record: dict[str, Any]) -> None:
-        folder.append({"model": name, **record})
-        show(everyone[name], record)
-
-    train_side_by_side(
-        [name for name in everyone if not folder.score(name).exists()],
+    wall_seconds = train_all(
+        folder,
+        {c.name: c for c in contestants(settings)},
         functools.partial(train_one, task, settings, framework, folder),
-        workers=settings.workers,
-        show=note,
+        workers=settings.at_once,
+        resume=resume,
+        saved_step=lambda c: saved_step(folder, c.name),
+        show=show,
     )
-    wall_seconds = None if resume else round(time.perf_counter() - start, 1)
-    if resume and folder.results.exists():
-        wall_seconds = read_json(folder.results)["wall_seconds"]  # the run was finished already
     return summarise(task, settings, folder, wall_seconds)
 
 
@@ -207,8 +197,8 @@ def train_one(
     report: Callable[[dict[str, Any]], None],
     stopped: Callable[[], bool],
 ) -> None:
-    """Train one contestant in this process, on one thread, and leave its weights and score in the folder."""
-    with framework.one_thread():
+    """Train one contestant in this process and leave its weights and score in the folder."""
+    with framework.limit_threads(settings.threads):
         contestant = next(c for c in contestants(settings) if c.name == name)
         model = framework.build(settings, contestant.model, contestant.seed)
         learner = framework.learner(model, settings)

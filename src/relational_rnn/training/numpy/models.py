@@ -79,9 +79,9 @@ def learner(model: Classifier, settings: SupervisedSettings[Any]) -> NumpyLearne
     return NumpyLearner(model, Adam(settings.learning_rate), settings.clip_norm)
 
 
-def one_thread() -> AbstractContextManager[Any]:
-    """Keep NumPy's products to one thread."""
-    limits: AbstractContextManager[Any] = threadpool_limits(1)
+def limit_threads(count: int) -> AbstractContextManager[Any]:
+    """Give NumPy's products so many threads."""
+    limits: AbstractContextManager[Any] = threadpool_limits(count)
     return limits
 
 
@@ -133,6 +133,6 @@ NUMPY = Framework(
     save=save_model,
     load=load_model,
     predict=predict,
-    one_thread=one_thread,
+    limit_threads=limit_threads,
 )
 """For `training.common.supervised_run`."""

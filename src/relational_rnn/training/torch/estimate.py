@@ -9,7 +9,6 @@ import torch
 
 from relational_rnn.training.common.measure import measure
 from relational_rnn.training.common.nth_farthest import Growth, NthFarthestSettings
-from relational_rnn.training.common.processes import available_cores
 from relational_rnn.training.torch.loop import Budget, Training
 from relational_rnn.training.torch.models import build_model, contestants
 from relational_rnn.training.torch.run import LAST_STEP_SECONDS
@@ -19,7 +18,7 @@ class Estimate(NamedTuple):
     """What a run will take, in seconds, if nothing else slows the machine down."""
 
     step: dict[str, float]
-    """Model -> one training step on the full task, with one thread."""
+    """Model -> one training step on the full task."""
     rmc: float | None
     """The RMC's training; None without one."""
     steps: int
@@ -48,7 +47,7 @@ def estimate_run(settings: NthFarthestSettings, *, rounds: int = 9, seconds: flo
     threads, nowhere = torch.get_num_threads(), Path("no checkpoint is written")
     everyone = contestants(settings)
     first = {model: next(c for c in everyone if c.model == model) for model in settings.models}
-    torch.set_num_threads(1)  # as each training of a run
+    torch.set_num_threads(settings.threads)  # as each training of a run
     try:
         trainings = {
             model: Training(
@@ -65,7 +64,7 @@ def estimate_run(settings: NthFarthestSettings, *, rounds: int = 9, seconds: flo
     finally:
         torch.set_num_threads(threads)
 
-    workers = settings.workers or available_cores()
+    workers = settings.at_once
     rmc, steps, leader = None, settings.steps, everyone[0]
     if leader.model == "rmc":
         rmc = min(settings.steps * step["rmc"], settings.seconds)

@@ -1,14 +1,13 @@
 """A whole run: its trainings in processes of their own, then the scores, side by side and fair.
 
 The RMC and the LSTM on the full task start together; the LSTMs on the growing task replay the RMC's changes
-and have at least its steps and its wall time, so they wait for it. Each training has one thread.
+and have at least its steps and its wall time, so they wait for it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,8 @@ from relational_rnn.training.common.nth_farthest import (
     NthFarthestSettings,
     held_out_batch,
 )
-from relational_rnn.training.common.processes import train_side_by_side
 from relational_rnn.training.common.records import RunFolder
+from relational_rnn.training.common.trainings import train_all
 from relational_rnn.training.torch.build import count_parameters, matched_size
 from relational_rnn.training.torch.loop import Budget, Training, accuracy
 from relational_rnn.training.torch.models import (
@@ -74,26 +73,16 @@ def run(
         RunFailed: a training failed.
         Interrupted: stopped by the user; everything is saved.
     """
-    start = time.perf_counter()
-    everyone = contestants(settings)
-    if resume:
-        folder.forget_after({c.name: saved_step(folder, c) for c in everyone})
-    by_name = {c.name: c for c in everyone}
-
-    def note(name: str, record: dict[str, Any]) -> None:
-        folder.append({"model": name, **record})
-        show(by_name[name], record)
-
-    train_side_by_side(
-        [c.name for c in everyone if not folder.score(c.name).exists()],
+    wall_seconds = train_all(
+        folder,
+        {c.name: c for c in contestants(settings)},
         functools.partial(train_one, settings, folder),
-        workers=settings.workers,
-        may_start=lambda name: _may_start(folder, by_name[name], settings),
-        show=note,
+        workers=settings.at_once,
+        resume=resume,
+        saved_step=lambda c: saved_step(folder, c),
+        show=show,
+        may_start=lambda c: _may_start(folder, c, settings),
     )
-    wall_seconds = None if resume else round(time.perf_counter() - start, 1)
-    if resume and folder.results.exists():
-        wall_seconds = read_json(folder.results)["wall_seconds"]  # the run was finished already
     return summarise(settings, folder, wall_seconds)
 
 
@@ -160,7 +149,7 @@ def train_one(
     stopped: Callable[[], bool],
 ) -> None:
     """Train one contestant in this process and leave its weights and score in the folder."""
-    torch.set_num_threads(1)
+    torch.set_num_threads(settings.threads)
     contestant = next(c for c in contestants(settings) if c.name == name)
     leader = _leader(settings, contestant.seed)
     settings = dataclasses.replace(settings, seed=contestant.seed, seeds=1)

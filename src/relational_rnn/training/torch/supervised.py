@@ -130,10 +130,10 @@ def learner(model: SequenceClassifier, settings: SupervisedSettings[Any]) -> Tor
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep torch to one thread."""
+def limit_threads(count: int) -> Iterator[None]:
+    """Give torch so many threads."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
         yield
     finally:
@@ -196,6 +196,6 @@ TORCH = Framework(
     save=save_model,
     load=load_model,
     predict=predict,
-    one_thread=one_thread,
+    limit_threads=limit_threads,
 )
 """For `training.common.supervised_run`."""
