@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -163,6 +164,23 @@ def test_scores_by_kind(tmp_path, capsys):
     shortcut = results["trivial"]["shortcut_by_kind"]
     shares = [np.mean(needed == facts) for facts in (1, 2, 3)]
     assert np.dot(list(shortcut.values()), shares) == pytest.approx(results["trivial"]["test"]["shortcut"])
+
+
+def test_errors_on_babi(tmp_path, capsys):
+    out = tmp_path / "run"
+    options = ["--synthetic", "--tasks", "1,2,3,7,8,17,18", "--models", "lstm", "--framework", "numpy"]
+    assert main(["train", "babi", "--preset", "tiny", "--seeds", "1", *options, "--out", str(out)]) == 0
+    shown = capsys.readouterr().out
+    results = json.loads((out / "results.json").read_text())
+    lstm, majority = results["models"]["lstm"], results["trivial"]["majority_by_kind"]
+    assert list(lstm["test_by_kind"]) == list(majority) == [f"task {n}" for n in (1, 2, 3, 7, 8, 17, 18)]
+    assert np.mean(list(majority.values())) == pytest.approx(results["trivial"]["test"]["majority"])
+    errors = 1 - np.array(list(lstm["test_by_kind"].values()))
+    assert lstm["mean_error"] == pytest.approx(errors.mean())
+    assert lstm["failed_tasks"] == (errors > 0.05).sum()
+    told = 100 * (1 - results["trivial"]["test"]["majority"])
+    assert re.search(rf"mean error +{100 * errors.mean():.1f} +{told:.1f} *\n", shown)
+    assert re.search(r"failed \(error above 5 %\) +\d +7 *\n", shown)
 
 
 def test_given_examples(tmp_path, capsys):

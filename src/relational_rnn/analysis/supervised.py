@@ -13,6 +13,7 @@ from relational_rnn.analysis.efficiency import Efficiency, examples_to_accuracy
 from relational_rnn.analysis.report import Table
 from relational_rnn.analysis.sizes import Reach, SizeAxis
 from relational_rnn.analysis.style import percent
+from relational_rnn.tasks.babi import FAILED_ABOVE
 
 DASH = "\N{EN DASH}"
 MOST_COLUMNS = 6
@@ -89,19 +90,22 @@ def cost_table(results: dict[str, Any]) -> Table | None:
 
 
 def kinds_table(results: dict[str, Any]) -> Table | None:
-    """Return the models' mean test accuracies by kind of question, and the shortcut's; None for one kind."""
+    """Return mean test accuracies by kind of question, and the trivial scores; None for one kind."""
     models = results["models"].values()
     scores = {model["label"]: model["test_by_kind"] for model in models if "test_by_kind" in model}
     if not scores:
         return None
-    if "shortcut_by_kind" in results["trivial"]:
-        scores["shortcut"] = results["trivial"]["shortcut_by_kind"]
+    for name in ("majority", "shortcut"):
+        if f"{name}_by_kind" in results["trivial"]:
+            scores[name] = results["trivial"][f"{name}_by_kind"]
     kinds = list(next(iter(scores.values())))
     if len(kinds) > MOST_COLUMNS:
         lines = [[kind, *(f"{100 * found[kind]:.1f}" for found in scores.values())] for kind in kinds]
         if all("mean_error" in model for model in models):
-            lines.append(["mean error", *(f"{100 * model['mean_error']:.1f}" for model in models)])
-            lines.append(["failed (error above 5 %)", *(str(model["failed_tasks"]) for model in models)])
+            errors = [[1 - accuracy for accuracy in found.values()] for found in scores.values()]
+            means = [f"{100 * sum(own) / len(own):.1f}" for own in errors]
+            failed = [str(sum(error > FAILED_ABOVE for error in own)) for own in errors]
+            lines += [["mean error", *means], ["failed (error above 5 %)", *failed]]
         return Table(("kind, accuracy %", *scores), [(False, line) for line in lines])
     rows = [
         (False, [label, *(f"{100 * found[kind]:.1f}" for kind in kinds)]) for label, found in scores.items()

@@ -14,7 +14,7 @@ from jaxtyping import Float32, Int
 from relational_rnn.spec.checks import check_bool, check_choice
 from relational_rnn.tasks.babi.data import load
 from relational_rnn.tasks.babi.encode import EncodedStories, Vocabulary, encode
-from relational_rnn.tasks.babi.scores import majority_scores
+from relational_rnn.tasks.babi.scores import BabiScores, majority_scores
 from relational_rnn.tasks.babi.source import VARIANTS, find
 from relational_rnn.tasks.babi.stories import TASKS
 from relational_rnn.tasks.babi.synthetic import synthetic
@@ -71,7 +71,12 @@ class Babi:
     @property
     def majority(self) -> float:
         """Mean accuracy of telling each task's most frequent answer."""
-        return read(self).majority
+        return 1 - read(self).majority.mean
+
+    @property
+    def majority_by_kind(self) -> dict[str, float]:
+        """The same for each kind of question, which is its task."""
+        return {kind_of(task): 1 - error for task, error in read(self).majority.errors.items()}
 
     def larger(self) -> dict[str, list[Babi]]:
         """Return no sizes: the stories are as they are."""
@@ -85,8 +90,18 @@ class ReadBabi(NamedTuple):
     validation: EncodedStories
     test: EncodedStories
     vocabulary: Vocabulary
-    majority: float
-    """See `Babi.majority`."""
+    majority: BabiScores
+    """Of always telling a task's most frequent answer."""
+
+
+def kind_of(task: int) -> str:
+    """Return how the scores call a task's questions.
+
+    Example:
+        >>> kind_of(7)
+        'task 7'
+    """
+    return f"task {task}"
 
 
 @functools.lru_cache(maxsize=4)
@@ -109,7 +124,7 @@ def read(task: Babi) -> ReadBabi:
     train, validation, test = (
         encode(part, vocabulary, whole=True) for part in (data.train, data.validation, data.test)
     )
-    return ReadBabi(train, validation, test, vocabulary, 1 - majority_scores(data.train, data.test).mean)
+    return ReadBabi(train, validation, test, vocabulary, majority_scores(data.train, data.test))
 
 
 class StoryExamples:
@@ -147,7 +162,7 @@ class StoryExamples:
     @property
     def kinds(self) -> list[str]:
         """Of which task each sequence is."""
-        return [f"task {task}" for task in self.stories.tasks]
+        return [kind_of(task) for task in self.stories.tasks]
 
     def by_length(self) -> StoryExamples:
         """Return all sequences, the shortest first: so pieces of them need little padding."""

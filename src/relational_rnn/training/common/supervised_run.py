@@ -154,6 +154,8 @@ def summarise(
     trivial: dict[str, Any] = dict(held_out.trivial)
     test, shortcut = held_out.test, None if task == "babi" else find_task(task).shortcut
     kinds = kinds_of(task, test)
+    if task == "babi":
+        trivial["majority_by_kind"] = settings.task.majority_by_kind
     if kinds is not None and shortcut is not None:
         right = (shortcut(settings.task, test.inputs) == test.targets) & test.mask
         trivial["shortcut_by_kind"] = {
