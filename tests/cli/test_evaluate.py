@@ -1,4 +1,6 @@
 import json
+import re
+import shlex
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ torch = pytest.importorskip("torch")
 from relational_rnn.cli.main import main  # noqa: E402
 from relational_rnn.recipes import find_recipe  # noqa: E402
 from relational_rnn.tasks.nth_farthest import sample  # noqa: E402
+from relational_rnn.training.common.pretrained import find_pretrained, pretrained_names  # noqa: E402
 from relational_rnn.training.torch.models import build_model, contestants, save_model  # noqa: E402
 
 SETTINGS = find_recipe("nth-farthest", "tiny")
@@ -80,3 +83,27 @@ def test_input_that_is_no_npz(weights, tmp_path, capsys):
         np.save(path, np.zeros(3)) if content is None else path.write_bytes(content)
         assert main(["evaluate", str(weights), "--input", str(path)]) == 2
         assert f"{name} is no .npz file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", pretrained_names())
+def test_pretrained_weights_score_what_their_card_says(name, capsys):
+    card = find_pretrained(name).with_suffix(".md").read_text()
+    command = next(line for line in card.splitlines() if "| score |" in line).split("`")[1]
+    _, *arguments = shlex.split(command)
+    assert main([*arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    told = re.search(r"accuracy ([\d.]+)% on ([\d,]+) fresh examples, trivial score ([\d.]+)%", card)
+    assert found["examples"] == int(told[2].replace(",", ""))
+    assert found["accuracy"] == pytest.approx(float(told[1]) / 100, abs=2e-3)  # products round differently
+    assert found["trivial_accuracy"] == pytest.approx(float(told[3]) / 100)
+    (snippet,) = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
+    scope = {}
+    exec(snippet, scope)
+    inputs = torch.zeros(2, 8, scope["settings"].task.input_size)
+    assert scope["model"](inputs).shape == (2, scope["settings"].task.classes)
+
+
+def test_unknown_pretrained_weights(capsys):
+    assert main(["evaluate", "pretrained:nth"]) == 2
+    told = capsys.readouterr().err
+    assert "no pretrained weights are called 'nth'; there are nth-farthest-8x16" in told

@@ -18,7 +18,8 @@ class Evaluate:
     """Score the models of a run on fresh examples of its task, or on the examples of a file."""
 
     run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Folder of a run, or one weights file (.safetensors) of it."""
+    """Folder of a run, one weights file (.safetensors) of it, or weights of the package, as in
+    pretrained:nth-farthest-8x16."""
     examples: int = 10_000
     """Fresh examples to score on."""
     seed: int = 1

@@ -9,14 +9,20 @@ from typing import Any
 import numpy as np
 
 from relational_rnn.spec.checks import check_shape
+from relational_rnn.training.common.pretrained import PREFIX, find_pretrained
 
 
 def find_weights(path: Path) -> list[Path]:
     """Return the weights files of a run, or the one that is named.
 
+    Args:
+        path: folder of a run, a weights file, or `pretrained:NAME`.
+
     Raises:
         ValueError: there are none.
     """
+    if str(path).startswith(PREFIX):
+        return [find_pretrained(str(path).removeprefix(PREFIX))]
     if path.is_file():
         return [path]
     found = sorted((path / "checkpoints").glob("*.safetensors"))
