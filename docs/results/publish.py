@@ -1,7 +1,8 @@
 """Put finished runs into the docs, and write the pages from what was put there.
 
-    python docs/results/publish.py add NAME RUN     # copy a run's record and figures
-                                                    # NAME: PRESET-SEED of Nth farthest, or another task
+    python docs/results/publish.py add NAME RUN     # copy a run's record and the figures that pages show
+                                                    # NAME: PRESET-SEED of Nth farthest, another task,
+                                                    # or ablation-TASK
     python docs/results/publish.py                  # write the pages again from the records
 
 Pages hold no number that is not in a record: a test writes them again and compares.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import json
 import re
 import shlex
@@ -19,20 +21,23 @@ from pathlib import Path
 from typing import Any
 
 from relational_rnn import analysis
+from relational_rnn.cli.ablate import DEFAULTS
 from relational_rnn.recipes import find_recipe
 from relational_rnn.tasks import REASONING_TASKS
+from relational_rnn.tasks.babi.stories import TASKS
 from relational_rnn.training.common.core_settings import LABELS
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 RECORDS, FIGURES = HERE / "records", HERE / "figures"
-PAGES = (ROOT / "README.md", HERE / "nth_farthest.md", HERE / "reasoning.md", HERE / "programs.md")
+PAGES = (
+    ROOT / "README.md",
+    *(HERE / f"{page}.md" for page in ("nth_farthest", "reasoning", "programs", "babi")),
+    *(HERE / f"{page}.md" for page in ("sample_efficiency",)),
+)
 PROGRAMS = ("copy", "reverse", "double", "addition", "control", "program")
 PROGRAM_MODELS = ("rmc", "lstm", "transformer", "dnc")
-FIGURE_NAMES = (
-    *("training_curves", "accuracy", "sample_efficiency", "generalisation", "cost"),
-    *("attention_heatmap", "memory_evolution", "slot_usage"),
-)
+SUPERVISED = (*REASONING_TASKS, *PROGRAMS, "babi")
 
 
 def add(name: str, run: Path) -> None:
@@ -44,10 +49,24 @@ def add(name: str, run: Path) -> None:
     record = {"config": config, "results": results}
     if (run / "memory.json").exists():
         record["memory"] = json.loads((run / "memory.json").read_text())
+    if name in SUPERVISED:
+        record["evaluations"] = evaluations(run)
     (RECORDS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
-    for figure in FIGURE_NAMES:
-        if (run / "plots" / f"{figure}.png").exists():
-            shutil.copy(run / "plots" / f"{figure}.png", FIGURES / f"{name}_{figure}.png")
+    shown = "".join(page.read_text() for page in PAGES)
+    for figure in sorted((run / "plots").glob("*.png")):
+        if f"figures/{name}_{figure.name}" in shown:
+            shutil.copy(figure, FIGURES / f"{name}_{figure.name}")
+
+
+def evaluations(run: Path) -> dict[str, list[dict[str, float]]]:
+    """Return for each training of a run examples and accuracy of its evaluations."""
+    found: dict[str, list[dict[str, float]]] = {}
+    for line in (run / "metrics.jsonl").read_text().splitlines():
+        values = json.loads(line)
+        if "validation_accuracy" in values:
+            kept = {name: round(values[name], 5) for name in ("examples", "validation_accuracy")}
+            found.setdefault(values["model"], []).append(kept)
+    return found
 
 
 def records() -> dict[str, dict[str, Any]]:
@@ -58,21 +77,23 @@ def records() -> dict[str, dict[str, Any]]:
 def command(name: str, record: dict[str, Any]) -> str:
     """Return the command that makes a record again: its preset, and what differs from that.
 
-    The name of a record of Nth farthest begins with its preset; those of the other tasks are of `quick`.
+    The name of a training on Nth farthest begins with its preset; all other records are of `quick`.
     """
-    task = record["config"]["command"].removeprefix("train ")
-    preset = name.split("-")[0] if task == "nth-farthest" else "quick"
+    verb, task, *flags = shlex.split(record["config"]["command"])
+    preset = name.split("-")[0] if task == "nth-farthest" and verb == "train" else "quick"
     defaults = json.loads(json.dumps(dataclasses.asdict(find_recipe(task, preset))))
-    words = ["relational-rnn", "train", task, "--preset", preset]
-    if task in REASONING_TASKS:
-        words = ["relational-rnn", "train", task, "--framework", "numpy", "--models", "all"]
-    elif task != "nth-farthest":
-        words = words[:3]
+    words = ["relational-rnn", verb, task, *flags]
+    if verb == "ablate":
+        defaults |= DEFAULTS | {"models": list(DEFAULTS["models"])}
+    elif task == "nth-farthest":
+        words += ["--preset", preset]
+    elif task in REASONING_TASKS:
+        words += ["--framework", "numpy", "--models", "all"]
     settings, defaults = (
         values | values.pop("task", {}) for values in (dict(record["config"]["settings"]), defaults)
     )
     for setting, value in settings.items():
-        if value != defaults[setting] or (setting == "seed" and task == "nth-farthest"):
+        if value != defaults[setting] or (setting == "seed" and "--preset" in words):
             flag = "--" + setting.replace("_", "-")
             written = ",".join(value) if isinstance(value, list) else str(value)
             words += [flag.replace("--", "--no-")] if value is False else [flag, written]
@@ -135,10 +156,12 @@ def as_markdown(table: analysis.Table) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-def reasoning_parts(name: str, record: dict[str, Any]) -> dict[str, str]:
-    """Return the generated parts of a reasoning task."""
+def supervised_parts(name: str, record: dict[str, Any]) -> dict[str, str]:
+    """Return the generated parts of a task that is no Nth farthest."""
     results = record["results"]
-    sizes = ", ".join(f"{size} {value}" for size, value in results["size"].items())
+    sizes = ", ".join(f"{size} {value}" for size, value in results["size"].items() if value is not None)
+    if name == "babi":
+        sizes = f"{len(results['size']['tasks'])} tasks, variant {results['size']['variant']}"
     several = f"means of {results['seeds']} seeds (lowest to highest)" if results["seeds"] > 1 else "one seed"
     told = (
         f"Sizes: {sizes}; harder: {results['harder']}. {results['test_examples']:,} test examples of each, "
@@ -146,9 +169,15 @@ def reasoning_parts(name: str, record: dict[str, Any]) -> dict[str, str]:
         f"{results['seeds'] * len(results['models'])} trainings:\n\n```sh\n{command(name, record)}\n```"
     )
     read = f"Read: {record['memory']['examples']}.\n\n"
-    kinds = analysis.kinds_table(results)
+    kinds, larger = analysis.kinds_table(results), analysis.generalisation_table(results)
+    told_kinds = "" if kinds is None else as_markdown(kinds)
+    if name == "babi":
+        told_kinds = re.sub(
+            r"(?<=\| )task (\d+)", lambda match: f"{match[1]} {TASKS[int(match[1])]}", told_kinds
+        )
     return {
-        f"{name} kinds": "" if kinds is None else as_markdown(kinds),
+        f"{name} kinds": told_kinds,
+        f"{name} generalisation": "" if larger is None else as_markdown(larger),
         f"{name} summary": f"{told}\n\n{as_markdown(analysis.summary_table(results))}",
         f"{name} seeds": as_markdown(analysis.seeds_table(results)),
         f"{name} memory": read + as_markdown(analysis.memory_table(record["memory"]["models"])),
@@ -188,6 +217,35 @@ def overview_table(found: dict[str, dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def efficiency_table(record: dict[str, Any]) -> str:
+    """Return one row a model: examples seen until an accuracy on validation, means over the seeds."""
+    results = record["results"]
+    points = itertools.chain.from_iterable(record["evaluations"].values())
+    best = max(point["validation_accuracy"] for point in points)
+    asked = analysis.thresholds(results["trivial_accuracy"], best)
+    lines = [
+        "| model | " + " | ".join(f"{accuracy:.0%}".replace("%", " %") for accuracy in asked) + " |",
+        "|---" * (1 + len(asked)) + "|",
+    ]
+    for model in analysis.model_efficiencies(results, record["evaluations"], asked):
+        cells = [model.name]
+        for needed in zip(*model.examples):
+            reached = [examples for examples in needed if examples is not None]
+            some = f" ({len(reached)} of {len(needed)})" if 0 < len(reached) < len(needed) else ""
+            cells.append(f"{sum(reached) / len(reached):,.0f}{some}" if reached else "-")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def ablation_parts(record: dict[str, Any]) -> dict[str, str]:
+    """Return a table for each factor of an ablation."""
+    results = record["results"]
+    return {
+        f"{results['task']} {factor}": as_markdown(analysis.factor_table(results, factor))
+        for factor in results["factors"]
+    }
+
+
 def fill(page: Path, parts: dict[str, str]) -> None:
     """Replace what stands between `<!-- name -->` and `<!-- /name -->` of a page."""
     text = page.read_text()
@@ -202,11 +260,17 @@ def generated_parts() -> dict[str, str]:
     """Return every generated part of the pages by the name of its place."""
     everything, parts = records(), {}
     found = {n: r for n, r in everything.items() if r["config"]["command"] == "train nth-farthest"}
-    reasoning = {n: r for n, r in everything.items() if n in (*REASONING_TASKS, *PROGRAMS)}
-    parts["programs overview"] = programs_table(reasoning)
-    parts["reasoning overview"] = overview_table(reasoning)
-    for name, record in reasoning.items():
-        parts |= reasoning_parts(name, record)
+    supervised = {n: r for n, r in everything.items() if n in SUPERVISED}
+    parts["programs overview"] = programs_table(supervised)
+    parts["reasoning overview"] = overview_table(supervised)
+    for name, record in supervised.items():
+        parts |= supervised_parts(name, record)
+        if "evaluations" in record:  # older records lack them
+            parts[f"{name} efficiency"] = efficiency_table(record)
+    for name, record in everything.items():
+        if name.startswith("ablation-"):
+            told = f"```sh\n{command(name, record)}\n```"
+            parts |= {f"{name} command": told} | ablation_parts(record)
     for preset in {name.split("-")[0] for name in found}:
         runs = {name: record for name, record in found.items() if name.split("-")[0] == preset}
         parts[f"{preset} seeds"] = seeds_table(runs)

@@ -28,6 +28,8 @@ from relational_rnn.training.common.records import RunFolder
 
 ALL = "all"
 """Stands for every part of the core."""
+DEFAULTS: dict[str, Any] = {"models": ("rmc",), "seeds": 3}
+"""What an ablation has where a training has something else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,7 @@ class Ablate(Experiment[S]):
 
 def main(argv: Sequence[str]) -> int:
     """Train, print and draw; return the exit code."""
-    task, options = resolve("ablate", argv, Ablate, models=("rmc",), seeds=3)
+    task, options = resolve("ablate", argv, Ablate, **DEFAULTS)
     settings = options.settings
     factors = find_factors(task, settings, options.over)
     variants = one_at_a_time(settings, factors)
@@ -63,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
         done = sum(RunFolder(job.path).results.exists() for job in every)
         stages = task == "nth-farthest"
         with Overview(console, total=len(every), done=done, stages=stages) as overview:
-            train_jobs(trainer, every, settings.workers, overview.show)
+            train_jobs(trainer, every, settings.at_once, overview.show)
         return write_results(folder, f"ablate {task}", settings, dict(factors), summaries(variants, jobs))
 
     return train_and_show(

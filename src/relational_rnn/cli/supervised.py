@@ -164,11 +164,12 @@ def draw_figures(
     ]
     best = max(r["validation_accuracy"] for records in evaluations.values() for r in records)
     accuracies = thresholds(trivial["test"], best)
+    several = ", mean and range of the seeds" if settings.seeds > 1 else ""
     figures = [
         training_curves(
             curves,
             trivial_accuracy=trivial["test"],
-            title=f"{title}: validation accuracy, mean and range of the seeds",
+            title=f"{title}: validation accuracy{several}",
             path=plots / "training_curves.png",
         ),
         sample_efficiency(
