@@ -33,7 +33,7 @@ RECORDS, FIGURES = HERE / "records", HERE / "figures"
 PAGES = (
     ROOT / "README.md",
     *(HERE / f"{page}.md" for page in ("nth_farthest", "reasoning", "programs", "babi")),
-    *(HERE / f"{page}.md" for page in ("sample_efficiency",)),
+    *(HERE / f"{page}.md" for page in ("ablations", "sample_efficiency")),
 )
 PROGRAMS = ("copy", "reverse", "double", "addition", "control", "program")
 PROGRAM_MODELS = ("rmc", "lstm", "transformer", "dnc")
@@ -240,10 +240,15 @@ def efficiency_table(record: dict[str, Any]) -> str:
 def ablation_parts(record: dict[str, Any]) -> dict[str, str]:
     """Return a table for each factor of an ablation."""
     results = record["results"]
-    return {
-        f"{results['task']} {factor}": as_markdown(analysis.factor_table(results, factor))
-        for factor in results["factors"]
-    }
+    parts = {}
+    for factor in results["factors"]:
+        columns, rows = analysis.factor_table(results, factor)
+        # These runs were validated too seldom to say when they left the trivial score.
+        kept = [place for place, column in enumerate(columns) if column != "leaves trivial"]
+        shown = [(bold, [cells[place] for place in kept]) for bold, cells in rows]
+        table = analysis.Table(tuple(columns[place] for place in kept), shown)
+        parts[f"{results['task']} {factor}"] = as_markdown(table)
+    return parts
 
 
 def fill(page: Path, parts: dict[str, str]) -> None:

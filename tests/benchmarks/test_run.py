@@ -14,13 +14,17 @@ pytestmark = pytest.mark.torch
 @pytest.fixture
 def run(scripts, monkeypatch, tmp_path):
     """benchmarks/run.py with everything tiny."""
+    from relational_rnn.training.torch.products import Product
+
     module = importlib.import_module("run")
     speed, streaming, memory, scaling = module.speed, module.streaming, module.memory_growth, module.scaling
     tiny = speed.Sizes(2, 3, 5, 4, 3, 2)
     monkeypatch.setattr(speed, "CONFIGURATIONS", (tiny, tiny._replace(batch=1)))
     monkeypatch.setattr(speed, "BFLOAT16_AT", tiny)
     monkeypatch.setattr(speed, "THREADS", (1,))
-    monkeypatch.setattr(speed, "product_rates", lambda clock: {"slow": 1e9, "fast": 2e9})
+    products = {"slow": Product(lambda: None, 10, 1e9), "fast": Product(lambda: None, 20, 2e9)}
+    monkeypatch.setattr(speed, "best_products", lambda clock: products)
+    monkeypatch.setattr(speed, "REST", 0.0)
     monkeypatch.setattr(streaming, "CONFIGURATIONS", (tiny._replace(batch=1, time=1),))
     monkeypatch.setattr(streaming, "CALLS", 2)
     monkeypatch.setattr(memory, "SIZES", tiny._replace(batch=32, time=50))  # so that it grows
@@ -62,14 +66,16 @@ def test_a_benchmark_prints_and_keeps_its_record(run, green, scripts, capsys, na
 def test_the_tables_follow_from_the_record(run):
     times = {"PyTorch port": [1, 12.0, 13], "eager": [1, 4.0, 5], "eager, bfloat16": [1, 2.0, 3]}
     shared = {"threads": 1, "auto": "eager"}
+    few = dict(list(times.items())[:2])
     rows = [
-        shared | {"sizes": [1, 2, 3, 4, 5, 6], "limit": 2.0, "milliseconds": times},
-        shared | {"sizes": [2] * 6, "limit": 1.0, "milliseconds": dict(list(times.items())[:2])},
+        shared | {"sizes": [1, 2, 3, 4, 5, 6], "limit": 2.0, "gflops": 240.0, "milliseconds": times},
+        shared | {"sizes": [2] * 6, "limit": 1.0, "gflops": 256.0, "milliseconds": few},
     ]
     record = {"ours": ["eager", "eager, bfloat16"], "gflops": {"1": {"a": 100.0, "b": 250.0}}}
     text = run.speed.table(record | {"missing": {"other": "no compiler"}, "rows": rows})
     assert text.startswith('`backend="auto"` takes eager.')
-    assert "with 250 GFLOP/s (b); a 100." in text
+    assert "product (b) in the same rounds, 240 to 256 GFLOP/s" in text
+    assert "a 100, b 250." in text
     assert "| 1, 2, 3, 4, 5, 6 | 12.0 | 4.00 | 2.00 | 2.00 |" in text
     assert "| 2, 2, 2, 2, 2, 2 | 12.0 | 4.00 | - | 1.00 |" in text
     assert "| geometric mean | 3.00 | 2.83 |" in text

@@ -47,6 +47,14 @@ def test_records_tell_where_it_is(tmp_path):
     assert {"loss", "accuracy", "objects", "dimensions", "seconds"} <= records[0].keys()
 
 
+def test_curves_have_their_points_however_long_the_clock_would_let_it_run(tmp_path):
+    settings = dataclasses.replace(SETTINGS, evaluations=4)
+    calls, records = itertools.count(1), []
+    training(tmp_path / "x.pt", settings=settings).run(records.append, lambda: next(calls) == 6)
+    training(tmp_path / "x.pt", settings=settings).run(records.append)
+    assert [r["step"] for r in records if "validation_accuracy" in r] == [1, 3, 6, 9, 12]
+
+
 def test_the_clock_ends_it_too(tmp_path):
     one = training(tmp_path / "x.pt", Budget(10**9, 0.2))
     assert one.run()

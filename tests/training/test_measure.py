@@ -125,17 +125,20 @@ def test_an_estimate_follows_the_budgets(monkeypatch):
 @pytest.mark.torch
 def test_ways_to_multiply_agree():
     torch = pytest.importorskip("torch")
-    from relational_rnn.training.torch.products import product_rates, routes
+    from relational_rnn.training.torch.products import best_products, routes
 
     x, weight = torch.randn(5, 7), torch.randn(6, 7)
     for way in routes(x, weight).values():
         torch.testing.assert_close(torch.as_tensor(way()), x @ weight.t())
-    rates = product_rates(rounds=1, shapes=((8, 4, 4), (4, 4, 4)))
-    assert rates.keys() == routes(x, weight).keys()
-    assert all(rate > 0 for rate in rates.values())
+    found = best_products(rounds=1, shapes=((8, 4, 4), (4, 4, 4)))
+    assert found.keys() == routes(x, weight).keys()
+    for product in found.values():
+        assert product.rate > 0
+        assert product.operations % (2 * 4 * 4 * 4) == 0
+        product.run()
 
 
-@pytest.mark.parametrize("module", ["measure", "workloads"])
+@pytest.mark.parametrize("module", ["measure", "pretrained", "workloads"])
 def test_docstrings(module):
     assert_examples_run(f"common.{module}")
 

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 from relational_rnn.interop.classifier import numpy_classifier  # noqa: E402
 from relational_rnn.recipes import find_recipe  # noqa: E402
 from relational_rnn.reference import evaluate  # noqa: E402
-from relational_rnn.training.common.core_settings import LABELS  # noqa: E402
+from relational_rnn.training.common.core_settings import LABELS, check_sizes  # noqa: E402
 from relational_rnn.training.common.fit import Training  # noqa: E402
 from relational_rnn.training.common.supervised import Contestant, task_data  # noqa: E402
 from relational_rnn.training.torch.supervised import TORCH  # noqa: E402
@@ -79,6 +79,16 @@ def test_opponents_have_the_smallest_size_with_as_many_parameters(name):
     settings = dataclasses.replace(settings, models=("rmc", name))
     rmc, other = (TORCH.count_parameters(TORCH.build(settings, model, 0)) for model in ("rmc", name))
     assert rmc <= other <= 1.1 * rmc
+
+
+def test_opponents_need_not_match():
+    settings = dataclasses.replace(SETTINGS, mem_slots=3, match_parameters=False)
+    rmc, *others = (TORCH.build(settings, model, 0).core for model in LABELS if model != "dnc")
+    assert {core.output_size for core in others} == {rmc.output_size}
+    small = dataclasses.replace(SETTINGS, lstm_hidden_size=2)
+    with pytest.raises(ValueError, match=r"at least \d+, for as .* got 2 \(or match_parameters"):
+        check_sizes(small, TORCH.matched_size)
+    check_sizes(dataclasses.replace(small, match_parameters=False), TORCH.matched_size)
 
 
 def test_what_is_not_finite_stops_the_training_and_leaves_the_parameters():

@@ -81,16 +81,19 @@ class ModelSettings:
     """All models: hidden layers of the head on an output that is asked for."""
     head_units: int = 256
     """All models: features of each of them."""
+    match_parameters: bool = True
+    """Opponents without a size of their own get the smallest with at least the RMC's parameters; off: as many
+    features as the RMC's whole memory has."""
     hybrid_hidden_size: int | None = None
-    """Hybrid: features of its LSTM; None takes the smallest with at least the RMC's parameters."""
+    """Hybrid: features of its LSTM; None follows match_parameters."""
     lstm_hidden_size: int | None = None
-    """LSTM: features; None takes the smallest with at least the RMC's parameters."""
+    """LSTM: features; None follows match_parameters."""
     gru_hidden_size: int | None = None
-    """GRU: features; None takes the smallest with at least the RMC's parameters."""
+    """GRU: features; None follows match_parameters."""
     transformer_head_size: int | None = None
-    """Transformer: features of a head; None takes the smallest with at least the RMC's parameters."""
+    """Transformer: features of a head; None follows match_parameters."""
     dnc_hidden_size: int | None = None
-    """DNC: features of its controller; None takes the smallest with at least the RMC's parameters."""
+    """DNC: features of its controller; None follows match_parameters."""
     threads: int = 1
     """Processor threads of each training."""
     workers: int | None = None
@@ -119,9 +122,8 @@ class ModelSettings:
         check_choice("gate_style", self.gate_style, GATE_STYLES)
         check_choice("initial_memory", self.initial_memory, INITIAL_MEMORIES)
         check_choice("initialisation", self.initialisation, INITIALISATIONS)
-        for name in CORE_OPTIONS:
-            if name.startswith("use_"):
-                check_bool(name, getattr(self, name))
+        for name in ("match_parameters", *(name for name in CORE_OPTIONS if name.startswith("use_"))):
+            check_bool(name, getattr(self, name))
 
 
 def core_options(settings: ModelSettings) -> dict[str, Any]:
@@ -142,8 +144,8 @@ def model_options(settings: ModelSettings, model: str) -> dict[str, Any]:
     return {"num_heads": heads} if model == "transformer" else {}
 
 
-def check_sizes(settings: Any, matched_size: Callable[[Any, str], int]) -> None:
-    """Check that no opponent has fewer parameters than the RMC beside it.
+def check_sizes(settings: ModelSettings, matched_size: Callable[[Any, str], int]) -> None:
+    """Check that no opponent has fewer parameters than the RMC beside it, unless they need not match.
 
     Args:
         settings: of a run.
@@ -152,12 +154,29 @@ def check_sizes(settings: Any, matched_size: Callable[[Any, str], int]) -> None:
     Raises:
         ValueError: one has; the message says what it takes.
     """
+    if not settings.match_parameters or "rmc" not in settings.models:
+        return
     for model in settings.models:
         chosen = getattr(settings, SIZES[model]) if model in SIZES else None
-        if chosen is not None and "rmc" in settings.models:
-            fair = matched_size(settings, model)
-            if chosen < fair:
-                raise ValueError(
-                    f"{SIZES[model]} must be at least {fair}, for as many parameters as the RMC has, "
-                    f"got {chosen}"
-                )
+        if chosen is not None and chosen < (fair := matched_size(settings, model)):
+            raise ValueError(
+                f"{SIZES[model]} must be at least {fair}, for as many parameters as the RMC has, got "
+                f"{chosen} (or match_parameters must be off)"
+            )
+
+
+def opponent_size(settings: ModelSettings, model: str, matched_size: Callable[[Any, str], int]) -> int:
+    """Return the size of an opponent: the one that is set, else by parameters or by width.
+
+    Args:
+        settings: of a run.
+        model: one of `SIZES`.
+        matched_size: as for `check_sizes`.
+    """
+    chosen: int | None = getattr(settings, SIZES[model])
+    if chosen is not None:
+        return chosen
+    if settings.match_parameters:
+        return matched_size(settings, model)
+    features = settings.mem_slots * settings.head_size
+    return features if model == "transformer" else features * settings.num_heads

@@ -75,7 +75,7 @@ class NthFarthestSettings(ModelSettings):
     validation_examples: int = 2_000
     """Examples of the full task behind the curves."""
     evaluations: int = 60
-    """How many points the curves have over the run's wall time."""
+    """How many points the curves have, evenly over the budget, whether steps or seconds end it."""
 
     def __post_init__(self) -> None:
         """Check every field."""

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from relational_rnn.reference import LSTM, Adam, Classifier, RelationalMemory, RelationalRNN
 from relational_rnn.reference.arrays import Array
 from relational_rnn.training.common.arrays_file import load_arrays, save_arrays
-from relational_rnn.training.common.core_settings import SIZES, core_options
+from relational_rnn.training.common.core_settings import core_options, opponent_size
 from relational_rnn.training.common.matching import smallest_size
 from relational_rnn.training.common.supervised import Contestant, SupervisedSettings, settings_from
 from relational_rnn.training.common.supervised_run import Framework
@@ -31,7 +31,7 @@ def build_model(settings: SupervisedSettings[Any], model: str, seed: int) -> Cla
         model: "rmc", "hybrid" or "lstm".
         seed: of the training.
     """
-    size = None if model == "rmc" else getattr(settings, SIZES[model]) or matched_size(settings, model)
+    size = None if model == "rmc" else opponent_size(settings, model, matched_size)
     return _build(settings, model, size, seed)
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from relational_rnn.nn import SequenceClassifier
 from relational_rnn.nn.cores import build_core
 from relational_rnn.nn.initialise import start_as_torch_
-from relational_rnn.training.common.core_settings import SIZES, model_options
+from relational_rnn.training.common.core_settings import SIZES, model_options, opponent_size
 from relational_rnn.training.common.matching import smallest_size
 
 
@@ -25,7 +25,7 @@ def build_model(settings: Any, model: str, seed: int, **options: Any) -> Sequenc
     """
     size = settings.head_size
     if model in SIZES:
-        size = getattr(settings, SIZES[model]) or matched_size(settings, model)
+        size = opponent_size(settings, model, matched_size)
     return _build(settings, model, size, torch.Generator().manual_seed(seed), **options)
 
 

@@ -90,18 +90,17 @@ class Training:
             FloatingPointError: the loss is not finite.
         """
         start = time.perf_counter() - self.seconds
-        every = self.budget.seconds / self.settings.evaluations
         next_report, next_save = self.seconds, self.seconds + CHECKPOINT_SECONDS
-        next_evaluation = math.ceil(self.seconds / every) * every
+        next_point = self._reached() + 1 if self.step else 0
         while (progress := self.budget.progress(self.step, self.seconds)) < 1:
             loss, correct, objects = self.advance(progress)
             self.seconds = time.perf_counter() - start
             if self.seconds >= next_report:
                 report(self.record(loss=loss, accuracy=correct, trained_objects=objects, progress=progress))
                 next_report = self.seconds + REPORT_SECONDS
-            if self.seconds >= next_evaluation:
+            if next_point <= self._reached() < self.settings.evaluations:
                 report(self.record(validation_accuracy=self.validate()))
-                next_evaluation += every
+                next_point = self._reached() + 1
             if stopped():
                 self.save()
                 return False
@@ -111,6 +110,10 @@ class Training:
         report(self.record(validation_accuracy=self.validate(), progress=1.0))
         self.save()
         return True
+
+    def _reached(self) -> int:
+        """Return the number of the last point of the curve that was passed."""
+        return math.floor(self.settings.evaluations * self.budget.progress(self.step, self.seconds))
 
     def advance(self, progress: float) -> tuple[float, float, int]:
         """Do one step: return its loss, its training accuracy and its number of objects."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import torch
@@ -44,39 +45,45 @@ def routes(x: Tensor, weight: Tensor) -> dict[str, Callable[[], Any]]:
     return found
 
 
-def product_rates(
+class Product(NamedTuple):
+    """A matrix product to time, and what was found."""
+
+    run: Callable[[], None]
+    """Computes it, several times if it is small."""
+    operations: int
+    """Floating-point operations of a run, 2 M N K for each product."""
+    rate: float
+    """Operations a second."""
+
+
+def best_products(
     rounds: int = 15,
     shapes: tuple[tuple[int, int, int], ...] = SHAPES,
     clock: Callable[[], float] = time.perf_counter,
-) -> dict[str, float]:
-    """Measure how many floating-point operations a second each way does in float32, best of several sizes.
+) -> dict[str, Product]:
+    """Measure how fast each way multiplies in float32, and return for each the product with the best rate.
 
     Args:
         rounds: how often each is timed; medians count.
         shapes: rows, features in, features out.
         clock: as in `training.common.measure.measure`.
-
-    Returns:
-        Way -> operations a second, 2 M N K for each product.
     """
     generator = torch.Generator().manual_seed(0)
-    best: dict[str, float] = {}
+    best: dict[str, Product] = {}
     for rows, features, outputs in shapes:
         x = torch.randn(rows, features, generator=generator)
         weight = torch.randn(outputs, features, generator=generator)
         ways = routes(x, weight)
         slowest = max(q.median for q in measure(ways, 3, rest=REST).values())
         repeats = max(1, round(LEAST_SECONDS / slowest))
-
-        def repeated(way: Callable[[], Any], repeats: int = repeats) -> Callable[[], None]:
-            def run() -> None:
-                for _ in range(repeats):
-                    way()
-
-            return run
-
-        times = measure({name: repeated(way) for name, way in ways.items()}, rounds, clock=clock, rest=REST)
-        for name, taken in times.items():
-            rate = repeats * 2 * rows * features * outputs / taken.median
-            best[name] = max(rate, best.get(name, 0.0))
+        operations = repeats * 2 * rows * features * outputs
+        runs = {name: functools.partial(_repeat, way, repeats) for name, way in ways.items()}
+        for name, taken in measure(runs, rounds, clock=clock, rest=REST).items():
+            found = Product(runs[name], operations, operations / taken.median)
+            best[name] = max(best.get(name, found), found, key=lambda product: product.rate)
     return best
+
+
+def _repeat(way: Callable[[], Any], times: int) -> None:
+    for _ in range(times):
+        way()
