@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from relational_rnn.cli.experiment import (
     Experiment,
     find_trainer,
-    folder_of,
-    present,
     resolve,
-    seeds_in_words,
-    summaries,
-    write_results,
+    train_variants,
 )
 from relational_rnn.cli.factors import Values, only_values, parse_factors
-from relational_rnn.cli.overview import Overview
-from relational_rnn.cli.run import make_console, train_and_show
 from relational_rnn.cli.train import S
 from relational_rnn.recipes.ablation import components
-from relational_rnn.training.common.experiment import jobs_of, train_jobs
 from relational_rnn.training.common.factors import one_at_a_time
-from relational_rnn.training.common.records import RunFolder
 
 ALL = "all"
 """Stands for every part of the core."""
@@ -50,27 +42,10 @@ def main(argv: Sequence[str]) -> int:
     trainer = find_trainer(task, settings)
     for variant in variants:
         trainer.check(variant.settings)
-    path = folder_of("ablate", task, options)
-    console, folder = make_console(), RunFolder(path)
     flags = [word for given in options.over for word in ("--over", given)]
-    folder.create(shlex.join(["ablate", task, *flags]), asdict(settings), options.resume)
-    jobs = [jobs_of(variant, path / "runs" / variant.name) for variant in variants]
-    every = [job for of_variant in jobs for job in of_variant]
-    console.print(
-        f"{task}: {len(variants)} variants ({', '.join(factors)}), {seeds_in_words(settings)}, "
-        f"{len(every)} runs, into {path}. Ctrl-C saves and stops."
-    )
-
-    def work() -> dict[str, Any]:
-        done = sum(RunFolder(job.path).results.exists() for job in every)
-        stages = task == "nth-farthest"
-        with Overview(console, total=len(every), done=done, stages=stages) as overview:
-            train_jobs(trainer, every, settings.at_once, overview.show)
-        return write_results(folder, f"ablate {task}", settings, dict(factors), summaries(variants, jobs))
-
-    return train_and_show(
-        console, folder, f"ablate {task}", work, lambda results: present(console, folder, results)
-    )
+    recorded = shlex.join(["ablate", task, *flags])
+    told = f"variants ({', '.join(factors)})"
+    return train_variants(recorded, options, factors, variants, trainer, told=told)
 
 
 def find_factors(task: str, settings: Any, over: Sequence[str]) -> dict[str, Values]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,15 +14,18 @@ import tyro
 from rich.console import Console
 
 from relational_rnn.analysis import Table, factor_figure, factor_table, points_table, write_report
-from relational_rnn.cli.run import find_framework, print_table
+from relational_rnn.cli.overview import Overview
+from relational_rnn.cli.run import find_framework, make_console, print_table, train_and_show
 from relational_rnn.cli.train import Options, S, parse
 from relational_rnn.recipes import RECIPES
 from relational_rnn.training.common.experiment import (
     Job,
     SupervisedTrainer,
     Trainer,
+    jobs_of,
     read_scores,
     summarise_variant,
+    train_jobs,
 )
 from relational_rnn.training.common.factors import Range, Value, Variant, value_of
 from relational_rnn.training.common.files import read_json, write_json
@@ -115,11 +118,57 @@ def seeds_in_words(settings: Any) -> str:
     return f"seed {settings.seed}" if settings.seeds == 1 else f"seeds {settings.seed} to {last}"
 
 
+def overview_of(console: Console, task: str, total: int, done: int) -> Overview:
+    """Return the progress of so many runs, of which some are done."""
+    return Overview(console, total=total, done=done, stages=task == "nth-farthest")
+
+
+def train_variants(
+    recorded: str,
+    options: Experiment[Any],
+    factors: Mapping[str, tuple[Value, ...] | Range],
+    variants: Sequence[Variant],
+    trainer: Trainer,
+    *,
+    told: str,
+) -> int:
+    """Train every variant in this command, show what came out, and return the exit code.
+
+    Args:
+        recorded: the command, its task and its own flags, for config.json.
+        options: of the command.
+        factors: what varies.
+        variants: the settings of each.
+        trainer: of the task.
+        told: what people read of them, after their number.
+    """
+    command, task = recorded.split()[:2]
+    settings, path = options.settings, folder_of(command, task, options)
+    console, folder = make_console(), RunFolder(path)
+    folder.create(recorded, dataclasses.asdict(settings), options.resume)
+    jobs = [jobs_of(variant, path / "runs" / variant.name) for variant in variants]
+    every = [job for of_variant in jobs for job in of_variant]
+    console.print(
+        f"{task}: {len(variants)} {told}, {seeds_in_words(settings)}, "
+        f"{len(every)} runs, into {path}. Ctrl-C saves and stops."
+    )
+
+    def work() -> dict[str, Any]:
+        done = sum(RunFolder(job.path).results.exists() for job in every)
+        with overview_of(console, task, len(every), done) as overview:
+            train_jobs(trainer, every, settings.at_once, overview.show)
+        return write_results(folder, f"{command} {task}", settings, factors, summaries(variants, jobs))
+
+    return train_and_show(
+        console, folder, f"{command} {task}", work, lambda results: present(console, folder, results)
+    )
+
+
 def write_results(
     folder: RunFolder,
     command: str,
     settings: Any,
-    factors: dict[str, tuple[Value, ...] | Range],
+    factors: Mapping[str, tuple[Value, ...] | Range],
     variants: list[dict[str, Any]],
     **more: Any,
 ) -> dict[str, Any]:

@@ -17,19 +17,19 @@ from relational_rnn.cli.experiment import (
     Experiment,
     find_trainer,
     folder_of,
+    overview_of,
     present,
     resolve,
     seeds_in_words,
-    summaries,
+    train_variants,
     write_results,
 )
 from relational_rnn.cli.factors import Values, only_values, parse_factors
-from relational_rnn.cli.overview import Overview
 from relational_rnn.cli.run import make_console, train_and_show
 from relational_rnn.cli.train import S
 from relational_rnn.spec.checks import check_number, check_size
 from relational_rnn.training.common.core_settings import FREE
-from relational_rnn.training.common.experiment import Trainer, jobs_of, summarise_variant, train_jobs
+from relational_rnn.training.common.experiment import Trainer, summarise_variant
 from relational_rnn.training.common.factors import SLOT_SIZE, Range, Variant, product, variant
 from relational_rnn.training.common.records import RunFolder
 
@@ -69,12 +69,12 @@ def main(argv: Sequence[str]) -> int:
     trainer = find_trainer(task, settings)
     for tried in [point.settings for point in points] or [settings]:
         trainer.check(tried)
-    console = make_console()
     if options.trials is None and options.storage is None:
-        return train_product(console, task, options, factors, points, trainer)
+        told = f"combinations of {', '.join(factors)}"
+        return train_variants(_command(task, options), options, factors, points, trainer, told=told)
     if importlib.util.find_spec("optuna") is None:
         raise ModuleNotFoundError("No module named 'optuna'", name="optuna")
-    return train_study(console, task, options, factors, None if options.trials else points, trainer)
+    return train_study(make_console(), task, options, factors, None if options.trials else points, trainer)
 
 
 def check(settings: Any, factors: Factors, options: Sweep[Any]) -> list[Variant]:
@@ -109,36 +109,6 @@ def _every(values: Values | Range) -> Values:
     if not isinstance(values, Range):
         return values
     return tuple(range(int(values.low), int(values.high) + 1, int(values.step or 1)))
-
-
-def train_product(
-    console: Console,
-    task: str,
-    options: Sweep[Any],
-    factors: Factors,
-    points: Sequence[Variant],
-    trainer: Trainer,
-) -> int:
-    """Train every combination in this command; return the exit code."""
-    settings, path = options.settings, folder_of("sweep", task, options)
-    folder = RunFolder(path)
-    folder.create(_command(task, options), dataclasses.asdict(settings), options.resume)
-    jobs = [jobs_of(point, path / "runs" / point.name) for point in points]
-    every = [job for of_point in jobs for job in of_point]
-    console.print(
-        f"{task}: {len(points)} combinations of {', '.join(factors)}, {seeds_in_words(settings)}, "
-        f"{len(every)} runs, into {path}. Ctrl-C saves and stops."
-    )
-
-    def work() -> dict[str, Any]:
-        done = sum(RunFolder(job.path).results.exists() for job in every)
-        with _overview(console, task, len(every), done) as overview:
-            train_jobs(trainer, every, settings.at_once, overview.show)
-        return write_results(folder, f"sweep {task}", settings, factors, summaries(points, jobs))
-
-    return train_and_show(
-        console, folder, f"sweep {task}", work, lambda results: present(console, folder, results)
-    )
 
 
 def train_study(
@@ -185,7 +155,7 @@ def train_study(
 
     def work() -> dict[str, Any]:
         ended = [*search.folder.glob("*/seed-*/results.json")]
-        with _overview(console, task, count * settings.seeds, len(ended)) as overview:
+        with overview_of(console, task, count * settings.seeds, len(ended)) as overview:
             study = train_trials(search, settings.at_once, overview.show)
         found = [
             summarise_variant(trial["values"], trial["runs"], f"trial {trial['number']}")
@@ -197,10 +167,6 @@ def train_study(
     if options.storage is not None:
         again = f"{again} {shlex.join(['--storage', place.shown, '--study', place.name])}"
     return train_and_show(console, folder, again, work, lambda results: present(console, folder, results))
-
-
-def _overview(console: Console, task: str, total: int, done: int) -> Overview:
-    return Overview(console, total=total, done=done, stages=task == "nth-farthest")
 
 
 def _command(task: str, options: Sweep[Any]) -> str:
