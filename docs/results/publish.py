@@ -26,6 +26,7 @@ from relational_rnn.recipes import find_recipe
 from relational_rnn.tasks import REASONING_TASKS
 from relational_rnn.tasks.babi.stories import TASKS
 from relational_rnn.training.common.core_settings import LABELS
+from relational_rnn.training.common.records import RunFolder
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -61,8 +62,7 @@ def add(name: str, run: Path) -> None:
 def evaluations(run: Path) -> dict[str, list[dict[str, float]]]:
     """Return for each training of a run examples and accuracy of its evaluations."""
     found: dict[str, list[dict[str, float]]] = {}
-    for line in (run / "metrics.jsonl").read_text().splitlines():
-        values = json.loads(line)
+    for values in RunFolder(run).records():
         if "validation_accuracy" in values:
             kept = {name: round(values[name], 5) for name in ("examples", "validation_accuracy")}
             found.setdefault(values["model"], []).append(kept)

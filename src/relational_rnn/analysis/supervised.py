@@ -13,7 +13,7 @@ from relational_rnn.analysis.efficiency import Efficiency, examples_to_accuracy
 from relational_rnn.analysis.report import Table
 from relational_rnn.analysis.sizes import Reach, SizeAxis
 from relational_rnn.analysis.style import percent
-from relational_rnn.tasks.babi import FAILED_ABOVE
+from relational_rnn.tasks.babi import mean_and_failed
 
 DASH = "\N{EN DASH}"
 MOST_COLUMNS = 6
@@ -102,10 +102,9 @@ def kinds_table(results: dict[str, Any]) -> Table | None:
     if len(kinds) > MOST_COLUMNS:
         lines = [[kind, *(f"{100 * found[kind]:.1f}" for found in scores.values())] for kind in kinds]
         if all("mean_error" in model for model in models):
-            errors = [[1 - accuracy for accuracy in found.values()] for found in scores.values()]
-            means = [f"{100 * sum(own) / len(own):.1f}" for own in errors]
-            failed = [str(sum(error > FAILED_ABOVE for error in own)) for own in errors]
-            lines += [["mean error", *means], ["failed (error above 5 %)", *failed]]
+            means, failed = zip(*(mean_and_failed(found.values()) for found in scores.values()))
+            lines.append(["mean error", *(f"{100 * mean:.1f}" for mean in means)])
+            lines.append(["failed (error above 5 %)", *map(str, failed)])
         return Table(("kind, accuracy %", *scores), [(False, line) for line in lines])
     rows = [
         (False, [label, *(f"{100 * found[kind]:.1f}" for kind in kinds)]) for label, found in scores.items()

@@ -6,12 +6,11 @@ a joint vocabulary; `encode` turns stories into numbers, and `score` counts erro
 
 from relational_rnn.tasks.babi.data import BabiData, load
 from relational_rnn.tasks.babi.encode import EncodedStories, StoryRows, Vocabulary, encode
-from relational_rnn.tasks.babi.scores import FAILED_ABOVE, BabiScores, majority_scores, score
+from relational_rnn.tasks.babi.scores import BabiScores, majority_scores, mean_and_failed, score
 from relational_rnn.tasks.babi.source import Source, download, files_in, find
 from relational_rnn.tasks.babi.stories import TASKS, Question, Story, parse, read_file
 
 __all__ = [
-    "FAILED_ABOVE",
     "TASKS",
     "BabiData",
     "BabiScores",
@@ -27,6 +26,7 @@ __all__ = [
     "find",
     "load",
     "majority_scores",
+    "mean_and_failed",
     "parse",
     "read_file",
     "score",

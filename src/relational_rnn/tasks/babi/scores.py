@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +45,17 @@ def score(tasks: Int[np.ndarray, " Q"], right: Bool[np.ndarray, " Q"]) -> BabiSc
     errors = {task: float((~right[tasks == task]).mean()) for task in np.unique(tasks).tolist()}
     failed = tuple(task for task, error in errors.items() if error > FAILED_ABOVE)
     return BabiScores(errors, sum(errors.values()) / len(errors), failed)
+
+
+def mean_and_failed(accuracies: Collection[float]) -> tuple[float, int]:
+    """Return the mean error of some tasks, and how many of them are failed.
+
+    Example:
+        >>> mean_and_failed([0.75, 1.0])
+        (0.125, 1)
+    """
+    errors = [1 - accuracy for accuracy in accuracies]
+    return sum(errors) / len(errors), sum(error > FAILED_ABOVE for error in errors)
 
 
 def majority_scores(known: Iterable[Story], stories: Iterable[Story]) -> BabiScores:

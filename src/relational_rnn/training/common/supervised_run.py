@@ -14,7 +14,7 @@ import numpy as np
 from relational_rnn.reference import Batch
 from relational_rnn.reference.arrays import Array
 from relational_rnn.tasks import find_task
-from relational_rnn.tasks.babi import FAILED_ABOVE
+from relational_rnn.tasks.babi import mean_and_failed
 from relational_rnn.training.common import generalisation
 from relational_rnn.training.common.arrays_file import load_arrays
 from relational_rnn.training.common.core_settings import LABELS, check_sizes
@@ -147,9 +147,8 @@ def summarise(
                 kind: sum(scores[kind] for scores in by_seed) / len(by_seed) for kind in by_seed[0]
             }
         if task == "babi":
-            errors = [1 - accuracy for accuracy in models[model]["test_by_kind"].values()]
-            models[model]["mean_error"] = sum(errors) / len(errors)
-            models[model]["failed_tasks"] = sum(error > FAILED_ABOVE for error in errors)
+            mean, failed = mean_and_failed(models[model]["test_by_kind"].values())
+            models[model] |= {"mean_error": mean, "failed_tasks": failed}
     held_out = held_out_data(task, settings, settings.seed)
     trivial: dict[str, Any] = dict(held_out.trivial)
     test, shortcut = held_out.test, None if task == "babi" else find_task(task).shortcut
