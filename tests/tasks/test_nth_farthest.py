@@ -1,6 +1,7 @@
 """Nth farthest: examples, oracle, growing task, the authors' samples, what is refused."""
 
 import doctest
+import itertools
 import math
 from pathlib import Path
 
@@ -66,6 +67,16 @@ def test_oracle_is_always_right(objects, dimensions, k, d):
     task = NthFarthest(objects=objects, dimensions=dimensions)
     batch = sample(task, 20_000, rng(2), objects=k, dimensions=d)
     np.testing.assert_array_equal(oracle(task, batch.inputs), batch.targets)
+
+
+@pytest.mark.parametrize("in_play", [3, 4, 6])
+def test_labels_may_come_from_more_than_are_shown(in_play):
+    task = NthFarthest(objects=6, dimensions=2)
+    batch = sample(task, 2_000, rng(4), objects=3, labels=in_play)
+    np.testing.assert_array_equal(oracle(task, batch.inputs), batch.targets)
+    shown = {tuple(sorted(labels)) for labels in batch.labels.tolist()}
+    assert shown == set(itertools.combinations(range(in_play), 3))
+    assert set(batch.reference.tolist()) == set(batch.targets.tolist()) == set(range(in_play))
 
 
 @pytest.mark.parametrize(("objects", "dimensions", "k", "d"), SIZES)
@@ -253,6 +264,11 @@ def test_records_are_the_samples():
             lambda: sample(NthFarthest(), 2, rng(), dimensions=17),
             ValueError,
             "dimensions must be from 1 to 16, .* got 17",
+        ),
+        (
+            lambda: sample(NthFarthest(), 2, rng(), objects=4, labels=3),
+            ValueError,
+            "labels must be an integer of at least 4, got 3",
         ),
         (lambda: records(NthFarthest(), 0, 0), ValueError, "count must be .* at least 1, got 0"),
         (lambda: records(NthFarthest(), 1, -1), ValueError, "seed must be .* at least 0, got -1"),

@@ -35,6 +35,24 @@ def test_dimensions_double_then_objects_are_added():
     assert steps == sorted(set(steps))
 
 
+@pytest.mark.parametrize(
+    ("grown", "stages"),
+    [
+        ("objects-dimensions", [(3, 2), (3, 4), (3, 7), (4, 7), (5, 7)]),
+        ("objects", [(3, 7), (4, 7), (5, 7)]),
+        ("dimensions", [(5, 2), (5, 4), (5, 7)]),
+    ],
+)
+def test_parts_of_the_task_grow_alone(grown, stages):
+    settings = dataclasses.replace(SETTINGS, grown=grown, smaller_share=0.0, batch_size=40)
+    growth = grow_fully(settings)
+    assert [change[1:] for change in growth.changes] == stages
+    assert growth.finished
+    batch = training_batch(settings, growth, 0)
+    assert set(batch.labels.ravel()) == set(range(5)), "all labels are there from the start"
+    np.testing.assert_array_equal(oracle(settings.task, batch.inputs), batch.targets)
+
+
 def test_grows_only_above_the_threshold():
     growth = Growth(SETTINGS)
     for step in range(2000):
@@ -133,6 +151,15 @@ def test_held_out_examples_are_the_full_task_and_apart():
         ({"first_objects": 2, "growth_threshold": 0.6}, r"2/3 = 0\.667 at 3 objects"),
         ({"objects": 1}, "objects must be an integer of at least 2, got 1"),
         ({"workers": 0}, "workers must be an integer of at least 1, got 0"),
+        (
+            {"grown": "labels"},
+            "grown must be one of 'all', 'objects-dimensions', 'objects', 'dimensions', got",
+        ),
+        ({"port_fault": "slow"}, "port_fault must be one of 'none', 'tied-mlp', .*got 'slow'"),
+        (
+            {"port_fault": "final-relu", "compute_dtype": "bfloat16"},
+            "port_fault needs compute_dtype 'float32', got 'bfloat16'",
+        ),
         ({"threads": 0}, "threads must be an integer of at least 1, got 0"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import math
 
 import pytest
 
@@ -36,6 +37,20 @@ def test_resumed_equals_uninterrupted(tmp_path, which):
     for name, value in straight.model.state_dict().items():
         torch.testing.assert_close(resumed.model.state_dict()[name], value, rtol=0, atol=0)
     assert resumed.growth.state() == straight.growth.state()
+
+
+def test_a_softmax_of_a_softmax_is_no_loss_that_goes_to_zero(tmp_path):
+    """With C classes its least value is ln(e + C - 1) - 1, reached by a certain and right answer."""
+    settings = dataclasses.replace(SETTINGS, port_fault="double-softmax")
+    right, twice = training(tmp_path / "a.pt"), training(tmp_path / "b.pt", settings=settings)
+    for one in (right, twice):
+        with torch.no_grad():
+            one.model.head[-1].weight.zero_()
+            one.model.head[-1].bias[0] = 1000.0  # label 0, and no doubt
+    least = math.log(math.e + SETTINGS.objects - 1) - 1
+    share = 1 - (twice.advance(0.0)[0] - least)
+    assert right.advance(0.0)[0] == pytest.approx(1000 * (1 - share), rel=1e-4)
+    assert 0 < share < 1
 
 
 def test_records_tell_where_it_is(tmp_path):

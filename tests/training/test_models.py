@@ -6,8 +6,10 @@ pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
 from relational_rnn.nn import LSTM, RelationalMemory  # noqa: E402
+from relational_rnn.nn.faulty import FaultyRelationalMemory  # noqa: E402
 from relational_rnn.recipes import find_recipe  # noqa: E402
 from relational_rnn.training.common.core_settings import LABELS  # noqa: E402
+from relational_rnn.training.common.nth_farthest import PORT_FAULTS  # noqa: E402
 from relational_rnn.training.torch.build import count_parameters, matched_size  # noqa: E402
 from relational_rnn.training.torch.models import (  # noqa: E402
     build_model,
@@ -94,14 +96,28 @@ def test_the_rmc_can_multiply_in_bfloat16():
     torch.testing.assert_close(coarse, exact, rtol=0, atol=0.05)
 
 
-@pytest.mark.parametrize("which", [0, 1])
-def test_models_survive_the_disk(tmp_path, which):
-    contestant = contestants(SETTINGS)[which]
-    model = build_model(SETTINGS, contestant)
+@pytest.mark.parametrize("fault", PORT_FAULTS)
+def test_the_rmc_can_have_a_fault_of_the_ports(fault):
+    settings = dataclasses.replace(SETTINGS, port_fault=fault)
+    model = build_model(settings, contestants(settings)[0])
+    core = model.core
+    assert isinstance(core, FaultyRelationalMemory) == (fault not in ("none", "double-softmax"))
+    assert (core.mlp[0] is core.mlp[1]) == (fault in ("tied-mlp", "all"))
+    assert getattr(core, "final_relu", False) == (fault in ("final-relu", "all"))
+    assert (core.blocks[0].qkv_norm.weight.ndim == 2) == (fault in ("joint-norm", "all"))
+    right = build_model(SETTINGS, contestants(SETTINGS)[0])
+    torch.testing.assert_close(core.blocks[0].qkv.weight, right.core.blocks[0].qkv.weight, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("which", "fault"), [(0, "none"), (0, "all"), (1, "none")])
+def test_models_survive_the_disk(tmp_path, which, fault):
+    ours = dataclasses.replace(SETTINGS, port_fault=fault)
+    contestant = contestants(ours)[which]
+    model = build_model(ours, contestant)
     path = tmp_path / "model.safetensors"
-    save_model(path, model, SETTINGS, contestant)
+    save_model(path, model, ours, contestant)
     loaded, settings, who = load_model(path)
-    assert (settings, who) == (SETTINGS, contestant)
+    assert (settings, who) == (ours, contestant)
     inputs = torch.randn(5, SETTINGS.objects, SETTINGS.task.input_size)
     torch.testing.assert_close(loaded(inputs), model(inputs), rtol=0, atol=0)
 

@@ -15,7 +15,8 @@ counts from the nearest, 0 being the reference itself, so `n = N-1 - n_theirs`; 
 dimensions 0, in the input format of the full task, so that a model can start small. There n is drawn from
 N-k..N-1: n = N-k is the farthest of the k, and n = N-1 means the reference at every size. Were n drawn from
 0..k-1 instead, the code for "the reference itself" would be another one at each size and what a model has
-learned about it would be wrong at the next.
+learned about it would be wrong at the next. The labels grow with the objects, or all N are in play from the
+start.
 
 **Ties** have probability zero for real numbers and about 1e-7 for two float32 numbers in one dimension. The
 rule: of two vectors at the same distance the one shown earlier counts as farther, and the reference is
@@ -92,7 +93,7 @@ class NthFarthestBatch(NamedTuple):
     vectors: Float32[np.ndarray, "B k d"]
     """The vectors in order of presentation, a view of `inputs`."""
     labels: Int64[np.ndarray, "B k"]
-    """Their labels, a permutation of 0..k-1."""
+    """Their labels, a permutation of 0..k-1 unless more are in play."""
     n: Int64[np.ndarray, " B"]
     """Rank asked for, N-k..N-1, counted from the farthest; N-1 is the reference itself."""
     reference: Int64[np.ndarray, " B"]
@@ -130,8 +131,9 @@ def sample(
     *,
     objects: int | None = None,
     dimensions: int | None = None,
+    labels: int | None = None,
 ) -> NthFarthestBatch:
-    """Draw a batch; with `objects` or `dimensions` of the growing task, in the full task's input format.
+    """Draw a batch; with the other arguments of the growing task, in the full task's input format.
 
     Departs from the authors' generator in that n counts from the farthest (see the module's text).
 
@@ -141,6 +143,7 @@ def sample(
         generator: the only source of chance; it moves on.
         objects: k, vectors shown, 2..N; None for N.
         dimensions: d, dimensions that are not 0, 1..D; None for D.
+        labels: how many labels the k of the objects are drawn from, k..N; None for k.
 
     Returns:
         The batch: inputs (B, k, D + 3N) and targets (B,) among its fields.
@@ -161,26 +164,27 @@ def sample(
     full, width = task.objects, task.dimensions
     shown = _up_to("objects", objects, 2, full)
     used = _up_to("dimensions", dimensions, 1, width)
+    in_play = shown if labels is None else _up_to("labels", labels, shown, full)
 
     vectors = generator.random((batch_size, shown, used), dtype=np.float32)
     vectors *= 2
     vectors -= 1
-    labels = generator.permuted(np.tile(np.arange(shown), (batch_size, 1)), axis=1)  # (B, k)
+    own = generator.permuted(np.tile(np.arange(in_play), (batch_size, 1)), axis=1)[:, :shown]  # (B, k)
     n = generator.integers(full - shown, full, size=batch_size)
     reference_step = generator.integers(shown, size=batch_size)
 
     every = np.arange(batch_size)
-    reference = labels[every, reference_step]
+    reference = own[every, reference_step]
     codes = np.arange(full)
     inputs = np.empty((batch_size, shown, task.input_size), dtype=np.float32)
     inputs[:, :, :used] = vectors
     inputs[:, :, used:width] = 0
-    inputs[:, :, width : width + full] = labels[:, :, None] == codes
+    inputs[:, :, width : width + full] = own[:, :, None] == codes
     inputs[:, :, width + full : width + 2 * full] = (reference[:, None] == codes)[:, None]
     inputs[:, :, width + 2 * full :] = (n[:, None] == codes)[:, None]
 
     answer_step = _steps_from_farthest(inputs[:, :, :width], reference_step)[every, n - (full - shown)]
-    return NthFarthestBatch(inputs, labels[every, answer_step], inputs[:, :, :used], labels, n, reference)
+    return NthFarthestBatch(inputs, own[every, answer_step], inputs[:, :, :used], own, n, reference)
 
 
 def oracle(task: NthFarthest, inputs: Float[np.ndarray, "B T F"]) -> Int64[np.ndarray, " B"]:

@@ -18,6 +18,14 @@ MODELS = tuple(LABELS)
 COMPUTE_DTYPES = ("float32", "bfloat16")
 """What the RMC's products can be made in."""
 
+GROWN = ("all", "objects-dimensions", "objects", "dimensions")
+"""What of the task can grow. With "all" the labels come in with the objects, else all N are in play from the
+start. They cannot grow alone: N objects carry N labels."""
+
+PORT_FAULTS = ("none", "tied-mlp", "final-relu", "joint-norm", "double-softmax", "all")
+"""What the public PyTorch ports do otherwise than the authors' code: see `nn.faulty`; and the loss of their
+script takes the softmax of a softmax."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class NthFarthestSettings(ModelSettings):
@@ -39,6 +47,8 @@ class NthFarthestSettings(ModelSettings):
 
     grow: bool = True
     """Train the RMC on a task that grows to the evaluated one; False trains it directly."""
+    grown: str = "all"
+    """What of it grows: "all" (labels too), "objects-dimensions", "objects" or "dimensions"."""
     first_objects: int = 3
     """Objects at the start."""
     first_dimensions: int = 2
@@ -70,6 +80,10 @@ class NthFarthestSettings(ModelSettings):
     compute_dtype: str = "float32"
     """RMC: dtype of its matrix products, "float32" or "bfloat16"; everything else is float32."""
 
+    port_fault: str = "none"
+    """RMC: a fault of the public PyTorch ports to train with: "none", "tied-mlp", "final-relu", "joint-norm",
+    "double-softmax" or "all"."""
+
     test_examples: int = 10_000
     """Fresh examples of the full task for the final score."""
     validation_examples: int = 2_000
@@ -91,7 +105,13 @@ class NthFarthestSettings(ModelSettings):
         for name in ("seed", "warmup_steps"):
             check_size(name, getattr(self, name), minimum=0)
         check_bool("grow", self.grow)
+        check_choice("grown", self.grown, GROWN)
         check_choice("compute_dtype", self.compute_dtype, COMPUTE_DTYPES)
+        if (
+            check_choice("port_fault", self.port_fault, PORT_FAULTS) != "none"
+            and self.compute_dtype != "float32"
+        ):
+            raise ValueError(f"port_fault needs compute_dtype 'float32', got {self.compute_dtype!r}")
         for name in ("seconds", "learning_rate", "clip_norm"):
             if check_number(name, getattr(self, name)) <= 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
@@ -116,6 +136,10 @@ class NthFarthestSettings(ModelSettings):
                 f"growth_threshold must lie above the trivial score 2/{hardest} = "
                 f"{trivial_accuracy(hardest):.3f} at {hardest} objects, got {self.growth_threshold}"
             )
+
+    def has_fault(self, fault: str) -> bool:
+        """Return whether the RMC is trained with one of `PORT_FAULTS`."""
+        return self.port_fault in (fault, "all")
 
     @property
     def task(self) -> NthFarthest:
@@ -155,7 +179,11 @@ class Growth:
         self._settings = settings
         self._task = settings.task
         self._watching = replay is None
-        first = Change(0, settings.first_objects, settings.first_dimensions)
+        first = Change(
+            0,
+            settings.objects if settings.grown == "dimensions" else settings.first_objects,
+            settings.dimensions if settings.grown == "objects" else settings.first_dimensions,
+        )
         self.changes = [first] if replay is None else [Change(*change) for change in replay]
         self._mean = 0.0
 
@@ -213,7 +241,14 @@ def training_batch(settings: NthFarthestSettings, growth: Growth, step: int) -> 
     objects = stage.objects
     if generator.random() < settings.smaller_share:
         objects = int(generator.integers(2, stage.objects + 1))
-    return sample(settings.task, settings.batch_size, generator, objects=objects, dimensions=stage.dimensions)
+    return sample(
+        settings.task,
+        settings.batch_size,
+        generator,
+        objects=objects,
+        dimensions=stage.dimensions,
+        labels=None if settings.grown == "all" else settings.objects,
+    )
 
 
 def held_out_batch(settings: NthFarthestSettings, examples: int, split: int) -> NthFarthestBatch:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import nn
 
 from relational_rnn.nn import SequenceClassifier
 from relational_rnn.nn.cores import build_core
+from relational_rnn.nn.faulty import FaultyRelationalMemory
 from relational_rnn.nn.initialise import start_as_torch_
 from relational_rnn.training.common.core_settings import SIZES, model_options, opponent_size
 from relational_rnn.training.common.matching import smallest_size
+
+CORE_FAULTS: Final = {"tied-mlp": "tied_mlp", "final-relu": "final_relu", "joint-norm": "joint_norm"}
+"""Faults of the public ports -> the argument of `nn.faulty.FaultyRelationalMemory`."""
 
 
 def build_model(settings: Any, model: str, seed: int, **options: Any) -> SequenceClassifier:
@@ -21,7 +25,8 @@ def build_model(settings: Any, model: str, seed: int, **options: Any) -> Sequenc
         settings: of the run, of any task.
         model: a name of `nn.cores.CORES`.
         seed: of the training.
-        **options: of the model's core, over those that the settings name.
+        **options: of the model's core, over those that the settings name; for an RMC also `faults`, some of
+            `CORE_FAULTS`.
     """
     size = settings.head_size
     if model in SIZES:
@@ -42,10 +47,21 @@ def count_parameters(model: nn.Module) -> int:
 
 
 def _build(
-    settings: Any, model: str, size: int, generator: torch.Generator | None, **options: Any
+    settings: Any,
+    model: str,
+    size: int,
+    generator: torch.Generator | None,
+    *,
+    faults: tuple[str, ...] = (),
+    **options: Any,
 ) -> SequenceClassifier:
-    options = model_options(settings, model) | options
-    core = build_core(model, settings.task.input_size, size, batch_first=True, generator=generator, **options)
+    options = model_options(settings, model) | options | {"batch_first": True, "generator": generator}
+    features = settings.task.input_size
+    if faults:
+        options |= {CORE_FAULTS[fault]: True for fault in faults}
+        core: nn.Module = FaultyRelationalMemory(features, head_size=size, **options)
+    else:
+        core = build_core(model, features, size, **options)
     if model == "rmc" and settings.initialisation == "torch":
         start_as_torch_(core, generator)
     return SequenceClassifier(

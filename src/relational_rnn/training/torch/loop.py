@@ -124,7 +124,8 @@ class Training:
         batch = training_batch(settings, self.growth, self.step)
         targets = torch.from_numpy(batch.targets)
         scores = self.model(torch.from_numpy(batch.inputs))
-        loss = F.cross_entropy(scores, targets)
+        twice = settings.has_fault("double-softmax")
+        loss = F.cross_entropy(scores.softmax(1) if twice else scores, targets)
         value = loss.item()
         if not math.isfinite(value):
             raise FloatingPointError(

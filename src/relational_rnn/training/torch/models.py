@@ -19,6 +19,7 @@ from relational_rnn.training.common.core_settings import LABELS
 from relational_rnn.training.common.files import write_atomically
 from relational_rnn.training.common.nth_farthest import NthFarthestSettings
 from relational_rnn.training.torch import build
+from relational_rnn.training.torch.build import CORE_FAULTS
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,10 @@ def build_model(settings: NthFarthestSettings, contestant: Contestant) -> Sequen
     options: dict[str, Any] = {}
     if contestant.model == "lstm":
         options["initialisation"] = contestant.initialisation
-    if contestant.model == "rmc" and settings.compute_dtype == "bfloat16":
-        options["compute_dtype"] = torch.bfloat16
+    if contestant.model == "rmc":
+        if settings.compute_dtype == "bfloat16":
+            options["compute_dtype"] = torch.bfloat16
+        options["faults"] = tuple(fault for fault in CORE_FAULTS if settings.has_fault(fault))
     return build.build_model(settings, contestant.model, contestant.seed, **options)
 
 
@@ -88,7 +91,9 @@ def save_model(path: Path, model: nn.Module, settings: NthFarthestSettings, cont
         "settings": json.dumps(dataclasses.asdict(settings)),
         "contestant": json.dumps(dataclasses.asdict(contestant)),
     }
-    state = {name: value.contiguous() for name, value in model.state_dict().items()}
+    state = {
+        name: value.clone(memory_format=torch.contiguous_format) for name, value in model.state_dict().items()
+    }
     write_atomically(path, lambda temporary: save_file(state, temporary, metadata))
 
 

@@ -156,6 +156,7 @@ def train_one(
     growth = Growth(settings) if contestant.grown else Growth.none(settings)
     budget = Budget(settings.steps, settings.seconds)
     if contestant.model != "rmc":
+        settings = dataclasses.replace(settings, port_fault="none")
         # The full task does not wait for the RMC's time, so it gets the most that the RMC can have taken.
         budget = Budget(None, settings.seconds + LAST_STEP_SECONDS)
         if leader is not None and contestant.grown == leader.grown:

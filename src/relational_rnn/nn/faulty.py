@@ -1,0 +1,137 @@
+"""The core with the faults of the public PyTorch ports, each by itself: to measure what each costs.
+
+For experiments only. The right core is `nn.RelationalMemory`, and without a fault this is equal to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from relational_rnn.kernels import eager
+from relational_rnn.nn.inputs import check_state, check_tensor
+from relational_rnn.nn.relational_memory import RelationalMemory
+from relational_rnn.spec import Trace
+from relational_rnn.spec.checks import check_bool, check_shape
+
+
+class FaultyRelationalMemory(RelationalMemory):
+    """`RelationalMemory` with what the public ports do otherwise than the authors' code.
+
+    The input is appended as a row, as in the ports; sequences come padded and batch first, without resets.
+
+    Source: github.com/L0SG/relational-rnn-pytorch, `relational_rnn_general.py`, the most copied port.
+
+    Args:
+        *args: as of `RelationalMemory`.
+        tied_mlp: all layers of the row-wise MLP are one and the same (the port multiplies a list of one).
+        final_relu: a ReLU follows the last layer of the row-wise MLP too, so it can only add.
+        joint_norm: layer norm over all rows and features together, with a weight for each of them, so that
+            one row's size changes the others.
+        **options: as of `RelationalMemory`, but for `backend` and what goes with it.
+
+    Raises:
+        TypeError: a switch is no bool; as `RelationalMemory`.
+        ValueError: an option that the ports do not have; as `RelationalMemory`.
+
+    Example:
+        >>> core = FaultyRelationalMemory(5, mem_slots=3, head_size=4, num_heads=2, joint_norm=True)
+        >>> core(torch.zeros(7, 11, 5))[0].shape
+        torch.Size([7, 11, 24])
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        tied_mlp: bool = False,
+        final_relu: bool = False,
+        joint_norm: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(*args, **{"batch_first": True} | options, backend="eager")
+        config = self.config
+        if not self.batch_first or config.input_fusion != "append" or config.treat_input_as_matrix:
+            raise ValueError("a faulty core takes batch_first=True, input_fusion='append' and one input row")
+        self.final_relu = check_bool("final_relu", final_relu)
+        if check_bool("tied_mlp", tied_mlp) and config.use_mlp:
+            self.mlp = nn.ModuleList([self.mlp[0]] * config.attention_mlp_layers)
+        if check_bool("joint_norm", joint_norm):
+            for block in self.blocks:
+                for name, norm in block.named_children():
+                    if isinstance(norm, nn.LayerNorm):
+                        sizes = (config.mem_slots + 1, *norm.normalized_shape)
+                        like = norm.weight
+                        setattr(block, name, nn.LayerNorm(sizes, device=like.device, dtype=like.dtype))
+
+    def forward(  # type: ignore[override]
+        self, input: Tensor, state: Tensor | None = None, *, return_trace: bool = False
+    ) -> tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Trace]:
+        """Run the core over sequences.
+
+        Args:
+            input: (B, T, F).
+            state: (B, N, D) before the first step; None means `initial_state`.
+            return_trace: also return attention and gates of every step.
+
+        Returns:
+            The outputs (B, T, output_size), the last memory (B, N, D), and the `spec.Trace` if asked for.
+
+        Raises:
+            TypeError: not a tensor, or another dtype or device than the parameters'.
+            ValueError: wrong shape.
+        """
+        config, parameters = self.config, self._parameters_by_name()
+        check_tensor("input", input, self.input_projection.weight)
+        check_shape("input", input.shape, ("B", "T", *config.input_axes), **config.input_sizes)
+        if state is None:
+            memory = self.initial_state(input.shape[0])
+        else:
+            check_state("state", state, input.shape[0], config, self.input_projection.weight)
+            memory = state
+        trace = check_bool("return_trace", return_trace)
+        rows = eager.linear(parameters, "input_projection", input)  # (B, T, D)
+        memories, traces = [], []
+        for row in rows.split(1, dim=1):
+            new, attention = self._relate(parameters, memory, row, trace)
+            memory, *gates = self._gate(parameters, memory, new, row)
+            memories.append(memory)
+            if trace:
+                traces.append(Trace(attention, *gates))
+        outputs = eager.read(config, parameters, torch.stack(memories, 1))
+        if not trace:
+            return outputs, memory
+        return outputs, memory, eager.stack_traces(traces, input.shape[0])
+
+    def _relate(
+        self, parameters: eager.Parameters, memory: Tensor, row: Tensor, trace: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the candidate memory and the slots' attention (B, blocks, H, N, M) if asked for."""
+        config, attentions = self.config, []
+        rows = torch.cat([memory, row], 1)  # (B, M = N + 1, D); all go all the way, for joint norms see them
+        for block in range(config.num_blocks):
+            projected = eager.project(config, parameters, block, rows, None)
+            attended, weights = eager.attend(config, projected, None, rows.shape[1], trace)
+            if weights is not None:
+                attentions.append(weights[:, :, : config.mem_slots])
+            rows = attended + rows if config.use_residual else attended
+            rows = eager.norm(config, parameters, f"blocks.{block}.attention_norm", rows)
+            if config.use_mlp:
+                mixed = eager.row_mlp(config, parameters, rows)
+                mixed = torch.relu(mixed) if self.final_relu else mixed
+                rows = rows + mixed if config.use_residual else mixed
+                rows = eager.norm(config, parameters, f"blocks.{block}.mlp_norm", rows)
+        return rows[:, : config.mem_slots], torch.stack(attentions, 1) if trace else None
+
+    def _gate(
+        self, parameters: eager.Parameters, memory: Tensor, new: Tensor, row: Tensor
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Let the gates choose between the memory and the candidate; return the next memory and the gates."""
+        config = self.config
+        if not config.gate_width:
+            return new, None, None
+        gates = eager.linear(parameters, "gate_memory", torch.tanh(memory))  # (B, N, 2G)
+        take, keep = (gates + eager.linear(parameters, "gate_input", row)).chunk(2, -1)
+        take, keep = torch.sigmoid(take + config.input_bias), torch.sigmoid(keep + config.forget_bias)
+        return take * torch.tanh(new) + keep * memory, take, keep
