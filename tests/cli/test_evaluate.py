@@ -52,6 +52,27 @@ def test_given_examples(weights, tmp_path, capsys):
     assert "predictions: " + " ".join(map(str, score["predictions"])) in shown
 
 
+def test_longer_sequences(weights, capsys):
+    arguments = ["evaluate", str(weights), "--examples", "400", "--json"]
+    found = {}
+    for more in ([], ["--distractors", "9"], ["--repeats", "9"], ["--distractors", "9", "--seed", "1"]):
+        assert main([*arguments, *more]) == 0
+        found[tuple(more)] = json.loads(capsys.readouterr().out)["accuracy"]
+    assert len({*found.values()}) == 3, "the last is the second again"
+
+
+def test_longer_sequences_are_fresh_ones_of_nth_farthest(weights, tmp_path, capsys):
+    given = write(tmp_path / "x.npz", inputs=np.zeros((2, 3, 13)))
+    assert main(["evaluate", str(weights), "--input", given, "--repeats", "1"]) == 2
+    assert "--distractors and --repeats change fresh examples; leave --input out" in capsys.readouterr().err
+    assert main(["evaluate", str(weights), "--distractors", "-1"]) == 2
+    assert "distractors must be an integer of at least 0, got -1" in capsys.readouterr().err
+    run = ["train", "sorting", "--preset", "tiny", "--models", "lstm", "--out", str(tmp_path / "sorting")]
+    assert main(run) == 0
+    assert main(["evaluate", str(tmp_path / "sorting"), "--distractors", "1"]) == 2
+    assert "--distractors and --repeats are for Nth farthest" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [

@@ -168,8 +168,13 @@ def test_the_main_job(tmp_path, capsys):
             assert training["seconds"] >= rmc["seconds"]
     for name in ("training_curves", "accuracy", "attention_heatmap"):
         assert (out / "plots" / f"{name}.png").stat().st_size > 10_000
+    for score in (rmc, *lstm["trainings"]):
+        for kind in ("distractors", "repeats"):
+            assert score["longer"][kind][0] == score["test_accuracy"]
+            assert len(set(score["longer"][kind])) > 1
     report = (out / "report.html").read_text()
     assert report.count("data:image/png;base64,") == 3
+    assert "8 distractors %" in report
     assert "://" not in report
     assert len([json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]) >= 8
     assert {file.suffix for file in (out / "checkpoints").iterdir()} == {".pt", ".json", ".safetensors"}

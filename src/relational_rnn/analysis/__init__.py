@@ -42,7 +42,7 @@ from relational_rnn.analysis.memory_plots import (
     slot_usage,
 )
 from relational_rnn.analysis.recorded_memory import RecordedMemory, record_memory
-from relational_rnn.analysis.report import Table, score_table, write_report
+from relational_rnn.analysis.report import Table, longer_table, score_table, write_report
 from relational_rnn.analysis.sizes import Reach, SizeAxis, draw_generalisation, generalisation
 from relational_rnn.analysis.style import save
 from relational_rnn.analysis.supervised import (
@@ -92,6 +92,7 @@ __all__ = [
     "generalisation",
     "generalisation_table",
     "kinds_table",
+    "longer_table",
     "mean_curve",
     "memory_evolution",
     "memory_table",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from relational_rnn.analysis.confidence import binomial_half_width
+from relational_rnn.tasks.nth_farthest_longer import MORE_STEPS
 from relational_rnn.training.common.files import write_atomically
 
 _STYLE = """
@@ -44,6 +45,27 @@ def score_table(results: dict[str, Any]) -> Table:
             ]
             rows.append((score["name"] == model["name"], cells))
     return Table(("training", "test accuracy", "seconds", "examples", "parameters"), rows)
+
+
+def longer_table(results: dict[str, Any]) -> Table | None:
+    """Return how the training of each model that counts does with more steps in Nth farthest's sequences.
+
+    None where that is not recorded.
+    """
+    counting = [
+        score
+        for model in results["models"].values()
+        for score in model["trainings"]
+        if score["name"] == model["name"]
+    ]
+    if not all("longer" in score for score in counting):  # older records lack it
+        return None
+    columns = [f"{count} {kind} %" for kind in ("distractors", "repeats") for count in MORE_STEPS]
+    rows = [
+        (False, [s["label"], *(f"{100 * share:.1f}" for scores in s["longer"].values() for share in scores)])
+        for s in counting
+    ]
+    return Table(("training", *columns), rows)
 
 
 def write_report(

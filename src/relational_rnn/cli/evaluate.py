@@ -27,6 +27,10 @@ class Evaluate:
     input: Annotated[Path | None, tyro.conf.arg(metavar="FILE.npz")] = None
     """Examples to score on instead: arrays `inputs` (B, T, F) and, if known, `targets` (B,), or for
     the reasoning tasks (B, T) with a `mask` (B, T)."""
+    distractors: int = 0
+    """Nth farthest: steps with a vector but no label to put among those of fresh examples."""
+    repeats: int = 0
+    """Nth farthest: objects to show once more among the steps of fresh examples."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print one JSON object a line: with --input also every prediction."""
 
@@ -34,6 +38,8 @@ class Evaluate:
 def main(argv: Sequence[str]) -> int:
     """Score; return the exit code."""
     options = tyro.cli(Evaluate, prog="relational-rnn evaluate", args=list(argv))
+    if options.input is not None and (options.distractors or options.repeats):
+        raise ValueError("--distractors and --repeats change fresh examples; leave --input out, or them")
 
     from relational_rnn.training.common.examples_file import find_weights
 
@@ -64,5 +70,9 @@ def evaluate(weights: Path, options: Evaluate) -> dict[str, Any]:
     if framework is None:
         from relational_rnn.training.torch import evaluate as nth_farthest
 
-        return nth_farthest.evaluate(weights, **how)
+        return nth_farthest.evaluate(weights, **how, distractors=options.distractors, repeats=options.repeats)
+    if options.distractors or options.repeats:
+        raise ValueError(
+            f"--distractors and --repeats are for Nth farthest, and {weights} is of another task"
+        )
     return supervised_evaluate.evaluate(weights, find_framework(framework), **how)

@@ -15,6 +15,7 @@ from relational_rnn.analysis import (
     attention_example,
     attention_heatmap,
     binomial_half_width,
+    longer_table,
     mean_curve,
     score_table,
     training_curves,
@@ -62,6 +63,7 @@ def train(settings: NthFarthestSettings, path: Path, resume: bool) -> int:
         )
         if results["wall_seconds"] is not None:
             console.print(f"Wall time of all trainings: {results['wall_seconds']:.0f} s")
+        longer = longer_table(results)
         figures = draw_figures(settings, folder, results)
         report = write_report(
             path / "report.html",
@@ -69,8 +71,9 @@ def train(settings: NthFarthestSettings, path: Path, resume: bool) -> int:
             title=title,
             explanation=f"Accuracy on {count:,} fresh examples of the full task, with the 95 % interval of "
             f"the draw. A model that knows nothing of distances scores {trivial:.1%}. "
-            "Bold: the training that counts for its model.",
-            tables=[table],
+            "Bold: the training that counts for its model. Then how these do with more steps among those of "
+            "the same sequences: distractors are vectors without a label, repeats objects shown once more.",
+            tables=[table] if longer is None else [table, longer],
             figures=figures,
         )
         return [*figures, report]

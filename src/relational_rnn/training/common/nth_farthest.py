@@ -226,7 +226,7 @@ class Growth:
         self._mean = state["mean"]
 
 
-TRAINING, VALIDATION, TEST, PICTURE, FRESH = range(5)
+TRAINING, VALIDATION, TEST, PICTURE, FRESH, LONGER = range(6)
 """Second word of a generator's seed: the streams never share examples."""
 
 

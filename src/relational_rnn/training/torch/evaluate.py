@@ -6,16 +6,47 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from relational_rnn.spec.checks import check_size
-from relational_rnn.tasks.nth_farthest import sample
+from relational_rnn.tasks.nth_farthest import NthFarthestBatch, sample
+from relational_rnn.tasks.nth_farthest_longer import MORE_STEPS, lengthen
 from relational_rnn.training.common.examples_file import check_targets, read_examples
-from relational_rnn.training.common.nth_farthest import FRESH
-from relational_rnn.training.torch.loop import predict
+from relational_rnn.training.common.nth_farthest import FRESH, LONGER, NthFarthestSettings
+from relational_rnn.training.torch.loop import accuracy, predict
 from relational_rnn.training.torch.models import load_model
 
 
-def evaluate(weights: Path, *, examples: int, seed: int, path: Path | None = None) -> dict[str, Any]:
+def longer_scores(
+    model: nn.Module, settings: NthFarthestSettings, batch: NthFarthestBatch
+) -> dict[str, list[float]]:
+    """Return a model's accuracies with more and more distractors, and with repeats, among a batch's steps.
+
+    Args:
+        model: (B, T, F) -> scores (B, C).
+        settings: of its training.
+        batch: examples of its task.
+
+    Returns:
+        "distractors" and "repeats": the accuracy for each of `MORE_STEPS`.
+    """
+
+    def score(kind: str, count: int) -> float:
+        generator = np.random.default_rng([settings.seed, LONGER, count])
+        return accuracy(model, lengthen(settings.task, batch, generator, **{kind: count}), batch.targets)
+
+    return {kind: [score(kind, count) for count in MORE_STEPS] for kind in ("distractors", "repeats")}
+
+
+def evaluate(
+    weights: Path,
+    *,
+    examples: int,
+    seed: int,
+    path: Path | None = None,
+    distractors: int = 0,
+    repeats: int = 0,
+) -> dict[str, Any]:
     """Score a saved model.
 
     Args:
@@ -23,6 +54,7 @@ def evaluate(weights: Path, *, examples: int, seed: int, path: Path | None = Non
         examples: how many fresh ones, unless `path` is given.
         seed: of the fresh ones.
         path: .npz with `inputs` (B, T, F) and perhaps `targets` (B,).
+        distractors, repeats: steps to put among those of the fresh ones; see `tasks.nth_farthest_longer`.
 
     Returns:
         name, label, examples, accuracy (None without targets), trivial_accuracy; for given examples also
@@ -35,8 +67,10 @@ def evaluate(weights: Path, *, examples: int, seed: int, path: Path | None = Non
     task = settings.task
     targets: np.ndarray | None
     if path is None:
-        batch = sample(task, check_size("examples", examples), np.random.default_rng([seed, FRESH]))
-        inputs, targets = batch.inputs, batch.targets
+        generator = np.random.default_rng([seed, FRESH])
+        batch = sample(task, check_size("examples", examples), generator)
+        inputs = lengthen(task, batch, generator, distractors=distractors, repeats=repeats)
+        targets = batch.targets
     else:
         inputs, others = read_examples(path, task.input_size)
         targets = others.get("targets")

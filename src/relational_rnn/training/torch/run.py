@@ -26,6 +26,7 @@ from relational_rnn.training.common.nth_farthest import (
 from relational_rnn.training.common.records import RunFolder
 from relational_rnn.training.common.trainings import train_all
 from relational_rnn.training.torch.build import count_parameters, matched_size
+from relational_rnn.training.torch.evaluate import longer_scores
 from relational_rnn.training.torch.loop import Budget, Training, accuracy
 from relational_rnn.training.torch.models import (
     Contestant,
@@ -177,5 +178,6 @@ def train_one(
         "steps": training.step,
         "examples": training.step * settings.batch_size,
         "changes": [list(change) for change in growth.changes],
+        "longer": longer_scores(model, settings, test),
     }
     write_json(folder.score(name), score)
