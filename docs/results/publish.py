@@ -48,8 +48,9 @@ def add(name: str, run: Path) -> None:
     RECORDS.mkdir(exist_ok=True)
     FIGURES.mkdir(exist_ok=True)
     record = {"config": config, "results": results}
-    if (run / "memory.json").exists():
-        record["memory"] = json.loads((run / "memory.json").read_text())
+    for part in ("memory", "slots"):
+        if (run / f"{part}.json").exists():
+            record[part] = json.loads((run / f"{part}.json").read_text())
     if name in SUPERVISED:
         record["evaluations"] = evaluations(run)
     (RECORDS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from relational_rnn.cli.main import main
@@ -166,15 +167,23 @@ def test_the_main_job(tmp_path, capsys):
             assert training["changes"] == rmc["changes"]
             assert training["steps"] >= rmc["steps"]
             assert training["seconds"] >= rmc["seconds"]
-    for name in ("training_curves", "accuracy", "attention_heatmap"):
+    for name in ("training_curves", "accuracy", "attention_heatmap", "slot_contents"):
         assert (out / "plots" / f"{name}.png").stat().st_size > 10_000
     for score in (rmc, *lstm["trainings"]):
         for kind in ("distractors", "repeats"):
             assert score["longer"][kind][0] == score["test_accuracy"]
             assert len(set(score["longer"][kind])) > 1
     report = (out / "report.html").read_text()
-    assert report.count("data:image/png;base64,") == 3
+    assert report.count("data:image/png;base64,") == 4
     assert "8 distractors %" in report
+    slots = json.loads((out / "slots.json").read_text())
+    assert np.array(slots["by_label"]).shape == (2, 3)
+    assert slots["reference_step"] == 1
+    assert {step: list(kinds) for step, kinds in slots["readings"].items()} == {
+        "0": ["vector", "distance"],
+        "1": ["vector"],
+        "2": ["vector", "distance"],
+    }
     assert "://" not in report
     assert len([json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]) >= 8
     assert {file.suffix for file in (out / "checkpoints").iterdir()} == {".pt", ".json", ".safetensors"}

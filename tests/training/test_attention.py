@@ -6,7 +6,8 @@ torch = pytest.importorskip("torch")
 
 from relational_rnn.recipes import find_recipe  # noqa: E402
 from relational_rnn.tasks.nth_farthest import sample  # noqa: E402
-from relational_rnn.training.torch.attention import record_attention, record_questions  # noqa: E402
+from relational_rnn.tasks.nth_farthest_variants import with_reference_at  # noqa: E402
+from relational_rnn.training.torch.attention import record_attention, record_memories, record_questions  # noqa: E402
 from relational_rnn.training.torch.models import build_model, contestants  # noqa: E402
 
 SETTINGS = find_recipe("nth-farthest", "tiny")
@@ -32,3 +33,14 @@ def test_questions_take_comparing_and_the_reference_moves():
     assert all(one.n < 2 for one in first)
     again = record_questions(MODEL, SETTINGS.task, np.random.default_rng(0))
     assert [one.labels for one in again] == [one.labels for one in first]
+
+
+def test_memories_are_what_the_head_reads():
+    recorded = record_memories(MODEL, SETTINGS.task, np.random.default_rng(0), examples=30, step=1)
+    batch = with_reference_at(sample(SETTINGS.task, 30, np.random.default_rng(0)), 1)
+    assert recorded.memories.shape == (30, 3, 2, 8)  # B, T, N, D
+    np.testing.assert_array_equal(recorded.vectors, batch.vectors)
+    np.testing.assert_array_equal(recorded.labels[:, 1], batch.reference)
+    with torch.no_grad():
+        last = torch.from_numpy(recorded.memories[:, -1]).flatten(1)
+        torch.testing.assert_close(MODEL.head(last), MODEL(torch.from_numpy(batch.inputs)))

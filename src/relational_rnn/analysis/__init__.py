@@ -13,6 +13,7 @@ from relational_rnn.analysis.bars import Bar, accuracy_bars, draw_accuracy_bars
 from relational_rnn.analysis.confidence import binomial_half_width
 from relational_rnn.analysis.cost import Cost, cost_bars, draw_cost_bars
 from relational_rnn.analysis.curves import Curve, StageChange, draw_training_curves, training_curves
+from relational_rnn.analysis.decoding import SlotContents, slot_contents, slot_record
 from relational_rnn.analysis.efficiency import (
     Efficiency,
     draw_sample_efficiency,
@@ -44,6 +45,7 @@ from relational_rnn.analysis.memory_plots import (
 from relational_rnn.analysis.recorded_memory import RecordedMemory, record_memory
 from relational_rnn.analysis.report import Table, longer_table, score_table, write_report
 from relational_rnn.analysis.sizes import Reach, SizeAxis, draw_generalisation, generalisation
+from relational_rnn.analysis.slot_plots import draw_slot_contents, slot_contents_figure
 from relational_rnn.analysis.style import save
 from relational_rnn.analysis.supervised import (
     cost_table,
@@ -67,6 +69,7 @@ __all__ = [
     "Reach",
     "RecordedMemory",
     "SizeAxis",
+    "SlotContents",
     "StageChange",
     "Table",
     "accuracy_bars",
@@ -83,6 +86,7 @@ __all__ = [
     "draw_generalisation",
     "draw_memory_evolution",
     "draw_sample_efficiency",
+    "draw_slot_contents",
     "draw_slot_usage",
     "draw_training_curves",
     "effective_rank",
@@ -109,7 +113,10 @@ __all__ = [
     "seeds_table",
     "size_axes",
     "slot_changes",
+    "slot_contents",
+    "slot_contents_figure",
     "slot_norms",
+    "slot_record",
     "slot_usage",
     "slot_variance",
     "slots_written",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from relational_rnn.analysis.confidence import binomial_half_width
-from relational_rnn.tasks.nth_farthest_longer import MORE_STEPS
+from relational_rnn.tasks.nth_farthest_variants import MORE_STEPS
 from relational_rnn.training.common.files import write_atomically
 
 _STYLE = """

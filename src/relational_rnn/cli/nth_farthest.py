@@ -18,14 +18,18 @@ from relational_rnn.analysis import (
     longer_table,
     mean_curve,
     score_table,
+    slot_contents,
+    slot_contents_figure,
+    slot_record,
     training_curves,
     write_report,
 )
 from relational_rnn.cli.progress import Display
 from relational_rnn.cli.run import make_console, print_table, train_and_show
+from relational_rnn.training.common.files import write_json
 from relational_rnn.training.common.nth_farthest import PICTURE, NthFarthestSettings
 from relational_rnn.training.common.records import RunFolder
-from relational_rnn.training.torch.attention import record_questions
+from relational_rnn.training.torch.attention import record_memories, record_questions
 from relational_rnn.training.torch.models import contestants, load_model
 from relational_rnn.training.torch.run import COMMAND, prepare, run
 
@@ -107,12 +111,24 @@ def draw_figures(settings: NthFarthestSettings, folder: RunFolder, results: dict
     ]
     if "rmc" in results["models"]:
         model, _, _ = load_model(folder.weights(results["models"]["rmc"]["name"]))
-        recorded = record_questions(model, settings.task, np.random.default_rng([settings.seed, PICTURE]))
+        generator = np.random.default_rng([settings.seed, PICTURE])
+        recorded = record_questions(model, settings.task, generator)
         figures.append(
             attention_heatmap(
                 [attention_example(one) for one in recorded],
                 title=f"{title}: what the slots attend to",
                 path=plots / "attention_heatmap.png",
+            )
+        )
+        last, middle = (
+            record_memories(model, settings.task, generator, examples=settings.test_examples, step=step)
+            for step in (settings.objects - 1, settings.objects // 2)
+        )
+        contents = slot_contents(last, middle)
+        write_json(folder.path / "slots.json", slot_record(contents))
+        figures.append(
+            slot_contents_figure(
+                contents, title=f"{title}: what the slots hold", path=plots / "slot_contents.png"
             )
         )
     return figures

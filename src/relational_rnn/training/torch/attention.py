@@ -1,4 +1,4 @@
-"""What a trained core attends to on questions of Nth farthest."""
+"""What a trained core attends to, and what it keeps, on questions of Nth farthest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import torch
 
 from relational_rnn.nn import SequenceClassifier
 from relational_rnn.tasks.nth_farthest import NthFarthest, NthFarthestBatch, sample
-from relational_rnn.training.common.attention import RecordedAttention
+from relational_rnn.tasks.nth_farthest_variants import with_reference_at
+from relational_rnn.training.common.attention import RecordedAttention, RecordedMemories
+from relational_rnn.training.torch.loop import CHUNK
 
 
 @torch.no_grad()
@@ -40,3 +42,23 @@ def record_questions(
     comparing = [seen for seen in recorded if seen.n < task.objects - 1]
     steps = sorted({0, task.steps // 2, task.steps - 1})
     return [next(seen for seen in comparing if seen.reference_step == step) for step in steps]
+
+
+@torch.no_grad()
+def record_memories(
+    model: SequenceClassifier, task: NthFarthest, generator: np.random.Generator, *, examples: int, step: int
+) -> RecordedMemories:
+    """Run a model with a relational core over fresh sequences and keep its memory after every step.
+
+    Args:
+        model: its core's outputs are its memories, as with the read head "flatten".
+        task: its task.
+        generator: the sequences are drawn from it.
+        examples: how many.
+        step: where the reference comes in all of them, from 0.
+    """
+    model.eval()
+    batch = with_reference_at(sample(task, examples, generator), step)
+    memories = torch.cat([model.core(chunk)[0] for chunk in torch.from_numpy(batch.inputs).split(CHUNK)])
+    kept = memories.unflatten(-1, (model.core.config.mem_slots, -1))
+    return RecordedMemories(kept.numpy(), batch.vectors, batch.labels, step)

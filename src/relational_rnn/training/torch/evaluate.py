@@ -10,7 +10,7 @@ from torch import nn
 
 from relational_rnn.spec.checks import check_size
 from relational_rnn.tasks.nth_farthest import NthFarthestBatch, sample
-from relational_rnn.tasks.nth_farthest_longer import MORE_STEPS, lengthen
+from relational_rnn.tasks.nth_farthest_variants import MORE_STEPS, lengthen
 from relational_rnn.training.common.examples_file import check_targets, read_examples
 from relational_rnn.training.common.nth_farthest import FRESH, LONGER, NthFarthestSettings
 from relational_rnn.training.torch.loop import accuracy, predict
@@ -54,7 +54,7 @@ def evaluate(
         examples: how many fresh ones, unless `path` is given.
         seed: of the fresh ones.
         path: .npz with `inputs` (B, T, F) and perhaps `targets` (B,).
-        distractors, repeats: steps to put among those of the fresh ones; see `tasks.nth_farthest_longer`.
+        distractors, repeats: steps to put among those of the fresh ones; see `tasks.nth_farthest_variants`.
 
     Returns:
         name, label, examples, accuracy (None without targets), trivial_accuracy; for given examples also

@@ -1,7 +1,8 @@
-"""Nth farthest with more steps than objects: the same questions among distractors and repeated vectors.
+"""Nth farthest otherwise than the paper draws it, with the same answers: more steps, another order.
 
-No part of the paper's task: it asks how far a model that learned the task has understood it. The answer never
-changes, for a distractor has no label and a repeated vector is the object that it was.
+**More steps than objects** ask how far a model that learned the task has understood it: distractors have no
+label and a repeated vector is the object that it was, so the answer never changes. **Another order** of the
+same objects puts the reference where an analysis wants it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from relational_rnn.spec.checks import check_size
-from relational_rnn.tasks.checks import check_generator
+from relational_rnn.tasks.checks import check_at_most, check_generator
 from relational_rnn.tasks.nth_farthest import NthFarthest, NthFarthestBatch
 
 MORE_STEPS: Final = (0, 1, 2, 4, 8)
@@ -70,3 +71,35 @@ def lengthen(
     together = np.concatenate([batch.inputs, strangers, repeated], axis=1)  # (B, T, F)
     order = generator.permuted(np.tile(np.arange(together.shape[1]), (count, 1)), axis=1)
     return np.take_along_axis(together, order[:, :, None], axis=1)
+
+
+def with_reference_at(batch: NthFarthestBatch, step: int) -> NthFarthestBatch:
+    """Let the reference of every sequence come at one step: it changes places with the object there.
+
+    Args:
+        batch: k objects a sequence, of `sample`.
+        step: 0..k-1.
+
+    Raises:
+        TypeError: `step` is no integer.
+        ValueError: the sequences have no such step.
+
+    Example:
+        >>> from relational_rnn.tasks.nth_farthest import sample
+        >>> batch = with_reference_at(sample(NthFarthest(), 32, np.random.default_rng(0)), 5)
+        >>> bool((batch.labels[:, 5] == batch.reference).all())
+        True
+    """
+    count, shown = batch.labels.shape
+    check_at_most("step", check_size("step", step, minimum=0), shown - 1, f"of {shown} steps")
+    every = np.arange(count)
+    stands = (batch.labels == batch.reference[:, None]).argmax(1)
+    order = np.tile(np.arange(shown), (count, 1))
+    order[every, stands] = step
+    order[:, step] = stands
+    inputs = np.take_along_axis(batch.inputs, order[:, :, None], axis=1)
+    return batch._replace(
+        inputs=inputs,
+        vectors=inputs[:, :, : batch.vectors.shape[2]],
+        labels=np.take_along_axis(batch.labels, order, axis=1),
+    )

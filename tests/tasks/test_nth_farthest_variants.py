@@ -1,10 +1,10 @@
-"""Longer sequences of Nth farthest: what is added changes no answer, and stands anywhere."""
+"""Nth farthest with more steps, or in another order: no answer changes."""
 
 import numpy as np
 import pytest
 
 from relational_rnn.tasks.nth_farthest import NthFarthest, oracle, sample
-from relational_rnn.tasks.nth_farthest_longer import lengthen
+from relational_rnn.tasks.nth_farthest_variants import lengthen, with_reference_at
 
 TASK = NthFarthest(objects=5, dimensions=3)
 LABELS = slice(3, 8)
@@ -80,3 +80,19 @@ def test_wrong_arguments(options, error, message):
         lengthen(TASK, sample(TASK, 2, rng()), rng(), **options)
     with pytest.raises(TypeError, match=r"generator must be a numpy\.random\.Generator"):
         lengthen(TASK, sample(TASK, 2, rng()), 0)
+
+
+@pytest.mark.parametrize("step", [0, 2, 4])
+def test_the_reference_can_be_put_anywhere(step):
+    batch = sample(TASK, 300, rng(), dimensions=2)
+    moved = with_reference_at(batch, step)
+    np.testing.assert_array_equal(moved.labels[:, step], batch.reference)
+    np.testing.assert_array_equal(oracle(TASK, moved.inputs), batch.targets)
+    np.testing.assert_array_equal(moved.vectors, moved.inputs[:, :, :2])
+    for before, after in zip(batch.inputs, moved.inputs):
+        assert sorted(map(bytes, before)) == sorted(map(bytes, after)), "the same objects"
+
+
+def test_a_step_that_is_not_there():
+    with pytest.raises(ValueError, match="step must be at most 4, of 5 steps; got 5"):
+        with_reference_at(sample(TASK, 2, rng()), 5)

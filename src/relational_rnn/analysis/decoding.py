@@ -1,0 +1,182 @@
+"""What can be read from a memory: linear decoding of the vectors of Nth farthest and of their distances.
+
+A ridge regression is fitted on one half of the sequences and scored on the other. What it finds is there in a
+form that a linear layer can use; what it does not find may still be there in another form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from relational_rnn.spec.checks import check_shape
+from relational_rnn.training.common.attention import RecordedMemories
+
+RIDGE = 1e-3
+"""Weight of the squared coefficients, as a share of the features' mean variance."""
+
+
+def decodability(features: Float[np.ndarray, "B F"], targets: Float[np.ndarray, "B K"]) -> float:
+    """Return the share of the targets' variance that a linear map of the features explains on fresh samples.
+
+    The map is a ridge regression on the first half of the samples; the second half scores it:
+    `1 - |y - ŷ|² / |y - ȳ|²`, ȳ the mean over the first half.
+
+    Args:
+        features: of each sample.
+        targets: what to read from them.
+
+    Returns:
+        1 for a perfect reading, about 0 for none; below 0 where the map does worse than the mean.
+        Targets that do not vary give 0.
+
+    Raises:
+        ValueError: wrong shapes, or fewer than 4 samples.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.normal(size=(200, 5))
+        >>> round(decodability(x, x @ rng.normal(size=(5, 2))), 3)
+        1.0
+    """
+    check_shape("features", features.shape, ("B", "F"))
+    check_shape("targets", targets.shape, ("B", "K"), B=len(features))
+    half = len(features) // 2
+    if half < 2:
+        raise ValueError(f"decoding needs at least 4 samples, got {len(features)}")
+    x, y = features.astype(np.float64), targets.astype(np.float64)
+    x_mean, y_mean = x[:half].mean(0), y[:half].mean(0)
+    x, y = x - x_mean, y - y_mean
+    gram = x[:half].T @ x[:half]
+    ridge = RIDGE * (float(np.trace(gram)) / len(gram) or 1.0)
+    weights = np.linalg.solve(gram + ridge * np.eye(len(gram)), x[:half].T @ y[:half])
+    missed, varied = np.square(y[half:] - x[half:] @ weights).sum(), np.square(y[half:]).sum()
+    return float(1 - missed / varied) if varied else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class SlotContents:
+    """What a core's memory holds of Nth farthest; every number is a `decodability`."""
+
+    by_label: Float[np.ndarray, "N L"]
+    """How well each slot gives the vector with each label, just before the reference comes as the last."""
+    by_step: float
+    """The best reading of the vector of one step, whatever its label, from any slot: what order decides."""
+    reference_step: int
+    """Where the reference comes in what follows, from 0."""
+    readings: dict[int, dict[str, list[float]]]
+    """Step -> what the memory gives of its object after each step; see `readings`."""
+
+
+def slot_contents(last: RecordedMemories, middle: RecordedMemories) -> SlotContents:
+    """Find out which slot holds what, and what becomes of a vector when the reference comes.
+
+    Args:
+        last: sequences whose reference comes last; take some thousand for each label.
+        middle: sequences whose reference comes in the middle.
+
+    Raises:
+        ValueError: a reference at the first step, or too few sequences.
+    """
+    by_label, step, steps = slots_by_label(last), middle.reference_step, middle.labels.shape[1]
+    homes = by_label.argmax(0)
+    shown = sorted({step // 2, step, (step + steps) // 2})
+    return SlotContents(
+        by_label,
+        float(slots_by_step(last).max()),
+        step,
+        {one: readings(middle, one, homes) for one in shown},
+    )
+
+
+def slot_record(contents: SlotContents) -> dict[str, Any]:
+    """Return the contents as plain values, ready for JSON."""
+    return {
+        "by_label": [[round(float(share), 4) for share in row] for row in contents.by_label],
+        "by_step": round(contents.by_step, 4),
+        "reference_step": contents.reference_step,
+        "readings": {
+            str(step): {kind: [round(share, 4) for share in shares] for kind, shares in kinds.items()}
+            for step, kinds in contents.readings.items()
+        },
+    }
+
+
+def slots_by_step(recorded: RecordedMemories) -> Float[np.ndarray, "N R"]:
+    """Return how well each slot, just before the reference comes, gives the vector of each step until then.
+
+    Only then must a memory hold whole vectors: once the reference is known, distances from it will do.
+
+    Args:
+        recorded: with the reference at step R > 0.
+    """
+    before = _before(recorded)
+    columns = [
+        [decodability(before[:, slot], recorded.vectors[:, step]) for slot in range(before.shape[1])]
+        for step in range(recorded.reference_step)
+    ]
+    return np.array(columns).T
+
+
+def slots_by_label(recorded: RecordedMemories) -> Float[np.ndarray, "N L"]:
+    """Return how well each slot, just before the reference comes, gives the vector with each label.
+
+    Args:
+        recorded: with the reference at step R > 0; sequences count for a label that they have shown by then.
+    """
+    before, shown = _before(recorded), recorded.labels[:, : recorded.reference_step]
+    columns = []
+    for label in range(recorded.labels.shape[1]):
+        rows, steps = np.nonzero(shown == label)
+        columns.append(
+            [
+                decodability(before[rows, slot], recorded.vectors[rows, steps])
+                for slot in range(before.shape[1])
+            ]
+        )
+    return np.array(columns).T
+
+
+def readings(recorded: RecordedMemories, step: int, homes: Int[np.ndarray, " L"]) -> dict[str, list[float]]:
+    """Return how well the memory, after each step, gives the object that one step shows.
+
+    It is read from the slot where objects with its label are at home; the mean over the labels counts.
+
+    Args:
+        recorded: the sequences.
+        step: that shows the object.
+        homes: the slot of each label, the largest of each column of `slots_by_label`.
+
+    Returns:
+        "vector": the reading of its vector after each step; "distance": of its distance from the reference,
+        without it if the object is the reference.
+    """
+    vectors = recorded.vectors[:, step]
+    targets = {"vector": vectors}
+    if step != recorded.reference_step:
+        away = vectors - recorded.vectors[:, recorded.reference_step]
+        targets["distance"] = np.linalg.norm(away, axis=1, keepdims=True)
+    rows = [np.flatnonzero(recorded.labels[:, step] == label) for label in range(len(homes))]
+    return {
+        name: [
+            float(
+                np.mean(
+                    [
+                        decodability(recorded.memories[which, now, home], values[which])
+                        for which, home in zip(rows, homes)
+                    ]
+                )
+            )
+            for now in range(recorded.labels.shape[1])
+        ]
+        for name, values in targets.items()
+    }
+
+
+def _before(recorded: RecordedMemories) -> Float[np.ndarray, "B N D"]:
+    if recorded.reference_step < 1:
+        raise ValueError("what slots hold is read before the reference comes: it must not be at step 0")
+    return recorded.memories[:, recorded.reference_step - 1]

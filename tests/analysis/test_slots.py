@@ -1,0 +1,141 @@
+"""What is read from a memory that was made by hand, and its figure."""
+
+import doctest
+import json
+
+import numpy as np
+import pytest
+
+from relational_rnn.analysis import (
+    decoding,
+    draw_slot_contents,
+    slot_contents,
+    slot_contents_figure,
+    slot_record,
+)
+from relational_rnn.analysis.decoding import decodability, readings, slots_by_label, slots_by_step
+from relational_rnn.tasks.nth_farthest import NthFarthest, sample
+from relational_rnn.tasks.nth_farthest_variants import with_reference_at
+from relational_rnn.training.common.attention import RecordedMemories
+
+TASK = NthFarthest(objects=4, dimensions=3)
+HOMES = np.array([2, 0, 3, 1])
+"""Label -> the slot of the memory made by hand."""
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def record(step, count=2000, forget=True):
+    """A memory that keeps vectors in their label's slot, and when the reference comes distances instead."""
+    batch = with_reference_at(sample(TASK, count, rng(step)), step)
+    mix = rng(9).normal(size=(TASK.dimensions, 5))
+    memories = np.zeros((count, TASK.steps, TASK.objects, 6), dtype=np.float32)
+    for row in range(count):
+        memory = np.zeros((TASK.objects, 6))
+        for now in range(TASK.steps):
+            slot, vector = HOMES[batch.labels[row, now]], batch.vectors[row, now]
+            reference = batch.vectors[row, step]
+            if now <= step:
+                memory[slot, :5] = vector @ mix
+            if now == step and forget:
+                for earlier in range(step):
+                    home = HOMES[batch.labels[row, earlier]]
+                    memory[home] = 0
+                    memory[home, 5] = np.linalg.norm(batch.vectors[row, earlier] - reference)
+            if now > step:
+                memory[slot, 5] = np.linalg.norm(vector - reference)
+            memories[row, now] = memory
+    return RecordedMemories(memories, batch.vectors, batch.labels, step)
+
+
+def test_linear_maps_are_read_and_noise_is_not():
+    x = rng().normal(size=(4000, 7))
+    assert decodability(x, x @ rng(1).normal(size=(7, 2)) + 3) > 0.999
+    assert abs(decodability(x, rng(2).normal(size=(4000, 2)))) < 0.02
+    halfway = x[:, :1] + rng(3).normal(size=(4000, 1))
+    assert decodability(x, halfway) == pytest.approx(0.5, abs=0.05)
+    assert decodability(np.zeros((100, 3)), rng(4).normal(size=(100, 1))) == pytest.approx(0, abs=0.1)
+
+
+def test_scored_on_samples_that_the_map_has_not_seen():
+    x = rng().normal(size=(100, 60))
+    assert decodability(x, rng(1).normal(size=(100, 1))) < -0.2, "50 samples fit 60 features"
+
+
+def test_slots_hold_labels():
+    by_label = slots_by_label(record(3))
+    assert (by_label.argmax(0) == HOMES).all()
+    assert (by_label.max(0) > 0.999).all()
+    away = by_label.copy()
+    away[HOMES, range(4)] = 0
+    assert abs(away).max() < 0.05
+
+
+def test_slots_that_hold_steps_are_told_from_those_that_hold_labels():
+    recorded = record(3)
+    assert slots_by_step(recorded).max() < 0.4
+    ordered = np.zeros_like(recorded.memories)
+    for step in range(4):
+        ordered[:, step:, step, :3] = recorded.vectors[:, None, step]
+    by_step = slots_by_step(RecordedMemories(ordered, recorded.vectors, recorded.labels, 3))
+    assert by_step.shape == (4, 3)
+    np.testing.assert_allclose(by_step, np.eye(4)[:, :3], atol=0.05)
+
+
+def test_vectors_give_way_to_distances():
+    contents = slot_contents(record(3), record(2, count=4000))
+    assert contents.reference_step == 2
+    assert list(contents.readings) == [1, 2, 3]
+    earlier, reference, later = contents.readings.values()
+    np.testing.assert_allclose(np.clip(earlier["vector"], 0, 1), [0, 1, 0, 0], atol=0.3)
+    np.testing.assert_allclose(np.clip(earlier["distance"], 0, 1), [0, 0, 1, 1], atol=0.3)
+    np.testing.assert_allclose(np.clip(reference["vector"], 0, 1), [0, 0, 1, 1], atol=0.05)
+    assert "distance" not in reference
+    np.testing.assert_allclose(np.clip(later["vector"], 0, 1), [0, 0, 0, 0], atol=0.3)
+    np.testing.assert_allclose(np.clip(later["distance"], 0, 1), [0, 0, 0, 1], atol=0.3)
+    kept = readings(record(2, forget=False), 1, HOMES)
+    np.testing.assert_allclose(np.clip(kept["vector"], 0, 1), [0, 1, 1, 1], atol=0.05)
+
+
+def test_figure_and_record(tmp_path):
+    contents = slot_contents(record(3, 400), record(2, 400))
+    figure = draw_slot_contents(contents, title="Slots")
+    panel = figure.axes[-1]
+    named = [line.get_label() for line in panel.lines if not line.get_label().startswith("_")]
+    assert named == [
+        "vector of step 2",
+        "distance of step 2",
+        "the reference's vector",
+        "vector of step 4",
+        "distance of step 4",
+    ]
+    drawn = dict(zip(named, (line for line in panel.lines if not line.get_label().startswith("_"))))
+    assert list(drawn["the reference's vector"].get_xdata()) == [1, 2, 3, 4]
+    assert min(drawn["vector of step 4"].get_ydata()) >= 0
+    path = slot_contents_figure(contents, title="Slots", path=tmp_path / "slots.png")
+    assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    plain = json.loads(json.dumps(slot_record(contents)))
+    np.testing.assert_allclose(plain["by_label"], contents.by_label, atol=1e-4)
+    assert plain["readings"]["2"]["vector"][2] == pytest.approx(contents.readings[2]["vector"][2], abs=1e-4)
+
+
+def test_wrong_input():
+    with pytest.raises(ValueError, match="decoding needs at least 4 samples, got 3"):
+        decodability(np.zeros((3, 2)), np.zeros((3, 1)))
+    with pytest.raises(ValueError, match=r"targets must have shape \(B, K\)"):
+        decodability(np.zeros((8, 2)), np.zeros((7, 1)))
+    with pytest.raises(ValueError, match="it must not be at step 0"):
+        slots_by_label(record(0, 40))
+    with pytest.raises(ValueError, match="reference_step must be from 0 to 3, got 4"):
+        RecordedMemories(np.zeros((9, 4, 2, 3)), np.zeros((9, 4, 3)), np.zeros((9, 4), int), 4)
+
+
+def test_examples_in_docstrings():
+    from relational_rnn.analysis import slot_plots
+
+    for module in (decoding, slot_plots):
+        failed, tried = doctest.testmod(module, extraglobs={"np": np})
+        assert tried
+        assert not failed
