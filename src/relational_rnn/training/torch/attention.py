@@ -59,6 +59,7 @@ def record_memories(
     """
     model.eval()
     batch = with_reference_at(sample(task, examples, generator), step)
-    memories = torch.cat([model.core(chunk)[0] for chunk in torch.from_numpy(batch.inputs).split(CHUNK)])
-    kept = memories.unflatten(-1, (model.core.config.mem_slots, -1))
-    return RecordedMemories(kept.numpy(), batch.vectors, batch.labels, step)
+    ran = [model.core(chunk) for chunk in torch.from_numpy(batch.inputs).split(CHUNK)]
+    slots = ran[0][1].shape[1]
+    memories = torch.cat([outputs for outputs, _ in ran]).unflatten(-1, (slots, -1))  # (B, T, N, D)
+    return RecordedMemories(memories.numpy(), batch.vectors, batch.labels, step)
