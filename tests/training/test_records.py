@@ -1,3 +1,5 @@
+from dataclasses import dataclass
+
 import pytest
 
 import relational_rnn
@@ -5,11 +7,25 @@ from relational_rnn.training.common.files import read_json
 from relational_rnn.training.common.records import RunFolder
 
 
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    seed: int = 3
+    models: tuple[str, ...] = ("a", "b")
+    workers: int = 1
+    threads: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class LaterSettings(Settings):
+    depth: int = 2
+
+
 def test_a_new_folder_says_what_runs(tmp_path):
     folder = RunFolder(tmp_path / "run")
-    folder.create("train x", {"seed": 3, "models": ("a", "b")}, resume=False)
+    folder.create("train x", Settings(), resume=False)
     config = read_json(folder.config)
-    assert config["settings"] == {"seed": 3, "models": ["a", "b"]}
+    assert config["settings"] == {"seed": 3, "models": ["a", "b"], "workers": 1, "threads": 1}
+    assert config["seed"] == 3
     assert config["version"] == relational_rnn.__version__
     assert config["command"] == "train x"
 
@@ -17,21 +33,29 @@ def test_a_new_folder_says_what_runs(tmp_path):
 def test_nothing_is_overwritten(tmp_path):
     (tmp_path / "mine.txt").write_text("x")
     with pytest.raises(ValueError, match=r"is not empty; choose another folder with --out, or .* --resume"):
-        RunFolder(tmp_path).create("train x", {}, resume=False)
+        RunFolder(tmp_path).create("train x", Settings(), resume=False)
     assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
 
 
 def test_resume_needs_the_same_run(tmp_path):
     folder = RunFolder(tmp_path)
     with pytest.raises(ValueError, match="nothing to resume"):
-        folder.create("train x", {"seed": 3}, resume=True)
-    folder.create("train x", {"seed": 3, "workers": 1}, resume=False)
+        folder.create("train x", Settings(), resume=True)
+    folder.create("train x", Settings(), resume=False)
     # How many at a time, and on how many threads, changes no result.
-    folder.create("train x", {"seed": 3, "workers": 2, "threads": 2}, resume=True)
+    folder.create("train x", Settings(workers=2, threads=2), resume=True)
     with pytest.raises(ValueError, match=r"other settings \(seed: 3 there, 4 now\)"):
-        folder.create("train x", {"seed": 4, "workers": 1}, resume=True)
+        folder.create("train x", Settings(seed=4), resume=True)
     with pytest.raises(ValueError, match=r"other settings \(command"):
-        folder.create("train y", {"seed": 3, "workers": 1}, resume=True)
+        folder.create("train y", Settings(), resume=True)
+
+
+def test_a_run_from_before_a_setting_has_its_default(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.create("train x", Settings(), resume=False)
+    folder.create("train x", LaterSettings(), resume=True)
+    with pytest.raises(ValueError, match=r"other settings \(depth: 2 there, 3 now\)"):
+        folder.create("train x", LaterSettings(depth=3), resume=True)
 
 
 def test_records_after_the_checkpoint_are_forgotten(tmp_path):

@@ -145,7 +145,7 @@ def train_variants(
     command, task = recorded.split()[:2]
     settings, path = options.settings, folder_of(command, task, options)
     console, folder = make_console(), RunFolder(path)
-    folder.create(recorded, dataclasses.asdict(settings), options.resume)
+    folder.create(recorded, settings, options.resume)
     jobs = [jobs_of(variant, path / "runs" / variant.name) for variant in variants]
     every = [job for of_variant in jobs for job in of_variant]
     console.print(

@@ -144,7 +144,7 @@ def train_study(
     command = _command(task, options)
     if options.storage is not None:
         SharedStudy(place, plan)  # before the folder is made: it may not be there, or have another plan
-    folder.create(command, dataclasses.asdict(settings), options.resume)
+    folder.create(command, settings, options.resume)
     if options.storage is None:
         SharedStudy(place, plan)
     search = Search(trainer, settings, settings.models[0], place, plan, path / "trials")

@@ -146,7 +146,7 @@ def train_job(trainer: Trainer, job: Job, report: Report, stopped: Stopped) -> R
     """
     folder = RunFolder(job.path)
     resume = folder.config.exists()
-    folder.create(f"train {trainer.task}", dataclasses.asdict(job.settings), resume)
+    folder.create(f"train {trainer.task}", job.settings, resume)
     if folder.results.exists():
         return read_scores(job)
     names = trainer.trainings(job.settings)

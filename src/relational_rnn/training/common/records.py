@@ -5,6 +5,7 @@ config.json (settings, version, commit), metrics.jsonl (a record a line), result
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import platform
 import subprocess
@@ -36,19 +37,29 @@ class RunFolder:
             path / "plots",
         )
 
-    def create(self, command: str, settings: dict[str, Any], resume: bool) -> None:
+    def create(self, command: str, settings: Any, resume: bool) -> None:
         """Make the folder, or with `resume` check that it holds the same run.
+
+        A setting that is younger than the run there has its default in it.
+
+        Args:
+            command: what made the run.
+            settings: of the run, a dataclass.
+            resume: go on in a folder.
 
         Raises:
             ValueError: the folder is not empty and `resume` is off; or it is on and the folder holds no
                 run, or one with other settings.
         """
+        values = dataclasses.asdict(settings)
         if resume:
             if not self.config.exists():
                 raise ValueError(f"nothing to resume: {self.path} holds no run (no config.json)")
             recorded = read_json(self.config)
-            previous = {"command": recorded.get("command"), **recorded.get("settings", {})}
-            now = {"command": command, **json.loads(json.dumps(settings))}
+            plain = [f for f in dataclasses.fields(settings) if f.default is not dataclasses.MISSING]
+            defaults = json.loads(json.dumps({f.name: f.default for f in plain}))
+            previous = {"command": recorded.get("command"), **defaults, **recorded.get("settings", {})}
+            now = {"command": command, **json.loads(json.dumps(values))}
             changed = [name for name in now if name not in FREE and previous.get(name) != now[name]]
             if changed:
                 told = ", ".join(
@@ -69,8 +80,8 @@ class RunFolder:
             "version": relational_rnn.__version__,
             "commit": current_commit(),
             "python": platform.python_version(),
-            "seed": settings.get("seed"),
-            "settings": settings,
+            "seed": values["seed"],
+            "settings": values,
         }
         write_json(self.config, record)
 

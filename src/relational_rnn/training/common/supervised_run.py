@@ -77,7 +77,7 @@ def prepare(
         ValueError: the folder does not fit, or an opponent would have fewer parameters than the RMC.
     """
     check_sizes(settings, framework.matched_size)
-    folder.create(f"train {task}", dataclasses.asdict(settings), resume)
+    folder.create(f"train {task}", settings, resume)
 
 
 def run(

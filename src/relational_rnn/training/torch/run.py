@@ -49,7 +49,7 @@ def prepare(settings: NthFarthestSettings, folder: RunFolder, resume: bool) -> N
         ValueError: the folder does not fit, or an opponent would have fewer parameters than the RMC.
     """
     check_sizes(settings, matched_size)
-    folder.create(COMMAND, dataclasses.asdict(settings), resume)
+    folder.create(COMMAND, settings, resume)
 
 
 def run(
