@@ -241,15 +241,10 @@ def efficiency_table(record: dict[str, Any]) -> str:
 def ablation_parts(record: dict[str, Any]) -> dict[str, str]:
     """Return a table for each factor of an ablation."""
     results = record["results"]
-    parts = {}
-    for factor in results["factors"]:
-        columns, rows = analysis.factor_table(results, factor)
-        # These runs were validated too seldom to say when they left the trivial score.
-        kept = [place for place, column in enumerate(columns) if column != "leaves trivial"]
-        shown = [(bold, [cells[place] for place in kept]) for bold, cells in rows]
-        table = analysis.Table(tuple(columns[place] for place in kept), shown)
-        parts[f"{results['task']} {factor}"] = as_markdown(table)
-    return parts
+    return {
+        f"{results['task']} {factor}": as_markdown(analysis.factor_table(results, factor))
+        for factor in results["factors"]
+    }
 
 
 def fill(page: Path, parts: dict[str, str]) -> None:
