@@ -150,6 +150,33 @@ def growth_table(record: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def slots_table(record: dict[str, Any]) -> str:
+    """Return what the slots hold, in words and numbers."""
+    slots = record["slots"]
+    columns = list(zip(*slots["by_label"]))
+    homes = [column.index(max(column)) for column in columns]
+    at_home = [max(column) for column in columns]
+    others = [share for column in columns for share in sorted(column)[:-1]]
+    first, came, shown = sorted(map(int, slots["readings"]))
+    earlier, later = slots["readings"][str(first)], slots["readings"][str(shown)]
+    rows = [
+        ("slots that are home to a label", f"{len(set(homes))} of {len(slots['by_label'])}"),
+        ("a label's vector from its home", f"{percent(min(at_home))} to {percent(max(at_home))}"),
+        ("a label's vector from any other slot", f"at most {percent(max(others))}"),
+        ("the vector of one step, whatever its label, from any slot", f"at most {percent(slots['by_step'])}"),
+        ("an earlier vector, before and after the reference comes", _change(earlier["vector"], came)),
+        ("its distance from the reference, before and after", _change(earlier["distance"], came)),
+        ("the vector of an object that comes after the reference", percent(later["vector"][shown])),
+        ("its distance from the reference", percent(later["distance"][shown])),
+    ]
+    lines = [["what", "found"], ["---", "---"], *map(list, rows)]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def _change(shares: list[float], step: int) -> str:
+    return f"{percent(shares[step - 1])}, then {percent(shares[step])}"
+
+
 def as_markdown(table: analysis.Table) -> str:
     """Return a table as the docs have it."""
     rows = [[f"**{cell}**" if bold and cell else cell for cell in cells] for bold, cells in table.rows]
@@ -278,6 +305,8 @@ def generated_parts() -> dict[str, str]:
         first = next(iter(runs.values()))
         parts[f"{preset} trainings"] = trainings_table(first)
         parts[f"{preset} growth"] = growth_table(first)
+        if "slots" in first:
+            parts[f"{preset} slots"] = slots_table(first)
     return parts
 
 
