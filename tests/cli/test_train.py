@@ -143,6 +143,12 @@ def test_several_models_and_seeds(tmp_path, capsys):
         assert models[model]["test_accuracy"] == pytest.approx(max(means))
     first, second = models["rmc"]["trainings"]
     assert first["test_accuracy"] != second["test_accuracy"]
+    assert models["rmc"]["counting"] == ["rmc-3", "rmc-4"]
+    assert models["dnc"]["counting"] in (["dnc-direct-3", "dnc-direct-4"], ["dnc-3", "dnc-4"])
+    for model in models.values():
+        own = [t for t in model["trainings"] if t["name"] in model["counting"]]
+        for name in ("seconds_per_example", "peak_memory", "examples_to_converge", "test_accuracy"):
+            assert model[name] == pytest.approx(sum(t[name] for t in own) / 2)
     assert (out / "plots" / "attention_heatmap.png").exists()
 
 
@@ -167,14 +173,20 @@ def test_the_main_job(tmp_path, capsys):
             assert training["changes"] == rmc["changes"]
             assert training["steps"] >= rmc["steps"]
             assert training["seconds"] >= rmc["seconds"]
-    for name in ("training_curves", "accuracy", "attention_heatmap", "slot_contents"):
-        assert (out / "plots" / f"{name}.png").stat().st_size > 10_000
+    figures = {
+        *("training_curves", "accuracy", "sample_efficiency", "cost"),
+        *("attention_heatmap", "slot_contents", "memory_evolution", "slot_usage"),
+    }
+    assert {file.stem for file in (out / "plots").iterdir() if file.stat().st_size > 10_000} == figures
+    assert "What a model costs." in shown
+    memories = json.loads((out / "memory.json").read_text())["models"]
+    assert [model["name"] for model in memories] == ["RMC", "LSTM"]
     for score in (rmc, *lstm["trainings"]):
         for kind in ("distractors", "repeats"):
             assert score["longer"][kind][0] == score["test_accuracy"]
             assert len(set(score["longer"][kind])) > 1
     report = (out / "report.html").read_text()
-    assert report.count("data:image/png;base64,") == 4
+    assert report.count("data:image/png;base64,") == len(figures)
     assert "8 distractors %" in report
     slots = json.loads((out / "slots.json").read_text())
     assert np.array(slots["by_label"]).shape == (2, 3)

@@ -31,7 +31,10 @@ class Table(NamedTuple):
 
 
 def score_table(results: dict[str, Any]) -> Table:
-    """Return each training of Nth farthest's results.json, in bold what counts for its model."""
+    """Return each training of Nth farthest's results.json, in bold what counts for its model.
+
+    "to 90 %" counts the examples seen when the validation accuracy was first 90 % of the training's best.
+    """
     rows = []
     for model in results["models"].values():
         for score in model["trainings"]:
@@ -42,30 +45,30 @@ def score_table(results: dict[str, Any]) -> Table:
                 f"{score['seconds']:,.0f}",
                 f"{score['examples']:,}",
                 f"{score['parameters']:,}",
+                f"{score['examples_to_converge']:,}",
             ]
-            rows.append((score["name"] == model["name"], cells))
-    return Table(("training", "test accuracy", "seconds", "examples", "parameters"), rows)
+            rows.append((score["name"] in model["counting"], cells))
+    return Table(("training", "test accuracy", "seconds", "examples", "parameters", "to 90 %"), rows)
 
 
 def longer_table(results: dict[str, Any]) -> Table | None:
-    """Return how the training of each model that counts does with more steps in Nth farthest's sequences.
+    """Return how the models do with more steps in Nth farthest's sequences, means over their trainings.
 
     None where that is not recorded.
+
+    Args:
+        results: content of results.json, with only the trainings that count.
     """
-    counting = [
-        score
-        for model in results["models"].values()
-        for score in model["trainings"]
-        if score["name"] == model["name"]
-    ]
-    if not all("longer" in score for score in counting):  # older records lack it
+    models = results["models"].values()
+    if not all("longer" in score for model in models for score in model["trainings"]):  # older ones lack it
         return None
-    columns = [f"{count} {kind} %" for kind in ("distractors", "repeats") for count in MORE_STEPS]
-    rows = [
-        (False, [s["label"], *(f"{100 * share:.1f}" for scores in s["longer"].values() for share in scores)])
-        for s in counting
-    ]
-    return Table(("training", *columns), rows)
+    kinds = ("distractors", "repeats")
+    rows = []
+    for model in models:
+        seeds = [[share for kind in kinds for share in score["longer"][kind]] for score in model["trainings"]]
+        means = [sum(shares) / len(shares) for shares in zip(*seeds)]
+        rows.append((False, [model["label"], *(f"{100 * mean:.1f}" for mean in means)]))
+    return Table(("model", *(f"{count} {kind} %" for kind in kinds for count in MORE_STEPS)), rows)
 
 
 def write_report(

@@ -10,22 +10,36 @@ import numpy as np
 from relational_rnn.analysis import (
     Bar,
     Curve,
+    RecordedMemory,
     StageChange,
     accuracy_bars,
     attention_example,
     attention_heatmap,
     binomial_half_width,
+    cost_bars,
+    cost_table,
     longer_table,
     mean_curve,
+    memory_table,
+    model_costs,
+    model_efficiencies,
+    record_memory,
+    sample_efficiency,
     score_table,
     slot_contents,
     slot_contents_figure,
     slot_record,
+    thresholds,
     training_curves,
     write_report,
 )
+from relational_rnn.cli.memories import NUMPY_MODELS, RECORDED, show_memories
 from relational_rnn.cli.progress import Display
 from relational_rnn.cli.run import make_console, print_table, train_and_show
+from relational_rnn.interop.classifier import numpy_classifier
+from relational_rnn.nn.faulty import FaultyRelationalMemory
+from relational_rnn.tasks.nth_farthest import sample
+from relational_rnn.training.common.core_settings import LABELS
 from relational_rnn.training.common.files import write_json
 from relational_rnn.training.common.nth_farthest import PICTURE, NthFarthestSettings
 from relational_rnn.training.common.records import RunFolder
@@ -57,18 +71,28 @@ def train(settings: NthFarthestSettings, path: Path, resume: bool) -> int:
 
     def present(results: dict[str, Any]) -> list[Path]:
         table, count, trivial = score_table(results), results["test_examples"], results["trivial_accuracy"]
+        counting = counting_only(results)
+        costs = cost_table(counting)
         print_table(
             console,
             table,
             title=f"Nth farthest {task.objects}x{task.dimensions}: {count:,} fresh examples, "
             f"trivial score {trivial:.1%}",
-            caption="* counts for its model; ± 95 % interval of the examples drawn",
+            caption="* counts for its model; ± 95 % interval of the examples drawn; "
+            "to 90 %: examples until 90 % of the best validation accuracy",
             mark="*",
         )
+        if costs is not None and len(settings.models) > 1:
+            print_table(console, costs, title="What a model costs.")
         if results["wall_seconds"] is not None:
             console.print(f"Wall time of all trainings: {results['wall_seconds']:.0f} s")
-        longer = longer_table(results)
-        figures = draw_figures(settings, folder, results)
+        found = [table, costs, longer_table(counting)]
+        figures = draw_figures(settings, folder, results, counting)
+        recorded, mask, what = record_memories_of_models(settings, folder, counting)
+        if recorded:
+            drawn, memories = show_memories(recorded, mask, what, folder)
+            figures += drawn
+            found.append(memory_table(memories))
         report = write_report(
             path / "report.html",
             folder.require(),
@@ -77,7 +101,7 @@ def train(settings: NthFarthestSettings, path: Path, resume: bool) -> int:
             f"the draw. A model that knows nothing of distances scores {trivial:.1%}. "
             "Bold: the training that counts for its model. Then how these do with more steps among those of "
             "the same sequences: distractors are vectors without a label, repeats objects shown once more.",
-            tables=[table] if longer is None else [table, longer],
+            tables=[table for table in found if table is not None],
             figures=figures,
         )
         return [*figures, report]
@@ -85,8 +109,30 @@ def train(settings: NthFarthestSettings, path: Path, resume: bool) -> int:
     return train_and_show(console, folder, COMMAND, work, present)
 
 
-def draw_figures(settings: NthFarthestSettings, folder: RunFolder, results: dict[str, Any]) -> list[Path]:
-    """Draw curves, bars and, if there is an RMC, its attention, into the run's plots."""
+def counting_only(results: dict[str, Any]) -> dict[str, Any]:
+    """Return results in which each model has only the trainings that count for it, one for each seed."""
+    models = {
+        name: {
+            **model,
+            "label": model["label"].rsplit(", seed ", 1)[0],
+            "trainings": [score for score in model["trainings"] if score["name"] in model["counting"]],
+        }
+        for name, model in results["models"].items()
+    }
+    return {**results, "models": models}
+
+
+def draw_figures(
+    settings: NthFarthestSettings, folder: RunFolder, results: dict[str, Any], counting: dict[str, Any]
+) -> list[Path]:
+    """Draw curves, bars, what learning took and, if there is an RMC, what it does, into the run's plots.
+
+    Args:
+        settings: of the run.
+        folder: of the run.
+        results: content of results.json.
+        counting: as `counting_only` returns it.
+    """
     trivial = results["trivial_accuracy"]
     title = f"Nth farthest, {settings.objects} vectors of {settings.dimensions} dimensions"
     scores = [(model, s) for model, m in results["models"].items() for s in m["trainings"]]
@@ -109,6 +155,24 @@ def draw_figures(settings: NthFarthestSettings, folder: RunFolder, results: dict
         training_curves(curves, trivial_accuracy=trivial, title=title, path=plots / "training_curves.png"),
         accuracy_bars(bars, trivial_accuracy=trivial, title=title, path=plots / "accuracy.png"),
     ]
+    evaluations = {
+        name: [r for r in folder.records(name) if "validation_accuracy" in r]
+        for model in counting["models"].values()
+        for name in model["counting"]
+    }
+    best = max(r["validation_accuracy"] for records in evaluations.values() for r in records)
+    accuracies = thresholds(trivial, best)
+    figures.append(
+        sample_efficiency(
+            model_efficiencies(counting, evaluations, accuracies),
+            accuracies=accuracies,
+            title=f"{title}: examples until a validation accuracy",
+            path=plots / "sample_efficiency.png",
+        )
+    )
+    if cost_table(counting) is not None:
+        costs = model_costs(counting)
+        figures.append(cost_bars(costs, title=f"{title}: cost", path=plots / "cost.png"))
     if "rmc" in results["models"]:
         model, _, _ = load_model(folder.weights(results["models"]["rmc"]["name"]))
         generator = np.random.default_rng([settings.seed, PICTURE])
@@ -132,6 +196,26 @@ def draw_figures(settings: NthFarthestSettings, folder: RunFolder, results: dict
             )
         )
     return figures
+
+
+def record_memories_of_models(
+    settings: NthFarthestSettings, folder: RunFolder, counting: dict[str, Any]
+) -> tuple[dict[str, RecordedMemory], np.ndarray, str]:
+    """Let the models that have a NumPy twin read test examples, each as its first seed that counts left it.
+
+    Returns:
+        Their memories by label, the examples' mask (B, T), and in words what was read.
+    """
+    batch = sample(settings.task, RECORDED, np.random.default_rng([settings.seed, PICTURE]))
+    mask = np.zeros(batch.labels.shape, dtype=bool)
+    mask[:, -1] = True
+    recorded = {}
+    for name, model in counting["models"].items():
+        trained, _, _ = load_model(folder.weights(model["counting"][0]))
+        if name in NUMPY_MODELS and not isinstance(trained.core, FaultyRelationalMemory):
+            recorded[LABELS[name]] = record_memory(numpy_classifier(trained), batch.inputs)
+    what = f"Nth farthest, seed {settings.seed}, {RECORDED} fresh examples of {settings.task.steps} steps"
+    return recorded, mask, what
 
 
 def _mean_curves(model: str, results: dict[str, Any], folder: RunFolder) -> list[Curve]:

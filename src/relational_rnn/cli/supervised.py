@@ -14,14 +14,12 @@ from relational_rnn.analysis import (
     RecordedMemory,
     accuracy_bars,
     binomial_half_width,
-    compare_memories,
     cost_bars,
     cost_table,
     generalisation,
     generalisation_table,
     kinds_table,
     mean_curve,
-    memory_evolution,
     memory_table,
     model_costs,
     model_efficiencies,
@@ -29,12 +27,12 @@ from relational_rnn.analysis import (
     sample_efficiency,
     seeds_table,
     size_axes,
-    slot_usage,
     summary_table,
     thresholds,
     training_curves,
     write_report,
 )
+from relational_rnn.cli.memories import NUMPY_MODELS, RECORDED, show_memories
 from relational_rnn.cli.progress import Display
 from relational_rnn.cli.run import find_framework, make_console, print_table, train_and_show
 from relational_rnn.reference import Classifier
@@ -42,22 +40,14 @@ from relational_rnn.tasks.babi import find
 from relational_rnn.tasks.babi.synthetic import STORIES
 from relational_rnn.tasks.babi.task import Babi
 from relational_rnn.training.common.core_settings import LABELS
-from relational_rnn.training.common.files import write_json
 from relational_rnn.training.common.records import RunFolder
 from relational_rnn.training.common.supervised import (
-    FRAMEWORKS,
     SupervisedSettings,
     contestants,
     held_out_data,
 )
 from relational_rnn.training.common.supervised_run import prepare, run
 from relational_rnn.training.numpy.models import load_model
-
-NUMPY_MODELS = FRAMEWORKS["numpy"]
-"""Models whose memories can be recorded: those with a NumPy twin."""
-
-RECORDED = 256
-"""Test examples whose memories are recorded."""
 
 
 def train(task: str, settings: SupervisedSettings[Any], path: Path, resume: bool) -> int:
@@ -108,7 +98,7 @@ def train(task: str, settings: SupervisedSettings[Any], path: Path, resume: bool
         found = [summary, kinds, costs, generalisation_table(results), seeds_table(results)]
         tables = [table for table in found if table is not None]
         if set(settings.models) & set(NUMPY_MODELS):
-            drawn, memories = show_memories(task, settings, folder)
+            drawn, memories = show_memories(*record_memories(task, settings, folder), folder)
             figures += drawn
             tables.append(memory_table(memories))
             written.append(folder.path / "memory.json")
@@ -203,23 +193,6 @@ def draw_figures(
         figures.append(generalisation(size_axes(results), title=heading, path=plots / "generalisation.png"))
     figures.append(cost_bars(model_costs(results), title=f"{title}: cost", path=plots / "cost.png"))
     return figures
-
-
-def show_memories(
-    task: str, settings: SupervisedSettings[Any], folder: RunFolder
-) -> tuple[list[Path], list[dict[str, Any]]]:
-    """Draw the memories of the first seed's models and write memory.json; return figures and numbers."""
-    recorded, mask, what = record_memories(task, settings, folder)
-    figures = [
-        draw(recorded, title=f"{heading}: {what}", mask=mask, path=folder.plots / f"{name}.png")
-        for draw, heading, name in (
-            (memory_evolution, "Memory over time", "memory_evolution"),
-            (slot_usage, "Which slot is written when", "slot_usage"),
-        )
-    ]
-    memories = compare_memories(recorded, mask)
-    write_json(folder.path / "memory.json", {"examples": what, "models": memories})
-    return figures, memories
 
 
 def record_memories(

@@ -297,7 +297,7 @@ def _reasoning_data(name: str, settings: SupervisedSettings[Any], seed: int, tra
     )
 
 
-def examples_to_reach(history: list[dict[str, Any]], share: float) -> int:
+def examples_to_reach(history: list[dict[str, Any]], share: float = 0.9) -> int:
     """Return after how many examples a training first had `share` of its best validation accuracy.
 
     Args:

@@ -34,10 +34,6 @@ from relational_rnn.training.common.supervised import (
 )
 from relational_rnn.training.common.trainings import train_all
 
-CONVERGED = 0.9
-"""Share of a training's best validation accuracy whose first crossing says how fast it learned."""
-
-
 AVERAGED = (
     *("test_accuracy", "test_sequence_accuracy", "harder_accuracy", "seconds", "examples"),
     *("examples_to_converge", "seconds_per_example", "peak_memory"),
@@ -242,7 +238,7 @@ def train_one(
         "seconds_per_example": result.seconds / examples,
         "peak_memory": memory,
         "best_step": result.best["step"],
-        "examples_to_converge": examples_to_reach(result.history, CONVERGED),
+        "examples_to_converge": examples_to_reach(result.history),
         "generalisation": larger,
     }
     kinds = kinds_of(task, test_examples)

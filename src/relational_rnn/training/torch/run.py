@@ -16,6 +16,7 @@ import torch
 
 from relational_rnn.training.common.core_settings import check_sizes
 from relational_rnn.training.common.files import read_json, write_json
+from relational_rnn.training.common.measure import peak_memory
 from relational_rnn.training.common.nth_farthest import (
     TEST,
     Change,
@@ -24,6 +25,7 @@ from relational_rnn.training.common.nth_farthest import (
     held_out_batch,
 )
 from relational_rnn.training.common.records import RunFolder
+from relational_rnn.training.common.supervised import examples_to_reach
 from relational_rnn.training.common.trainings import train_all
 from relational_rnn.training.torch.build import count_parameters, matched_size
 from relational_rnn.training.torch.evaluate import longer_scores
@@ -36,7 +38,10 @@ from relational_rnn.training.torch.models import (
 )
 
 COMMAND = "train nth-farthest"
-AVERAGED = ("test_accuracy", "seconds", "steps", "examples")
+AVERAGED = (
+    *("test_accuracy", "seconds", "steps", "examples"),
+    *("seconds_per_example", "peak_memory", "examples_to_converge"),
+)
 """Scores of a training whose means over the seeds are a model's."""
 LAST_STEP_SECONDS = 1.0
 """A training that ends by the clock may be over its time by a step and an evaluation."""
@@ -90,22 +95,34 @@ def run(
 def summarise(settings: NthFarthestSettings, folder: RunFolder, wall_seconds: float | None) -> dict[str, Any]:
     """Put the contestants' scores together, a model's best way to the task in front, and write results.json.
 
-    With several seeds its score is the mean over them, and the seed that did best gives the rest.
+    With several seeds its score is the mean over them, and the seed that did best gives the rest; `counting`
+    names the trainings of that way.
     `wall_seconds` is the time of the whole run, None if it was interrupted in between.
     """
     models: dict[str, Any] = {}
     for model in settings.models:
         scores = [
-            {"name": c.name, "label": c.label, **read_json(folder.score(c.name))}
+            {
+                "name": c.name,
+                "label": c.label,
+                **read_json(folder.score(c.name)),
+                "examples_to_converge": _examples_to_converge(folder, c.name),
+            }
             for c in contestants(settings)
             if c.model == model
         ]
         count = len(scores) // settings.seeds  # the same ways to the task in the same order, seed by seed
         ways = [scores[way::count] for way in range(count)]
         best = max(ways, key=lambda way: sum(score["test_accuracy"] for score in way))
-        means = {name: sum(score[name] for score in best) / len(best) for name in AVERAGED}
+        known = [name for name in AVERAGED if all(name in score for score in best)]  # older scores have fewer
+        means = {name: sum(score[name] for score in best) / len(best) for name in known}
         front = max(best, key=lambda score: score["test_accuracy"])
-        models[model] = {**front, **(means if settings.seeds > 1 else {}), "trainings": scores}
+        models[model] = {
+            **front,
+            **(means if settings.seeds > 1 else {}),
+            "counting": [score["name"] for score in best],
+            "trainings": scores,
+        }
     results = {
         "task": "nth-farthest",
         "size": {"objects": settings.objects, "dimensions": settings.dimensions},
@@ -118,6 +135,10 @@ def summarise(settings: NthFarthestSettings, folder: RunFolder, wall_seconds: fl
     }
     write_json(folder.results, results)
     return results
+
+
+def _examples_to_converge(folder: RunFolder, name: str) -> int:
+    return examples_to_reach([record for record in folder.records(name) if "validation_accuracy" in record])
 
 
 def _checkpoint_path(folder: RunFolder, contestant: Contestant) -> Path:
@@ -177,6 +198,8 @@ def train_one(
         "seconds": round(training.seconds, 2),
         "steps": training.step,
         "examples": training.step * settings.batch_size,
+        "seconds_per_example": training.seconds / (training.step * settings.batch_size),
+        "peak_memory": peak_memory(),
         "changes": [list(change) for change in growth.changes],
         "longer": longer_scores(model, settings, test),
     }

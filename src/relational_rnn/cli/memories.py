@@ -1,0 +1,42 @@
+"""What the memories of a run's models are like: figures, memory.json and numbers for the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from relational_rnn.analysis import RecordedMemory, compare_memories, memory_evolution, slot_usage
+from relational_rnn.training.common.files import write_json
+from relational_rnn.training.common.records import RunFolder
+from relational_rnn.training.common.supervised import FRAMEWORKS
+
+NUMPY_MODELS = FRAMEWORKS["numpy"]
+"""Models whose memories can be recorded: those with a NumPy twin."""
+
+RECORDED = 256
+"""Test examples whose memories are recorded."""
+
+
+def show_memories(
+    recorded: dict[str, RecordedMemory], mask: np.ndarray, what: str, folder: RunFolder
+) -> tuple[list[Path], list[dict[str, Any]]]:
+    """Draw memories and write memory.json; return figures and numbers.
+
+    Args:
+        recorded: by the models' labels.
+        mask: (B, T), where answers count.
+        what: was read, in words.
+        folder: of the run.
+    """
+    figures = [
+        draw(recorded, title=f"{heading}: {what}", mask=mask, path=folder.plots / f"{name}.png")
+        for draw, heading, name in (
+            (memory_evolution, "Memory over time", "memory_evolution"),
+            (slot_usage, "Which slot is written when", "slot_usage"),
+        )
+    ]
+    memories = compare_memories(recorded, mask)
+    write_json(folder.path / "memory.json", {"examples": what, "models": memories})
+    return figures, memories
