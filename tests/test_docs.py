@@ -65,6 +65,7 @@ def load_publish():
 
 
 def test_published_commands_make_the_recorded_settings():
+    from relational_rnn.cli import compare
     from relational_rnn.cli.ablate import DEFAULTS, Ablate
     from relational_rnn.cli.experiment import resolve
     from relational_rnn.cli.train import parse
@@ -75,7 +76,8 @@ def test_published_commands_make_the_recorded_settings():
         if verb == "ablate":
             settings = resolve("ablate", [task, *arguments], Ablate, **DEFAULTS)[1].settings
         else:
-            settings = parse(task, arguments).settings
+            changed = compare.defaults(task) if verb == "compare" else None
+            settings = parse(task, arguments, command=verb, defaults=changed).settings
         # A setting that came after the record was made has its default.
         defaults = {field.name: field.default for field in dataclasses.fields(settings)}
         made = json.loads(json.dumps(dataclasses.asdict(settings)))

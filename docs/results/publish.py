@@ -2,7 +2,7 @@
 
     python docs/results/publish.py add NAME RUN     # copy a run's record and the figures that pages show
                                                     # NAME: PRESET-SEED of Nth farthest, another task,
-                                                    # or ablation-TASK
+                                                    # ablation-TASK or compare-TASK
     python docs/results/publish.py                  # write the pages again from the records
 
 Pages hold no number that is not in a record: a test writes them again and compares.
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from relational_rnn import analysis
+from relational_rnn.cli import compare
 from relational_rnn.cli.ablate import DEFAULTS
 from relational_rnn.recipes import find_recipe
 from relational_rnn.tasks import REASONING_TASKS
@@ -34,7 +35,7 @@ RECORDS, FIGURES = HERE / "records", HERE / "figures"
 PAGES = (
     ROOT / "README.md",
     *(HERE / f"{page}.md" for page in ("nth_farthest", "reasoning", "programs", "babi")),
-    *(HERE / f"{page}.md" for page in ("ablations", "sample_efficiency")),
+    *(HERE / f"{page}.md" for page in ("ablations", "sample_efficiency", "comparison")),
 )
 PROGRAMS = ("copy", "reverse", "double", "addition", "control", "program")
 PROGRAM_MODELS = ("rmc", "lstm", "transformer", "dnc")
@@ -81,10 +82,15 @@ def command(name: str, record: dict[str, Any]) -> str:
     The name of a training on Nth farthest begins with its preset; all other records are of `quick`.
     """
     verb, task, *flags = shlex.split(record["config"]["command"])
-    preset = name.split("-")[0] if task == "nth-farthest" and verb == "train" else "quick"
+    compared = name.startswith("compare-")
+    own = task == "nth-farthest" and verb == "train" and not compared
+    preset = name.split("-")[0] if own else "quick"
     defaults = json.loads(json.dumps(dataclasses.asdict(find_recipe(task, preset))))
     words = ["relational-rnn", verb, task, *flags]
-    if verb == "ablate":
+    if compared:
+        words[1] = "compare"
+        defaults |= {key: list(v) if isinstance(v, tuple) else v for key, v in compare.defaults(task).items()}
+    elif verb == "ablate":
         defaults |= DEFAULTS | {"models": list(DEFAULTS["models"])}
     elif task == "nth-farthest":
         words += ["--preset", preset]
@@ -274,6 +280,30 @@ def ablation_parts(record: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def comparison_parts(name: str, record: dict[str, Any]) -> dict[str, str]:
+    """Return the generated parts of a comparison."""
+    results = record["results"]
+    wall = f"{results['wall_seconds']:.0f} s for all trainings, {results['test_examples']:,} test examples"
+    parts = {f"{name} command": f"{wall}:\n\n```sh\n{command(name, record)}\n```"}
+    if results["task"] == "nth-farthest":
+        counting = analysis.counting_only(results)
+        tables = {
+            "summary": analysis.ways_table(results),
+            "cost": analysis.cost_table(counting),
+            "longer": analysis.longer_table(counting),
+        }
+    else:
+        tables = {
+            "summary": analysis.summary_table(results),
+            "cost": analysis.cost_table(results),
+            "generalisation": analysis.generalisation_table(results),
+        }
+    tables["memory"] = analysis.memory_table(record["memory"]["models"])
+    return parts | {
+        f"{name} {part}": as_markdown(table) for part, table in tables.items() if table is not None
+    }
+
+
 def fill(page: Path, parts: dict[str, str]) -> None:
     """Replace what stands between `<!-- name -->` and `<!-- /name -->` of a page."""
     text = page.read_text()
@@ -287,7 +317,11 @@ def fill(page: Path, parts: dict[str, str]) -> None:
 def generated_parts() -> dict[str, str]:
     """Return every generated part of the pages by the name of its place."""
     everything, parts = records(), {}
-    found = {n: r for n, r in everything.items() if r["config"]["command"] == "train nth-farthest"}
+    found = {
+        name: record
+        for name, record in everything.items()
+        if record["config"]["command"] == "train nth-farthest" and not name.startswith("compare-")
+    }
     supervised = {n: r for n, r in everything.items() if n in SUPERVISED}
     parts["programs overview"] = programs_table(supervised)
     parts["reasoning overview"] = overview_table(supervised)
@@ -299,6 +333,9 @@ def generated_parts() -> dict[str, str]:
         if name.startswith("ablation-"):
             told = f"```sh\n{command(name, record)}\n```"
             parts |= {f"{name} command": told} | ablation_parts(record)
+    for name in ("compare-sorting", "compare-nth-farthest"):
+        if name in everything:
+            parts |= comparison_parts(name, everything[name])
     for preset in {name.split("-")[0] for name in found}:
         runs = {name: record for name, record in found.items() if name.split("-")[0] == preset}
         parts[f"{preset} seeds"] = seeds_table(runs)

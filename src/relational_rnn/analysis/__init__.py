@@ -43,7 +43,14 @@ from relational_rnn.analysis.memory_plots import (
     slot_usage,
 )
 from relational_rnn.analysis.recorded_memory import RecordedMemory, record_memory
-from relational_rnn.analysis.report import Table, longer_table, score_table, write_report
+from relational_rnn.analysis.report import (
+    Table,
+    counting_only,
+    longer_table,
+    score_table,
+    ways_table,
+    write_report,
+)
 from relational_rnn.analysis.sizes import Reach, SizeAxis, draw_generalisation, generalisation
 from relational_rnn.analysis.slot_plots import draw_slot_contents, slot_contents_figure
 from relational_rnn.analysis.style import save
@@ -79,6 +86,7 @@ __all__ = [
     "compare_memories",
     "cost_bars",
     "cost_table",
+    "counting_only",
     "draw_accuracy_bars",
     "draw_attention_heatmap",
     "draw_cost_bars",
@@ -126,5 +134,6 @@ __all__ = [
     "summary_table",
     "thresholds",
     "training_curves",
+    "ways_table",
     "write_report",
 ]

@@ -51,6 +51,52 @@ def score_table(results: dict[str, Any]) -> Table:
     return Table(("training", "test accuracy", "seconds", "examples", "parameters", "to 90 %"), rows)
 
 
+def counting_only(results: dict[str, Any]) -> dict[str, Any]:
+    """Return results in which each model has only the trainings that count for it, one for each seed."""
+    models = {
+        name: {
+            **model,
+            "label": _way(model),
+            "trainings": [score for score in model["trainings"] if score["name"] in model["counting"]],
+        }
+        for name, model in results["models"].items()
+    }
+    return {**results, "models": models}
+
+
+def ways_table(results: dict[str, Any]) -> Table:
+    """Return each way to Nth farthest's task, means over the seeds, in bold what counts for its model.
+
+    Args:
+        results: content of results.json.
+    """
+    rows = []
+    for model in results["models"].values():
+        ways: dict[str, list[dict[str, Any]]] = {}
+        for score in model["trainings"]:
+            ways.setdefault(_way(score), []).append(score)
+        for label, scores in ways.items():
+            means = {
+                name: sum(score[name] for score in scores) / len(scores)
+                for name in ("test_accuracy", "seconds", "examples", "examples_to_converge")
+            }
+            shares = [100 * score["test_accuracy"] for score in scores]
+            cells = [
+                label,
+                f"{100 * means['test_accuracy']:.1f} ({min(shares):.1f}\N{EN DASH}{max(shares):.1f})",
+                f"{means['seconds']:,.0f}",
+                f"{means['examples']:,.0f}",
+                f"{scores[0]['parameters']:,}",
+                f"{means['examples_to_converge']:,.0f}",
+            ]
+            rows.append((scores[0]["name"] in model["counting"], cells))
+    return Table(("training", "test %", "seconds", "examples", "parameters", "to 90 %"), rows)
+
+
+def _way(score: dict[str, Any]) -> str:
+    return str(score["label"].rsplit(", seed ", 1)[0])
+
+
 def longer_table(results: dict[str, Any]) -> Table | None:
     """Return how the models do with more steps in Nth farthest's sequences, means over their trainings.
 

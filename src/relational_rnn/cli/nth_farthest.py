@@ -18,6 +18,7 @@ from relational_rnn.analysis import (
     binomial_half_width,
     cost_bars,
     cost_table,
+    counting_only,
     longer_table,
     mean_curve,
     memory_table,
@@ -31,6 +32,7 @@ from relational_rnn.analysis import (
     slot_record,
     thresholds,
     training_curves,
+    ways_table,
     write_report,
 )
 from relational_rnn.cli.memories import NUMPY_MODELS, RECORDED, show_memories
@@ -70,15 +72,19 @@ def train(settings: NthFarthestSettings, path: Path, resume: bool) -> int:
             return run(settings, folder, resume=resume, show=lambda c, record: display.show(c.name, record))
 
     def present(results: dict[str, Any]) -> list[Path]:
-        table, count, trivial = score_table(results), results["test_examples"], results["trivial_accuracy"]
-        counting = counting_only(results)
+        count, trivial = results["test_examples"], results["trivial_accuracy"]
+        tables, counting = [score_table(results)], counting_only(results)
+        meaning = "± 95 % interval of the examples drawn"
+        if settings.seeds > 1:
+            tables.insert(0, ways_table(results))
+            meaning = f"means of {settings.seeds} seeds (lowest to highest)"
         costs = cost_table(counting)
         print_table(
             console,
-            table,
+            tables[0],
             title=f"Nth farthest {task.objects}x{task.dimensions}: {count:,} fresh examples, "
             f"trivial score {trivial:.1%}",
-            caption="* counts for its model; ± 95 % interval of the examples drawn; "
+            caption=f"* counts for its model; {meaning}; "
             "to 90 %: examples until 90 % of the best validation accuracy",
             mark="*",
         )
@@ -86,13 +92,13 @@ def train(settings: NthFarthestSettings, path: Path, resume: bool) -> int:
             print_table(console, costs, title="What a model costs.")
         if results["wall_seconds"] is not None:
             console.print(f"Wall time of all trainings: {results['wall_seconds']:.0f} s")
-        found = [table, costs, longer_table(counting)]
+        tables += [found for found in (costs, longer_table(counting)) if found is not None]
         figures = draw_figures(settings, folder, results, counting)
         recorded, mask, what = record_memories_of_models(settings, folder, counting)
         if recorded:
             drawn, memories = show_memories(recorded, mask, what, folder)
             figures += drawn
-            found.append(memory_table(memories))
+            tables.append(memory_table(memories))
         report = write_report(
             path / "report.html",
             folder.require(),
@@ -101,25 +107,12 @@ def train(settings: NthFarthestSettings, path: Path, resume: bool) -> int:
             f"the draw. A model that knows nothing of distances scores {trivial:.1%}. "
             "Bold: the training that counts for its model. Then how these do with more steps among those of "
             "the same sequences: distractors are vectors without a label, repeats objects shown once more.",
-            tables=[table for table in found if table is not None],
+            tables=tables,
             figures=figures,
         )
         return [*figures, report]
 
     return train_and_show(console, folder, COMMAND, work, present)
-
-
-def counting_only(results: dict[str, Any]) -> dict[str, Any]:
-    """Return results in which each model has only the trainings that count for it, one for each seed."""
-    models = {
-        name: {
-            **model,
-            "label": model["label"].rsplit(", seed ", 1)[0],
-            "trainings": [score for score in model["trainings"] if score["name"] in model["counting"]],
-        }
-        for name, model in results["models"].items()
-    }
-    return {**results, "models": models}
 
 
 def draw_figures(
