@@ -177,8 +177,9 @@ def draw_figures(
                 path=plots / "attention_heatmap.png",
             )
         )
+        examples = max(settings.test_examples, 64 * settings.objects)  # fewer can not be decoded
         last, middle = (
-            record_memories(model, settings.task, generator, examples=settings.test_examples, step=step)
+            record_memories(model, settings.task, generator, examples=examples, step=step)
             for step in (settings.objects - 1, settings.objects // 2)
         )
         contents = slot_contents(last, middle)
