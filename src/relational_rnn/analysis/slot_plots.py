@@ -51,7 +51,7 @@ def draw_slot_contents(contents: SlotContents, *, title: str) -> Figure:
         width = LEFT + MAP_WIDTH + BETWEEN + PANEL_WIDTH + RIGHT
         figure = style.new_figure(width)
         lines = _lines(contents)
-        bottom = _add_legend(figure, lines) + 0.75
+        bottom = _add_legend(figure, lines) + 0.9
         style.add_title(figure, title, width, bottom + HEIGHT + CAPTION)
         _draw_map(figure, bottom, contents)
         right = LEFT + MAP_WIDTH + BETWEEN
@@ -112,16 +112,15 @@ def _draw_readings(
     axes.set_xlim(0.7, steps + 0.3)
     axes.set_ylim(0, 1.0)
     style.percent_axis(axes.yaxis)
-    axes.set_xticks(range(1, steps + 1))
     axes.set_xlabel("after step")
     axes.set_ylabel("share of variance read")
     axes.grid(visible=False, axis="x")
     came = contents.reference_step + 1
+    axes.set_xticks(
+        range(1, steps + 1),
+        [f"{step}\nreference" if step == came else f"{step}" for step in range(1, steps + 1)],
+    )
     axes.axvline(came, color=style.QUIET, linewidth=1.0, linestyle=(0, (1, 2)), zorder=1)
-    axes.annotate(
-        "the reference comes", (came, 1.0), (-4, -4), textcoords="offset points", ha="right", va="top",
-        fontsize=style.SMALL_SIZE, color=style.QUIET,
-    )  # fmt: skip
     for name, values, look in lines:
         shares = [max(value, 0.0) for value in values]  # below 0 where nothing is there to read
         axes.plot(range(1, steps + 1), shares, label=name, zorder=3, clip_on=False, **look)
