@@ -99,7 +99,7 @@ def _draw_map(figure: Figure, bottom: float, contents: SlotContents) -> None:
     panel.set_xlabel("label")
     panel.set_ylabel("slot")
     panel.set_xticks(range(labels))
-    panel.set_yticks(range(slots))
+    panel.set_yticks(range(slots), [str(slot + 1) for slot in range(slots)])  # as in the other figures
     bar = figure.colorbar(image, cax=style.axes_at(figure, LEFT + MAP_WIDTH + 0.12, bottom, 0.13, HEIGHT))
     style.percent_axis(bar.ax.yaxis)
     bar.ax.tick_params(labelsize=style.SMALL_SIZE)
