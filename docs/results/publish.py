@@ -175,8 +175,7 @@ def slots_table(record: dict[str, Any]) -> str:
         ("the vector of an object that comes after the reference", percent(later["vector"][shown])),
         ("its distance from the reference", percent(later["distance"][shown])),
     ]
-    lines = [["what", "found"], ["---", "---"], *map(list, rows)]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+    return as_markdown(analysis.Table(("what", "found"), [(False, list(row)) for row in rows]))
 
 
 def _change(shares: list[float], step: int) -> str:

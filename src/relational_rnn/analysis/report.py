@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from relational_rnn.analysis.confidence import binomial_half_width
+from relational_rnn.analysis.style import mean_and_range
 from relational_rnn.tasks.nth_farthest_variants import MORE_STEPS
 from relational_rnn.training.common.files import write_atomically
 
@@ -78,12 +79,11 @@ def ways_table(results: dict[str, Any]) -> Table:
         for label, scores in ways.items():
             means = {
                 name: sum(score[name] for score in scores) / len(scores)
-                for name in ("test_accuracy", "seconds", "examples", "examples_to_converge")
+                for name in ("seconds", "examples", "examples_to_converge")
             }
-            shares = [100 * score["test_accuracy"] for score in scores]
             cells = [
                 label,
-                f"{100 * means['test_accuracy']:.1f} ({min(shares):.1f}\N{EN DASH}{max(shares):.1f})",
+                mean_and_range([score["test_accuracy"] for score in scores]),
                 f"{means['seconds']:,.0f}",
                 f"{means['examples']:,.0f}",
                 f"{scores[0]['parameters']:,}",

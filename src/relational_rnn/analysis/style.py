@@ -98,6 +98,13 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def mean_and_range(shares: Sequence[float]) -> str:
+    """The mean of shares of 1 and, of several, their range: `[0.9, 1.0]` as "95.0 (90.0–100.0)"."""
+    low, high = 100 * min(shares), 100 * max(shares)
+    several = f" ({low:.1f}\N{EN DASH}{high:.1f})" if len(shares) > 1 else ""
+    return f"{100 * sum(shares) / len(shares):.1f}{several}"
+
+
 def short_number(value: float) -> str:
     """1500000 as "1.5 M"; below ten thousand as it is."""
     for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):

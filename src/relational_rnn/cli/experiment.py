@@ -15,7 +15,13 @@ from rich.console import Console
 
 from relational_rnn.analysis import Table, factor_figure, factor_table, points_table, write_report
 from relational_rnn.cli.overview import Overview
-from relational_rnn.cli.run import find_framework, make_console, print_table, train_and_show
+from relational_rnn.cli.run import (
+    find_framework,
+    make_console,
+    print_table,
+    seeds_in_words,
+    train_and_show,
+)
 from relational_rnn.cli.train import Options, S, parse
 from relational_rnn.recipes import RECIPES
 from relational_rnn.training.common.experiment import (
@@ -110,12 +116,6 @@ def folder_of(command: str, task: str, options: Experiment[Any]) -> Path:
     """Return the folder that a command writes into."""
     origin = options.preset if options.config is None else options.config.stem
     return options.out or Path("runs") / f"{command}-{task}-{origin}-seed{options.settings.seed}"
-
-
-def seeds_in_words(settings: Any) -> str:
-    """Return the seeds of a run as people read them."""
-    last = settings.seed + settings.seeds - 1
-    return f"seed {settings.seed}" if settings.seeds == 1 else f"seeds {settings.seed} to {last}"
 
 
 def overview_of(console: Console, task: str, total: int, done: int) -> Overview:

@@ -37,7 +37,7 @@ from relational_rnn.analysis import (
 )
 from relational_rnn.cli.memories import NUMPY_MODELS, RECORDED, show_memories
 from relational_rnn.cli.progress import Display
-from relational_rnn.cli.run import make_console, print_table, train_and_show
+from relational_rnn.cli.run import make_console, print_table, seeds_in_words, train_and_show
 from relational_rnn.interop.classifier import numpy_classifier
 from relational_rnn.nn.faulty import FaultyRelationalMemory
 from relational_rnn.tasks.nth_farthest import sample
@@ -60,10 +60,9 @@ def train(settings: NthFarthestSettings, path: Path, resume: bool) -> int:
     prepare(settings, folder, resume)
     task = settings.task
     title = f"Nth farthest, {task.objects} vectors of {task.dimensions} dimensions"
-    last = settings.seed + settings.seeds - 1
-    seeds = f"seed {settings.seed}" if settings.seeds == 1 else f"seeds {settings.seed} to {last}"
     console.print(
-        f"{title}, {seeds}, into {path}. Trivial score: {task.trivial_accuracy:.1%}. Ctrl-C saves and stops."
+        f"{title}, {seeds_in_words(settings)}, into {path}. "
+        f"Trivial score: {task.trivial_accuracy:.1%}. Ctrl-C saves and stops."
     )
 
     def work() -> dict[str, Any]:
@@ -149,9 +148,7 @@ def draw_figures(
         accuracy_bars(bars, trivial_accuracy=trivial, title=title, path=plots / "accuracy.png"),
     ]
     evaluations = {
-        name: [r for r in folder.records(name) if "validation_accuracy" in r]
-        for model in counting["models"].values()
-        for name in model["counting"]
+        name: folder.evaluations(name) for model in counting["models"].values() for name in model["counting"]
     }
     best = max(r["validation_accuracy"] for records in evaluations.values() for r in records)
     accuracies = thresholds(trivial, best)
@@ -205,8 +202,10 @@ def record_memories_of_models(
     mask[:, -1] = True
     recorded = {}
     for name, model in counting["models"].items():
+        if name not in NUMPY_MODELS:
+            continue
         trained, _, _ = load_model(folder.weights(model["counting"][0]))
-        if name in NUMPY_MODELS and not isinstance(trained.core, FaultyRelationalMemory):
+        if not isinstance(trained.core, FaultyRelationalMemory):
             recorded[LABELS[name]] = record_memory(numpy_classifier(trained), batch.inputs)
     what = f"Nth farthest, seed {settings.seed}, {RECORDED} fresh examples of {settings.task.steps} steps"
     return recorded, mask, what
@@ -218,10 +217,7 @@ def _mean_curves(model: str, results: dict[str, Any], folder: RunFolder) -> list
     count = len(trainings) // results["seeds"]
     found = []
     for way in range(count):
-        points = [
-            [r for r in folder.records(training["name"]) if "validation_accuracy" in r]
-            for training in trainings[way::count]
-        ]
+        points = [folder.evaluations(training["name"]) for training in trainings[way::count]]
         label = trainings[way]["label"].rsplit(", seed ", 1)[0]
         found.append(mean_curve({"label": label}, model, points))
     return found

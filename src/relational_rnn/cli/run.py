@@ -62,6 +62,12 @@ def make_console() -> Console:
     return Console(highlight=False, markup=False, soft_wrap=True)
 
 
+def seeds_in_words(settings: Any) -> str:
+    """Return the seeds of a run as people read them."""
+    last = settings.seed + settings.seeds - 1
+    return f"seed {settings.seed}" if settings.seeds == 1 else f"seeds {settings.seed} to {last}"
+
+
 def print_table(
     console: Console, table: Table, *, title: str, caption: str | None = None, mark: str = ""
 ) -> None:

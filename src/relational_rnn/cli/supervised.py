@@ -34,7 +34,7 @@ from relational_rnn.analysis import (
 )
 from relational_rnn.cli.memories import NUMPY_MODELS, RECORDED, show_memories
 from relational_rnn.cli.progress import Display
-from relational_rnn.cli.run import find_framework, make_console, print_table, train_and_show
+from relational_rnn.cli.run import find_framework, make_console, print_table, seeds_in_words, train_and_show
 from relational_rnn.reference import Classifier
 from relational_rnn.tasks.babi import find
 from relational_rnn.tasks.babi.synthetic import STORIES
@@ -61,10 +61,8 @@ def train(task: str, settings: SupervisedSettings[Any], path: Path, resume: bool
         settings = dataclasses.replace(settings, task=with_stories(settings.task, console))
     framework = find_framework(settings.framework)
     prepare(task, settings, framework, folder, resume)
-    last = settings.seed + settings.seeds - 1
-    seeds = f"seed {settings.seed}" if settings.seeds == 1 else f"seeds {settings.seed} to {last}"
     sizes = ", ".join(f"{name} {value}" for name, value in dataclasses.asdict(settings.task).items())
-    console.print(f"{task}: {sizes}; {seeds}, into {path}. Ctrl-C saves and stops.")
+    console.print(f"{task}: {sizes}; {seeds_in_words(settings)}, into {path}. Ctrl-C saves and stops.")
 
     def work() -> dict[str, Any]:
         labels = {c.name: c.label for c in contestants(settings)}
@@ -144,10 +142,7 @@ def draw_figures(
         split: max(score for score in results["trivial"][split].values() if score is not None)
         for split in ("test", "harder")
     }
-    evaluations = {
-        c.name: [r for r in folder.records(c.name) if "validation_accuracy" in r]
-        for c in contestants(settings)
-    }
+    evaluations = {c.name: folder.evaluations(c.name) for c in contestants(settings)}
     curves = [
         mean_curve(model, family, [evaluations[training["name"]] for training in model["trainings"]])
         for family, model in results["models"].items()

@@ -20,12 +20,11 @@ from relational_rnn.cli.experiment import (
     overview_of,
     present,
     resolve,
-    seeds_in_words,
     train_variants,
     write_results,
 )
 from relational_rnn.cli.factors import Values, only_values, parse_factors
-from relational_rnn.cli.run import make_console, train_and_show
+from relational_rnn.cli.run import make_console, seeds_in_words, train_and_show
 from relational_rnn.cli.train import S
 from relational_rnn.spec.checks import check_number, check_size
 from relational_rnn.training.common.core_settings import FREE

@@ -193,7 +193,7 @@ def read_scores(job: Job) -> dict[str, Any]:
 def _score(folder: RunFolder, model: dict[str, Any], trivial: float) -> dict[str, Any]:
     """Return a model's numbers, of its best way to the task where it has several."""
     best = max(model["trainings"], key=lambda training: float(training["test_accuracy"]))
-    points = [record for record in folder.records(best["name"]) if "validation_accuracy" in record]
+    points = folder.evaluations(best["name"])
     kept = best.get("best_step", points[-1]["step"])
     left = next((p for p in points if p["validation_accuracy"] >= (1 + trivial) / 2), None)
     return {

@@ -102,6 +102,10 @@ class RunFolder:
         """Return the lines of metrics.jsonl, of one model if named."""
         return [r for r in read_lines(self.metrics) if model is None or r["model"] == model]
 
+    def evaluations(self, model: str) -> list[dict[str, Any]]:
+        """Return the lines of metrics.jsonl of one model that hold a point of its curve."""
+        return [r for r in self.records(model) if "validation_accuracy" in r]
+
     def forget_after(self, steps: dict[str, int]) -> None:
         """Drop the lines that come after each model's last checkpoint: a resumed run writes them again."""
         kept = [r for r in read_lines(self.metrics) if r["step"] <= steps.get(r["model"], 0)]

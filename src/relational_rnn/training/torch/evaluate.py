@@ -28,14 +28,18 @@ def longer_scores(
         batch: examples of its task.
 
     Returns:
-        "distractors" and "repeats": the accuracy for each of `MORE_STEPS`.
+        "distractors" and "repeats": the accuracy for each of `MORE_STEPS`, the first without more.
     """
+    plain = accuracy(model, batch.inputs, batch.targets)
 
     def score(kind: str, count: int) -> float:
         generator = np.random.default_rng([settings.seed, LONGER, count])
         return accuracy(model, lengthen(settings.task, batch, generator, **{kind: count}), batch.targets)
 
-    return {kind: [score(kind, count) for count in MORE_STEPS] for kind in ("distractors", "repeats")}
+    return {
+        kind: [plain, *(score(kind, count) for count in MORE_STEPS[1:])]
+        for kind in ("distractors", "repeats")
+    }
 
 
 def evaluate(

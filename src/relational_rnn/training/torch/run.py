@@ -29,7 +29,7 @@ from relational_rnn.training.common.supervised import examples_to_reach
 from relational_rnn.training.common.trainings import train_all
 from relational_rnn.training.torch.build import count_parameters, matched_size
 from relational_rnn.training.torch.evaluate import longer_scores
-from relational_rnn.training.torch.loop import Budget, Training, accuracy
+from relational_rnn.training.torch.loop import Budget, Training
 from relational_rnn.training.torch.models import (
     Contestant,
     build_model,
@@ -106,7 +106,7 @@ def summarise(settings: NthFarthestSettings, folder: RunFolder, wall_seconds: fl
                 "name": c.name,
                 "label": c.label,
                 **read_json(folder.score(c.name)),
-                "examples_to_converge": _examples_to_converge(folder, c.name),
+                "examples_to_converge": examples_to_reach(folder.evaluations(c.name)),
             }
             for c in contestants(settings)
             if c.model == model
@@ -135,10 +135,6 @@ def summarise(settings: NthFarthestSettings, folder: RunFolder, wall_seconds: fl
     }
     write_json(folder.results, results)
     return results
-
-
-def _examples_to_converge(folder: RunFolder, name: str) -> int:
-    return examples_to_reach([record for record in folder.records(name) if "validation_accuracy" in record])
 
 
 def _checkpoint_path(folder: RunFolder, contestant: Contestant) -> Path:
@@ -192,15 +188,16 @@ def train_one(
         return
     test = held_out_batch(settings, settings.test_examples, TEST)
     save_model(folder.weights(name), model, settings, contestant)
+    longer = longer_scores(model, settings, test)
     score = {
         "parameters": count_parameters(model),
-        "test_accuracy": accuracy(model, test.inputs, test.targets),
+        "test_accuracy": longer["distractors"][0],  # without any
         "seconds": round(training.seconds, 2),
         "steps": training.step,
         "examples": training.step * settings.batch_size,
         "seconds_per_example": training.seconds / (training.step * settings.batch_size),
         "peak_memory": peak_memory(),
         "changes": [list(change) for change in growth.changes],
-        "longer": longer_scores(model, settings, test),
+        "longer": longer,
     }
     write_json(folder.score(name), score)
