@@ -316,10 +316,7 @@ def _average(values: Sequence[float]) -> float:
 
 
 def _mean_and_range(values: Sequence[float]) -> str:
-    if not values:
-        return DASH
-    several = f" ({100 * min(values):.1f}{DASH}{100 * max(values):.1f})" if len(values) > 1 else ""
-    return f"{100 * _average(values):.1f}{several}"
+    return style.mean_and_range(values) if values else DASH
 
 
 def _left(values: Sequence[float | None]) -> str:

@@ -12,10 +12,9 @@ from relational_rnn.analysis.curves import Curve
 from relational_rnn.analysis.efficiency import Efficiency, examples_to_accuracy
 from relational_rnn.analysis.report import Table
 from relational_rnn.analysis.sizes import Reach, SizeAxis
-from relational_rnn.analysis.style import percent
+from relational_rnn.analysis.style import mean_and_range, percent
 from relational_rnn.tasks.babi import mean_and_failed
 
-DASH = "\N{EN DASH}"
 MOST_COLUMNS = 6
 """More kinds of questions stand below each other."""
 
@@ -220,9 +219,7 @@ def mean_curve(model: dict[str, Any], family: str, records: Sequence[Sequence[di
 
 
 def _mean_and_range(model: dict[str, Any], name: str) -> str:
-    values = [100 * training[name] for training in model["trainings"]]
-    several = f" ({min(values):.1f}{DASH}{max(values):.1f})" if len(values) > 1 else ""
-    return f"{100 * model[name]:.1f}{several}"
+    return mean_and_range([training[name] for training in model["trainings"]])
 
 
 def _plain(value: Any) -> str:
