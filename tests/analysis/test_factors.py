@@ -4,7 +4,14 @@ import copy
 
 import pytest
 
-from relational_rnn.analysis import draw_factor, factor_figure, factor_table, points_table
+from relational_rnn.analysis import (
+    draw_factor,
+    draw_overview,
+    factor_figure,
+    factor_table,
+    overview_figure,
+    points_table,
+)
 
 
 def plain(table):
@@ -140,3 +147,34 @@ def test_several_models_and_trivial_scores(tmp_path):
     (left, _) = draw_factor(results, "num_heads").axes
     assert [text.get_text() for text in left.get_legend().get_texts()] == ["RMC", "LSTM"]
     assert factor_figure(results, "num_heads", tmp_path / "x.png").stat().st_size > 10_000
+
+
+def test_the_overview_of_an_ablation_shows_every_run_once():
+    pytest.importorskip("matplotlib")
+    figure = draw_overview(ABLATION)
+    left, right = figure.axes
+    scores = [r["models"]["rmc"] for v in ABLATION["variants"] for r in v["runs"] if "models" in r]
+
+    def dots(axes):
+        return sorted(x for line in axes.lines if line.get_marker() == "o" for x in line.get_xdata())
+
+    assert dots(left) == sorted(score["test_accuracy"] for score in scores)
+    assert dots(right) == sorted(s["examples_to_leave"] for s in scores if s["examples_to_leave"] is not None)
+    never = [text.get_text() for text in right.texts]
+    assert never == ["never", "\N{MULTIPLICATION SIGN} 2 of 2", "\N{MULTIPLICATION SIGN} 1 of 2"]
+    named = [text.get_text() for text in figure.texts]
+    assert named[1:] == ["base", "num_heads", "1", "8", "gate_style: none"]
+
+
+def test_the_overview_of_several_models_of_which_none_left(tmp_path):
+    pytest.importorskip("matplotlib")
+    results = copy.deepcopy(ABLATION) | {"models": ["rmc", "lstm"]}
+    for one in results["variants"]:
+        for found in one["runs"]:
+            if "models" in found:
+                found["models"]["rmc"]["examples_to_leave"] = None
+                found["models"]["lstm"] = found["models"]["rmc"]
+    left, right = draw_overview(results).axes
+    assert [text.get_text() for text in left.get_legend().get_texts()] == ["RMC", "LSTM"]
+    assert sum("of 2" in text.get_text() for text in right.texts) == 6
+    assert overview_figure(results, tmp_path / "x.png").stat().st_size > 10_000

@@ -52,9 +52,9 @@ def test_a_numpy_task(tmp_path, capsys):
             assert (score["steps"], score["examples"]) == (20, 320)
     base, *_, smaller = results["variants"]
     assert smaller["trivial_accuracy"] != base["trivial_accuracy"]
-    assert {file.stem for file in (out / "plots").iterdir()} == {"num_heads", "items"}
+    assert {file.stem for file in (out / "plots").iterdir()} == {"all_factors", "num_heads", "items"}
     report = (out / "report.html").read_text()
-    assert report.count("data:image/png;base64,") == 2
+    assert report.count("data:image/png;base64,") == 3
     assert "ablate sorting --over num_heads=1,2 --over items=3 --config" in report
 
     assert main([*SORTING, *over, "--out", str(out)]) == 2
@@ -95,7 +95,7 @@ def test_a_torch_task_with_two_models(tmp_path, capsys):
         own = read(out / "runs" / variant["name"] / "seed-0" / "results.json")
         for model in ("rmc", "lstm"):
             assert variant["models"][model]["test_accuracy"] == own["models"][model]["test_accuracy"]
-    assert {file.stem for file in (out / "plots").iterdir()} == {"initialisation"}
+    assert {file.stem for file in (out / "plots").iterdir()} == {"all_factors", "initialisation"}
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])

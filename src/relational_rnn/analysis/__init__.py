@@ -21,6 +21,7 @@ from relational_rnn.analysis.efficiency import (
     sample_efficiency,
     thresholds,
 )
+from relational_rnn.analysis.factor_overview import draw_overview, overview_figure
 from relational_rnn.analysis.factors import draw_factor, factor_figure, factor_table, points_table
 from relational_rnn.analysis.memory import (
     compare_memories,
@@ -93,6 +94,7 @@ __all__ = [
     "draw_factor",
     "draw_generalisation",
     "draw_memory_evolution",
+    "draw_overview",
     "draw_sample_efficiency",
     "draw_slot_contents",
     "draw_slot_usage",
@@ -111,6 +113,7 @@ __all__ = [
     "model_costs",
     "model_efficiencies",
     "output_range",
+    "overview_figure",
     "phase_norms",
     "phases_of",
     "points_table",

@@ -13,7 +13,14 @@ from typing import Annotated, Any
 import tyro
 from rich.console import Console
 
-from relational_rnn.analysis import Table, factor_figure, factor_table, points_table, write_report
+from relational_rnn.analysis import (
+    Table,
+    factor_figure,
+    factor_table,
+    overview_figure,
+    points_table,
+    write_report,
+)
 from relational_rnn.cli.overview import Overview
 from relational_rnn.cli.run import (
     find_framework,
@@ -212,7 +219,11 @@ def summaries(variants: Iterable[Variant], jobs: Iterable[Sequence[Job]]) -> lis
 
 
 def present(console: Console, folder: RunFolder, results: dict[str, Any]) -> list[Path]:
-    """Print the tables, draw a figure for each factor and write the report; return the files written."""
+    """Print the tables, draw a figure for each factor (of an ablation also of all), write the report.
+
+    Returns:
+        The files written.
+    """
     sweep, seeds = results["base"] is None, results["seeds"]
     tables: list[Table] = [points_table(results)] if sweep else []
     if sweep:
@@ -227,7 +238,8 @@ def present(console: Console, folder: RunFolder, results: dict[str, Any]) -> lis
         print_table(console, table, title=f"\n{results['title']}: {factor}")
     note = uneven(results)
     console.print("\n".join(["", f"test %: {what}", LEAVES, *([note] if note else [])]))
-    figures = [
+    figures = [] if sweep else [overview_figure(results, folder.plots / "all_factors.png")]
+    figures += [
         factor_figure(results, factor, folder.plots / f"{factor}.png") for factor in results["factors"]
     ]
     report = write_report(

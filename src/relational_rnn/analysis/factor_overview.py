@@ -1,0 +1,177 @@
+"""All variants of an ablation in one figure: what each single change does to the score and to the start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from relational_rnn.analysis import style
+from relational_rnn.analysis.factors import Level, levels
+from relational_rnn.training.common.core_settings import LABELS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ROW = 0.27
+"""Height of a row in inches."""
+INDENT, EDGE = 0.18, 0.2
+PANEL, BETWEEN, NEVER = 3.6, 0.45, 1.0
+"""Widths in inches: of a panel, between the two, and of the column for runs that never left."""
+BOTTOM = 0.75
+
+
+class Row(NamedTuple):
+    """One line of the figure."""
+
+    text: str
+    level: Level | None
+    """None: the name of a factor, above its values."""
+    name: bool
+    """Whether it names a factor (or the base), else only a value."""
+
+
+def overview_figure(results: dict[str, Any], path: str | os.PathLike[str]) -> Path:
+    """Draw all variants of an ablation and write the figure to `path`; see `draw_overview`."""
+    return style.save(draw_overview(results), path)
+
+
+def draw_overview(results: dict[str, Any]) -> Figure:
+    """Test accuracy (left) and examples until the trivial score was left (right), a row a variant.
+
+    The right axis is logarithmic. The base is at the top, its means are the blue lines through both panels.
+    Every run is a dot, the bar reaches from the lowest to the highest. Runs that never left the trivial score
+    are counted at the right edge, beside a cross.
+
+    Args:
+        results: content of an ablation's results.json.
+
+    Returns:
+        The figure, unsaved.
+
+    Raises:
+        ImportError: matplotlib is absent.
+    """
+    rows = _rows(results)
+    with style.paper_style():
+        figure = style.new_figure(1.0)
+        widths = [_indent(row) + style.text_size(figure, row.text, **_font(row))[0] for row in rows]
+        left, tall = EDGE + max(widths) + 0.15, ROW * len(rows)
+        width = left + 2 * PANEL + BETWEEN + NEVER + EDGE
+        several = len(results["models"]) > 1
+        style.add_title(figure, results["title"], width, BOTTOM + tall + (0.55 if several else 0.3))
+        panels = [
+            style.axes_at(figure, left + column * (PANEL + BETWEEN), BOTTOM, PANEL, tall) for column in (0, 1)
+        ]
+        for place, row in enumerate(rows):
+            height = BOTTOM + tall - (place + 0.5) * ROW
+            style.write_at(figure, EDGE + _indent(row), height, row.text, va="center", **_font(row))
+        for axes in panels:
+            axes.set_ylim(len(rows) - 0.5, -0.5)
+            axes.set_yticks([place for place, row in enumerate(rows) if row.level], [])
+            axes.tick_params(axis="y", length=0)
+        _draw_accuracy(panels[0], results, rows)
+        _draw_leaving(panels[1], results, rows)
+        if several:
+            _add_legend(panels[0], results)
+    return figure
+
+
+def _rows(results: dict[str, Any]) -> list[Row]:
+    """Return the base, then every factor with its other values; one that has a single one takes one line."""
+    rows: list[Row] = []
+    for factor in results["factors"]:
+        found = levels(results, factor)
+        if not rows:
+            rows.append(Row("base", next(level for level in found if level.base), name=True))
+        others = [level for level in found if not level.base]
+        if len(others) == 1:
+            rows.append(Row(f"{factor}: {others[0].label}", others[0], name=True))
+        elif others:
+            rows.append(Row(factor, None, name=True))
+            rows += [Row(level.label, level, name=False) for level in others]
+    return rows
+
+
+def _indent(row: Row) -> float:
+    return 0.0 if row.name else INDENT
+
+
+def _font(row: Row) -> dict[str, Any]:
+    return {"fontsize": style.SMALL_SIZE, "fontweight": "bold" if row.name else "normal"}
+
+
+def _draw_accuracy(axes: Axes, results: dict[str, Any], rows: Sequence[Row]) -> None:
+    _draw_values(axes, results, rows, "test_accuracy")
+    trivial = {v["trivial_accuracy"] for row in rows if row.level for v in row.level.variants if v["models"]}
+    if len(trivial) == 1:
+        score = trivial.pop()
+        axes.axvline(score, zorder=1, **style.TRIVIAL_LINE)
+        axes.text(
+            score, 1.0, f"trivial {style.percent(score)}", transform=axes.get_xaxis_transform(), ha="center",
+            va="bottom", fontsize=style.SMALL_SIZE,
+        )  # fmt: skip
+    axes.set_xlim(0, 1.03)
+    style.percent_axis(axes.xaxis)
+    axes.set_xlabel("test accuracy")
+
+
+def _draw_leaving(axes: Axes, results: dict[str, Any], rows: Sequence[Row]) -> None:
+    from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+
+    left = _draw_values(axes, results, rows, "examples_to_leave")
+    axes.set_xscale("log")
+    axes.set_xlim((min(left) / 1.5, max(left) * 1.5) if left else (1e3, 1e6))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel("examples until half of the way\nfrom the trivial score to 100 %")
+    column = 1 + 0.5 * NEVER / PANEL
+    axes.text(
+        column, 1.0, "never", transform=axes.transAxes, ha="center", va="bottom", fontsize=style.SMALL_SIZE
+    )
+    for place, row in enumerate(rows):
+        for index, model in enumerate(results["models"]):
+            runs = row.level.scores(model, "examples_to_leave") if row.level else []
+            if never := runs.count(None):
+                axes.text(
+                    column, _shifted(place, index, results),
+                    f"\N{MULTIPLICATION SIGN} {never} of {len(runs)}", color=style.colour_of(model),
+                    transform=axes.get_yaxis_transform(), ha="center", va="center", fontsize=style.SMALL_SIZE,
+                )  # fmt: skip
+
+
+def _draw_values(axes: Axes, results: dict[str, Any], rows: Sequence[Row], name: str) -> list[float]:
+    """Draw a dot a run and a bar from the lowest to the highest; return all values that are known."""
+    every = []
+    for index, model in enumerate(results["models"]):
+        colour = style.colour_of(model)
+        for place, row in enumerate(rows):
+            values = [v for v in (row.level.scores(model, name) if row.level else []) if v is not None]
+            every += values
+            if not values:
+                continue
+            height = _shifted(place, index, results)
+            axes.plot([min(values), max(values)], [height, height], color=colour, linewidth=2, alpha=0.5)
+            axes.plot(values, [height] * len(values), "o", color=colour, markersize=5, markeredgewidth=0)
+            if row.level and row.level.base:
+                mean = sum(values) / len(values)
+                axes.axvline(mean, color=colour, linewidth=1, alpha=0.4, zorder=1)
+    return every
+
+
+def _shifted(place: float, index: int, results: dict[str, Any]) -> float:
+    """Return where a model's runs are drawn: below the models before it."""
+    return place + 0.6 * ((index + 0.5) / len(results["models"]) - 0.5)
+
+
+def _add_legend(axes: Axes, results: dict[str, Any]) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], color=style.colour_of(model), linewidth=2.6) for model in results["models"]]
+    axes.legend(
+        handles, [LABELS[model] for model in results["models"]], fontsize=style.SMALL_SIZE, borderaxespad=0,
+        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(handles),
+    )  # fmt: skip
