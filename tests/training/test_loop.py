@@ -13,6 +13,7 @@ from relational_rnn.recipes import find_recipe  # noqa: E402
 from relational_rnn.training.common.nth_farthest import Growth  # noqa: E402
 from relational_rnn.training.torch.loop import Budget, Training, accuracy  # noqa: E402
 from relational_rnn.training.torch.models import build_model, contestants  # noqa: E402
+from relational_rnn.training.torch.optimisers import build_optimiser  # noqa: E402
 
 SETTINGS = dataclasses.replace(find_recipe("nth-farthest", "tiny"), steps=12, seconds=1000.0)
 
@@ -23,20 +24,57 @@ def training(path, budget=None, settings=SETTINGS, which=0):
     return Training(model, settings, growth, budget or Budget(settings.steps, settings.seconds), path)
 
 
-@pytest.mark.parametrize("which", [0, 2])
-def test_resumed_equals_uninterrupted(tmp_path, which):
-    straight = training(tmp_path / "straight.pt", which=which)
+SOAP = dataclasses.replace(SETTINGS, optimiser="soap", average_decay=0.9)
+
+
+@pytest.mark.parametrize(("which", "settings"), [(0, SETTINGS), (2, SETTINGS), (0, SOAP)])
+def test_resumed_equals_uninterrupted(tmp_path, which, settings):
+    straight = training(tmp_path / "straight.pt", which=which, settings=settings)
     assert straight.run()
     calls = itertools.count(1)
-    broken = training(tmp_path / "broken.pt", which=which)
+    broken = training(tmp_path / "broken.pt", which=which, settings=settings)
     assert not broken.run(stopped=lambda: next(calls) == 5)
-    resumed = training(tmp_path / "broken.pt", which=which)
+    resumed = training(tmp_path / "broken.pt", which=which, settings=settings)
     assert resumed.step == 5
     assert resumed.run()
     assert resumed.step == straight.step == 12
-    for name, value in straight.model.state_dict().items():
-        torch.testing.assert_close(resumed.model.state_dict()[name], value, rtol=0, atol=0)
+    for kind in ("model", "result"):
+        for name, value in getattr(straight, kind).state_dict().items():
+            torch.testing.assert_close(getattr(resumed, kind).state_dict()[name], value, rtol=0, atol=0)
     assert resumed.growth.state() == straight.growth.state()
+
+
+def test_the_average_follows_the_weights_and_is_what_counts(tmp_path):
+    one = training(tmp_path / "x.pt", settings=dataclasses.replace(SETTINGS, average_decay=0.3))
+    (name, weight), *_ = one.model.named_parameters()
+    seen = []
+    for number in range(5):
+        one.advance(0.0)
+        seen.append(weight.detach().clone())
+        decay = min(0.3, (number + 1) / (number + 10))
+        expected = seen[0] if number == 0 else decay * expected + (1 - decay) * seen[-1]
+    average = dict(one.result.named_parameters())[name]
+    torch.testing.assert_close(average, expected)
+    assert not torch.equal(average, weight)
+    inputs, targets = one.validation.inputs, one.validation.targets
+    with torch.no_grad():
+        one.model.head[-1].bias[0] = 1000.0  # from now on the weights themselves say label 0
+    assert accuracy(one.model, inputs, targets) == (targets == 0).mean()
+    assert one.validate() == accuracy(one.result, inputs, targets) != accuracy(one.model, inputs, targets)
+
+
+def test_soap_is_adam_where_nothing_can_be_rotated(tmp_path):
+    """The sides of a diagonal gradient's products are eigenbases already, so both take the same steps."""
+    weight = torch.nn.Parameter(torch.zeros(4, 4))
+    model = torch.nn.ParameterList([weight])
+    settings = dataclasses.replace(SETTINGS, optimiser="soap", learning_rate=0.1)
+    optimiser = build_optimiser(model, settings)
+    gradient = torch.diag(torch.tensor([4.0, 3.0, 2.0, 1.0]))
+    for _ in range(12):
+        weight.grad = gradient.clone()
+        optimiser.step()
+    # A gradient that never changes: every step but the first, which only measures, is of the full rate.
+    torch.testing.assert_close(weight.detach(), -1.1 * torch.eye(4), rtol=1e-4, atol=1e-4)
 
 
 def test_a_softmax_of_a_softmax_is_no_loss_that_goes_to_zero(tmp_path):

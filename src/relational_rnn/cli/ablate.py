@@ -14,6 +14,7 @@ from relational_rnn.cli.experiment import (
     train_variants,
 )
 from relational_rnn.cli.factors import Values, only_values, parse_factors
+from relational_rnn.cli.run import require_libraries
 from relational_rnn.cli.train import S
 from relational_rnn.recipes.ablation import components
 from relational_rnn.training.common.factors import one_at_a_time
@@ -41,6 +42,7 @@ def main(argv: Sequence[str]) -> int:
     variants = one_at_a_time(settings, factors)
     trainer = find_trainer(task, settings)
     for variant in variants:
+        require_libraries(variant.settings)
         trainer.check(variant.settings)
     flags = [word for given in options.over for word in ("--over", given)]
     recorded = shlex.join(["ablate", task, *flags])

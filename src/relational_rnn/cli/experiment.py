@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from relational_rnn.cli.run import (
     find_framework,
     make_console,
     print_table,
+    require_libraries,
     seeds_in_words,
     train_and_show,
 )
@@ -108,15 +108,12 @@ def find_trainer(task: str, settings: Any) -> Trainer:
     Raises:
         ModuleNotFoundError: a library that it needs, or that the figures need, is absent.
     """
-    framework = getattr(settings, "framework", "torch")
-    for library in ("matplotlib",) if framework == "numpy" else ("torch", "matplotlib"):
-        if importlib.util.find_spec(library) is None:
-            raise ModuleNotFoundError(f"No module named {library!r}", name=library)
+    require_libraries(settings)
     if isinstance(settings, NthFarthestSettings):
         from relational_rnn.training.torch.experiment import NthFarthestTrainer
 
         return NthFarthestTrainer()
-    return SupervisedTrainer(task, find_framework(framework))
+    return SupervisedTrainer(task, find_framework(settings.framework))
 
 
 def folder_of(command: str, task: str, options: Experiment[Any]) -> Path:

@@ -34,6 +34,8 @@ COMMANDS: Final = {
     "tasks": ("relational_rnn.cli.tasks", "List the tasks or show examples of one."),
 }
 """Name -> module with `main(argv) -> exit code`, and one line of help."""
+EXTRAS: Final = {"torch": "torch", "matplotlib": "plot", "optuna": "sweep", "pytorch_optimizer": "soap"}
+"""Library -> the extra that brings it."""
 
 
 def usage() -> str:
@@ -88,9 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {wrong}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as missing:
-        extra = {"torch": "torch", "matplotlib": "plot", "optuna": "sweep"}.get(
-            (missing.name or "").split(".")[0]
-        )
+        extra = EXTRAS.get((missing.name or "").split(".")[0])
         if extra is None:
             raise
         print(

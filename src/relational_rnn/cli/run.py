@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shlex
 import signal
 import sys
@@ -17,6 +18,22 @@ from relational_rnn.analysis import Table
 from relational_rnn.training.common.processes import Interrupted, RunFailed
 from relational_rnn.training.common.records import RunFolder
 from relational_rnn.training.common.supervised_run import Framework
+
+
+def require_libraries(settings: Any) -> None:
+    """Check, before the training, that a training with these settings and its figures find what they need.
+
+    Raises:
+        ModuleNotFoundError: a library is absent.
+    """
+    libraries = ["matplotlib"]
+    if getattr(settings, "framework", "torch") == "torch":
+        libraries.insert(0, "torch")
+    if getattr(settings, "optimiser", None) == "soap":
+        libraries.append("pytorch_optimizer")
+    for library in libraries:
+        if importlib.util.find_spec(library) is None:
+            raise ModuleNotFoundError(f"No module named {library!r}", name=library)
 
 
 def train_and_show(

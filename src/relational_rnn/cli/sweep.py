@@ -24,7 +24,7 @@ from relational_rnn.cli.experiment import (
     write_results,
 )
 from relational_rnn.cli.factors import Values, only_values, parse_factors
-from relational_rnn.cli.run import make_console, seeds_in_words, train_and_show
+from relational_rnn.cli.run import make_console, require_libraries, seeds_in_words, train_and_show
 from relational_rnn.cli.train import S
 from relational_rnn.spec.checks import check_number, check_size
 from relational_rnn.training.common.core_settings import FREE
@@ -67,6 +67,7 @@ def main(argv: Sequence[str]) -> int:
     points = check(settings, factors, options)
     trainer = find_trainer(task, settings)
     for tried in [point.settings for point in points] or [settings]:
+        require_libraries(tried)
         trainer.check(tried)
     if options.trials is None and options.storage is None:
         told = f"combinations of {', '.join(factors)}"

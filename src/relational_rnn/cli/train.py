@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import importlib.util
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 import tyro
 
+from relational_rnn.cli.run import require_libraries
 from relational_rnn.recipes import RECIPES, Settings, find_recipe
 from relational_rnn.training.common import nth_farthest, supervised
 from relational_rnn.training.common.files import read_json
@@ -68,11 +68,7 @@ def main(
     if options.resume and options.out is None:
         raise ValueError("which run? --resume needs the run's folder, --out DIR")
     settings = options.settings
-    without_torch = isinstance(settings, SupervisedSettings) and settings.framework == "numpy"
-    for library in ("matplotlib",) if without_torch else ("torch", "matplotlib"):  # before the training
-        if importlib.util.find_spec(library) is None:
-            raise ModuleNotFoundError(f"No module named {library!r}", name=library)
-
+    require_libraries(settings)
     if isinstance(settings, NthFarthestSettings):
         from relational_rnn.cli import nth_farthest as nth_farthest_command  # imports torch
 

@@ -22,6 +22,9 @@ GROWN = ("all", "objects-dimensions", "objects", "dimensions")
 """What of the task can grow. With "all" the labels come in with the objects, else all N are in play from the
 start. They cannot grow alone: N objects carry N labels."""
 
+OPTIMISERS = ("adam", "soap")
+"""What a run can train with."""
+
 PORT_FAULTS = ("none", "tied-mlp", "final-relu", "joint-norm", "double-softmax", "all")
 """What the public PyTorch ports do otherwise than the authors' code: see `nn.faulty`; and the loss of their
 script takes the softmax of a softmax."""
@@ -64,14 +67,20 @@ class NthFarthestSettings(ModelSettings):
     """Most wall time for the RMC's training; the learning rate comes down in time for it."""
     batch_size: int = 512
     """Examples in a step."""
+    optimiser: str = "adam"
+    """Optimiser of all models: "adam", or "soap": Adam in the eigenbasis of Shampoo's preconditioner (Vyas et
+    al. 2024; needs pytorch_optimizer)."""
     learning_rate: float = 2e-3
-    """Peak of the learning rate (Adam)."""
+    """Peak of the learning rate."""
     warmup_steps: int = 500
     """Steps of linear warm-up."""
     final_share: float = 0.02
     """The last learning rate as a share of the peak; a half cosine leads there."""
     clip_norm: float = 1.0
     """Largest norm of the gradient of all parameters together."""
+    average_decay: float = 0.0
+    """Decay of the moving average of the weights, which is then what is scored and kept; 0 for the weights
+    themselves."""
 
     mem_slots: int = 8
     """RMC and hybrid: memory slots."""
@@ -107,6 +116,7 @@ class NthFarthestSettings(ModelSettings):
         check_bool("grow", self.grow)
         check_choice("grown", self.grown, GROWN)
         check_choice("compute_dtype", self.compute_dtype, COMPUTE_DTYPES)
+        check_choice("optimiser", self.optimiser, OPTIMISERS)
         if (
             check_choice("port_fault", self.port_fault, PORT_FAULTS) != "none"
             and self.compute_dtype != "float32"
@@ -117,6 +127,8 @@ class NthFarthestSettings(ModelSettings):
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
         for name in ("final_share", "smaller_share", "growth_threshold"):
             check_number(name, getattr(self, name), 0.0, 1.0)
+        if not 0 <= check_number("average_decay", self.average_decay) < 1:
+            raise ValueError(f"average_decay must be from 0 to below 1, got {self.average_decay}")
         task = self.task
         first_objects = check_size("first_objects", self.first_objects, minimum=2)
         if self.grow and first_objects > task.objects:

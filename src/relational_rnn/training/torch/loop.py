@@ -22,6 +22,7 @@ from relational_rnn.training.common.nth_farthest import (
     training_batch,
 )
 from relational_rnn.training.common.schedule import warmup_cosine
+from relational_rnn.training.torch.optimisers import averaged, build_optimiser
 
 REPORT_SECONDS = 0.5
 CHECKPOINT_SECONDS = 30.0
@@ -65,7 +66,8 @@ class Training:
     ) -> None:
         self.model, self.settings, self.growth, self.budget = model, settings, growth, budget
         self.checkpoint = checkpoint
-        self.optimiser = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
+        self.optimiser = build_optimiser(model, settings)
+        self.average = averaged(model, settings.average_decay) if settings.average_decay else None
         self.step, self.seconds = 0, 0.0
         self.validation = held_out_batch(settings, settings.validation_examples, VALIDATION)
         if checkpoint.exists():
@@ -136,6 +138,8 @@ class Training:
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip_norm)
         self.optimiser.step()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
         correct = (scores.argmax(1) == targets).float().mean().item()
         objects = batch.inputs.shape[1]
         self.growth.observe(self.step, objects, correct)
@@ -154,14 +158,20 @@ class Training:
             **values,
         }
 
+    @property
+    def result(self) -> nn.Module:
+        """The model that counts: with the moving average of the weights, if there is one."""
+        return self.model if self.average is None else self.average.module
+
     def validate(self) -> float:
         """Return the accuracy on held-out examples of the full task."""
-        return accuracy(self.model, self.validation.inputs, self.validation.targets)
+        return accuracy(self.result, self.validation.inputs, self.validation.targets)
 
     def save(self) -> None:
         """Write the checkpoint, atomically."""
         state = {
             "model": self.model.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "growth": self.growth.state(),
             "step": self.step,
@@ -173,6 +183,8 @@ class Training:
         """Go on from the checkpoint."""
         state = torch.load(self.checkpoint, weights_only=True)
         self.model.load_state_dict(state["model"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.growth.restore(state["growth"])
         self.step, self.seconds = state["step"], state["seconds"]

@@ -187,8 +187,8 @@ def train_one(
     if not training.run(report, stopped):
         return
     test = held_out_batch(settings, settings.test_examples, TEST)
-    save_model(folder.weights(name), model, settings, contestant)
-    longer = longer_scores(model, settings, test)
+    save_model(folder.weights(name), training.result, settings, contestant)
+    longer = longer_scores(training.result, settings, test)
     score = {
         "parameters": count_parameters(model),
         "test_accuracy": longer["distractors"][0],  # without any
