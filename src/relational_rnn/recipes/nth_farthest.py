@@ -32,7 +32,7 @@ def paper8x16() -> NthFarthestSettings:
         attention_mlp_layers=4,
         head_layers=3,
         steps=30_000,
-        seconds=4500.0,
+        seconds=3600.0,
         batch_size=512,
         optimiser="soap",
         learning_rate=2e-3,
@@ -40,6 +40,7 @@ def paper8x16() -> NthFarthestSettings:
         average_decay=0.998,
         growth_threshold=0.75,
         smaller_share=0.2,
+        test_examples=20_000,
     )
 
 
