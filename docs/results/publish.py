@@ -40,6 +40,8 @@ PAGES = (
 PROGRAMS = ("copy", "reverse", "double", "addition", "control", "program")
 PROGRAM_MODELS = ("rmc", "lstm", "transformer", "dnc")
 SUPERVISED = (*REASONING_TASKS, *PROGRAMS, "babi")
+MILESTONES = (0.5, 0.75, 0.91, 0.95)
+"""91 % is the paper's own score."""
 
 
 def add(name: str, run: Path) -> None:
@@ -52,7 +54,7 @@ def add(name: str, run: Path) -> None:
     for part in ("memory", "slots"):
         if (run / f"{part}.json").exists():
             record[part] = json.loads((run / f"{part}.json").read_text())
-    if name in SUPERVISED:
+    if name in SUPERVISED or trains_nth_farthest(name, record):
         record["evaluations"] = evaluations(run)
     (RECORDS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
     shown = "".join(page.read_text() for page in PAGES)
@@ -61,12 +63,21 @@ def add(name: str, run: Path) -> None:
             shutil.copy(figure, FIGURES / f"{name}_{figure.name}")
 
 
+def trains_nth_farthest(name: str, record: dict[str, Any]) -> bool:
+    """Return whether a record is a training on Nth farthest, so that its name begins with its preset."""
+    return record["config"]["command"] == "train nth-farthest" and not name.startswith("compare-")
+
+
 def evaluations(run: Path) -> dict[str, list[dict[str, float]]]:
-    """Return for each training of a run examples and accuracy of its evaluations."""
+    """Return for each training of a run examples, seconds and accuracy of its evaluations."""
     found: dict[str, list[dict[str, float]]] = {}
     for values in RunFolder(run).records():
         if "validation_accuracy" in values:
-            kept = {name: round(values[name], 5) for name in ("examples", "validation_accuracy")}
+            kept = {
+                name: round(values[name], 5)
+                for name in ("examples", "seconds", "validation_accuracy")
+                if name in values
+            }
             found.setdefault(values["model"], []).append(kept)
     return found
 
@@ -79,13 +90,16 @@ def records() -> dict[str, dict[str, Any]]:
 def command(name: str, record: dict[str, Any]) -> str:
     """Return the command that makes a record again: its preset, and what differs from that.
 
-    The name of a training on Nth farthest begins with its preset; all other records are of `quick`.
+    Records are of `quick`, but for trainings on Nth farthest.
     """
     verb, task, *flags = shlex.split(record["config"]["command"])
     compared = name.startswith("compare-")
-    own = task == "nth-farthest" and verb == "train" and not compared
-    preset = name.split("-")[0] if own else "quick"
-    defaults = json.loads(json.dumps(dataclasses.asdict(find_recipe(task, preset))))
+    preset = name.split("-")[0] if trains_nth_farthest(name, record) else "quick"
+    recipe = find_recipe(task, preset)
+    defaults = json.loads(json.dumps(dataclasses.asdict(recipe)))
+    # A setting that is younger than the record had its default in it.
+    plain = [f for f in dataclasses.fields(recipe) if f.default is not dataclasses.MISSING]
+    recorded = {f.name: f.default for f in plain} | record["config"]["settings"]
     words = ["relational-rnn", verb, task, *flags]
     if compared:
         words[1] = "compare"
@@ -97,7 +111,7 @@ def command(name: str, record: dict[str, Any]) -> str:
     elif task in REASONING_TASKS:
         words += ["--framework", "numpy", "--models", "all"]
     settings, defaults = (
-        values | values.pop("task", {}) for values in (dict(record["config"]["settings"]), defaults)
+        values | values.pop("task", {}) for values in (json.loads(json.dumps(recorded)), defaults)
     )
     for setting, value in settings.items():
         if value != defaults[setting] or (setting == "seed" and "--preset" in words):
@@ -143,6 +157,20 @@ def trainings_table(record: dict[str, Any]) -> str:
                 f"| {bold}{score['label']}{bold} | {bold}{percent(score['test_accuracy'])}{bold} "
                 f"| {score['seconds']:.0f} | {score['examples']:,} | {score['parameters']:,} |"
             )
+    return "\n".join(lines)
+
+
+def milestones_table(found: dict[str, dict[str, Any]]) -> str:
+    """Return when each run's RMC reached some accuracies on the validation examples for the first time."""
+    lines = ["| seed | " + " | ".join(f"{share:.0%}".replace("%", " %") for share in MILESTONES) + " |"]
+    lines.append("|---" * (1 + len(MILESTONES)) + "|")
+    for record in found.values():
+        cells = [str(record["results"]["seed"])]
+        for share in MILESTONES:
+            points = [p for p in record["evaluations"]["rmc"] if p["validation_accuracy"] >= share]
+            told = [f"{p['seconds'] / 60:.1f} min, {p['examples'] / 1e6:.1f} M examples" for p in points]
+            cells.append(told[0] if told else "-")
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -316,11 +344,7 @@ def fill(page: Path, parts: dict[str, str]) -> None:
 def generated_parts() -> dict[str, str]:
     """Return every generated part of the pages by the name of its place."""
     everything, parts = records(), {}
-    found = {
-        name: record
-        for name, record in everything.items()
-        if record["config"]["command"] == "train nth-farthest" and not name.startswith("compare-")
-    }
+    found = {name: record for name, record in everything.items() if trains_nth_farthest(name, record)}
     supervised = {n: r for n, r in everything.items() if n in SUPERVISED}
     parts["programs overview"] = programs_table(supervised)
     parts["reasoning overview"] = overview_table(supervised)
@@ -341,6 +365,11 @@ def generated_parts() -> dict[str, str]:
         first = next(iter(runs.values()))
         parts[f"{preset} trainings"] = trainings_table(first)
         parts[f"{preset} growth"] = growth_table(first)
+        if all("evaluations" in record for record in runs.values()):  # older records lack them
+            parts[f"{preset} milestones"] = milestones_table(runs)
+        if all("counting" in model for model in first["results"]["models"].values()):
+            longer = analysis.longer_table(analysis.counting_only(first["results"]))
+            parts[f"{preset} longer"] = "" if longer is None else as_markdown(longer)
         if "slots" in first:
             parts[f"{preset} slots"] = slots_table(first)
     return parts

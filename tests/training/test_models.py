@@ -84,6 +84,58 @@ def test_the_rmc_can_start_as_torch_does():
     assert torch.equal(weight, models[1].core.mlp[0].weight)
 
 
+def test_a_model_can_have_settings_of_its_own():
+    own = (
+        "gru.learning_rate=1e-3",
+        "gru.initialisation=orthogonal",
+        "gru.optimiser=soap",
+        "rmc.warmup_steps=7",
+    )
+    settings = dataclasses.replace(SETTINGS, models=("rmc", "gru"), own=own)
+    assert settings.of("gru") == dataclasses.replace(settings, learning_rate=1e-3, optimiser="soap", own=())
+    assert settings.of("rmc") == dataclasses.replace(settings, warmup_steps=7, own=())
+    _, direct, grown = contestants(settings)
+    assert [c.label for c in (direct, grown)] == [
+        f"GRU, {t} task, orthogonal start" for t in ("full", "growing")
+    ]
+    weight = build_model(settings, grown).core.gru.weight_hh_l0.detach()
+    first = weight[: weight.shape[1]]
+    torch.testing.assert_close(first @ first.T, torch.eye(len(first)), rtol=0, atol=1e-5)
+    one = dataclasses.replace(SETTINGS, own=("lstm.initialisation=torch",))
+    assert [c.name for c in contestants(one)] == ["rmc", "lstm-direct", "lstm-torch"]
+
+
+@pytest.mark.parametrize("model", ["transformer", "dnc", "hybrid"])
+def test_an_opponent_can_start_as_torch_does(model):
+    settings = dataclasses.replace(SETTINGS, models=("rmc", model), own=(f"{model}.initialisation=torch",))
+    usual, changed = (
+        build_model(s, contestants(s)[2]) for s in (dataclasses.replace(settings, own=()), settings)
+    )
+    layers = [m for m in changed.core.modules() if isinstance(m, torch.nn.Linear | torch.nn.RNNCellBase)]
+    assert layers
+    for layer in layers:
+        fan_in = layer.in_features if isinstance(layer, torch.nn.Linear) else layer.hidden_size
+        largest = max(parameter.abs().max().item() for parameter in layer.parameters())
+        assert 0.5 * fan_in**-0.5 < largest <= fan_in**-0.5
+    assert not all(torch.equal(a, b) for a, b in zip(usual.parameters(), changed.parameters()))
+
+
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [
+        ("gru.learning_rate=1e-3", "own must name models of this run, rmc, lstm"),
+        ("learning_rate=1e-3", "own must name models of this run, rmc, lstm"),
+        ("lstm.steps=3", "the setting of 'lstm.steps=3' in own must be one of 'learning_rate'"),
+        ("lstm.learning_rate=fast", "'lstm.learning_rate=fast' in own must give a float, got 'fast'"),
+        ("lstm.learning_rate=-1", "learning_rate must be above 0, got -1.0"),
+        ("lstm.initialisation=authors", "lstm.initialisation in own must be one of 'orthogonal', 'torch'"),
+    ],
+)
+def test_bad_settings_of_a_models_own(own, told):
+    with pytest.raises(ValueError, match=told):
+        dataclasses.replace(SETTINGS, own=(own,))
+
+
 def test_the_rmc_can_multiply_in_bfloat16():
     models = [
         build_model(dataclasses.replace(SETTINGS, compute_dtype=dtype), contestants(SETTINGS)[0])

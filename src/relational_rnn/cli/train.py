@@ -24,7 +24,7 @@ DEFAULT_PRESET = "quick"
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-LISTS = ("--models", "--supporting-facts", "--tasks")
+LISTS = ("--models", "--own", "--supporting-facts", "--tasks")
 """Flags that take several values."""
 
 S = TypeVar("S")

@@ -57,12 +57,17 @@ def initialise_gates_(parameters: Iterable[Tensor], generator: torch.Generator |
 
 @torch.no_grad()
 def start_as_torch_(module: nn.Module, generator: torch.Generator | None = None) -> None:
-    """Draw all linear layers as `torch.nn.Linear` does: uniform within 1/sqrt(fan_in), biases too.
+    """Draw all linear and recurrent layers as torch does: uniform, biases too.
 
-    This is not how a core should start: its weights have 0.58 / 0.88 of the authors' deviation.
+    Within 1/sqrt(fan_in) for `torch.nn.Linear`, within 1/sqrt(hidden_size) for LSTM and GRU. This is not how
+    an RMC should start: its weights have 0.58 / 0.88 of the authors' deviation.
     """
     for layer in module.modules():
         if isinstance(layer, nn.Linear):
-            for parameter in (layer.weight, layer.bias):
-                bound = layer.in_features**-0.5
-                parameter.uniform_(-bound, bound, generator=generator)
+            bound = layer.in_features**-0.5
+        elif isinstance(layer, nn.RNNBase | nn.RNNCellBase):
+            bound = layer.hidden_size**-0.5
+        else:
+            continue
+        for parameter in layer.parameters():
+            parameter.uniform_(-bound, bound, generator=generator)

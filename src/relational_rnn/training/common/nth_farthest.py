@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ import numpy as np
 
 from relational_rnn.spec.checks import check_bool, check_choice, check_number, check_size
 from relational_rnn.tasks.nth_farthest import NthFarthest, NthFarthestBatch, sample, trivial_accuracy
-from relational_rnn.training.common.core_settings import LABELS, ModelSettings
+from relational_rnn.training.common.core_settings import INITIALISATIONS, LABELS, ModelSettings
 
 MODELS = tuple(LABELS)
 """The models that a run can train."""
@@ -24,6 +25,24 @@ start. They cannot grow alone: N objects carry N labels."""
 
 OPTIMISERS = ("adam", "soap")
 """What a run can train with."""
+
+STARTS = {
+    "lstm": ("orthogonal", "torch"),
+    "gru": ("torch", "orthogonal"),
+    "transformer": ("authors", "torch"),
+    "dnc": ("authors", "torch"),
+    "hybrid": ("xavier", "torch"),
+}
+"""What an opponent's core can start with, its usual one first; "torch" are torch's own first values."""
+
+OWN: dict[str, type] = {
+    "learning_rate": float,
+    "optimiser": str,
+    "warmup_steps": int,
+    "clip_norm": float,
+    "initialisation": str,
+}
+"""What a model can have for itself."""
 
 PORT_FAULTS = ("none", "tied-mlp", "final-relu", "joint-norm", "double-softmax", "all")
 """What the public PyTorch ports do otherwise than the authors' code: see `nn.faulty`; and the loss of their
@@ -81,6 +100,11 @@ class NthFarthestSettings(ModelSettings):
     average_decay: float = 0.0
     """Decay of the moving average of the weights, which is then what is scored and kept; 0 for the weights
     themselves."""
+
+    own: tuple[str, ...] = ()
+    """What a model has for itself, each as MODEL.SETTING=VALUE (lstm.learning_rate=1e-3): learning_rate,
+    optimiser, warmup_steps, clip_norm, and initialisation, which is "torch" or "orthogonal" for lstm and gru,
+    "authors" or "torch" for the others ("xavier" or "torch" for hybrid)."""
 
     mem_slots: int = 8
     """RMC and hybrid: memory slots."""
@@ -148,6 +172,50 @@ class NthFarthestSettings(ModelSettings):
                 f"growth_threshold must lie above the trivial score 2/{hardest} = "
                 f"{trivial_accuracy(hardest):.3f} at {hardest} objects, got {self.growth_threshold}"
             )
+
+        for model in dict.fromkeys(word.partition(".")[0] for word in self.own):
+            if model not in self.models:
+                raise ValueError(
+                    f"own must name models of this run, {', '.join(self.models)}, as in "
+                    f"{self.models[0]}.learning_rate=1e-3; got {self.own!r}"
+                )
+            self.of(model)
+
+    def own_values(self, model: str) -> dict[str, Any]:
+        """Return what a model has for itself, by name.
+
+        Raises:
+            ValueError: it is no setting that a model can have, or not its type.
+
+        Example:
+            >>> NthFarthestSettings(own=("lstm.learning_rate=1e-3",)).own_values("lstm")
+            {'learning_rate': 0.001}
+        """
+        values: dict[str, Any] = {}
+        for word in self.own:
+            owner, _, rest = word.partition(".")
+            name, _, value = rest.partition("=")
+            if owner != model:
+                continue
+            check_choice(f"the setting of {word!r} in own", name, tuple(OWN))
+            try:
+                values[name] = OWN[name](value)
+            except ValueError:
+                raise ValueError(f"{word!r} in own must give a {OWN[name].__name__}, got {value!r}") from None
+            if name == "initialisation":
+                check_choice(f"{model}.initialisation in own", value, STARTS.get(model, INITIALISATIONS))
+        return values
+
+    def of(self, model: str) -> NthFarthestSettings:
+        """Return the settings of one model's training, with what it has for itself.
+
+        Raises:
+            ValueError: see `own_values` and the class.
+        """
+        values = self.own_values(model)
+        if model != "rmc":
+            values.pop("initialisation", None)  # an opponent's is its contestant's
+        return dataclasses.replace(self, own=(), **values)
 
     def has_fault(self, fault: str) -> bool:
         """Return whether the RMC is trained with one of `PORT_FAULTS`."""

@@ -25,9 +25,11 @@ def build_model(settings: Any, model: str, seed: int, **options: Any) -> Sequenc
         settings: of the run, of any task.
         model: a name of `nn.cores.CORES`.
         seed: of the training.
-        **options: of the model's core, over those that the settings name; for an RMC also `faults`, some of
-            `CORE_FAULTS`.
+        **options: of the model's core, over those that the settings name; `start_as_torch`, whether its
+            layers start as torch's do (an RMC's also where the settings say so); `faults`, of an RMC.
     """
+    if model == "rmc" and settings.initialisation == "torch":
+        options["start_as_torch"] = True
     size = settings.head_size
     if model in SIZES:
         size = opponent_size(settings, model, matched_size)
@@ -53,6 +55,7 @@ def _build(
     generator: torch.Generator | None,
     *,
     faults: tuple[str, ...] = (),
+    start_as_torch: bool = False,
     **options: Any,
 ) -> SequenceClassifier:
     options = model_options(settings, model) | options | {"batch_first": True, "generator": generator}
@@ -62,7 +65,7 @@ def _build(
         core: nn.Module = FaultyRelationalMemory(features, head_size=size, **options)
     else:
         core = build_core(model, features, size, **options)
-    if model == "rmc" and settings.initialisation == "torch":
+    if start_as_torch:
         start_as_torch_(core, generator)
     return SequenceClassifier(
         core, settings.task.classes, settings.head_layers, settings.head_units, generator=generator

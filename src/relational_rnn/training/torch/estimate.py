@@ -52,7 +52,7 @@ def estimate_run(settings: NthFarthestSettings, *, rounds: int = 9, seconds: flo
         trainings = {
             model: Training(
                 build_model(settings, contestant),
-                settings,
+                settings.of(model),
                 Growth.none(settings),
                 Budget(settings.steps, settings.seconds),
                 nowhere,

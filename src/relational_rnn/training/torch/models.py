@@ -17,7 +17,7 @@ from torch import nn
 from relational_rnn.nn import SequenceClassifier
 from relational_rnn.training.common.core_settings import LABELS
 from relational_rnn.training.common.files import write_atomically
-from relational_rnn.training.common.nth_farthest import NthFarthestSettings
+from relational_rnn.training.common.nth_farthest import STARTS, NthFarthestSettings
 from relational_rnn.training.torch import build
 from relational_rnn.training.torch.build import CORE_FAULTS
 
@@ -35,7 +35,7 @@ class Contestant:
     grown: bool
     """On the growing task; else directly on the full task."""
     initialisation: str
-    """"authors" but for the LSTM; see `nn.LSTM` there."""
+    """What its core starts with: one of `STARTS`; the RMC's is a setting."""
     seed: int = 0
     """Of the training."""
 
@@ -43,7 +43,8 @@ class Contestant:
 def contestants(settings: NthFarthestSettings) -> list[Contestant]:
     """Return the trainings of a run: for each seed every model, the RMC first.
 
-    An opponent trains on the RMC's examples and once directly on the full task; the LSTM starts in two ways.
+    An opponent trains on the RMC's examples and once directly on the full task; the LSTM starts in two ways,
+    unless it has an initialisation of its own.
     """
     seeds = range(settings.seed, settings.seed + settings.seeds)
     return [
@@ -62,8 +63,9 @@ def _of_one_seed(settings: NthFarthestSettings) -> Iterator[Contestant]:
         if model == "rmc":
             yield Contestant("rmc", model, f"{label}, {on_its_way}", settings.grow, "authors")
             continue
-        starts = ("orthogonal", "torch") if model == "lstm" else ("authors",)
-        told = {start: f", {start} start" if model == "lstm" else "" for start in starts}
+        own = settings.own_values(model).get("initialisation")
+        starts = (own,) if own else STARTS[model] if model == "lstm" else STARTS[model][:1]
+        told = {start: f", {start} start" if own or model == "lstm" else "" for start in starts}
         if settings.grow:
             first = starts[0]
             yield Contestant(f"{model}-direct", model, f"{label}, full task{told[first]}", False, first)
@@ -75,9 +77,11 @@ def _of_one_seed(settings: NthFarthestSettings) -> Iterator[Contestant]:
 def build_model(settings: NthFarthestSettings, contestant: Contestant) -> SequenceClassifier:
     """Build a contestant's model; its initial values follow from its seed."""
     options: dict[str, Any] = {}
-    if contestant.model == "lstm":
-        options["initialisation"] = contestant.initialisation
-    if contestant.model == "rmc":
+    if contestant.model in ("lstm", "gru"):
+        options["initialisation"] = "orthogonal" if contestant.initialisation == "orthogonal" else "torch"
+    elif contestant.model != "rmc":
+        options["start_as_torch"] = contestant.initialisation == "torch"
+    else:
         if settings.compute_dtype == "bfloat16":
             options["compute_dtype"] = torch.bfloat16
         options["faults"] = tuple(fault for fault in CORE_FAULTS if settings.has_fault(fault))
@@ -120,4 +124,7 @@ def load_model(path: Path) -> tuple[SequenceClassifier, NthFarthestSettings, Con
 
 def settings_from(values: dict[str, Any]) -> NthFarthestSettings:
     """Turn what a JSON file holds back into settings."""
-    return NthFarthestSettings(**{**values, "models": tuple(values["models"])})
+    plain: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+    }
+    return NthFarthestSettings(**plain)

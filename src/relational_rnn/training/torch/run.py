@@ -170,7 +170,7 @@ def train_one(
     torch.set_num_threads(settings.threads)
     contestant = next(c for c in contestants(settings) if c.name == name)
     leader = _leader(settings, contestant.seed)
-    settings = dataclasses.replace(settings, seed=contestant.seed, seeds=1)
+    settings = dataclasses.replace(settings.of(contestant.model), seed=contestant.seed, seeds=1)
     growth = Growth(settings) if contestant.grown else Growth.none(settings)
     budget = Budget(settings.steps, settings.seconds)
     if contestant.model != "rmc":
