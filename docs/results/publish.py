@@ -51,7 +51,7 @@ def add(name: str, run: Path) -> None:
     RECORDS.mkdir(exist_ok=True)
     FIGURES.mkdir(exist_ok=True)
     record = {"config": config, "results": results}
-    for part in ("memory", "slots"):
+    for part in ("memory", "slots", "mistakes"):
         if (run / f"{part}.json").exists():
             record[part] = json.loads((run / f"{part}.json").read_text())
     if name in SUPERVISED or trains_nth_farthest(name, record):
@@ -202,6 +202,21 @@ def slots_table(record: dict[str, Any]) -> str:
         ("its distance from the reference, before and after", _change(earlier["distance"], came)),
         ("the vector of an object that comes after the reference", percent(later["vector"][shown])),
         ("its distance from the reference", percent(later["distance"][shown])),
+    ]
+    return as_markdown(analysis.Table(("what", "found"), [(False, list(row)) for row in rows]))
+
+
+def mistakes_table(record: dict[str, Any]) -> str:
+    """Return what an RMC's mistakes are like, in words and numbers."""
+    found = record["mistakes"]["rmc"]
+    closest, *others = found["margin"]
+    rest = sum(part["accuracy"] for part in others) / len(others)
+    rows = [
+        ("mistakes that name a neighbour in order", percent(found["one_rank_off"])),
+        ("mean margin of the closest tenth of the questions", f"{closest['mean']:.3f}"),
+        ("mistakes that are among these", percent(closest["share_of_mistakes"])),
+        ("accuracy on these", percent(closest["accuracy"])),
+        ("accuracy on the other nine tenths", percent(rest)),
     ]
     return as_markdown(analysis.Table(("what", "found"), [(False, list(row)) for row in rows]))
 
@@ -370,6 +385,8 @@ def generated_parts() -> dict[str, str]:
         if all("counting" in model for model in first["results"]["models"].values()):
             longer = analysis.longer_table(analysis.counting_only(first["results"]))
             parts[f"{preset} longer"] = "" if longer is None else as_markdown(longer)
+        if "mistakes" in first:
+            parts[f"{preset} mistakes"] = mistakes_table(first)
         if "slots" in first:
             parts[f"{preset} slots"] = slots_table(first)
     return parts

@@ -175,7 +175,7 @@ def test_the_main_job(tmp_path, capsys):
             assert training["seconds"] >= rmc["seconds"]
     figures = {
         *("training_curves", "accuracy", "sample_efficiency", "cost"),
-        *("attention_heatmap", "slot_contents", "memory_evolution", "slot_usage"),
+        *("attention_heatmap", "mistakes", "slot_contents", "memory_evolution", "slot_usage"),
     }
     assert {file.stem for file in (out / "plots").iterdir() if file.stat().st_size > 10_000} == figures
     assert "What a model costs." in shown
@@ -188,6 +188,9 @@ def test_the_main_job(tmp_path, capsys):
     report = (out / "report.html").read_text()
     assert report.count("data:image/png;base64,") == len(figures)
     assert "8 distractors %" in report
+    wrong = json.loads((out / "mistakes.json").read_text())
+    for name in ("rmc", "lstm"):
+        assert wrong[name]["accuracy"] == pytest.approx(results["models"][name]["test_accuracy"])
     slots = json.loads((out / "slots.json").read_text())
     assert np.array(slots["by_label"]).shape == (2, 3)
     assert slots["reference_step"] == 1

@@ -43,6 +43,7 @@ from relational_rnn.analysis.memory_plots import (
     memory_evolution,
     slot_usage,
 )
+from relational_rnn.analysis.mistakes import draw_mistakes, mistakes, mistakes_figure
 from relational_rnn.analysis.recorded_memory import RecordedMemory, record_memory
 from relational_rnn.analysis.report import (
     Table,
@@ -94,6 +95,7 @@ __all__ = [
     "draw_factor",
     "draw_generalisation",
     "draw_memory_evolution",
+    "draw_mistakes",
     "draw_overview",
     "draw_sample_efficiency",
     "draw_slot_contents",
@@ -110,6 +112,8 @@ __all__ = [
     "mean_curve",
     "memory_evolution",
     "memory_table",
+    "mistakes",
+    "mistakes_figure",
     "model_costs",
     "model_efficiencies",
     "output_range",

@@ -22,6 +22,8 @@ from relational_rnn.analysis import (
     longer_table,
     mean_curve,
     memory_table,
+    mistakes,
+    mistakes_figure,
     model_costs,
     model_efficiencies,
     record_memory,
@@ -43,9 +45,15 @@ from relational_rnn.nn.faulty import FaultyRelationalMemory
 from relational_rnn.tasks.nth_farthest import sample
 from relational_rnn.training.common.core_settings import LABELS
 from relational_rnn.training.common.files import write_json
-from relational_rnn.training.common.nth_farthest import PICTURE, NthFarthestSettings
+from relational_rnn.training.common.nth_farthest import (
+    PICTURE,
+    TEST,
+    NthFarthestSettings,
+    held_out_batch,
+)
 from relational_rnn.training.common.records import RunFolder
 from relational_rnn.training.torch.attention import record_memories, record_questions
+from relational_rnn.training.torch.loop import predict
 from relational_rnn.training.torch.models import contestants, load_model
 from relational_rnn.training.torch.run import COMMAND, prepare, run
 
@@ -163,6 +171,16 @@ def draw_figures(
     if cost_table(counting) is not None:
         costs = model_costs(counting)
         figures.append(cost_bars(costs, title=f"{title}: cost", path=plots / "cost.png"))
+    errors = find_mistakes(folder, results)
+    write_json(folder.path / "mistakes.json", errors)
+    figures.append(
+        mistakes_figure(
+            errors,
+            trivial_accuracy=trivial,
+            title=f"{title}: which questions are answered wrongly",
+            path=plots / "mistakes.png",
+        )
+    )
     if "rmc" in results["models"]:
         model, _, _ = load_model(folder.weights(results["models"]["rmc"]["name"]))
         generator = np.random.default_rng([settings.seed, PICTURE])
@@ -187,6 +205,16 @@ def draw_figures(
             )
         )
     return figures
+
+
+def find_mistakes(folder: RunFolder, results: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return which of its test examples each model's best training gets wrong, see `analysis.mistakes`."""
+    found = {}
+    for name, score in results["models"].items():
+        model, settings, contestant = load_model(folder.weights(score["name"]))
+        batch = held_out_batch(settings, settings.test_examples, TEST)
+        found[name] = {"label": contestant.label, **mistakes(batch, predict(model, batch.inputs).numpy())}
+    return found
 
 
 def record_memories_of_models(

@@ -1,0 +1,196 @@
+"""Which questions of Nth farthest a model gets wrong: close calls, ranks, and when the reference comes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from relational_rnn.analysis import style
+from relational_rnn.spec.checks import check_size
+from relational_rnn.tasks.nth_farthest import NthFarthestBatch
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+GROUPS = 10
+"""Equal parts of the questions, by how close a call they are."""
+LEFT, PANEL, BETWEEN, RIGHT, HEIGHT = 0.85, 3.5, 0.75, 0.3, 2.9
+
+
+def mistakes(
+    batch: NthFarthestBatch, predictions: Int64[np.ndarray, " B"], groups: int = GROUPS
+) -> dict[str, Any]:
+    """Count the right and wrong answers to questions of the full task.
+
+    The margin of a question is the difference between the distance of the vector that is asked for and the
+    one next to it in order. Questions for the reference itself, n = N-1, have none and are left out of
+    "margin" and of the shares.
+
+    Args:
+        batch: B examples of the full task, N objects each.
+        predictions: the labels that a model said.
+        groups: how many equal parts of the questions, by their margin.
+
+    Returns:
+        examples, accuracy; "margin": for each part, smallest margins first, its mean margin, accuracy and
+        share of all mistakes; "n" and "reference_step": the accuracy for each, None where there was none;
+        "one_rank_off": the share of mistakes that name a neighbour in order, None without mistakes.
+
+    Raises:
+        TypeError: `groups` is no integer.
+        ValueError: the predictions do not fit the batch, or `groups` is below 1.
+
+    Example:
+        >>> from relational_rnn.tasks.nth_farthest import NthFarthest, sample
+        >>> batch = sample(NthFarthest(objects=3, dimensions=2), 100, np.random.default_rng(0))
+        >>> found = mistakes(batch, batch.targets, groups=2)
+        >>> found["accuracy"], [part["accuracy"] for part in found["margin"]], found["one_rank_off"]
+        (1.0, [1.0, 1.0], None)
+    """
+    if predictions.shape != batch.targets.shape:
+        raise ValueError(f"predictions must be {batch.targets.shape}, got {predictions.shape}")
+    groups = check_size("groups", groups)
+    objects = batch.labels.shape[1]
+    by_rank = _distances_by_rank(batch)
+    right = predictions == batch.targets
+    compared = batch.n < objects - 1
+    margins = _margins(by_rank, batch.n)[compared]
+    wrong = ~right[compared]
+    order = np.argsort(margins, kind="stable")
+    ranks = _ranks(batch, predictions)[compared]
+    off = np.abs(ranks - batch.n[compared])[wrong]
+    reference_step = (batch.labels == batch.reference[:, None]).argmax(1)
+    return {
+        "examples": len(right),
+        "accuracy": float(right.mean()),
+        "margin": [
+            {
+                "mean": float(margins[part].mean()),
+                "accuracy": float(1 - wrong[part].mean()),
+                "share_of_mistakes": float(wrong[part].sum() / max(1, wrong.sum())),
+            }
+            for part in np.array_split(order, groups)
+            if len(part)
+        ],
+        "n": _by_value(right, batch.n, objects),
+        "reference_step": _by_value(right, reference_step, objects),
+        "one_rank_off": float((off == 1).mean()) if len(off) else None,
+    }
+
+
+def _distances_by_rank(batch: NthFarthestBatch) -> Float64[np.ndarray, "B N"]:
+    """Return the distances from the reference, farthest first."""
+    return -np.sort(-_distances(batch), axis=1)
+
+
+def _distances(batch: NthFarthestBatch) -> Float64[np.ndarray, "B N"]:
+    vectors = batch.vectors.astype(np.float64)
+    reference = vectors[batch.labels == batch.reference[:, None]]
+    distances: Float64[np.ndarray, "B N"] = np.sqrt(((vectors - reference[:, None]) ** 2).sum(2))
+    return distances
+
+
+def _ranks(batch: NthFarthestBatch, labels: Int64[np.ndarray, " B"]) -> Int64[np.ndarray, " B"]:
+    """Return the rank of the object with a label; of one that is not shown, N."""
+    ranks = np.argsort(np.argsort(-_distances(batch), axis=1, kind="stable"), axis=1)
+    found: Int64[np.ndarray, " B"] = np.where(batch.labels == labels[:, None], ranks, ranks.shape[1]).min(1)
+    return found
+
+
+def _margins(by_rank: Float64[np.ndarray, "B N"], n: Int64[np.ndarray, " B"]) -> Float64[np.ndarray, " B"]:
+    """Return how far the n-th distance is from its nearer neighbour in order."""
+    gaps = np.full((len(by_rank), by_rank.shape[1] + 1), np.inf)
+    gaps[:, 1:-1] = by_rank[:, :-1] - by_rank[:, 1:]
+    every = np.arange(len(n))
+    margins: Float64[np.ndarray, " B"] = np.minimum(gaps[every, n], gaps[every, n + 1])
+    return margins
+
+
+def _by_value(right: np.ndarray, values: Int64[np.ndarray, " B"], count: int) -> list[float | None]:
+    return [
+        float(right[values == value].mean()) if (values == value).any() else None for value in range(count)
+    ]
+
+
+def mistakes_figure(
+    found: Mapping[str, Mapping[str, Any]],
+    *,
+    trivial_accuracy: float,
+    title: str,
+    path: str | os.PathLike[str],
+) -> Path:
+    """Draw which questions models get wrong and write the figure to `path`; see `draw_mistakes`."""
+    return style.save(draw_mistakes(found, trivial_accuracy=trivial_accuracy, title=title), path)
+
+
+def draw_mistakes(found: Mapping[str, Mapping[str, Any]], *, trivial_accuracy: float, title: str) -> Figure:
+    """Accuracy against the margin of a question, the rank asked for and the reference's step.
+
+    Args:
+        found: model -> what `mistakes` returned for it, and its "label".
+        trivial_accuracy: the dashed line.
+        title: above everything; long ones are wrapped.
+
+    Returns:
+        The figure, unsaved.
+
+    Raises:
+        ImportError: matplotlib is absent.
+    """
+    from matplotlib.lines import Line2D
+
+    with style.paper_style():
+        width = LEFT + 3 * PANEL + 2 * BETWEEN + RIGHT
+        figure = style.new_figure(width)
+        looks = {model: _look(model) for model in found}
+        handles = [Line2D([], [], **look) for look in looks.values()]
+        handles.append(Line2D([], [], **style.TRIVIAL_LINE))
+        names = [str(one["label"]) for one in found.values()]
+        bottom = style.add_legend(figure, handles, [*names, "trivial score"]) + 0.85
+        style.add_title(figure, title, width, bottom + HEIGHT + 0.2)
+        panels = [
+            style.axes_at(figure, LEFT + place * (PANEL + BETWEEN), bottom, PANEL, HEIGHT)
+            for place in range(3)
+        ]
+        for axes in panels:
+            axes.axhline(trivial_accuracy, zorder=1, **style.TRIVIAL_LINE)
+            axes.set_ylim(0, 1.03)
+            style.percent_axis(axes.yaxis)
+        for model, one in found.items():
+            parts = one["margin"]
+            panels[0].plot([p["mean"] for p in parts], [p["accuracy"] for p in parts], **looks[model])
+            for axes, name, first in ((panels[1], "n", 0), (panels[2], "reference_step", 1)):
+                places = [(first + x, y) for x, y in enumerate(one[name]) if y is not None]
+                axes.plot([x for x, _ in places], [y for _, y in places], **looks[model])
+        panels[0].set_xlim(left=0)
+        panels[0].set_ylabel("accuracy")
+        panels[0].set_xlabel("difference of the asked distance\nand the one next to it")
+        count = len(next(iter(found.values()))["n"])
+        _name_ranks(panels[1], count)
+        panels[2].set_xticks(range(1, count + 1))
+        panels[2].set_xlabel("step at which the reference comes")
+    return figure
+
+
+def _look(model: str) -> dict[str, Any]:
+    return {
+        "color": style.colour_of(model),
+        "marker": style.marker_of(model),
+        "markersize": 5.5,
+        "linewidth": 2.0,
+        "clip_on": False,
+        "zorder": 3,
+    }
+
+
+def _name_ranks(axes: Axes, count: int) -> None:
+    names = [str(n) for n in range(count)]
+    names[0], names[-1] = "0\nfarthest", f"{count - 1}\nreference"
+    axes.set_xticks(range(count), names)
+    axes.set_xlabel("n, the rank asked for")
