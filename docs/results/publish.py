@@ -2,7 +2,7 @@
 
     python docs/results/publish.py add NAME RUN     # copy a run's record and the figures that pages show
                                                     # NAME: PRESET-SEED of Nth farthest, another task,
-                                                    # ablation-TASK or compare-TASK
+                                                    # ablation-TASK, ablation-why or compare-TASK
     python docs/results/publish.py                  # write the pages again from the records
 
 Pages hold no number that is not in a record: a test writes them again and compares.
@@ -313,13 +313,12 @@ def efficiency_table(record: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def ablation_parts(record: dict[str, Any]) -> dict[str, str]:
-    """Return a table for each factor of an ablation."""
-    results = record["results"]
-    return {
-        f"{results['task']} {factor}": as_markdown(analysis.factor_table(results, factor))
-        for factor in results["factors"]
-    }
+def ablation_parts(name: str, record: dict[str, Any]) -> dict[str, str]:
+    """Return a table for each factor of an ablation, and one of all variants."""
+    results, own = record["results"], name.removeprefix("ablation-")
+    tables = {factor: analysis.factor_table(results, factor) for factor in results["factors"]}
+    tables["overview"] = analysis.overview_table(results)
+    return {f"{own} {part}": as_markdown(table) for part, table in tables.items()}
 
 
 def comparison_parts(name: str, record: dict[str, Any]) -> dict[str, str]:
@@ -370,7 +369,7 @@ def generated_parts() -> dict[str, str]:
     for name, record in everything.items():
         if name.startswith("ablation-"):
             told = f"```sh\n{command(name, record)}\n```"
-            parts |= {f"{name} command": told} | ablation_parts(record)
+            parts |= {f"{name} command": told} | ablation_parts(name, record)
     for name in ("compare-sorting", "compare-nth-farthest"):
         if name in everything:
             parts |= comparison_parts(name, everything[name])

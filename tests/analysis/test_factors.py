@@ -10,6 +10,7 @@ from relational_rnn.analysis import (
     factor_figure,
     factor_table,
     overview_figure,
+    overview_table,
     points_table,
 )
 
@@ -164,6 +165,15 @@ def test_the_overview_of_an_ablation_shows_every_run_once():
     assert never == ["never", "\N{MULTIPLICATION SIGN} 2 of 2", "\N{MULTIPLICATION SIGN} 1 of 2"]
     named = [text.get_text() for text in figure.texts]
     assert named[1:] == ["base", "num_heads", "1", "8", "gate_style: none"]
+
+
+def test_the_overview_table_has_every_variant_once():
+    assert [(bold, cells) for bold, cells in plain(overview_table(ABLATION))] == [
+        (True, ["base", "80.0 (70.0-90.0)", "200"]),
+        (False, ["num_heads: 1", "55.0 (50.0-60.0)", "never"]),
+        (False, ["num_heads: 8", "90.0 (85.0-95.0)", "200 (1 of 2)"]),
+        (False, ["gate_style: none", "75.0", "64"]),
+    ]
 
 
 def test_the_overview_of_several_models_of_which_none_left(tmp_path):

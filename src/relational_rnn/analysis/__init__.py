@@ -21,7 +21,7 @@ from relational_rnn.analysis.efficiency import (
     sample_efficiency,
     thresholds,
 )
-from relational_rnn.analysis.factor_overview import draw_overview, overview_figure
+from relational_rnn.analysis.factor_overview import draw_overview, overview_figure, overview_table
 from relational_rnn.analysis.factors import draw_factor, factor_figure, factor_table, points_table
 from relational_rnn.analysis.memory import (
     compare_memories,
@@ -118,6 +118,7 @@ __all__ = [
     "model_efficiencies",
     "output_range",
     "overview_figure",
+    "overview_table",
     "phase_norms",
     "phases_of",
     "points_table",

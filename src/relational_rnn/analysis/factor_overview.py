@@ -1,4 +1,4 @@
-"""All variants of an ablation in one figure: what each single change does to the score and to the start."""
+"""All variants of an ablation in one figure and one table: what each single change does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relational_rnn.analysis import style
 from relational_rnn.analysis.factors import Level, levels
+from relational_rnn.analysis.report import Table
 from relational_rnn.training.common.core_settings import LABELS
 
 if TYPE_CHECKING:
@@ -77,6 +78,26 @@ def draw_overview(results: dict[str, Any]) -> Figure:
         if several:
             _add_legend(panels[0], results)
     return figure
+
+
+def overview_table(results: dict[str, Any]) -> Table:
+    """Return one row a variant of an ablation (and model, if there are several), the base first.
+
+    Args:
+        results: content of an ablation's results.json.
+    """
+    rows, factor = [], ""
+    several = len(results["models"]) > 1
+    for row in _rows(results):
+        if row.level is None:
+            factor = row.text
+            continue
+        change = row.text if row.name else f"{factor}: {row.text}"
+        for model in results["models"]:
+            label = change + (f", {LABELS[model]}" if several else "")
+            cells = [label, row.level.accuracy_told(model), row.level.leaving_told(model)]
+            rows.append((row.level.base, cells))
+    return Table(("change", "test %", "leaves trivial"), rows)
 
 
 def _rows(results: dict[str, Any]) -> list[Row]:

@@ -46,6 +46,14 @@ class Level(NamedTuple):
         runs = [run for variant in self.variants for run in variant["runs"] if "diverged" not in run]
         return [run["models"][model][name] for run in runs]
 
+    def accuracy_told(self, model: str) -> str:
+        """Return the mean accuracy on test and its range, in percent."""
+        return _mean_and_range(self.scores(model, "test_accuracy"))
+
+    def leaving_told(self, model: str) -> str:
+        """Return the mean number of examples until the trivial score was left, and how many runs left it."""
+        return _left(self.scores(model, "examples_to_leave"))
+
 
 def levels(results: dict[str, Any], factor: str) -> list[Level]:
     """Return the values of a factor with their runs: numbers in their order, other values as they were given.
@@ -92,8 +100,7 @@ def factor_table(results: dict[str, Any], factor: str) -> Table:
             test = level.scores(model, "test_accuracy")
             label = level.label + (f", {LABELS[model]}" if several else "")
             lost = f", {diverged} diverged" if diverged else ""
-            cells = [label + lost, _mean_and_range(test)]
-            cells += [_left(level.scores(model, "examples_to_leave"))]
+            cells = [label + lost, level.accuracy_told(model), level.leaving_told(model)]
             cells += [_spread(level.scores(model, "parameters")), _mean(level.scores(model, "seconds"))]
             rows.append((_average(test), cells))
     return _table(factor, rows, results)
