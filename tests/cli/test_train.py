@@ -1,5 +1,6 @@
 """The main job from end to end at the smallest size, through the command."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -256,3 +257,24 @@ def test_interrupted_then_resumed(tmp_path, signal_sent):
     steps = [json.loads(line)["step"] for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert steps == sorted(steps)
     assert json.loads((out / "results.json").read_text())["models"]["rmc"]["steps"] >= 1
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("command", ["train", "ablate"])
+def test_soap_needs_its_library(command, tmp_path, monkeypatch, capsys):
+    found = importlib.util.find_spec
+    absent = "pytorch_optimizer"
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == absent else found(name))
+    flags = ["--optimiser", "soap"] if command == "train" else ["--over", "optimiser=adam,soap"]
+    out = tmp_path / "run"
+    assert main([command, "nth-farthest", "--preset", "tiny", *flags, "--out", str(out)]) == 1
+    assert "needs pytorch_optimizer: pip install 'relational-rnn[soap]'" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_bad_settings_of_a_models_own(tmp_path, capsys):
+    out = tmp_path / "run"
+    argv = ["train", "nth-farthest", "--preset", "tiny", "--own", "lstm.learning_rate=1e-3,lstm.colour=red"]
+    assert main([*argv, "--out", str(out)]) == 2
+    assert "the setting of 'lstm.colour=red' in own must be one of 'learning_rate'" in capsys.readouterr().err
+    assert not out.exists()
