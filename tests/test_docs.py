@@ -69,6 +69,7 @@ def test_published_commands_make_the_recorded_settings():
     from relational_rnn.cli.ablate import DEFAULTS, Ablate
     from relational_rnn.cli.experiment import resolve
     from relational_rnn.cli.train import parse
+    from relational_rnn.training.common.records import defaults_of
 
     publish = load_publish()
     for name, record in publish.records().items():
@@ -79,10 +80,8 @@ def test_published_commands_make_the_recorded_settings():
             changed = compare.defaults(task) if verb == "compare" else None
             settings = parse(task, arguments, command=verb, defaults=changed).settings
         # A setting that came after the record was made has its default.
-        plain = [field for field in dataclasses.fields(settings) if field.default is not dataclasses.MISSING]
-        defaults = json.loads(json.dumps({field.name: field.default for field in plain}))
         made = json.loads(json.dumps(dataclasses.asdict(settings)))
-        assert made == defaults | record["config"]["settings"], name
+        assert made == defaults_of(settings) | record["config"]["settings"], name
 
 
 def test_results_pages_equal_their_records(tmp_path):

@@ -27,7 +27,7 @@ from relational_rnn.recipes import find_recipe
 from relational_rnn.tasks import REASONING_TASKS
 from relational_rnn.tasks.babi.stories import TASKS
 from relational_rnn.training.common.core_settings import LABELS
-from relational_rnn.training.common.records import RunFolder
+from relational_rnn.training.common.records import RunFolder, defaults_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -97,9 +97,7 @@ def command(name: str, record: dict[str, Any]) -> str:
     preset = name.split("-")[0] if trains_nth_farthest(name, record) else "quick"
     recipe = find_recipe(task, preset)
     defaults = json.loads(json.dumps(dataclasses.asdict(recipe)))
-    # A setting that is younger than the record had its default in it.
-    plain = [f for f in dataclasses.fields(recipe) if f.default is not dataclasses.MISSING]
-    recorded = {f.name: f.default for f in plain} | record["config"]["settings"]
+    recorded = defaults_of(recipe) | record["config"]["settings"]
     words = ["relational-rnn", verb, task, *flags]
     if compared:
         words[1] = "compare"
@@ -110,9 +108,7 @@ def command(name: str, record: dict[str, Any]) -> str:
         words += ["--preset", preset]
     elif task in REASONING_TASKS:
         words += ["--framework", "numpy", "--models", "all"]
-    settings, defaults = (
-        values | values.pop("task", {}) for values in (json.loads(json.dumps(recorded)), defaults)
-    )
+    settings, defaults = (values | values.pop("task", {}) for values in (recorded, defaults))
     for setting, value in settings.items():
         if value != defaults[setting] or (setting == "seed" and "--preset" in words):
             flag = "--" + setting.replace("_", "-")
@@ -124,6 +120,11 @@ def command(name: str, record: dict[str, Any]) -> str:
 def percent(value: float) -> str:
     """Write a share as a person reads it."""
     return f"{value:.1%}".replace("%", " %")
+
+
+def whole_percent(value: float) -> str:
+    """Write a share of whole percents as a person reads it."""
+    return f"{value:.0%}".replace("%", " %")
 
 
 def seeds_table(found: dict[str, dict[str, Any]]) -> str:
@@ -162,12 +163,13 @@ def trainings_table(record: dict[str, Any]) -> str:
 
 def milestones_table(found: dict[str, dict[str, Any]]) -> str:
     """Return when each run's RMC reached some accuracies on the validation examples for the first time."""
-    lines = ["| seed | " + " | ".join(f"{share:.0%}".replace("%", " %") for share in MILESTONES) + " |"]
+    lines = ["| seed | " + " | ".join(map(whole_percent, MILESTONES)) + " |"]
     lines.append("|---" * (1 + len(MILESTONES)) + "|")
     for record in found.values():
         cells = [str(record["results"]["seed"])]
         for share in MILESTONES:
-            points = [p for p in record["evaluations"]["rmc"] if p["validation_accuracy"] >= share]
+            curve = record["evaluations"][record["results"]["models"]["rmc"]["name"]]
+            points = [p for p in curve if p["validation_accuracy"] >= share]
             told = [f"{p['seconds'] / 60:.1f} min, {p['examples'] / 1e6:.1f} M examples" for p in points]
             cells.append(told[0] if told else "-")
         lines.append("| " + " | ".join(cells) + " |")
@@ -300,7 +302,7 @@ def efficiency_table(record: dict[str, Any]) -> str:
     best = max(point["validation_accuracy"] for point in points)
     asked = analysis.thresholds(results["trivial_accuracy"], best)
     lines = [
-        "| model | " + " | ".join(f"{accuracy:.0%}".replace("%", " %") for accuracy in asked) + " |",
+        "| model | " + " | ".join(map(whole_percent, asked)) + " |",
         "|---" * (1 + len(asked)) + "|",
     ]
     for model in analysis.model_efficiencies(results, record["evaluations"], asked):

@@ -164,7 +164,7 @@ def test_the_overview_of_an_ablation_shows_every_run_once():
     never = [text.get_text() for text in right.texts]
     assert never == ["never", "\N{MULTIPLICATION SIGN} 2 of 2", "\N{MULTIPLICATION SIGN} 1 of 2"]
     named = [text.get_text() for text in figure.texts]
-    assert named[1:] == ["base", "num_heads", "1", "8", "gate_style: none"]
+    assert named[1:] == ["base", "num_heads", "1", "8", "gate_style: none, 1 diverged"]
 
 
 def test_the_overview_table_has_every_variant_once():
@@ -172,7 +172,7 @@ def test_the_overview_table_has_every_variant_once():
         (True, ["base", "80.0 (70.0-90.0)", "200"]),
         (False, ["num_heads: 1", "55.0 (50.0-60.0)", "never"]),
         (False, ["num_heads: 8", "90.0 (85.0-95.0)", "200 (1 of 2)"]),
-        (False, ["gate_style: none", "75.0", "64"]),
+        (False, ["gate_style: none, 1 diverged", "75.0", "64"]),
     ]
 
 

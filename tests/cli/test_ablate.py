@@ -129,3 +129,13 @@ def test_stopped_then_resumed(tmp_path, how):
     steps = [json.loads(line)["step"] for line in (second / "metrics.jsonl").read_text().splitlines()]
     assert steps == sorted(steps)
     assert steps[-1] == 400
+
+
+@pytest.mark.parametrize("over", ["learning_rate=1e-3,2e-3", "all"])
+def test_a_factor_cannot_be_a_models_own(over, tmp_path, capsys):
+    own = "rmc.learning_rate=1e-3,rmc.initialisation=torch"
+    argv = ["ablate", "nth-farthest", "--preset", "tiny", "--over", over, "--own", own]
+    assert main([*argv, "--out", str(tmp_path / "run")]) == 2
+    name = "learning_rate" if over != "all" else "initialisation"
+    assert f"{name} cannot be varied: --own rmc.{name}=" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

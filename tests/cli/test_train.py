@@ -260,12 +260,19 @@ def test_interrupted_then_resumed(tmp_path, signal_sent):
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("command", ["train", "ablate"])
-def test_soap_needs_its_library(command, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("command", "flags"),
+    [
+        ("train", ["--optimiser", "soap"]),
+        ("train", ["--own", "lstm.optimiser=soap"]),
+        ("ablate", ["--over", "optimiser=adam,soap"]),
+        ("sweep", ["--over", "optimiser=adam,soap", "--trials", "2"]),
+    ],
+)
+def test_soap_needs_its_library(command, flags, tmp_path, monkeypatch, capsys):
     found = importlib.util.find_spec
     absent = "pytorch_optimizer"
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == absent else found(name))
-    flags = ["--optimiser", "soap"] if command == "train" else ["--over", "optimiser=adam,soap"]
     out = tmp_path / "run"
     assert main([command, "nth-farthest", "--preset", "tiny", *flags, "--out", str(out)]) == 1
     assert "needs pytorch_optimizer: pip install 'relational-rnn[soap]'" in capsys.readouterr().err

@@ -126,14 +126,21 @@ def test_an_opponent_can_start_as_torch_does(model):
         ("gru.learning_rate=1e-3", "own must name models of this run, rmc, lstm"),
         ("learning_rate=1e-3", "own must name models of this run, rmc, lstm"),
         ("lstm.steps=3", "the setting of 'lstm.steps=3' in own must be one of 'learning_rate'"),
-        ("lstm.learning_rate=fast", "'lstm.learning_rate=fast' in own must give a float, got 'fast'"),
-        ("lstm.learning_rate=-1", "learning_rate must be above 0, got -1.0"),
+        ("lstm.learning_rate=fast", "'lstm.learning_rate=fast' in own must give a number"),
+        ("lstm.warmup_steps=1.5", "'lstm.warmup_steps=1.5' in own must give an integer"),
+        ("lstm.optimiser=sgd", "own of lstm: optimiser must be one of 'adam', 'soap', got 'sgd'"),
+        ("lstm.learning_rate=-1", "own of lstm: learning_rate must be above 0, got -1.0"),
         ("lstm.initialisation=authors", "lstm.initialisation in own must be one of 'orthogonal', 'torch'"),
     ],
 )
 def test_bad_settings_of_a_models_own(own, told):
     with pytest.raises(ValueError, match=told):
         dataclasses.replace(SETTINGS, own=(own,))
+    twice = ("lstm.learning_rate=1e-3", "lstm.learning_rate=2e-3")
+    with pytest.raises(ValueError, match=r"own names lstm\.learning_rate twice"):
+        dataclasses.replace(SETTINGS, own=twice)
+    with pytest.raises(TypeError, match=r"own must hold texts .* got \(1,\)"):
+        dataclasses.replace(SETTINGS, own=(1,))
 
 
 def test_the_rmc_can_multiply_in_bfloat16():

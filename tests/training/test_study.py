@@ -211,6 +211,10 @@ def test_a_study_with_another_plan(place):
     with pytest.raises(ValueError, match=r"another plan \(settings: {'steps': 5} there, {'steps': 6} now\)"):
         SharedStudy(place, search(2, settings={"steps": 6}))
     SharedStudy(place._replace(name="another"), search(2, settings={"steps": 6}))
+    younger = search(2, settings={"steps": 5, "optimiser": "adam"})
+    SharedStudy(place, younger._replace(defaults={"steps": 9, "optimiser": "adam"}))
+    with pytest.raises(ValueError, match="with another plan"):
+        SharedStudy(place, younger._replace(defaults={"steps": 9, "optimiser": "soap"}))
 
 
 def test_passwords_are_not_shown():

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relational_rnn.analysis import style
-from relational_rnn.analysis.factors import Level, levels
+from relational_rnn.analysis.factors import LEAVING, Level, add_model_legend, beside, levels
 from relational_rnn.analysis.report import Table
 from relational_rnn.training.common.core_settings import LABELS
 
@@ -42,7 +42,7 @@ def overview_figure(results: dict[str, Any], path: str | os.PathLike[str]) -> Pa
 def draw_overview(results: dict[str, Any]) -> Figure:
     """Test accuracy (left) and examples until the trivial score was left (right), a row a variant.
 
-    The right axis is logarithmic. The base is at the top, its means are the blue lines through both panels.
+    The right axis is logarithmic. The base is at the top, its means are the lines through both panels.
     Every run is a dot, the bar reaches from the lowest to the highest. Runs that never left the trivial score
     are counted at the right edge, beside a cross.
 
@@ -76,7 +76,7 @@ def draw_overview(results: dict[str, Any]) -> Figure:
         _draw_accuracy(panels[0], results, rows)
         _draw_leaving(panels[1], results, rows)
         if several:
-            _add_legend(panels[0], results)
+            add_model_legend(panels[0], results)
     return figure
 
 
@@ -106,7 +106,8 @@ def _rows(results: dict[str, Any]) -> list[Row]:
     for factor in results["factors"]:
         found = levels(results, factor)
         if not rows:
-            rows.append(Row("base", next(level for level in found if level.base), name=True))
+            base = next(level for level in found if level.base)
+            rows.append(Row("base" + base.lost, base, name=True))
         others = [level for level in found if not level.base]
         if len(others) == 1:
             rows.append(Row(f"{factor}: {others[0].label}", others[0], name=True))
@@ -148,7 +149,7 @@ def _draw_leaving(axes: Axes, results: dict[str, Any], rows: Sequence[Row]) -> N
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("examples until half of the way\nfrom the trivial score to 100 %")
+    axes.set_xlabel(LEAVING)
     column = 1 + 0.5 * NEVER / PANEL
     axes.text(
         column, 1.0, "never", transform=axes.transAxes, ha="center", va="bottom", fontsize=style.SMALL_SIZE
@@ -158,7 +159,7 @@ def _draw_leaving(axes: Axes, results: dict[str, Any], rows: Sequence[Row]) -> N
             runs = row.level.scores(model, "examples_to_leave") if row.level else []
             if never := runs.count(None):
                 axes.text(
-                    column, _shifted(place, index, results),
+                    column, beside(place, index, results),
                     f"\N{MULTIPLICATION SIGN} {never} of {len(runs)}", color=style.colour_of(model),
                     transform=axes.get_yaxis_transform(), ha="center", va="center", fontsize=style.SMALL_SIZE,
                 )  # fmt: skip
@@ -174,25 +175,10 @@ def _draw_values(axes: Axes, results: dict[str, Any], rows: Sequence[Row], name:
             every += values
             if not values:
                 continue
-            height = _shifted(place, index, results)
+            height = beside(place, index, results)
             axes.plot([min(values), max(values)], [height, height], color=colour, linewidth=2, alpha=0.5)
             axes.plot(values, [height] * len(values), "o", color=colour, markersize=5, markeredgewidth=0)
             if row.level and row.level.base:
                 mean = sum(values) / len(values)
                 axes.axvline(mean, color=colour, linewidth=1, alpha=0.4, zorder=1)
     return every
-
-
-def _shifted(place: float, index: int, results: dict[str, Any]) -> float:
-    """Return where a model's runs are drawn: below the models before it."""
-    return place + 0.6 * ((index + 0.5) / len(results["models"]) - 0.5)
-
-
-def _add_legend(axes: Axes, results: dict[str, Any]) -> None:
-    from matplotlib.lines import Line2D
-
-    handles = [Line2D([], [], color=style.colour_of(model), linewidth=2.6) for model in results["models"]]
-    axes.legend(
-        handles, [LABELS[model] for model in results["models"]], fontsize=style.SMALL_SIZE, borderaxespad=0,
-        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(handles),
-    )  # fmt: skip

@@ -22,6 +22,8 @@ LEFT, PANEL, BETWEEN, RIGHT = 0.95, 4.1, 2.0, 0.3
 HEIGHT = 3.3
 APART = 4
 """With more factors the values of a point share a column."""
+LEAVING = "examples until half of the way\nfrom the trivial score to 100 %"
+"""Names the axis of `examples_to_leave`."""
 PARTS = 5
 """Rows of a table for a range."""
 FIGURE_WIDTH = LEFT + 2 * PANEL + BETWEEN + RIGHT
@@ -38,8 +40,14 @@ class Level(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The value in words."""
-        return text_of(self.value) + (" (base)" if self.base else "")
+        """The value in words, and how many runs diverged."""
+        return text_of(self.value) + (" (base)" if self.base else "") + self.lost
+
+    @property
+    def lost(self) -> str:
+        """How many runs diverged, in words; nothing if none did."""
+        diverged = sum(variant["diverged"] for variant in self.variants)
+        return f", {diverged} diverged" if diverged else ""
 
     def scores(self, model: str, name: str) -> list[Any]:
         """Return a score of a model in every run that did not diverge."""
@@ -95,12 +103,10 @@ def factor_table(results: dict[str, Any], factor: str) -> Table:
     rows = []
     several = len(results["models"]) > 1
     for level in _grouped(levels(results, factor), results["factors"][factor]):
-        diverged = sum(variant["diverged"] for variant in level.variants)
         for model in results["models"]:
             test = level.scores(model, "test_accuracy")
             label = level.label + (f", {LABELS[model]}" if several else "")
-            lost = f", {diverged} diverged" if diverged else ""
-            cells = [label + lost, level.accuracy_told(model), level.leaving_told(model)]
+            cells = [label, level.accuracy_told(model), level.leaving_told(model)]
             cells += [_spread(level.scores(model, "parameters")), _mean(level.scores(model, "seconds"))]
             rows.append((_average(test), cells))
     return _table(factor, rows, results)
@@ -232,9 +238,8 @@ def _draw_accuracy(
 
     for index, model in enumerate(results["models"]):
         for level, place in zip(found, places):
-            _draw_runs(
-                axes, _shifted(place, index, results, ranged), level.scores(model, "test_accuracy"), model
-            )
+            x = place if ranged else beside(place, index, results)
+            _draw_runs(axes, x, level.scores(model, "test_accuracy"), model)
     trivial = [next((v["trivial_accuracy"] for v in level.variants if v["models"]), None) for level in found]
     known = sorted({value for value in trivial if value is not None})
     if len(known) == 1:
@@ -253,7 +258,7 @@ def _draw_accuracy(
     axes.set_ylim(0, 1.03)
     axes.set_ylabel("test accuracy")
     if len(results["models"]) > 1:
-        _add_legend(axes, results)
+        add_model_legend(axes, results)
 
 
 def _draw_leaving(
@@ -266,7 +271,7 @@ def _draw_leaving(
         for level, place in zip(found, places):
             examples = level.scores(model, "examples_to_leave")
             left = [float(value) for value in examples if value is not None]
-            x = _shifted(place, index, results, ranged)
+            x = place if ranged else beside(place, index, results)
             _draw_runs(axes, x, left, model)
             highest, runs = max([highest, *left]), runs + len(examples)
             if len(left) < len(examples):
@@ -284,7 +289,7 @@ def _draw_leaving(
     if not highest:
         axes.set_yticks([])
     axes.yaxis.set_major_formatter(EngFormatter())
-    axes.set_ylabel("examples until half of the way\nfrom the trivial score to 100 %")
+    axes.set_ylabel(LEAVING)
 
 
 def _draw_runs(axes: Axes, x: float, values: Sequence[float], model: str) -> None:
@@ -302,13 +307,13 @@ def _draw_runs(axes: Axes, x: float, values: Sequence[float], model: str) -> Non
     )
 
 
-def _shifted(place: float, index: int, results: dict[str, Any], ranged: bool) -> float:
-    """Return where a model's runs with a value are drawn: beside the other models'."""
-    count = len(results["models"])
-    return place if ranged else place + 0.6 * ((index + 0.5) / count - 0.5)
+def beside(place: float, index: int, results: dict[str, Any]) -> float:
+    """Return where the runs of a model, of which there may be several at a place, are drawn."""
+    return place + 0.6 * ((index + 0.5) / len(results["models"]) - 0.5)
 
 
-def _add_legend(axes: Axes, results: dict[str, Any]) -> None:
+def add_model_legend(axes: Axes, results: dict[str, Any]) -> None:
+    """Name the models above a panel's left corner."""
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], color=style.colour_of(model), linewidth=2.6) for model in results["models"]]

@@ -13,7 +13,7 @@ from relational_rnn.cli.experiment import (
     resolve,
     train_variants,
 )
-from relational_rnn.cli.factors import Values, only_values, parse_factors
+from relational_rnn.cli.factors import Values, only_values, parse_factors, refuse_own
 from relational_rnn.cli.run import require_libraries
 from relational_rnn.cli.train import S
 from relational_rnn.recipes.ablation import components
@@ -58,4 +58,6 @@ def find_factors(task: str, settings: Any, over: Sequence[str]) -> dict[str, Val
     """
     named = parse_factors(task, settings, [word for word in over if word != ALL])
     values = only_values(named, "an ablation takes values; sweep searches ranges")
-    return (components(settings) if ALL in over else {}) | values
+    factors = (components(settings) if ALL in over else {}) | values
+    refuse_own(settings, factors)
+    return factors

@@ -64,6 +64,18 @@ def only_values(factors: dict[str, Values | Range], why: str) -> dict[str, Value
     return {name: values for name, values in factors.items() if not isinstance(values, Range)}
 
 
+def refuse_own(settings: Any, factors: Iterable[str]) -> None:
+    """Check that no factor is what a model has for itself, which would hold in every variant.
+
+    Raises:
+        ValueError: one is.
+    """
+    for word in getattr(settings, "own", ()):
+        name = word.partition(".")[2].partition("=")[0]
+        if name in factors:
+            raise ValueError(f"{name} cannot be varied: --own {word} holds in every variant")
+
+
 def _parse_value(name: str, text: str, kind: type, optional: bool) -> Any:
     if optional and text.lower() == "none":
         return None

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table as ScreenTable
 
 from relational_rnn.analysis import Table
+from relational_rnn.training.common.nth_farthest import NthFarthestSettings
 from relational_rnn.training.common.processes import Interrupted, RunFailed
 from relational_rnn.training.common.records import RunFolder
 from relational_rnn.training.common.supervised_run import Framework
@@ -29,8 +30,9 @@ def require_libraries(settings: Any) -> None:
     libraries = ["matplotlib"]
     if getattr(settings, "framework", "torch") == "torch":
         libraries.insert(0, "torch")
-    if getattr(settings, "optimiser", None) == "soap":
-        libraries.append("pytorch_optimizer")
+    if isinstance(settings, NthFarthestSettings):
+        optimisers = {settings.of(model).optimiser for model in settings.models}
+        libraries += ["pytorch_optimizer"] if "soap" in optimisers else []
     for library in libraries:
         if importlib.util.find_spec(library) is None:
             raise ModuleNotFoundError(f"No module named {library!r}", name=library)

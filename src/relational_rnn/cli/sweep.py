@@ -23,14 +23,14 @@ from relational_rnn.cli.experiment import (
     train_variants,
     write_results,
 )
-from relational_rnn.cli.factors import Values, only_values, parse_factors
+from relational_rnn.cli.factors import Values, only_values, parse_factors, refuse_own
 from relational_rnn.cli.run import make_console, require_libraries, seeds_in_words, train_and_show
 from relational_rnn.cli.train import S
 from relational_rnn.spec.checks import check_number, check_size
 from relational_rnn.training.common.core_settings import FREE
 from relational_rnn.training.common.experiment import Trainer, summarise_variant
 from relational_rnn.training.common.factors import SLOT_SIZE, Range, Variant, product, variant
-from relational_rnn.training.common.records import RunFolder
+from relational_rnn.training.common.records import RunFolder, defaults_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +64,11 @@ def main(argv: Sequence[str]) -> int:
     task, options = resolve("sweep", argv, Sweep, models=("rmc",), seeds=1)
     settings = options.settings
     factors = parse_factors(task, settings, options.over)
+    refuse_own(settings, factors)
     points = check(settings, factors, options)
     trainer = find_trainer(task, settings)
-    for tried in [point.settings for point in points] or [settings]:
+    searched = [dataclasses.replace(settings, optimiser=name) for name in _ends(factors.get("optimiser", ()))]
+    for tried in [point.settings for point in points] or [settings, *searched]:
         require_libraries(tried)
         trainer.check(tried)
     if options.trials is None and options.storage is None:
@@ -140,6 +142,7 @@ def train_study(
         count,
         None if points is None else [point.values for point in points],
         settings.seed,
+        {name: value for name, value in defaults_of(settings).items() if name in base},
     )
     command = _command(task, options)
     if options.storage is not None:

@@ -173,6 +173,8 @@ class NthFarthestSettings(ModelSettings):
                 f"{trivial_accuracy(hardest):.3f} at {hardest} objects, got {self.growth_threshold}"
             )
 
+        if not all(isinstance(word, str) for word in self.own):
+            raise TypeError(f"own must hold texts such as 'lstm.learning_rate=1e-3', got {self.own!r}")
         for model in dict.fromkeys(word.partition(".")[0] for word in self.own):
             if model not in self.models:
                 raise ValueError(
@@ -185,7 +187,7 @@ class NthFarthestSettings(ModelSettings):
         """Return what a model has for itself, by name.
 
         Raises:
-            ValueError: it is no setting that a model can have, or not its type.
+            ValueError: one is no setting that a model can have, is not of its type, or comes twice.
 
         Example:
             >>> NthFarthestSettings(own=("lstm.learning_rate=1e-3",)).own_values("lstm")
@@ -198,10 +200,13 @@ class NthFarthestSettings(ModelSettings):
             if owner != model:
                 continue
             check_choice(f"the setting of {word!r} in own", name, tuple(OWN))
+            if name in values:
+                raise ValueError(f"own names {model}.{name} twice: {self.own!r}")
             try:
                 values[name] = OWN[name](value)
             except ValueError:
-                raise ValueError(f"{word!r} in own must give a {OWN[name].__name__}, got {value!r}") from None
+                kind = "an integer" if OWN[name] is int else "a number"
+                raise ValueError(f"{word!r} in own must give {kind}") from None
             if name == "initialisation":
                 check_choice(f"{model}.initialisation in own", value, STARTS.get(model, INITIALISATIONS))
         return values
@@ -210,12 +215,15 @@ class NthFarthestSettings(ModelSettings):
         """Return the settings of one model's training, with what it has for itself.
 
         Raises:
-            ValueError: see `own_values` and the class.
+            ValueError: see `own_values`; or a value is out of range.
         """
         values = self.own_values(model)
         if model != "rmc":
             values.pop("initialisation", None)  # an opponent's is its contestant's
-        return dataclasses.replace(self, own=(), **values)
+        try:
+            return dataclasses.replace(self, own=(), **values)
+        except ValueError as error:
+            raise ValueError(f"own of {model}: {error}") from None
 
     def has_fault(self, fault: str) -> bool:
         """Return whether the RMC is trained with one of `PORT_FAULTS`."""

@@ -56,9 +56,8 @@ class RunFolder:
             if not self.config.exists():
                 raise ValueError(f"nothing to resume: {self.path} holds no run (no config.json)")
             recorded = read_json(self.config)
-            plain = [f for f in dataclasses.fields(settings) if f.default is not dataclasses.MISSING]
-            defaults = json.loads(json.dumps({f.name: f.default for f in plain}))
-            previous = {"command": recorded.get("command"), **defaults, **recorded.get("settings", {})}
+            there = defaults_of(settings) | recorded.get("settings", {})
+            previous = {"command": recorded.get("command"), **there}
             now = {"command": command, **json.loads(json.dumps(values))}
             changed = [name for name in now if name not in FREE and previous.get(name) != now[name]]
             if changed:
@@ -121,6 +120,17 @@ class RunFolder:
         if not self.config.exists():
             raise ValueError(f"{self.path} holds no run (no config.json)")
         return dict(read_json(self.config))
+
+
+def defaults_of(settings: Any) -> dict[str, Any]:
+    """Return the defaults of settings as JSON has them: what an older record means by leaving one out.
+
+    Args:
+        settings: a dataclass, an instance or the class.
+    """
+    plain = [field for field in dataclasses.fields(settings) if field.default is not dataclasses.MISSING]
+    found: dict[str, Any] = json.loads(json.dumps({field.name: field.default for field in plain}))
+    return found
 
 
 def current_commit() -> str | None:

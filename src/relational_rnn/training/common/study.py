@@ -16,7 +16,7 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
@@ -80,6 +80,8 @@ class Plan(NamedTuple):
     """The values of each trial; None to search for good ones."""
     seed: int = 0
     """Of the search."""
+    defaults: Mapping[str, Any] = MappingProxyType({})
+    """Of the experiment's settings: what an older study has for those that are younger than it."""
 
 
 class Claim(NamedTuple):
@@ -271,7 +273,9 @@ class SharedStudy:
             plan = json.loads(json.dumps(self.plan.experiment))
             if "plan" not in study.user_attrs:
                 study.set_user_attr("plan", plan)
-            there = study.user_attrs["plan"]
+            there = dict(study.user_attrs["plan"])
+            if "settings" in there:
+                there["settings"] = {**self.plan.defaults, **there["settings"]}
         except Exception as error:  # each storage has its own kinds of errors
             raise ValueError(
                 f"{self.place.shown} cannot be used as the storage of a study: {_told(error)}"

@@ -75,7 +75,7 @@ def estimate_run(settings: NthFarthestSettings, *, rounds: int = 9, seconds: flo
         if contestant.model == "rmc" and rmc is not None:
             takes = ready = rmc
         elif waits and rmc is not None:
-            takes = max(rmc, steps * step["lstm"])
+            takes = max(rmc, steps * step[contestant.model])
         else:
             takes = settings.seconds + LAST_STEP_SECONDS
         worker = free.index(min(free))

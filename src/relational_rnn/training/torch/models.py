@@ -78,6 +78,7 @@ def build_model(settings: NthFarthestSettings, contestant: Contestant) -> Sequen
     """Build a contestant's model; its initial values follow from its seed."""
     options: dict[str, Any] = {}
     if contestant.model in ("lstm", "gru"):
+        # Weights from before a GRU had a choice say "authors", which was torch's.
         options["initialisation"] = "orthogonal" if contestant.initialisation == "orthogonal" else "torch"
     elif contestant.model != "rmc":
         options["start_as_torch"] = contestant.initialisation == "torch"
