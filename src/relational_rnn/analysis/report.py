@@ -114,7 +114,8 @@ def longer_table(results: dict[str, Any]) -> Table | None:
         seeds = [[share for kind in kinds for share in score["longer"][kind]] for score in model["trainings"]]
         means = [sum(shares) / len(shares) for shares in zip(*seeds)]
         rows.append((False, [model["label"], *(f"{100 * mean:.1f}" for mean in means)]))
-    return Table(("model", *(f"{count} {kind} %" for kind in kinds for count in MORE_STEPS)), rows)
+    columns = [f"{count} {kind[:-1] if count == 1 else kind} %" for kind in kinds for count in MORE_STEPS]
+    return Table(("model", *columns), rows)
 
 
 def write_report(
