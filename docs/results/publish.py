@@ -73,11 +73,7 @@ def evaluations(run: Path) -> dict[str, list[dict[str, float]]]:
     found: dict[str, list[dict[str, float]]] = {}
     for values in RunFolder(run).records():
         if "validation_accuracy" in values:
-            kept = {
-                name: round(values[name], 5)
-                for name in ("examples", "seconds", "validation_accuracy")
-                if name in values
-            }
+            kept = {name: round(values[name], 5) for name in ("examples", "seconds", "validation_accuracy")}
             found.setdefault(values["model"], []).append(kept)
     return found
 
@@ -205,7 +201,7 @@ def slots_table(record: dict[str, Any]) -> str:
         ("the vector of an object that comes after the reference", percent(later["vector"][shown])),
         ("its distance from the reference", percent(later["distance"][shown])),
     ]
-    return as_markdown(analysis.Table(("what", "found"), [(False, list(row)) for row in rows]))
+    return found_table(rows)
 
 
 def mistakes_table(record: dict[str, Any]) -> str:
@@ -220,6 +216,11 @@ def mistakes_table(record: dict[str, Any]) -> str:
         ("accuracy on these", percent(closest["accuracy"])),
         ("accuracy on the other nine tenths", percent(rest)),
     ]
+    return found_table(rows)
+
+
+def found_table(rows: list[tuple[str, str]]) -> str:
+    """Return what was found of a trained model, a row each."""
     return as_markdown(analysis.Table(("what", "found"), [(False, list(row)) for row in rows]))
 
 

@@ -70,9 +70,7 @@ def test_soap_steps_along_the_singular_vectors():
     pytest.importorskip("pytorch_optimizer")
     generator = torch.Generator().manual_seed(0)
     left, right = (torch.linalg.qr(torch.randn(4, 4, generator=generator).double())[0] for _ in range(2))
-    weight = torch.nn.Parameter(
-        torch.zeros(4, 4, dtype=torch.float64)
-    )  # so that nothing off the diagonal counts
+    weight = torch.nn.Parameter(torch.zeros(4, 4).double())  # rounding off the diagonal must not count
     model = torch.nn.ParameterList([weight])
     settings = dataclasses.replace(SETTINGS, optimiser="soap", learning_rate=0.1)
     optimiser = build_optimiser(model, settings)

@@ -57,14 +57,17 @@ def mistakes(
         raise ValueError(f"predictions must be {batch.targets.shape}, got {predictions.shape}")
     groups = check_size("groups", groups)
     objects = batch.labels.shape[1]
-    by_rank = _distances_by_rank(batch)
+    distances = _distances(batch)
+    farthest_first = np.argsort(-distances, axis=1, kind="stable")
+    by_rank = np.take_along_axis(distances, farthest_first, axis=1)
+    labels_by_rank = np.take_along_axis(batch.labels, farthest_first, axis=1)
     right = predictions == batch.targets
     compared = batch.n < objects - 1
     margins = _margins(by_rank, batch.n)[compared]
     wrong = ~right[compared]
     order = np.argsort(margins, kind="stable")
-    ranks = _ranks(batch, predictions)[compared]
-    off = np.abs(ranks - batch.n[compared])[wrong]
+    ranks = (labels_by_rank == predictions[:, None]).argmax(1)
+    off = np.abs(ranks - batch.n)[compared][wrong]
     reference_step = (batch.labels == batch.reference[:, None]).argmax(1)
     return {
         "examples": len(right),
@@ -84,23 +87,12 @@ def mistakes(
     }
 
 
-def _distances_by_rank(batch: NthFarthestBatch) -> Float64[np.ndarray, "B N"]:
-    """Return the distances from the reference, farthest first."""
-    return -np.sort(-_distances(batch), axis=1)
-
-
 def _distances(batch: NthFarthestBatch) -> Float64[np.ndarray, "B N"]:
+    """Return the distances from the reference, in order of presentation."""
     vectors = batch.vectors.astype(np.float64)
     reference = vectors[batch.labels == batch.reference[:, None]]
     distances: Float64[np.ndarray, "B N"] = np.sqrt(((vectors - reference[:, None]) ** 2).sum(2))
     return distances
-
-
-def _ranks(batch: NthFarthestBatch, labels: Int64[np.ndarray, " B"]) -> Int64[np.ndarray, " B"]:
-    """Return the rank of the object with a label; of one that is not shown, N."""
-    ranks = np.argsort(np.argsort(-_distances(batch), axis=1, kind="stable"), axis=1)
-    found: Int64[np.ndarray, " B"] = np.where(batch.labels == labels[:, None], ranks, ranks.shape[1]).min(1)
-    return found
 
 
 def _margins(by_rank: Float64[np.ndarray, "B N"], n: Int64[np.ndarray, " B"]) -> Float64[np.ndarray, " B"]:

@@ -14,7 +14,6 @@ from relational_rnn.cli.experiment import (
     train_variants,
 )
 from relational_rnn.cli.factors import Values, only_values, parse_factors, refuse_own
-from relational_rnn.cli.run import require_libraries
 from relational_rnn.cli.train import S
 from relational_rnn.recipes.ablation import components
 from relational_rnn.training.common.factors import one_at_a_time
@@ -40,10 +39,7 @@ def main(argv: Sequence[str]) -> int:
     settings = options.settings
     factors = find_factors(task, settings, options.over)
     variants = one_at_a_time(settings, factors)
-    trainer = find_trainer(task, settings)
-    for variant in variants:
-        require_libraries(variant.settings)
-        trainer.check(variant.settings)
+    trainer = find_trainer(task, [variant.settings for variant in variants])
     flags = [word for given in options.over for word in ("--over", given)]
     recorded = shlex.join(["ablate", task, *flags])
     told = f"variants ({', '.join(factors)})"

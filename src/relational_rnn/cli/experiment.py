@@ -102,18 +102,29 @@ def _recorded_flags(command: str, task: str, words: Sequence[str]) -> list[str]:
     return []
 
 
-def find_trainer(task: str, settings: Any) -> Trainer:
-    """Return what trains the runs of a task.
+def find_trainer(task: str, tried: Sequence[Any]) -> Trainer:
+    """Return what trains the runs of a task, after checking that it can train them all.
+
+    Args:
+        task: its name.
+        tried: the settings of all runs, of one framework.
 
     Raises:
-        ModuleNotFoundError: a library that it needs, or that the figures need, is absent.
+        ModuleNotFoundError: a library that a run needs, or that the figures need, is absent.
+        ValueError: see `Trainer.check`.
     """
-    require_libraries(settings)
-    if isinstance(settings, NthFarthestSettings):
+    for settings in tried:
+        require_libraries(settings)
+    trainer: Trainer
+    if isinstance(tried[0], NthFarthestSettings):
         from relational_rnn.training.torch.experiment import NthFarthestTrainer
 
-        return NthFarthestTrainer()
-    return SupervisedTrainer(task, find_framework(settings.framework))
+        trainer = NthFarthestTrainer()
+    else:
+        trainer = SupervisedTrainer(task, find_framework(tried[0].framework))
+    for settings in tried:
+        trainer.check(settings)
+    return trainer
 
 
 def folder_of(command: str, task: str, options: Experiment[Any]) -> Path:

@@ -24,7 +24,7 @@ from relational_rnn.cli.experiment import (
     write_results,
 )
 from relational_rnn.cli.factors import Values, only_values, parse_factors, refuse_own
-from relational_rnn.cli.run import make_console, require_libraries, seeds_in_words, train_and_show
+from relational_rnn.cli.run import make_console, seeds_in_words, train_and_show
 from relational_rnn.cli.train import S
 from relational_rnn.spec.checks import check_number, check_size
 from relational_rnn.training.common.core_settings import FREE
@@ -66,11 +66,8 @@ def main(argv: Sequence[str]) -> int:
     factors = parse_factors(task, settings, options.over)
     refuse_own(settings, factors)
     points = check(settings, factors, options)
-    trainer = find_trainer(task, settings)
     searched = [dataclasses.replace(settings, optimiser=name) for name in _ends(factors.get("optimiser", ()))]
-    for tried in [point.settings for point in points] or [settings, *searched]:
-        require_libraries(tried)
-        trainer.check(tried)
+    trainer = find_trainer(task, [point.settings for point in points] or [settings, *searched])
     if options.trials is None and options.storage is None:
         told = f"combinations of {', '.join(factors)}"
         return train_variants(_command(task, options), options, factors, points, trainer, told=told)
