@@ -74,6 +74,11 @@ def test_all_and_more():
         ([*ABLATE, "--over", "num_heads=1", "--over", "num_heads=2"], "names the factor num_heads twice"),
         ([*ABLATE, "--over", "num_heads=3"], "num_heads=3: slot_size must be a multiple of num_heads"),
         ([*ABLATE, "--over", "num_heads=1:4"], "num_heads is given as a range; an ablation takes values"),
+        ([*ABLATE, "--over", "gru.clip_norm=1"], "nth-farthest has no factor 'gru.clip_norm'"),
+        (
+            [*ABLATE, "--own", "rmc.clip_norm=2", "--over", "rmc.clip_norm=1"],
+            "rmc.clip_norm cannot be varied: --own rmc.clip_norm=2 holds in every variant",
+        ),
         ([*ABLATE, "--over", "all", "--resume"], "--resume needs the run's folder, --out DIR"),
         ([*SWEEP, "--over", "steps=1:4"], "steps is given as a range; give --trials to search it"),
         ([*SWEEP, "--over", "initialisation=torch"], "NumPy's RMC starts as the authors' does"),

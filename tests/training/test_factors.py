@@ -47,9 +47,29 @@ def test_sizes_of_the_task_are_factors():
     assert value_of(changed, "items") == 3
 
 
+def test_what_a_model_has_for_itself_is_a_factor():
+    own = {"lstm.learning_rate", "lstm.initialisation", "rmc.clip_norm"}
+    assert own <= kinds_of(NTH).keys()
+    assert not {"gru.learning_rate"} & kinds_of(NTH).keys(), "no model of the run"
+    changed = with_values(NTH, {"lstm.learning_rate": 1e-4, "lstm.initialisation": "torch", "steps": 7})
+    assert changed.own == ("lstm.learning_rate=0.0001", "lstm.initialisation=torch")
+    assert (changed.of("lstm").learning_rate, changed.starts("lstm"), changed.steps) == (1e-4, ("torch",), 7)
+    assert changed.of("rmc").learning_rate == NTH.learning_rate
+    assert value_of(changed, "lstm.learning_rate") == 1e-4
+    assert value_of(NTH, "lstm.learning_rate") == NTH.learning_rate
+    assert value_of(NTH, "lstm.initialisation") == "orthogonal and torch"
+    assert value_of(NTH, "rmc.initialisation") == "authors"
+    same = {"lstm.learning_rate": NTH.learning_rate}
+    assert with_values(NTH, same) == NTH, "the base is not trained twice"
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        (
+            {"lstm.initialisation": "xavier"},
+            "lstm.initialisation in own must be one of 'orthogonal', 'torch'",
+        ),
         ({"num_heads": 3}, "num_heads=3: slot_size must be a multiple of num_heads, got slot_size=8"),
         ({"slot_size": 7}, "slot_size must be a multiple of num_heads, got slot_size=7 with num_heads=2"),
         ({"slot_size": 0}, "got slot_size=0"),

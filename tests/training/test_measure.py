@@ -114,12 +114,12 @@ def test_an_estimate_follows_the_budgets(monkeypatch):
     quantiles = {"rmc": SimpleNamespace(median=0.25), "lstm": SimpleNamespace(median=1.0)}
     monkeypatch.setattr(estimate, "measure", lambda runs, rounds, seconds: quantiles)
     settings = dataclasses.replace(tiny(), steps=20, seconds=4.0)
-    # The clock ends the RMC after 16 of its 20 steps; two LSTMs wait for it and then have as many.
-    for workers, run in ((1, 4 + 5 + 16 + 16), (2, 5 + 16), (4, 4 + 16)):
+    # The clock ends the RMC after 16 of its 20 steps; three LSTMs wait for it and then have as many.
+    for workers, run in ((1, 4 + 3 * 16), (2, 4 + 2 * 16), (4, 4 + 16)):
         found = estimate.estimate_run(dataclasses.replace(settings, workers=workers))
         assert (found.rmc, found.steps, found.trainings, found.run) == (4.0, 16, 4, run)
     alone = estimate.estimate_run(dataclasses.replace(settings, models=("lstm",), workers=1))
-    assert (alone.rmc, alone.run) == (None, 15.0)
+    assert (alone.rmc, alone.run) == (None, 3 * 4.0)
 
 
 @pytest.mark.torch

@@ -28,8 +28,10 @@ def test_the_lstm_trains_three_times_and_the_rmc_once():
         ("lstm-orthogonal", True),
         ("lstm-torch", True),
     ]
-    direct = dataclasses.replace(SETTINGS, grow=False)
-    assert [c.name for c in contestants(direct)] == ["rmc", "lstm-orthogonal", "lstm-torch"]
+    for one_way in ({"grow": False}, {"direct": False}):
+        found = contestants(dataclasses.replace(SETTINGS, **one_way))
+        assert [c.name for c in found] == ["rmc", "lstm-orthogonal", "lstm-torch"]
+        assert {c.grown for c in found} == {one_way.get("grow", True)}
     alone = dataclasses.replace(SETTINGS, models=("lstm",))
     assert {c.model for c in contestants(alone)} == {"lstm"}
 

@@ -71,9 +71,10 @@ def refuse_own(settings: Any, factors: Iterable[str]) -> None:
         ValueError: one is.
     """
     for word in getattr(settings, "own", ()):
-        name = word.partition(".")[2].partition("=")[0]
-        if name in factors:
-            raise ValueError(f"{name} cannot be varied: --own {word} holds in every variant")
+        of_model = word.partition("=")[0]
+        for name in (of_model, of_model.partition(".")[2]):
+            if name in factors:
+                raise ValueError(f"{name} cannot be varied: --own {word} holds in every variant")
 
 
 def _parse_value(name: str, text: str, kind: type, optional: bool) -> Any:

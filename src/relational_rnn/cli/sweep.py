@@ -66,7 +66,12 @@ def main(argv: Sequence[str]) -> int:
     factors = parse_factors(task, settings, options.over)
     refuse_own(settings, factors)
     points = check(settings, factors, options)
-    searched = [dataclasses.replace(settings, optimiser=name) for name in _ends(factors.get("optimiser", ()))]
+    searched = [
+        variant(settings, {name: value}).settings
+        for name, values in factors.items()
+        if name.rpartition(".")[2] == "optimiser"
+        for value in _ends(values)
+    ]
     trainer = find_trainer(task, [point.settings for point in points] or [settings, *searched])
     if options.trials is None and options.storage is None:
         told = f"combinations of {', '.join(factors)}"

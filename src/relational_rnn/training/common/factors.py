@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from relational_rnn.training.common.core_settings import FREE
+from relational_rnn.training.common.nth_farthest import OWN, NthFarthestSettings
 
 SLOT_SIZE: Final = "slot_size"
 """A factor that is no setting: the features of a memory slot, `head_size * num_heads`."""
@@ -48,6 +49,8 @@ class Variant(NamedTuple):
 def kinds_of(settings: Any) -> dict[str, tuple[type, bool]]:
     """Return the factors of a task: name -> type of a value, and whether it may be None.
 
+    What a model can have for itself is a factor of its own, MODEL.SETTING.
+
     Args:
         settings: of a run; where they hold the sizes of the task apart, in `task`, these are factors too.
 
@@ -65,6 +68,8 @@ def kinds_of(settings: Any) -> dict[str, tuple[type, bool]]:
             kinds = [choice for choice in choices if choice in (bool, int, float, str)]
             if field.name not in NO_FACTORS and len(kinds) == 1:
                 found[field.name] = (kinds[0], type(None) in choices)
+    if isinstance(settings, NthFarthestSettings):
+        found |= {f"{model}.{name}": (kind, False) for model in settings.models for name, kind in OWN.items()}
     return found
 
 
@@ -72,6 +77,9 @@ def value_of(settings: Any, factor: str) -> Any:
     """Return what a factor is in some settings."""
     if factor == SLOT_SIZE:
         return int(settings.head_size * settings.num_heads)
+    model, dot, own = factor.partition(".")
+    if dot:
+        return settings.own_value(model, own)
     holder = settings if hasattr(settings, factor) else settings.task
     return getattr(holder, factor)
 
@@ -80,7 +88,7 @@ def with_values(settings: S, values: Mapping[str, Value]) -> S:
     """Return settings with some factors set.
 
     A core with more heads is no wider: `num_heads` keeps the slot size, and `head_size` follows, unless it is
-    set too. `slot_size` sets `head_size` at whatever `num_heads` is.
+    set too. `slot_size` sets `head_size` at whatever `num_heads` is. MODEL.SETTING becomes the model's own.
 
     Raises:
         TypeError: a value of the wrong type.
@@ -93,7 +101,10 @@ def with_values(settings: S, values: Mapping[str, Value]) -> S:
         >>> changed.num_heads, changed.head_size
         (8, 8)
     """
-    changed: dict[str, Any] = dict(values)
+    changed: dict[str, Any] = {name: value for name, value in values.items() if "." not in name}
+    own = [name for name, value in values.items() if "." in name and value != value_of(settings, name)]
+    if own:
+        changed["own"] = (*getattr(settings, "own"), *(f"{name}={text_of(values[name])}" for name in own))  # noqa: B009
     if SLOT_SIZE in changed and "head_size" in changed:
         raise ValueError("slot_size and head_size say the same of a core; vary one of them")
     heads = changed.get("num_heads", value_of(settings, "num_heads"))

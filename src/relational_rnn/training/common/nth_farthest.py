@@ -80,8 +80,11 @@ class NthFarthestSettings(ModelSettings):
     smaller_share: float = 0.2
     """Share of the batches whose objects are drawn from 2 up to the stage's own number."""
 
+    direct: bool = True
+    """Train each opponent a second time, directly on the evaluated task; False leaves that out."""
+
     steps: int = 10_000
-    """Training steps of the RMC."""
+    """Training steps of the RMC; opponents beside it have at least as many, and at least its wall time."""
     seconds: float = 3600.0
     """Most wall time for the RMC's training; the learning rate comes down in time for it."""
     batch_size: int = 512
@@ -138,6 +141,7 @@ class NthFarthestSettings(ModelSettings):
         for name in ("seed", "warmup_steps"):
             check_size(name, getattr(self, name), minimum=0)
         check_bool("grow", self.grow)
+        check_bool("direct", self.direct)
         check_choice("grown", self.grown, GROWN)
         check_choice("compute_dtype", self.compute_dtype, COMPUTE_DTYPES)
         check_choice("optimiser", self.optimiser, OPTIMISERS)
@@ -224,6 +228,22 @@ class NthFarthestSettings(ModelSettings):
             return dataclasses.replace(self, own=(), **values)
         except ValueError as error:
             raise ValueError(f"own of {model}: {error}") from None
+
+    def starts(self, model: str) -> tuple[str, ...]:
+        """Return what an opponent's core starts with, a training for each.
+
+        Example:
+            >>> NthFarthestSettings().starts("lstm")
+            ('orthogonal', 'torch')
+        """
+        own = self.own_values(model).get("initialisation")
+        return (own,) if own else STARTS[model] if model == "lstm" else STARTS[model][:1]
+
+    def own_value(self, model: str, name: str) -> Any:
+        """Return one of `OWN` as a model trains with it: its own value, else the run's."""
+        if name == "initialisation" and model != "rmc":
+            return " and ".join(self.starts(model))
+        return getattr(self.of(model), name)
 
     def has_fault(self, fault: str) -> bool:
         """Return whether the RMC is trained with one of `PORT_FAULTS`."""

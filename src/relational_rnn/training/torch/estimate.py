@@ -11,7 +11,6 @@ from relational_rnn.training.common.measure import measure
 from relational_rnn.training.common.nth_farthest import Growth, NthFarthestSettings
 from relational_rnn.training.torch.loop import Budget, Training
 from relational_rnn.training.torch.models import build_model, contestants
-from relational_rnn.training.torch.run import LAST_STEP_SECONDS
 
 
 class Estimate(NamedTuple):
@@ -65,19 +64,19 @@ def estimate_run(settings: NthFarthestSettings, *, rounds: int = 9, seconds: flo
         torch.set_num_threads(threads)
 
     workers = settings.at_once
-    rmc, steps, leader = None, settings.steps, everyone[0]
-    if leader.model == "rmc":
-        rmc = min(settings.steps * step["rmc"], settings.seconds)
-        steps = round(rmc / step["rmc"])
+    leads = everyone[0].model == "rmc"
+
+    def alone(model: str) -> float:
+        return min(settings.steps * step[model], settings.seconds)
+
+    rmc = alone("rmc") if leads else None
+    steps = settings.steps if rmc is None else round(rmc / step["rmc"])
     free, ready = [0.0] * workers, 0.0
     for contestant in everyone:
-        waits = rmc is not None and contestant.model != "rmc" and contestant.grown == leader.grown
-        if contestant.model == "rmc" and rmc is not None:
-            takes = ready = rmc
-        elif waits and rmc is not None:
-            takes = max(rmc, steps * step[contestant.model])
-        else:
-            takes = settings.seconds + LAST_STEP_SECONDS
         worker = free.index(min(free))
-        free[worker] = max(free[worker], ready if waits else 0.0) + takes
+        if contestant.model == "rmc" or rmc is None:
+            free[worker] += alone(contestant.model)
+            ready = free[worker] if leads else 0.0
+        else:
+            free[worker] = max(free[worker], ready) + max(rmc, steps * step[contestant.model])
     return Estimate(step, rmc, steps, max(free), len(everyone), workers)

@@ -43,8 +43,8 @@ class Contestant:
 def contestants(settings: NthFarthestSettings) -> list[Contestant]:
     """Return the trainings of a run: for each seed every model, the RMC first.
 
-    An opponent trains on the RMC's examples and once directly on the full task; the LSTM starts in two ways,
-    unless it has an initialisation of its own.
+    An opponent trains on the RMC's examples and, with `direct`, once directly on the full task; the LSTM
+    starts in two ways, unless it has an initialisation of its own.
     """
     seeds = range(settings.seed, settings.seed + settings.seeds)
     return [
@@ -63,10 +63,9 @@ def _of_one_seed(settings: NthFarthestSettings) -> Iterator[Contestant]:
         if model == "rmc":
             yield Contestant("rmc", model, f"{label}, {on_its_way}", settings.grow, "authors")
             continue
-        own = settings.own_values(model).get("initialisation")
-        starts = (own,) if own else STARTS[model] if model == "lstm" else STARTS[model][:1]
-        told = {start: f", {start} start" if own or model == "lstm" else "" for start in starts}
-        if settings.grow:
+        starts, usual = settings.starts(model), STARTS[model][:1]
+        told = {start: "" if starts == usual else f", {start} start" for start in starts}
+        if settings.grow and settings.direct:
             first = starts[0]
             yield Contestant(f"{model}-direct", model, f"{label}, full task{told[first]}", False, first)
         for start in starts:

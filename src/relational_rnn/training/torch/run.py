@@ -1,7 +1,7 @@
 """A whole run: its trainings in processes of their own, then the scores, side by side and fair.
 
-The RMC and the LSTM on the full task start together; the LSTMs on the growing task replay the RMC's changes
-and have at least its steps and its wall time, so they wait for it.
+The opponents have at least the RMC's steps and its wall time, so they wait for it; on the growing task they
+replay its changes.
 """
 
 from __future__ import annotations
@@ -43,8 +43,6 @@ AVERAGED = (
     *("seconds_per_example", "peak_memory", "examples_to_converge"),
 )
 """Scores of a training whose means over the seeds are a model's."""
-LAST_STEP_SECONDS = 1.0
-"""A training that ends by the clock may be over its time by a step and an evaluation."""
 
 
 def prepare(settings: NthFarthestSettings, folder: RunFolder, resume: bool) -> None:
@@ -148,15 +146,13 @@ def saved_step(folder: RunFolder, contestant: Contestant) -> int:
 
 
 def _leader(settings: NthFarthestSettings, seed: int) -> Contestant | None:
-    """Return the RMC of a seed if it is trained: it sets the examples and the time of the others."""
+    """Return the RMC of a seed if it is trained: it sets the steps and the time of the others."""
     return next((c for c in contestants(settings) if (c.model, c.seed) == ("rmc", seed)), None)
 
 
 def _may_start(folder: RunFolder, contestant: Contestant, settings: NthFarthestSettings) -> bool:
     leader = _leader(settings, contestant.seed)
-    if leader is None or contestant == leader or contestant.grown != leader.grown:
-        return True
-    return folder.score(leader.name).exists()
+    return leader is None or contestant == leader or folder.score(leader.name).exists()
 
 
 def train_one(
@@ -175,9 +171,7 @@ def train_one(
     budget = Budget(settings.steps, settings.seconds)
     if contestant.model != "rmc":
         settings = dataclasses.replace(settings, port_fault="none")
-        # The full task does not wait for the RMC's time, so it gets the most that the RMC can have taken.
-        budget = Budget(None, settings.seconds + LAST_STEP_SECONDS)
-        if leader is not None and contestant.grown == leader.grown:
+        if leader is not None:
             score = read_json(folder.score(leader.name))
             budget = Budget(score["steps"], score["seconds"], both=True)
             if contestant.grown:
