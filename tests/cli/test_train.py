@@ -225,6 +225,24 @@ def test_the_main_job(tmp_path, capsys):
 
 
 @pytest.mark.torch
+def test_devices(tmp_path, capsys):
+    torch = pytest.importorskip("torch")
+    assert main([*TRAIN, "--device", "tpu", "--out", str(tmp_path / "no")]) == 2
+    assert "device must be one of 'cpu', 'cuda', got 'tpu'" in capsys.readouterr().err
+    out = tmp_path / "run"
+    done = main([*TRAIN, "--device", "cuda", "--models", "rmc", "--out", str(out)])
+    if torch.cuda.is_available():
+        assert done == 0
+        assert json.loads((out / "results.json").read_text())["models"]["rmc"]["steps"] == 20
+        return
+    assert done == 2
+    assert "device 'cuda' needs an NVIDIA GPU" in capsys.readouterr().err
+    assert not out.exists()
+    assert main(["ablate", *TRAIN[1:], "--device", "cuda", "--over", "num_heads=1", "--out", str(out)]) == 2
+    assert not out.exists()
+
+
+@pytest.mark.torch
 @pytest.mark.parametrize("signal_sent", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_interrupted_then_resumed(tmp_path, signal_sent):

@@ -36,7 +36,7 @@ def test_the_lstm_trains_three_times_and_the_rmc_once():
     assert {c.model for c in contestants(alone)} == {"lstm"}
 
 
-@pytest.mark.parametrize("preset", ["tiny", "quick", "paper8x16"])
+@pytest.mark.parametrize("preset", ["tiny", "quick", "paper8x16", "paper"])
 def test_the_lstm_has_just_as_many_parameters(preset):
     settings = find_recipe("nth-farthest", preset)
     rmc, lstm = (build_model(settings, contestants(settings)[i]) for i in (0, 2))

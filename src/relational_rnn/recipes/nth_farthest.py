@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from relational_rnn.training.common.nth_farthest import NthFarthestSettings
 
 
@@ -41,6 +43,17 @@ def paper8x16() -> NthFarthestSettings:
         growth_threshold=0.75,
         smaller_share=0.2,
         test_examples=20_000,
+    )
+
+
+def paper() -> NthFarthestSettings:
+    """The paper's own sizes (appendix A.1), for a GPU, learned as `paper8x16` learns.
+
+    The paper has 2048 units, here in 8 memories with 8 heads, batches of 1600 and a head of 4 layers of 256.
+    It trains with Adam at 1e-4, on the full task from the first step on.
+    """
+    return dataclasses.replace(
+        paper8x16(), head_size=32, num_heads=8, attention_mlp_layers=2, head_layers=4, batch_size=1600
     )
 
 

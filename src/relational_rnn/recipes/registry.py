@@ -15,6 +15,7 @@ RECIPES: Final[dict[str, dict[str, Callable[[], Settings]]]] = {
     "nth-farthest": {
         "quick": nth_farthest.quick,
         "paper8x16": nth_farthest.paper8x16,
+        "paper": nth_farthest.paper,
         "tiny": nth_farthest.tiny,
     },
     **{

@@ -23,6 +23,9 @@ GROWN = ("all", "objects-dimensions", "objects", "dimensions")
 """What of the task can grow. With "all" the labels come in with the objects, else all N are in play from the
 start. They cannot grow alone: N objects carry N labels."""
 
+DEVICES = ("cpu", "cuda")
+"""Where a run can train."""
+
 OPTIMISERS = ("adam", "soap")
 """What a run can train with."""
 
@@ -116,6 +119,10 @@ class NthFarthestSettings(ModelSettings):
     compute_dtype: str = "float32"
     """RMC: dtype of its matrix products, "float32" or "bfloat16"; everything else is float32."""
 
+    device: str = "cpu"
+    """Where all models train: "cpu", or "cuda" for an NVIDIA GPU, which trains one after the other unless
+    `workers` says more."""
+
     port_fault: str = "none"
     """RMC: a fault of the public PyTorch ports to train with: "none", "tied-mlp", "final-relu", "joint-norm",
     "double-softmax" or "all"."""
@@ -145,6 +152,7 @@ class NthFarthestSettings(ModelSettings):
         check_choice("grown", self.grown, GROWN)
         check_choice("compute_dtype", self.compute_dtype, COMPUTE_DTYPES)
         check_choice("optimiser", self.optimiser, OPTIMISERS)
+        check_choice("device", self.device, DEVICES)
         if (
             check_choice("port_fault", self.port_fault, PORT_FAULTS) != "none"
             and self.compute_dtype != "float32"
@@ -186,6 +194,11 @@ class NthFarthestSettings(ModelSettings):
                     f"{self.models[0]}.learning_rate=1e-3; got {self.own!r}"
                 )
             self.of(model)
+
+    @property
+    def at_once(self) -> int:
+        """How many trainings run at the same time."""
+        return self.workers or (super().at_once if self.device == "cpu" else 1)
 
     def own_values(self, model: str) -> dict[str, Any]:
         """Return what a model has for itself, by name.

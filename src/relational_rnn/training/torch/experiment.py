@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from relational_rnn.training.common.core_settings import check_sizes
 from relational_rnn.training.common.experiment import Report, Stopped
 from relational_rnn.training.common.nth_farthest import NthFarthestSettings
 from relational_rnn.training.common.records import RunFolder
 from relational_rnn.training.torch import run
-from relational_rnn.training.torch.build import matched_size
 from relational_rnn.training.torch.models import contestants
 
 
@@ -21,8 +19,8 @@ class NthFarthestTrainer:
     task: str = "nth-farthest"
 
     def check(self, settings: NthFarthestSettings) -> None:
-        """Check that no opponent is smaller than the RMC."""
-        check_sizes(settings, matched_size)
+        """Check that no opponent is smaller than the RMC, and that the device is there."""
+        run.check(settings)
 
     def trainings(self, settings: NthFarthestSettings) -> list[str]:
         """Return the names of a run's trainings; the RMC, whose examples others replay, comes first."""

@@ -49,7 +49,7 @@ class Training:
     """A model, its optimiser, its examples, and how far it has come.
 
     Args:
-        model: (B, T, F) -> scores (B, C).
+        model: (B, T, F) -> scores (B, C); it is moved to the run's device.
         settings: of the run.
         growth: the size of the task over the training.
         budget: when it is over.
@@ -64,7 +64,8 @@ class Training:
         budget: Budget,
         checkpoint: Path,
     ) -> None:
-        self.model, self.settings, self.growth, self.budget = model, settings, growth, budget
+        self.model = model.to(settings.device)
+        self.settings, self.growth, self.budget = settings, growth, budget
         self.checkpoint = checkpoint
         self.optimiser = build_optimiser(model, settings)
         self.average = averaged(model, settings.average_decay) if settings.average_decay else None
@@ -124,8 +125,8 @@ class Training:
         for group in self.optimiser.param_groups:
             group["lr"] = settings.learning_rate * factor
         batch = training_batch(settings, self.growth, self.step)
-        targets = torch.from_numpy(batch.targets)
-        scores = self.model(torch.from_numpy(batch.inputs))
+        inputs, targets = (torch.from_numpy(x).to(settings.device) for x in (batch.inputs, batch.targets))
+        scores = self.model(inputs)
         twice = settings.has_fault("double-softmax")
         loss = F.cross_entropy(scores.softmax(1) if twice else scores, targets)
         value = loss.item()
@@ -192,11 +193,12 @@ class Training:
 
 @torch.no_grad()
 def predict(model: nn.Module, inputs: Any) -> Tensor:
-    """Return the most likely class of each sequence (B, T, F): (B,) int64."""
+    """Return the most likely class of each sequence (B, T, F): (B,) int64, on the CPU."""
     model.eval()
-    chunks = [model(chunk).argmax(1) for chunk in torch.from_numpy(inputs).split(CHUNK)]
+    device = next(model.parameters()).device
+    chunks = [model(chunk.to(device)).argmax(1) for chunk in torch.from_numpy(inputs).split(CHUNK)]
     model.train()
-    return torch.cat(chunks)
+    return torch.cat(chunks).cpu()
 
 
 def accuracy(model: nn.Module, inputs: Any, targets: Any) -> float:

@@ -45,13 +45,24 @@ AVERAGED = (
 """Scores of a training whose means over the seeds are a model's."""
 
 
+def check(settings: NthFarthestSettings) -> None:
+    """Check what the settings alone cannot.
+
+    Raises:
+        ValueError: an opponent would have fewer parameters than the RMC, or the device is not there.
+    """
+    check_sizes(settings, matched_size)
+    if settings.device == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device 'cuda' needs an NVIDIA GPU, and torch {torch.__version__} finds none here")
+
+
 def prepare(settings: NthFarthestSettings, folder: RunFolder, resume: bool) -> None:
     """Make the run's folder, or check the one to go on in, before any work is done.
 
     Raises:
-        ValueError: the folder does not fit, or an opponent would have fewer parameters than the RMC.
+        ValueError: see `check`; or the folder does not fit.
     """
-    check_sizes(settings, matched_size)
+    check(settings)
     folder.create(COMMAND, settings, resume)
 
 
