@@ -2,7 +2,8 @@
 
     python docs/results/publish.py add NAME RUN     # copy a run's record and the figures that pages show
                                                     # NAME: PRESET-SEED of Nth farthest, another task,
-                                                    # ablation-TASK, ablation-why or compare-TASK
+                                                    # ablation-TASK, ablation-why, ablation-PRESET or
+                                                    # compare-TASK
     python docs/results/publish.py                  # write the pages again from the records
 
 Pages hold no number that is not in a record: a test writes them again and compares.
@@ -23,7 +24,7 @@ from typing import Any
 from relational_rnn import analysis
 from relational_rnn.cli import compare
 from relational_rnn.cli.ablate import DEFAULTS
-from relational_rnn.recipes import find_recipe
+from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.tasks import REASONING_TASKS
 from relational_rnn.tasks.babi.stories import TASKS
 from relational_rnn.training.common.core_settings import LABELS
@@ -40,8 +41,17 @@ PAGES = (
 PROGRAMS = ("copy", "reverse", "double", "addition", "control", "program")
 PROGRAM_MODELS = ("rmc", "lstm", "transformer", "dnc")
 SUPERVISED = (*REASONING_TASKS, *PROGRAMS, "babi")
-MILESTONES = (0.5, 0.75, 0.91, 0.95)
+MILESTONES = (0.5, 0.75, 0.91, 0.95, 0.97)
 """91 % is the paper's own score."""
+
+
+RECIPE = (
+    *("objects", "dimensions", "mem_slots", "head_size", "num_heads", "attention_mlp_layers"),
+    *("head_layers", "head_units", "steps", "batch_size", "optimiser", "learning_rate", "warmup_steps"),
+    *("final_share", "clip_norm", "average_decay", "first_objects", "first_dimensions"),
+    *("growth_threshold", "smaller_share"),
+)
+"""Settings that the page on Nth farthest shows."""
 
 
 def add(name: str, run: Path) -> None:
@@ -86,11 +96,11 @@ def records() -> dict[str, dict[str, Any]]:
 def command(name: str, record: dict[str, Any]) -> str:
     """Return the command that makes a record again: its preset, and what differs from that.
 
-    Records are of `quick`, but for trainings on Nth farthest.
+    Records are of `quick` unless their name has another preset.
     """
     verb, task, *flags = shlex.split(record["config"]["command"])
     compared = name.startswith("compare-")
-    preset = name.split("-")[0] if trains_nth_farthest(name, record) else "quick"
+    preset = next((word for word in name.split("-") if word in RECIPES[task]), "quick")
     recipe = find_recipe(task, preset)
     defaults = json.loads(json.dumps(dataclasses.asdict(recipe)))
     recorded = defaults_of(recipe) | record["config"]["settings"]
@@ -100,9 +110,9 @@ def command(name: str, record: dict[str, Any]) -> str:
         defaults |= {key: list(v) if isinstance(v, tuple) else v for key, v in compare.defaults(task).items()}
     elif verb == "ablate":
         defaults |= DEFAULTS | {"models": list(DEFAULTS["models"])}
-    elif task == "nth-farthest":
+    if trains_nth_farthest(name, record) or preset != "quick":
         words += ["--preset", preset]
-    elif task in REASONING_TASKS:
+    elif verb == "train" and not compared and task in REASONING_TASKS:
         words += ["--framework", "numpy", "--models", "all"]
     settings, defaults = (values | values.pop("task", {}) for values in (recorded, defaults))
     for setting, value in settings.items():
@@ -124,23 +134,31 @@ def whole_percent(value: float) -> str:
 
 
 def seeds_table(found: dict[str, dict[str, Any]]) -> str:
-    """Return one row a run: the scores that count."""
-    lines = [
-        "| seed | RMC | LSTM, best of three | trivial score | wall time | command |",
-        "|---|---|---|---|---|---|",
-    ]
+    """Return one row a run: the scores that count; a column for the LSTM if any has one."""
+    rivals = any("lstm" in record["results"]["models"] for record in found.values())
+    columns = ["seed", "RMC", *(["LSTM, best of three"] if rivals else []), "trivial score"]
+    columns += ["RMC's time", *(["time of all"] if rivals else []), "command"]
+    lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
     for name, record in found.items():
         results = record["results"]
-        rmc, lstm = (results["models"].get(m, {}).get("test_accuracy") for m in ("rmc", "lstm"))
+        rmc, lstm = (results["models"].get(model) for model in ("rmc", "lstm"))
         wall = "-" if results["wall_seconds"] is None else f"{results['wall_seconds']:.0f} s"
-        cells = [
-            str(results["seed"]),
-            *("-" if score is None else percent(score) for score in (rmc, lstm)),
-            percent(results["trivial_accuracy"]),
-            wall,
-            f"`{command(name, record)}`",
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
+        cells = [str(results["seed"]), percent(rmc["test_accuracy"])]
+        cells += ["-" if lstm is None else percent(lstm["test_accuracy"])] if rivals else []
+        cells += [percent(results["trivial_accuracy"]), f"{rmc['seconds']:.0f} s"]
+        cells += ["-" if lstm is None else wall] if rivals else []
+        lines.append("| " + " | ".join([*cells, f"`{command(name, record)}`"]) + " |")
+    return "\n".join(lines)
+
+
+def recipe_table() -> str:
+    """Return what the presets of Nth farthest train with, a row a setting in which people are interested."""
+    presets = {preset: find_recipe("nth-farthest", preset) for preset in ("quick", "paper8x16")}
+    lines = ["| setting | " + " | ".join(f"`{preset}`" for preset in presets) + " |"]
+    lines.append("|---" * (1 + len(presets)) + "|")
+    for setting in RECIPE:
+        cells = [str(getattr(settings, setting)) for settings in presets.values()]
+        lines.append(f"| `{setting}` | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -159,10 +177,10 @@ def trainings_table(record: dict[str, Any]) -> str:
 
 def milestones_table(found: dict[str, dict[str, Any]]) -> str:
     """Return when each run's RMC reached some accuracies on the validation examples for the first time."""
-    lines = ["| seed | " + " | ".join(map(whole_percent, MILESTONES)) + " |"]
-    lines.append("|---" * (1 + len(MILESTONES)) + "|")
+    lines = ["| seed | steps | " + " | ".join(map(whole_percent, MILESTONES)) + " |"]
+    lines.append("|---" * (2 + len(MILESTONES)) + "|")
     for record in found.values():
-        cells = [str(record["results"]["seed"])]
+        cells = [str(record["results"]["seed"]), f"{record['results']['models']['rmc']['steps']:,}"]
         for share in MILESTONES:
             curve = record["evaluations"][record["results"]["models"]["rmc"]["name"]]
             points = [p for p in curve if p["validation_accuracy"] >= share]
@@ -182,26 +200,32 @@ def growth_table(record: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def slots_table(record: dict[str, Any]) -> str:
-    """Return what the slots hold, in words and numbers."""
-    slots = record["slots"]
+def slots_table(found: dict[str, dict[str, Any]]) -> str:
+    """Return what the slots of each run hold, in words and numbers, a column a run."""
+    columns = [slots_found(record["slots"]) for record in found.values()]
+    seeds = [f"seed {record['results']['seed']}" for record in found.values()]
+    rows = [(False, [what, *(column[what] for column in columns)]) for what in columns[0]]
+    return as_markdown(analysis.Table(("what", *seeds), rows))
+
+
+def slots_found(slots: dict[str, Any]) -> dict[str, str]:
+    """Return what the slots of a run hold by what it is."""
     columns = list(zip(*slots["by_label"]))
     homes = [column.index(max(column)) for column in columns]
     at_home = [max(column) for column in columns]
     others = [share for column in columns for share in sorted(column)[:-1]]
     first, came, shown = sorted(map(int, slots["readings"]))
     earlier, later = slots["readings"][str(first)], slots["readings"][str(shown)]
-    rows = [
-        ("slots that are home to a label", f"{len(set(homes))} of {len(slots['by_label'])}"),
-        ("a label's vector from its home", f"{percent(min(at_home))} to {percent(max(at_home))}"),
-        ("a label's vector from any other slot", f"at most {percent(max(others))}"),
-        ("the vector of one step, whatever its label, from any slot", f"at most {percent(slots['by_step'])}"),
-        ("an earlier vector, before and after the reference comes", _change(earlier["vector"], came)),
-        ("its distance from the reference, before and after", _change(earlier["distance"], came)),
-        ("the vector of an object that comes after the reference", percent(later["vector"][shown])),
-        ("its distance from the reference", percent(later["distance"][shown])),
-    ]
-    return found_table(rows)
+    return {
+        "slots that are home to a label": f"{len(set(homes))} of {len(slots['by_label'])}",
+        "a label's vector from its home": f"{percent(min(at_home))} to {percent(max(at_home))}",
+        "a label's vector from any other slot": f"at most {percent(max(others))}",
+        "the vector of one step, whatever its label": f"at most {percent(slots['by_step'])}",
+        "an earlier vector, before and after the reference comes": _change(earlier["vector"], came),
+        "its distance from the reference, before and after": _change(earlier["distance"], came),
+        "the vector of an object that comes after the reference": percent(later["vector"][shown]),
+        "its distance from the reference": percent(later["distance"][shown]),
+    }
 
 
 def mistakes_table(record: dict[str, Any]) -> str:
@@ -216,11 +240,6 @@ def mistakes_table(record: dict[str, Any]) -> str:
         ("accuracy on these", percent(closest["accuracy"])),
         ("accuracy on the other nine tenths", percent(rest)),
     ]
-    return found_table(rows)
-
-
-def found_table(rows: list[tuple[str, str]]) -> str:
-    """Return what was found of a trained model, a row each."""
     return as_markdown(analysis.Table(("what", "found"), [(False, list(row)) for row in rows]))
 
 
@@ -363,6 +382,7 @@ def generated_parts() -> dict[str, str]:
     everything, parts = records(), {}
     found = {name: record for name, record in everything.items() if trains_nth_farthest(name, record)}
     supervised = {n: r for n, r in everything.items() if n in SUPERVISED}
+    parts["nth-farthest recipes"] = recipe_table()
     parts["programs overview"] = programs_table(supervised)
     parts["reasoning overview"] = overview_table(supervised)
     for name, record in supervised.items():
@@ -390,7 +410,7 @@ def generated_parts() -> dict[str, str]:
         if "mistakes" in first:
             parts[f"{preset} mistakes"] = mistakes_table(first)
         if "slots" in first:
-            parts[f"{preset} slots"] = slots_table(first)
+            parts[f"{preset} slots"] = slots_table(runs)
     return parts
 
 

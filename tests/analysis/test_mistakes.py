@@ -74,13 +74,17 @@ def test_the_figure_shows_every_number(tmp_path):
             **mistakes(batch, trivial_policy(TASK, batch.inputs, np.random.default_rng(2))),
         },
     }
-    panels = draw_mistakes(found, trivial_accuracy=0.5, title="Mistakes").axes
-    for place, (model, one) in enumerate(found.items(), 1):
-        lines = [[list(axis) for axis in axes.lines[place].get_data()] for axes in panels]
+    panels = draw_mistakes(found, title="Mistakes").axes
+    drawn = [[[list(axis) for axis in line.get_data()] for line in axes.lines] for axes in panels]
+    trivial = [lines[: len(lines) - len(found)] for lines in drawn]
+    assert [[y for _, (y, _) in lines] for lines in trivial] == [[1 / 3], [1 / 3, 1.0], [0.5]]
+    assert [x for x, _ in trivial[1]] == [[-0.5, 2.5], [2.5, 3.5]]
+    for place, (model, one) in enumerate(found.items()):
+        lines = [lines[place - len(found)] for lines in drawn]
         assert lines[0] == [[p["mean"] for p in one["margin"]], [p["accuracy"] for p in one["margin"]]]
         assert lines[1] == [[0, 1, 2, 3], one["n"]], model
         assert lines[2] == [[1, 2, 3, 4], one["reference_step"]]
-    path = mistakes_figure(found, trivial_accuracy=0.5, title="Mistakes", path=tmp_path / "x.png")
+    path = mistakes_figure(found, title="Mistakes", path=tmp_path / "x.png")
     assert path.stat().st_size > 10_000
 
 

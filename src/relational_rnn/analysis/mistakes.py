@@ -12,7 +12,7 @@ from jaxtyping import Float64, Int64
 
 from relational_rnn.analysis import style
 from relational_rnn.spec.checks import check_size
-from relational_rnn.tasks.nth_farthest import NthFarthestBatch
+from relational_rnn.tasks.nth_farthest import NthFarthestBatch, trivial_accuracy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -111,22 +111,20 @@ def _by_value(right: np.ndarray, values: Int64[np.ndarray, " B"], count: int) ->
 
 
 def mistakes_figure(
-    found: Mapping[str, Mapping[str, Any]],
-    *,
-    trivial_accuracy: float,
-    title: str,
-    path: str | os.PathLike[str],
+    found: Mapping[str, Mapping[str, Any]], *, title: str, path: str | os.PathLike[str]
 ) -> Path:
     """Draw which questions models get wrong and write the figure to `path`; see `draw_mistakes`."""
-    return style.save(draw_mistakes(found, trivial_accuracy=trivial_accuracy, title=title), path)
+    return style.save(draw_mistakes(found, title=title), path)
 
 
-def draw_mistakes(found: Mapping[str, Mapping[str, Any]], *, trivial_accuracy: float, title: str) -> Figure:
+def draw_mistakes(found: Mapping[str, Mapping[str, Any]], *, title: str) -> Figure:
     """Accuracy against the margin of a question, the rank asked for and the reference's step.
+
+    Margins are on a logarithmic axis. The dashed lines are the trivial score of the questions shown: a model
+    that knows only that n = N-1 asks for the reference answers all of these and 1 of N-1 others.
 
     Args:
         found: model -> what `mistakes` returned for it, and its "label".
-        trivial_accuracy: the dashed line.
         title: above everything; long ones are wrapped.
 
     Returns:
@@ -136,6 +134,7 @@ def draw_mistakes(found: Mapping[str, Mapping[str, Any]], *, trivial_accuracy: f
         ImportError: matplotlib is absent.
     """
     from matplotlib.lines import Line2D
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     with style.paper_style():
         width = LEFT + 3 * PANEL + 2 * BETWEEN + RIGHT
@@ -150,8 +149,13 @@ def draw_mistakes(found: Mapping[str, Mapping[str, Any]], *, trivial_accuracy: f
             style.axes_at(figure, LEFT + place * (PANEL + BETWEEN), bottom, PANEL, HEIGHT)
             for place in range(3)
         ]
+        count = len(next(iter(found.values()))["n"])
+        guess, last = 1 / (count - 1), count - 1
+        panels[0].axhline(guess, zorder=1, **style.TRIVIAL_LINE)
+        for ends, height in (((-0.5, last - 0.5), guess), ((last - 0.5, last + 0.5), 1.0)):
+            panels[1].plot(ends, (height, height), zorder=1, **style.TRIVIAL_LINE)
+        panels[2].axhline(trivial_accuracy(count), zorder=1, **style.TRIVIAL_LINE)
         for axes in panels:
-            axes.axhline(trivial_accuracy, zorder=1, **style.TRIVIAL_LINE)
             axes.set_ylim(0, 1.03)
             style.percent_axis(axes.yaxis)
         for model, one in found.items():
@@ -160,10 +164,12 @@ def draw_mistakes(found: Mapping[str, Mapping[str, Any]], *, trivial_accuracy: f
             for axes, name, first in ((panels[1], "n", 0), (panels[2], "reference_step", 1)):
                 places = [(first + x, y) for x, y in enumerate(one[name]) if y is not None]
                 axes.plot([x for x, _ in places], [y for _, y in places], **looks[model])
-        panels[0].set_xlim(left=0)
+        panels[0].set_xscale("log")
+        panels[0].xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        panels[0].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        panels[0].xaxis.set_minor_formatter(NullFormatter())
         panels[0].set_ylabel("accuracy")
         panels[0].set_xlabel("difference of the asked distance\nand the one next to it")
-        count = len(next(iter(found.values()))["n"])
         _name_ranks(panels[1], count)
         panels[2].set_xticks(range(1, count + 1))
         panels[2].set_xlabel("step at which the reference comes")

@@ -176,7 +176,6 @@ def draw_figures(
     figures.append(
         mistakes_figure(
             errors,
-            trivial_accuracy=trivial,
             title=f"{title}: which questions are answered wrongly",
             path=plots / "mistakes.png",
         )
