@@ -153,7 +153,7 @@ def _checkpoint_path(folder: RunFolder, contestant: Contestant) -> Path:
 def saved_step(folder: RunFolder, contestant: Contestant) -> int:
     """Return the step of a training's checkpoint, 0 without one."""
     path = _checkpoint_path(folder, contestant)
-    return int(torch.load(path, weights_only=True)["step"]) if path.exists() else 0
+    return int(torch.load(path, map_location="cpu", weights_only=True)["step"]) if path.exists() else 0
 
 
 def _leader(settings: NthFarthestSettings, seed: int) -> Contestant | None:
@@ -201,7 +201,7 @@ def train_one(
         "steps": training.step,
         "examples": training.step * settings.batch_size,
         "seconds_per_example": training.seconds / (training.step * settings.batch_size),
-        "peak_memory": peak_memory(),
+        "peak_memory": torch.cuda.max_memory_allocated() if settings.device == "cuda" else peak_memory(),
         "changes": [list(change) for change in growth.changes],
         "longer": longer,
     }
