@@ -409,7 +409,7 @@ def generated_parts() -> dict[str, str]:
             parts[f"{preset} longer"] = "" if longer is None else as_markdown(longer)
         if "mistakes" in first:
             parts[f"{preset} mistakes"] = mistakes_table(first)
-        if "slots" in first:
+        if all("slots" in record for record in runs.values()):
             parts[f"{preset} slots"] = slots_table(runs)
     return parts
 

@@ -74,7 +74,15 @@ def test_all_and_more():
         ([*ABLATE, "--over", "num_heads=1", "--over", "num_heads=2"], "names the factor num_heads twice"),
         ([*ABLATE, "--over", "num_heads=3"], "num_heads=3: slot_size must be a multiple of num_heads"),
         ([*ABLATE, "--over", "num_heads=1:4"], "num_heads is given as a range; an ablation takes values"),
-        ([*ABLATE, "--over", "gru.clip_norm=1"], "nth-farthest has no factor 'gru.clip_norm'"),
+        (
+            [*ABLATE, "--over", "gru.clip_norm=1"],
+            "gru.clip_norm is no setting of a model of this run, rmc",
+        ),
+        ([*ABLATE, "--over", "device=cpu,cuda"], "device is no factor: all variants have the same"),
+        (
+            ["sweep", *ABLATE[1:], "--over", "rmc.warmup_steps=-1:9", "--trials", "2"],
+            "own of rmc: warmup_steps must be an integer of at least 0, got -1",
+        ),
         (
             [*ABLATE, "--own", "rmc.clip_norm=2", "--over", "rmc.clip_norm=1"],
             "rmc.clip_norm cannot be varied: --own rmc.clip_norm=2 holds in every variant",

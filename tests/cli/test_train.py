@@ -284,7 +284,9 @@ def test_interrupted_then_resumed(tmp_path, signal_sent):
         ("train", ["--optimiser", "soap"]),
         ("train", ["--own", "lstm.optimiser=soap"]),
         ("ablate", ["--over", "optimiser=adam,soap"]),
+        ("ablate", ["--over", "rmc.optimiser=adam,soap"]),
         ("sweep", ["--over", "optimiser=adam,soap", "--trials", "2"]),
+        ("sweep", ["--over", "rmc.optimiser=adam,soap", "--trials", "2"]),
     ],
 )
 def test_soap_needs_its_library(command, flags, tmp_path, monkeypatch, capsys):

@@ -61,6 +61,15 @@ def test_what_a_model_has_for_itself_is_a_factor():
     assert value_of(NTH, "rmc.initialisation") == "authors"
     same = {"lstm.learning_rate": NTH.learning_rate}
     assert with_values(NTH, same) == NTH, "the base is not trained twice"
+    again = with_values(changed, {"lstm.clip_norm": 2.0, "lstm.learning_rate": 1e-5})
+    assert again.own == ("lstm.initialisation=torch", "lstm.clip_norm=2.0", "lstm.learning_rate=1e-05")
+
+
+def test_what_a_model_has_for_itself_beside_what_all_have():
+    rates = (NTH.learning_rate, 1e-5)
+    for variant in product(NTH, {"learning_rate": rates, "rmc.learning_rate": rates}):
+        assert variant.settings.of("lstm").learning_rate == variant.values["learning_rate"]
+        assert variant.settings.of("rmc").learning_rate == variant.values["rmc.learning_rate"]
 
 
 @pytest.mark.parametrize(

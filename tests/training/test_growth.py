@@ -173,6 +173,8 @@ def test_trainings_share_the_cores(monkeypatch):
     at_once = [dataclasses.replace(SETTINGS, threads=threads).at_once for threads in (1, 2, 3, 8)]
     assert at_once == [5, 2, 1, 1]
     assert dataclasses.replace(SETTINGS, threads=4, workers=3).at_once == 3
+    assert dataclasses.replace(SETTINGS, device="cuda").at_once == 1
+    assert dataclasses.replace(SETTINGS, device="cuda", workers=3).at_once == 3
 
 
 def test_a_task_smaller_than_the_first_stage_needs_no_growth():

@@ -124,7 +124,6 @@ def test_budgets():
     first, both = Budget(10, 100.0), Budget(10, 100.0, both=True)
     assert first.progress(5, 80.0) == 0.8
     assert both.progress(5, 80.0) == 0.5
-    assert Budget(None, 100.0).progress(5, 80.0) == 0.8
 
 
 def test_learning_rate_follows_the_schedule(tmp_path):

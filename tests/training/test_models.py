@@ -103,8 +103,10 @@ def test_a_model_can_have_settings_of_its_own():
     weight = build_model(settings, grown).core.gru.weight_hh_l0.detach()
     first = weight[: weight.shape[1]]
     torch.testing.assert_close(first @ first.T, torch.eye(len(first)), rtol=0, atol=1e-5)
-    one = dataclasses.replace(SETTINGS, own=("lstm.initialisation=torch",))
-    assert [c.name for c in contestants(one)] == ["rmc", "lstm-direct", "lstm-torch"]
+    for start in ("torch", "orthogonal"):
+        _, *found = contestants(dataclasses.replace(SETTINGS, own=(f"lstm.initialisation={start}",)))
+        assert [c.name for c in found] == ["lstm-direct", f"lstm-{start}"]
+        assert [c.label for c in found] == [f"LSTM, {t} task, {start} start" for t in ("full", "growing")]
 
 
 @pytest.mark.parametrize("model", ["transformer", "dnc", "hybrid"])

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from relational_rnn.training.common.core_settings import LABELS
 from relational_rnn.training.common.factors import NO_FACTORS, Range, Value, kinds_of, text_of
 
 Values = tuple[Value, ...]
@@ -36,6 +37,8 @@ def parse_factors(task: str, settings: Any, words: Iterable[str]) -> dict[str, V
             raise ValueError(f"--over takes FACTOR=VALUE,VALUE,... as in num_heads=1,2,4; got {word!r}")
         if name in NO_FACTORS:
             raise ValueError(f"{name} is no factor: all variants have the same; give it as --{name}")
+        if name not in known and name.partition(".")[0] in LABELS:
+            raise ValueError(f"{name} is no setting of a model of this run, {', '.join(settings.models)}")
         if name not in known:
             raise ValueError(f"{task} has no factor {name!r}; its factors are {', '.join(sorted(known))}")
         if name in factors:

@@ -32,8 +32,8 @@ SIZES: Final = {
 INITIALISATIONS: Final = ("authors", "torch")
 """What the RMC's linear layers can start with."""
 
-FREE: Final = ("workers", "threads")
-"""Settings that change no result but for rounding: a run may go on with others."""
+FREE: Final = ("workers", "threads", "device")
+"""Settings that change no result but for rounding: a run may go on with others. Not every run has all."""
 
 CORE_OPTIONS: Final = (
     *("mem_slots", "num_heads", "num_blocks", "attention_mlp_layers", "gate_style", "initial_memory"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from relational_rnn.training.common.core_settings import FREE
-from relational_rnn.training.common.nth_farthest import OWN, NthFarthestSettings
+from relational_rnn.training.common.nth_farthest import NthFarthestSettings
 
 SLOT_SIZE: Final = "slot_size"
 """A factor that is no setting: the features of a memory slot, `head_size * num_heads`."""
@@ -69,7 +69,7 @@ def kinds_of(settings: Any) -> dict[str, tuple[type, bool]]:
             if field.name not in NO_FACTORS and len(kinds) == 1:
                 found[field.name] = (kinds[0], type(None) in choices)
     if isinstance(settings, NthFarthestSettings):
-        found |= {f"{model}.{name}": (kind, False) for model in settings.models for name, kind in OWN.items()}
+        found |= {name: (kind, False) for name, kind in settings.own_kinds().items()}
     return found
 
 
@@ -77,11 +77,15 @@ def value_of(settings: Any, factor: str) -> Any:
     """Return what a factor is in some settings."""
     if factor == SLOT_SIZE:
         return int(settings.head_size * settings.num_heads)
-    model, dot, own = factor.partition(".")
-    if dot:
-        return settings.own_value(model, own)
+    if is_own(factor):
+        return settings.own_value(factor)
     holder = settings if hasattr(settings, factor) else settings.task
     return getattr(holder, factor)
+
+
+def is_own(factor: str) -> bool:
+    """Return whether a factor is what one model has for itself, MODEL.SETTING."""
+    return "." in factor
 
 
 def with_values(settings: S, values: Mapping[str, Value]) -> S:
@@ -101,10 +105,7 @@ def with_values(settings: S, values: Mapping[str, Value]) -> S:
         >>> changed.num_heads, changed.head_size
         (8, 8)
     """
-    changed: dict[str, Any] = {name: value for name, value in values.items() if "." not in name}
-    own = [name for name, value in values.items() if "." in name and value != value_of(settings, name)]
-    if own:
-        changed["own"] = (*getattr(settings, "own"), *(f"{name}={text_of(values[name])}" for name in own))  # noqa: B009
+    changed: dict[str, Any] = {name: value for name, value in values.items() if not is_own(name)}
     if SLOT_SIZE in changed and "head_size" in changed:
         raise ValueError("slot_size and head_size say the same of a core; vary one of them")
     heads = changed.get("num_heads", value_of(settings, "num_heads"))
@@ -118,7 +119,10 @@ def with_values(settings: S, values: Mapping[str, Value]) -> S:
     sizes = {name: changed.pop(name) for name in [*changed] if not hasattr(settings, name)}
     if sizes:
         changed["task"] = dataclasses.replace(getattr(settings, "task"), **sizes)  # noqa: B009
-    return dataclasses.replace(settings, **changed)  # type: ignore[type-var]
+    replaced: Any = dataclasses.replace(settings, **changed)  # type: ignore[type-var]
+    own = {name: value for name, value in values.items() if is_own(name)}
+    found: S = replaced.with_own(own) if own else replaced
+    return found
 
 
 def one_at_a_time(settings: Any, factors: Mapping[str, Sequence[Value]]) -> list[Variant]:

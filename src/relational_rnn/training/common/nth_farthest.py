@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -198,7 +198,7 @@ class NthFarthestSettings(ModelSettings):
     @property
     def at_once(self) -> int:
         """How many trainings run at the same time."""
-        return self.workers or (super().at_once if self.device == "cpu" else 1)
+        return 1 if self.device == "cuda" and self.workers is None else super().at_once
 
     def own_values(self, model: str) -> dict[str, Any]:
         """Return what a model has for itself, by name.
@@ -252,11 +252,43 @@ class NthFarthestSettings(ModelSettings):
         own = self.own_values(model).get("initialisation")
         return (own,) if own else STARTS[model] if model == "lstm" else STARTS[model][:1]
 
-    def own_value(self, model: str, name: str) -> Any:
-        """Return one of `OWN` as a model trains with it: its own value, else the run's."""
+    def own_kinds(self) -> dict[str, type]:
+        """Return what the models of the run can have for themselves: MODEL.SETTING -> type of a value."""
+        return {f"{model}.{name}": kind for model in self.models for name, kind in OWN.items()}
+
+    def own_value(self, setting: str) -> Any:
+        """Return what a model trains with: its own value, or the run's, or what it usually starts with.
+
+        Args:
+            setting: one of `own_kinds`.
+
+        Example:
+            >>> NthFarthestSettings(own=("lstm.clip_norm=2.0",)).own_value("lstm.clip_norm")
+            2.0
+        """
+        model, _, name = setting.partition(".")
         if name == "initialisation" and model != "rmc":
             return " and ".join(self.starts(model))
         return getattr(self.of(model), name)
+
+    def with_own(self, values: Mapping[str, Any]) -> NthFarthestSettings:
+        """Return settings in which models have these values for themselves, where they had others.
+
+        Args:
+            values: by MODEL.SETTING.
+
+        Raises:
+            ValueError: see `own_values`.
+
+        Example:
+            >>> NthFarthestSettings(learning_rate=2e-3).with_own({"rmc.learning_rate": 2e-3}).own
+            ()
+            >>> NthFarthestSettings(learning_rate=2e-3).with_own({"rmc.learning_rate": 1e-3}).own
+            ('rmc.learning_rate=0.001',)
+        """
+        changed = {name: value for name, value in values.items() if value != self.own_value(name)}
+        kept = [word for word in self.own if word.partition("=")[0] not in changed]
+        return dataclasses.replace(self, own=(*kept, *(f"{name}={value}" for name, value in changed.items())))
 
     def has_fault(self, fault: str) -> bool:
         """Return whether the RMC is trained with one of `PORT_FAULTS`."""

@@ -33,7 +33,7 @@ def estimate_run(settings: NthFarthestSettings, *, rounds: int = 9, seconds: flo
     """Time training steps of a run's models, and reckon from its budgets how long it takes.
 
     Args:
-        settings: of the run.
+        settings: of the run, with one seed.
         rounds, seconds: how long to measure, as for `training.common.measure.measure`.
 
     Example:
@@ -64,19 +64,18 @@ def estimate_run(settings: NthFarthestSettings, *, rounds: int = 9, seconds: flo
         torch.set_num_threads(threads)
 
     workers = settings.at_once
-    leads = everyone[0].model == "rmc"
 
     def alone(model: str) -> float:
         return min(settings.steps * step[model], settings.seconds)
 
-    rmc = alone("rmc") if leads else None
+    rmc = alone("rmc") if "rmc" in settings.models else None
     steps = settings.steps if rmc is None else round(rmc / step["rmc"])
     free, ready = [0.0] * workers, 0.0
     for contestant in everyone:
         worker = free.index(min(free))
         if contestant.model == "rmc" or rmc is None:
             free[worker] += alone(contestant.model)
-            ready = free[worker] if leads else 0.0
+            ready = free[worker]
         else:
             free[worker] = max(free[worker], ready) + max(rmc, steps * step[contestant.model])
     return Estimate(step, rmc, steps, max(free), len(everyone), workers)

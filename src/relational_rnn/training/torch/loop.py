@@ -34,14 +34,14 @@ CHUNK = 1000
 class Budget:
     """When a training is over."""
 
-    steps: int | None
+    steps: int
     seconds: float
     both: bool = False
     """False: over when the first is used up; True: when both are."""
 
     def progress(self, step: int, seconds: float) -> float:
         """Return the share of the training that is over; 1 or more ends it."""
-        parts = [seconds / self.seconds] + ([] if self.steps is None else [step / self.steps])
+        parts = seconds / self.seconds, step / self.steps
         return min(parts) if self.both else max(parts)
 
 
@@ -182,7 +182,7 @@ class Training:
 
     def restore(self) -> None:
         """Go on from the checkpoint."""
-        state = torch.load(self.checkpoint, weights_only=True)
+        state = torch.load(self.checkpoint, map_location=self.settings.device, weights_only=True)
         self.model.load_state_dict(state["model"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])

@@ -63,8 +63,9 @@ def _of_one_seed(settings: NthFarthestSettings) -> Iterator[Contestant]:
         if model == "rmc":
             yield Contestant("rmc", model, f"{label}, {on_its_way}", settings.grow, "authors")
             continue
-        starts, usual = settings.starts(model), STARTS[model][:1]
-        told = {start: "" if starts == usual else f", {start} start" for start in starts}
+        starts = settings.starts(model)
+        usual = model != "lstm" and starts == STARTS[model][:1]
+        told = {start: "" if usual else f", {start} start" for start in starts}
         if settings.grow and settings.direct:
             first = starts[0]
             yield Contestant(f"{model}-direct", model, f"{label}, full task{told[first]}", False, first)

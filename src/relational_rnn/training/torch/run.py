@@ -175,6 +175,8 @@ def train_one(
 ) -> None:
     """Train one contestant in this process and leave its weights and score in the folder."""
     torch.set_num_threads(settings.threads)
+    if settings.device == "cuda":
+        torch.cuda.reset_peak_memory_stats()  # of another training in this process
     contestant = next(c for c in contestants(settings) if c.name == name)
     leader = _leader(settings, contestant.seed)
     settings = dataclasses.replace(settings.of(contestant.model), seed=contestant.seed, seeds=1)
