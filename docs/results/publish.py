@@ -180,7 +180,7 @@ def milestones_table(found: dict[str, dict[str, Any]]) -> str:
     lines = ["| seed | steps | " + " | ".join(map(whole_percent, MILESTONES)) + " |"]
     lines.append("|---" * (2 + len(MILESTONES)) + "|")
     for record in found.values():
-        cells = [str(record["results"]["seed"]), f"{record['results']['models']['rmc']['steps']:,}"]
+        cells = [str(record["results"]["seed"]), f"{record['config']['settings']['steps']:,}"]
         for share in MILESTONES:
             curve = record["evaluations"][record["results"]["models"]["rmc"]["name"]]
             points = [p for p in curve if p["validation_accuracy"] >= share]
@@ -203,9 +203,12 @@ def growth_table(record: dict[str, Any]) -> str:
 def slots_table(found: dict[str, dict[str, Any]]) -> str:
     """Return what the slots of each run hold, in words and numbers, a column a run."""
     columns = [slots_found(record["slots"]) for record in found.values()]
-    seeds = [f"seed {record['results']['seed']}" for record in found.values()]
+    runs = [
+        f"seed {record['results']['seed']}, {record['config']['settings']['steps']:,} steps"
+        for record in found.values()
+    ]
     rows = [(False, [what, *(column[what] for column in columns)]) for what in columns[0]]
-    return as_markdown(analysis.Table(("what", *seeds), rows))
+    return as_markdown(analysis.Table(("what", *runs), rows))
 
 
 def slots_found(slots: dict[str, Any]) -> dict[str, str]:
