@@ -180,7 +180,7 @@ def milestones_table(found: dict[str, dict[str, Any]]) -> str:
     lines = ["| seed | steps | " + " | ".join(map(whole_percent, MILESTONES)) + " |"]
     lines.append("|---" * (2 + len(MILESTONES)) + "|")
     for record in found.values():
-        cells = [str(record["results"]["seed"]), f"{record['config']['settings']['steps']:,}"]
+        cells = [str(record["results"]["seed"]), f"{record['results']['models']['rmc']['steps']:,}"]
         for share in MILESTONES:
             curve = record["evaluations"][record["results"]["models"]["rmc"]["name"]]
             points = [p for p in curve if p["validation_accuracy"] >= share]
@@ -200,13 +200,28 @@ def growth_table(record: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def run_label(record: dict[str, Any]) -> str:
+    """Return what tells a run of a preset from the others."""
+    results = record["results"]
+    return f"seed {results['seed']}, {results['models']['rmc']['steps']:,} steps"
+
+
+def longer_runs_table(found: dict[str, dict[str, Any]]) -> str:
+    """Return how the RMC of each run does with more steps than in training, a row a run."""
+    tables = [analysis.longer_table(analysis.counting_only(r["results"])) for r in found.values()]
+    rows = [
+        (False, [run_label(record), *table.rows[0][1][1:]])  # the RMC comes first
+        for record, table in zip(found.values(), tables)
+        if table is not None
+    ]
+    columns = next(table.columns for table in tables if table is not None)
+    return as_markdown(analysis.Table(("run", *columns[1:]), rows))
+
+
 def slots_table(found: dict[str, dict[str, Any]]) -> str:
     """Return what the slots of each run hold, in words and numbers, a column a run."""
     columns = [slots_found(record["slots"]) for record in found.values()]
-    runs = [
-        f"seed {record['results']['seed']}, {record['config']['settings']['steps']:,} steps"
-        for record in found.values()
-    ]
+    runs = [run_label(record) for record in found.values()]
     rows = [(False, [what, *(column[what] for column in columns)]) for what in columns[0]]
     return as_markdown(analysis.Table(("what", *runs), rows))
 
@@ -407,9 +422,8 @@ def generated_parts() -> dict[str, str]:
         parts[f"{preset} growth"] = growth_table(first)
         if all("evaluations" in record for record in runs.values()):  # older records lack them
             parts[f"{preset} milestones"] = milestones_table(runs)
-        if all("counting" in model for model in first["results"]["models"].values()):
-            longer = analysis.longer_table(analysis.counting_only(first["results"]))
-            parts[f"{preset} longer"] = "" if longer is None else as_markdown(longer)
+        if all("longer" in record["results"]["models"]["rmc"] for record in runs.values()):
+            parts[f"{preset} longer"] = longer_runs_table(runs)
         if "mistakes" in first:
             parts[f"{preset} mistakes"] = mistakes_table(first)
         if all("slots" in record for record in runs.values()):
