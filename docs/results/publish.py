@@ -44,6 +44,8 @@ SUPERVISED = (*REASONING_TASKS, *PROGRAMS, "babi")
 MILESTONES = (0.5, 0.75, 0.91, 0.95, 0.97)
 """91 % is the paper's own score."""
 
+LSTM, TIME_OF_ALL = "LSTM, best of three", "time of all"
+"""Columns of a table of seeds that only runs with an LSTM fill."""
 
 RECIPE = (
     *("objects", "dimensions", "mem_slots", "head_size", "num_heads", "attention_mlp_layers"),
@@ -135,20 +137,26 @@ def whole_percent(value: float) -> str:
 
 def seeds_table(found: dict[str, dict[str, Any]]) -> str:
     """Return one row a run: the scores that count; a column for the LSTM if any has one."""
-    rivals = any("lstm" in record["results"]["models"] for record in found.values())
-    columns = ["seed", "RMC", *(["LSTM, best of three"] if rivals else []), "trivial score"]
-    columns += ["RMC's time", *(["time of all"] if rivals else []), "command"]
-    lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+    rows = []
     for name, record in found.items():
         results = record["results"]
         rmc, lstm = (results["models"].get(model) for model in ("rmc", "lstm"))
-        wall = "-" if results["wall_seconds"] is None else f"{results['wall_seconds']:.0f} s"
-        cells = [str(results["seed"]), percent(rmc["test_accuracy"])]
-        cells += ["-" if lstm is None else percent(lstm["test_accuracy"])] if rivals else []
-        cells += [percent(results["trivial_accuracy"]), f"{rmc['seconds']:.0f} s"]
-        cells += ["-" if lstm is None else wall] if rivals else []
-        lines.append("| " + " | ".join([*cells, f"`{command(name, record)}`"]) + " |")
-    return "\n".join(lines)
+        alone = lstm is None or results["wall_seconds"] is None
+        rows.append(
+            {
+                "seed": str(results["seed"]),
+                "RMC": percent(rmc["test_accuracy"]),
+                LSTM: "-" if lstm is None else percent(lstm["test_accuracy"]),
+                "trivial score": percent(results["trivial_accuracy"]),
+                "RMC's time": f"{rmc['seconds']:.0f} s",
+                TIME_OF_ALL: "-" if alone else f"{results['wall_seconds']:.0f} s",
+                "command": f"`{command(name, record)}`",
+            }
+        )
+    rivals = any("lstm" in record["results"]["models"] for record in found.values())
+    columns = [column for column in rows[0] if rivals or column not in (LSTM, TIME_OF_ALL)]
+    lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+    return "\n".join([*lines, *("| " + " | ".join(row[c] for c in columns) + " |" for row in rows)])
 
 
 def recipe_table() -> str:
@@ -209,13 +217,9 @@ def run_label(record: dict[str, Any]) -> str:
 def longer_runs_table(found: dict[str, dict[str, Any]]) -> str:
     """Return how the RMC of each run does with more steps than in training, a row a run."""
     tables = [analysis.longer_table(analysis.counting_only(r["results"])) for r in found.values()]
-    rows = [
-        (False, [run_label(record), *table.rows[0][1][1:]])  # the RMC comes first
-        for record, table in zip(found.values(), tables)
-        if table is not None
-    ]
-    columns = next(table.columns for table in tables if table is not None)
-    return as_markdown(analysis.Table(("run", *columns[1:]), rows))
+    cells = [table.rows[0][1][1:] for table in tables]  # the RMC comes first
+    rows = [(False, [run_label(record), *scores]) for record, scores in zip(found.values(), cells)]
+    return as_markdown(analysis.Table(("run", *tables[0].columns[1:]), rows))
 
 
 def slots_table(found: dict[str, dict[str, Any]]) -> str:

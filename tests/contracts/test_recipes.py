@@ -22,7 +22,7 @@ def test_two_steps(task, preset, tmp_path):
     from relational_rnn.training.torch.loop import Budget, Training
     from relational_rnn.training.torch.models import build_model, contestants
 
-    settings = dataclasses.replace(find_recipe(task, preset), batch_size=16, validation_examples=50)
+    settings = dataclasses.replace(find_recipe(task, preset), validation_examples=50)
     for contestant in contestants(settings):
         training = Training(
             build_model(settings, contestant),
