@@ -22,6 +22,9 @@ from relational_rnn.training.numpy.models import NUMPY
 
 SETTINGS = dataclasses.replace(find_recipe("sorting", "tiny"), models=("rmc", "lstm"), seed=3, seeds=2)
 
+GROWN = {"best_step": 2, "changes": [[0, 3, 2], [2, 3, 4]]}
+"""What the score of a growing training, kept at its best, has besides."""
+
 
 @dataclass
 class FakeTrainer:
@@ -46,7 +49,7 @@ class FakeTrainer:
             if name == self.diverge_in:
                 raise FloatingPointError("the loss is nan")
         score = {"test_accuracy": 0.6, "parameters": 7, "seconds": 3.0, "steps": 3, "examples": 48}
-        write_json(folder.score(name), score | ({"best_step": 2} if name == "rmc" else {}))
+        write_json(folder.score(name), score | (GROWN if name == "rmc" else {}))
 
     def summarise(self, settings, folder):
         trainings = {name: json.loads(folder.score(name).read_text()) for name in settings.models}
@@ -79,6 +82,7 @@ def test_scores(job):
     assert scores == read_scores(job)
     assert (scores["seed"], scores["trivial_accuracy"]) == (4, 0.5)
     rmc, lstm = scores["models"]["rmc"], scores["models"]["lstm"]
+    assert (rmc["task_reached"], "task_reached" in lstm) == ([3, 4], False)
     # 0.75 is half of the way from 0.5 to 1; the RMC kept its best parameters, the other its last.
     assert (rmc["steps_to_leave"], rmc["examples_to_leave"]) == (2, 32)
     assert (rmc["validation_accuracy"], lstm["validation_accuracy"]) == (0.8, 0.7)

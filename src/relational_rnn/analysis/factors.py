@@ -51,8 +51,7 @@ class Level(NamedTuple):
 
     def scores(self, model: str, name: str) -> list[Any]:
         """Return a score of a model in every run that did not diverge."""
-        runs = [run for variant in self.variants for run in variant["runs"] if "diverged" not in run]
-        return [run["models"][model][name] for run in runs]
+        return [run["models"][model][name] for run in _finished(self.variants)]
 
     def accuracy_told(self, model: str) -> str:
         """Return the mean accuracy on test and its range, in percent."""
@@ -115,6 +114,9 @@ def factor_table(results: dict[str, Any], factor: str) -> Table:
 def points_table(results: dict[str, Any], most: int | None = None) -> Table:
     """Return one row a point of a sweep, the best on the validation examples first.
 
+    Where the task grew, the points whose mean task got larger come before the others: of those that stay at
+    the trivial score of the full task, the validation examples tell nothing.
+
     Args:
         results: content of results.json.
         most: how many rows at most; None for all.
@@ -122,17 +124,38 @@ def points_table(results: dict[str, Any], most: int | None = None) -> Table:
     rows = []
     first, factors = results["models"][0], list(results["factors"])
     apart = len(factors) <= APART
+    grows = any("task_reached" in run["models"][first] for run in _finished(results["variants"]))
     for variant in results["variants"]:
         level = Level(None, False, [variant])
         scores, test = level.scores(first, "validation_accuracy"), level.scores(first, "test_accuracy")
         values = [_short(variant["values"][factor]) for factor in factors]
         told = ", ".join(f"{factor} {value}" for factor, value in zip(factors, values))
         lost = f" ({variant['diverged']} diverged)" if variant["diverged"] else ""
-        cells = [*(values if apart else [told]), _mean_and_range(scores) + lost, _mean_and_range(test)]
-        rows.append((_average(scores), cells))
-    rows.sort(key=lambda row: -row[0])
-    columns = (*(factors if apart else ["values"]), "validation %", "test %")
+        reached = level.scores(first, "task_reached") if grows else []
+        cells = [
+            *(values if apart else [told]),
+            *([_tasks(reached)] if grows else []),
+            _mean_and_range(scores) + lost,
+            _mean_and_range(test),
+        ]
+        rows.append(((_average([math.prod(task) for task in reached]), _average(scores)), cells))
+    rows.sort(key=lambda row: row[0], reverse=True)
+    columns = (
+        *(factors if apart else ["values"]),
+        *(["task reached"] if grows else []),
+        *("validation %", "test %"),
+    )
     return Table(columns, [(place == 0, cells) for place, (_, cells) in enumerate(rows)][:most])
+
+
+def _finished(variants: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [run for variant in variants for run in variant["runs"] if "diverged" not in run]
+
+
+def _tasks(reached: Sequence[Sequence[int]]) -> str:
+    """Return the smallest and the largest of some sizes of the task."""
+    told = ["x".join(map(str, task)) for task in sorted(reached, key=math.prod)]
+    return DASH.join(dict.fromkeys((told[0], told[-1]))) if told else DASH
 
 
 def _grouped(found: list[Level], allowed: dict[str, Any]) -> list[Level]:

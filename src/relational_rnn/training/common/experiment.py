@@ -178,7 +178,8 @@ def read_scores(job: Job) -> dict[str, Any]:
         seed; and `diverged`, the reason, or trivial_accuracy and `models`: for each the test accuracy, the
         validation accuracy of the same parameters, parameters, seconds, steps, examples, and
         `steps_to_leave` and `examples_to_leave`: how long it took until the validation accuracy had come
-        half of the way from the trivial score to 1, None if it never had.
+        half of the way from the trivial score to 1, None if it never had; of a growing task also
+        `task_reached`, the objects and dimensions of its last stage.
     """
     folder = RunFolder(job.path)
     results = read_json(folder.results)
@@ -196,8 +197,10 @@ def _score(folder: RunFolder, model: dict[str, Any], trivial: float) -> dict[str
     points = folder.evaluations(best["name"])
     kept = best.get("best_step", points[-1]["step"])
     left = next((p for p in points if p["validation_accuracy"] >= (1 + trivial) / 2), None)
+    reached = {"task_reached": best["changes"][-1][1:]} if "changes" in best else {}
     return {
         "label": best["label"],
+        **reached,
         **{name: best[name] for name in ("test_accuracy", "parameters", "seconds", "steps", "examples")},
         "validation_accuracy": next(p["validation_accuracy"] for p in points if p["step"] == kept),
         "steps_to_leave": None if left is None else left["step"],
