@@ -2,8 +2,10 @@
 
     python docs/results/publish.py add NAME RUN     # copy a run's record and the figures that pages show
                                                     # NAME: PRESET-SEED of Nth farthest, another task,
-                                                    # ablation-TASK, ablation-why, ablation-PRESET or
-                                                    # compare-TASK
+                                                    # ablation-TASK, ablation-why, ablation-PRESET,
+                                                    # compare-TASK, compare-PRESET-SEED (-MODEL if
+                                                    # there is another run of this seed),
+                                                    # sweep-PRESET-MODEL or growth-PRESET-MODEL
     python docs/results/publish.py                  # write the pages again from the records
 
 Pages hold no number that is not in a record: a test writes them again and compares.
@@ -28,6 +30,7 @@ from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.tasks import REASONING_TASKS
 from relational_rnn.tasks.babi.stories import TASKS
 from relational_rnn.training.common.core_settings import LABELS
+from relational_rnn.training.common.nth_farthest import NthFarthestSettings, model_results
 from relational_rnn.training.common.records import RunFolder, defaults_of
 
 HERE = Path(__file__).parent
@@ -43,6 +46,10 @@ PROGRAM_MODELS = ("rmc", "lstm", "transformer", "dnc")
 SUPERVISED = (*REASONING_TASKS, *PROGRAMS, "babi")
 MILESTONES = (0.5, 0.75, 0.91, 0.95, 0.97)
 """91 % is the paper's own score."""
+
+OPPONENTS, SEARCHES = "compare-paper8x16", ("sweep-paper8x16", "growth-paper8x16")
+"""What the names of the comparisons at the paper's size begin with, and of the two kinds of searches for
+them: on 3 objects, and over the first steps of the growing task."""
 
 LSTM, TIME_OF_ALL = "LSTM, best of three", "time of all"
 """Columns of a table of seeds that only runs with an LSTM fill."""
@@ -66,13 +73,15 @@ def add(name: str, run: Path) -> None:
     for part in ("memory", "slots", "mistakes"):
         if (run / f"{part}.json").exists():
             record[part] = json.loads((run / f"{part}.json").read_text())
-    if name in SUPERVISED or trains_nth_farthest(name, record):
+    if name in SUPERVISED or trains_nth_farthest(name, record) or name.startswith(OPPONENTS):
         record["evaluations"] = evaluations(run)
     (RECORDS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
     shown = "".join(page.read_text() for page in PAGES)
     for figure in sorted((run / "plots").glob("*.png")):
         if f"figures/{name}_{figure.name}" in shown:
             shutil.copy(figure, FIGURES / f"{name}_{figure.name}")
+    if name.startswith(OPPONENTS):
+        draw_opponents()
 
 
 def trains_nth_farthest(name: str, record: dict[str, Any]) -> bool:
@@ -112,6 +121,8 @@ def command(name: str, record: dict[str, Any]) -> str:
         defaults |= {key: list(v) if isinstance(v, tuple) else v for key, v in compare.defaults(task).items()}
     elif verb == "ablate":
         defaults |= DEFAULTS | {"models": list(DEFAULTS["models"])}
+    elif verb == "sweep":
+        defaults |= {"models": ["rmc"], "seeds": 1}
     if trains_nth_farthest(name, record) or preset != "quick":
         words += ["--preset", preset]
     elif verb == "train" and not compared and task in REASONING_TASKS:
@@ -389,6 +400,109 @@ def comparison_parts(name: str, record: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def together(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the results of runs of one seed each as those of one run.
+
+    A model that several runs of a seed have, as all have the RMC, is taken from the first of them.
+    """
+    scores: dict[str, dict[int, list[dict[str, Any]]]] = {}
+    for record in found.values():
+        seed = record["results"]["seed"]
+        for name, model in record["results"]["models"].items():
+            told = [
+                {**score, "name": f"{score['name']}-{seed}", "label": f"{score['label']}, seed {seed}"}
+                for score in model["trainings"]
+            ]
+            scores.setdefault(name, {}).setdefault(seed, told)
+    models = {
+        name: model_results([*itertools.chain.from_iterable(scores[name].values())], len(scores[name]))
+        for name in LABELS
+        if name in scores
+    }
+    first = next(iter(found.values()))["results"]
+    return {**first, "seeds": len(scores["rmc"]), "models": models}
+
+
+def opponents_parts(found: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Return the generated parts of the comparison at the paper's size."""
+    results = together(found)
+    counting = analysis.counting_only(results)
+    commands = "\n".join(command(name, record) for name, record in found.items())
+    tables = {
+        "summary": analysis.ways_table(results),
+        "cost": analysis.cost_table(counting),
+        "longer": analysis.longer_table(counting),
+    }
+    parts = {f"{OPPONENTS} {part}": as_markdown(table) for part, table in tables.items() if table is not None}
+    return parts | {f"{OPPONENTS} command": f"```sh\n{commands}\n```"}
+
+
+def draw_opponents() -> None:
+    """Draw the curves of the comparison at the paper's size, of each model its best way to the task."""
+    found = {name: record for name, record in records().items() if name.startswith(OPPONENTS)}
+    results = together(found)
+    evaluations = {
+        f"{training}-{record['results']['seed']}": points
+        for record in reversed(found.values())  # the first counts, as in `together`
+        for training, points in record["evaluations"].items()
+    }
+    curves = [
+        analysis.mean_curve(model, name, [evaluations[training] for training in model["counting"]])
+        for name, model in analysis.counting_only(results)["models"].items()
+    ]
+    analysis.training_curves(
+        curves,
+        trivial_accuracy=results["trivial_accuracy"],
+        title="Nth farthest, 8 vectors of 16 dimensions",
+        path=FIGURES / f"{OPPONENTS}_training_curves.png",
+    )
+
+
+def searches_table(found: dict[str, dict[str, Any]], compared: dict[str, dict[str, Any]]) -> str:
+    """Return what each model's search came to: the task that was reached and the accuracy on the full one.
+
+    Args:
+        found: the searches, each of a model's learning rate and perhaps its initialisation.
+        compared: the comparisons; what they train with is in bold.
+    """
+    taken = {}
+    for settings in map(settings_of, compared.values()):
+        for model in settings.models:
+            taken[model] = _start_and_rate(settings, model)
+    rows: dict[tuple[str, str], dict[float, str]] = {}
+    for record in found.values():
+        (model,) = record["results"]["models"]
+        for variant in record["results"]["variants"]:
+            start, rate = _start_and_rate(settings_of(record).with_own(variant["values"]), model)
+            (run,) = variant["runs"]
+            told = "diverged" if "diverged" in run else _reached(run["models"][model])
+            bold = "**" if taken.get(model) == (start, rate) else ""
+            rows.setdefault((model, start), {})[rate] = f"{bold}{told}{bold}"
+    rates = sorted({rate for row in rows.values() for rate in row})
+    lines = ["| model | start | " + " | ".join(f"{rate:g}" for rate in rates) + " |"]
+    lines.append("|---" * (2 + len(rates)) + "|")
+    for model, start in sorted(rows, key=lambda row: list(LABELS).index(row[0])):
+        cells = [LABELS[model], start, *(rows[model, start].get(rate, "-") for rate in rates)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def settings_of(record: dict[str, Any]) -> NthFarthestSettings:
+    """Return the settings of a record of Nth farthest."""
+    recorded = record["config"]["settings"].items()
+    return NthFarthestSettings(
+        **{name: tuple(value) if isinstance(value, list) else value for name, value in recorded}
+    )
+
+
+def _start_and_rate(settings: NthFarthestSettings, model: str) -> tuple[str, float]:
+    return settings.own_value(f"{model}.initialisation"), settings.own_value(f"{model}.learning_rate")
+
+
+def _reached(score: dict[str, Any]) -> str:
+    return f"{'x'.join(map(str, score['task_reached']))}, {percent(score['test_accuracy'])}"
+
+
 def fill(page: Path, parts: dict[str, str]) -> None:
     """Replace what stands between `<!-- name -->` and `<!-- /name -->` of a page."""
     text = page.read_text()
@@ -418,6 +532,15 @@ def generated_parts() -> dict[str, str]:
     for name in ("compare-sorting", "compare-nth-farthest"):
         if name in everything:
             parts |= comparison_parts(name, everything[name])
+    compared = {name: record for name, record in everything.items() if name.startswith(OPPONENTS)}
+    if compared:
+        parts |= opponents_parts(compared)
+    for kind in SEARCHES:
+        searched = {name: record for name, record in everything.items() if name.startswith(kind)}
+        if searched:
+            lines = "\n".join(command(name, record) for name, record in searched.items())
+            parts |= {f"{kind} summary": searches_table(searched, compared)}
+            parts |= {f"{kind} command": f"```sh\n{lines}\n```"}
     for preset in {name.split("-")[0] for name in found}:
         runs = {name: record for name, record in found.items() if name.split("-")[0] == preset}
         parts[f"{preset} seeds"] = seeds_table(runs)

@@ -407,3 +407,36 @@ def training_batch(settings: NthFarthestSettings, growth: Growth, step: int) -> 
 def held_out_batch(settings: NthFarthestSettings, examples: int, split: int) -> NthFarthestBatch:
     """Make examples of the full task that no training sees; `split` is VALIDATION or TEST."""
     return sample(settings.task, examples, np.random.default_rng([settings.seed, split]))
+
+
+AVERAGED = (
+    *("test_accuracy", "seconds", "steps", "examples"),
+    *("seconds_per_example", "peak_memory", "examples_to_converge"),
+)
+"""Scores of a training whose means over the seeds are a model's."""
+
+
+def model_results(scores: Sequence[dict[str, Any]], seeds: int) -> dict[str, Any]:
+    """Put a model's trainings together, its best way to the task in front.
+
+    Args:
+        scores: of its trainings, the same ways in the same order seed by seed.
+        seeds: how many these are.
+
+    Returns:
+        Its entry in results.json: what its best training came to (with several seeds the best way's means in
+        place of some numbers, and the rest of the seed that did best), `counting`: the names of the trainings
+        of that way, and `trainings`: all.
+    """
+    count = len(scores) // seeds
+    ways = [scores[way::count] for way in range(count)]
+    best = max(ways, key=lambda way: sum(score["test_accuracy"] for score in way))
+    known = [name for name in AVERAGED if all(name in score for score in best)]  # older scores have fewer
+    means = {name: sum(score[name] for score in best) / len(best) for name in known}
+    front = max(best, key=lambda score: score["test_accuracy"])
+    return {
+        **front,
+        **(means if seeds > 1 else {}),
+        "counting": [score["name"] for score in best],
+        "trainings": list(scores),
+    }

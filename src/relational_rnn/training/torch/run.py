@@ -23,6 +23,7 @@ from relational_rnn.training.common.nth_farthest import (
     Growth,
     NthFarthestSettings,
     held_out_batch,
+    model_results,
 )
 from relational_rnn.training.common.records import RunFolder
 from relational_rnn.training.common.supervised import examples_to_reach
@@ -38,11 +39,6 @@ from relational_rnn.training.torch.models import (
 )
 
 COMMAND = "train nth-farthest"
-AVERAGED = (
-    *("test_accuracy", "seconds", "steps", "examples"),
-    *("seconds_per_example", "peak_memory", "examples_to_converge"),
-)
-"""Scores of a training whose means over the seeds are a model's."""
 
 
 def check(settings: NthFarthestSettings) -> None:
@@ -102,13 +98,11 @@ def run(
 
 
 def summarise(settings: NthFarthestSettings, folder: RunFolder, wall_seconds: float | None) -> dict[str, Any]:
-    """Put the contestants' scores together, a model's best way to the task in front, and write results.json.
+    """Put the contestants' scores together, see `model_results`, and write results.json.
 
-    With several seeds its score is the mean over them, and the seed that did best gives the rest; `counting`
-    names the trainings of that way.
     `wall_seconds` is the time of the whole run, None if it was interrupted in between.
     """
-    models: dict[str, Any] = {}
+    models = {}
     for model in settings.models:
         scores = [
             {
@@ -120,18 +114,7 @@ def summarise(settings: NthFarthestSettings, folder: RunFolder, wall_seconds: fl
             for c in contestants(settings)
             if c.model == model
         ]
-        count = len(scores) // settings.seeds  # the same ways to the task in the same order, seed by seed
-        ways = [scores[way::count] for way in range(count)]
-        best = max(ways, key=lambda way: sum(score["test_accuracy"] for score in way))
-        known = [name for name in AVERAGED if all(name in score for score in best)]  # older scores have fewer
-        means = {name: sum(score[name] for score in best) / len(best) for name in known}
-        front = max(best, key=lambda score: score["test_accuracy"])
-        models[model] = {
-            **front,
-            **(means if settings.seeds > 1 else {}),
-            "counting": [score["name"] for score in best],
-            "trainings": scores,
-        }
+        models[model] = model_results(scores, settings.seeds)
     results = {
         "task": "nth-farthest",
         "size": {"objects": settings.objects, "dimensions": settings.dimensions},
