@@ -95,7 +95,7 @@ def print_table(
         title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold"
     )
     first, *numbers = table.columns
-    screen.add_column(first)  # gives way on a narrow terminal, the numbers do not
+    screen.add_column(first, overflow="fold")  # gives way on a narrow terminal, the numbers do not
     for name in numbers:
         screen.add_column(name, justify="right", no_wrap=True)
     for bold, (label, *cells) in table.rows:

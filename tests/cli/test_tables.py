@@ -1,0 +1,19 @@
+"""Tables on the screen."""
+
+import io
+
+from rich.console import Console
+
+from relational_rnn.analysis import Table
+from relational_rnn.cli.run import print_table
+
+
+def test_a_narrow_terminal_cuts_nothing():
+    console = Console(file=io.StringIO(), width=50)
+    columns = ("transformer.learning_rate", "task reached", "validation %", "test %")
+    print_table(console, Table(columns, [(True, ["0.016", "3x16", "98.5", "98.3"])]), title="A table")
+    title, *lines = console.file.getvalue().splitlines()
+    assert title.strip() == "A table"
+    words = [line.split() for line in lines]
+    assert "".join(row[0] for row in words if row)[: len(columns[0])] == columns[0]
+    assert words[-1] == ["0.016", "3x16", "98.5", "98.3"]
