@@ -114,23 +114,21 @@ def test_points_come_in_the_order_of_their_validation_score():
     assert points_table(many).rows[0][1][0] == "learning_rate 0.001, use_mlp true, x0 1, x1 1, x2 1"
 
 
-def test_points_of_a_growing_task_come_in_the_order_of_the_task_they_reached():
+def test_points_of_a_growing_task_are_the_better_the_more_of_it_they_reached():
     grown = copy.deepcopy(SWEEP)
     reached = [[3, 2], [4, 16], [3, 16], [3, 8], [3, 2], [3, 4]]  # of the rates from the best on
-    for point in grown["variants"]:
-        place = RATES.index(point["values"]["learning_rate"])
-        for one in point["runs"]:
-            if "models" in one:
-                one["models"]["rmc"]["task_reached"] = reached[place]
+    for rate, task in zip(RATES, reached):
+        (point,) = (p for p in grown["variants"] if p["values"]["learning_rate"] == rate)
+        score = point["runs"][0]["models"]["rmc"]
+        score |= {"task_reached": task, "task_share": task[0] * task[1] / 64}
     table = points_table(grown)
     assert table.columns == ("learning_rate", "use_mlp", "task reached", "validation %", "test %")
-    assert [cells[2] for _, cells in table.rows[:4]] == ["4x16", "3x16", "3x8", "3x4"]
-    ties = [cells[0] for _, cells in table.rows if cells[2] == "3x2"]
-    assert ties == ["0.001", "0.05"]
-    two = copy.deepcopy(grown["variants"][0]["runs"][0])
-    two["models"]["rmc"]["task_reached"] = [4, 16]
-    grown["variants"][0]["runs"].append(two)
-    assert plain(points_table(grown))[2][1][2] == "3x2-4x16"  # mean 35, between 3x16 and 3x8's 24
+    assert [cells[2] for _, cells in table.rows] == ["4x16", "3x16", "3x8", "3x4", "3x2", "3x2"]
+    assert [cells[0] for _, cells in table.rows[-2:]] == ["0.001", "0.05"]
+    other = copy.deepcopy(grown["variants"][0]["runs"][0])
+    other["models"]["rmc"] |= {"task_reached": [4, 16], "task_share": 1.0}
+    grown["variants"][0]["runs"].append(other)
+    assert plain(points_table(grown))[2][1][2] == "3x2-4x16"  # a mean share of 35/64: after 3x16
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from relational_rnn.training.numpy.models import NUMPY
 
 SETTINGS = dataclasses.replace(find_recipe("sorting", "tiny"), models=("rmc", "lstm"), seed=3, seeds=2)
 
+SIZE = {"objects": 3, "dimensions": 8}
 GROWN = {"best_step": 2, "changes": [[0, 3, 2], [2, 3, 4]]}
 """What the score of a growing training, kept at its best, has besides."""
 
@@ -54,7 +55,7 @@ class FakeTrainer:
     def summarise(self, settings, folder):
         trainings = {name: json.loads(folder.score(name).read_text()) for name in settings.models}
         models = {n: {"trainings": [{"name": n, "label": n, **t}]} for n, t in trainings.items()}
-        write_json(folder.results, {"trivial_accuracy": 0.5, "models": models})
+        write_json(folder.results, {"trivial_accuracy": 0.5, "size": SIZE, "models": models})
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_scores(job):
     assert scores == read_scores(job)
     assert (scores["seed"], scores["trivial_accuracy"]) == (4, 0.5)
     rmc, lstm = scores["models"]["rmc"], scores["models"]["lstm"]
-    assert (rmc["task_reached"], "task_reached" in lstm) == ([3, 4], False)
+    assert (rmc["task_reached"], rmc["task_share"], "task_reached" in lstm) == ([3, 4], 0.5, False)
     # 0.75 is half of the way from 0.5 to 1; the RMC kept its best parameters, the other its last.
     assert (rmc["steps_to_leave"], rmc["examples_to_leave"]) == (2, 32)
     assert (rmc["validation_accuracy"], lstm["validation_accuracy"]) == (0.8, 0.7)
@@ -126,6 +127,8 @@ def test_a_variants_numbers():
     assert rmc["test_accuracy"] == pytest.approx(0.7)
     assert (rmc["label"], rmc["left"], rmc["steps_to_leave"], rmc["examples_to_leave"]) == ("RMC", 1, 2, 32)
     assert objective(runs, "rmc") == pytest.approx((0.3 + 0.4 + 0) / 3)
+    runs[0]["models"]["rmc"]["task_share"] = 0.5
+    assert objective(runs, "rmc") == pytest.approx((0.15 + 0.4 + 0) / 3)
     lost = summarise_variant({}, runs[2:], "base")
     assert (lost["trivial_accuracy"], lost["models"], lost["diverged"]) == (None, {}, 1)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from relational_rnn.analysis import style
 from relational_rnn.analysis.report import Table
 from relational_rnn.training.common.core_settings import LABELS
+from relational_rnn.training.common.experiment import objective
 from relational_rnn.training.common.factors import text_of
 
 if TYPE_CHECKING:
@@ -114,8 +115,8 @@ def factor_table(results: dict[str, Any], factor: str) -> Table:
 def points_table(results: dict[str, Any], most: int | None = None) -> Table:
     """Return one row a point of a sweep, the best on the validation examples first.
 
-    Where the task grew, the points whose mean task got larger come before the others: of those that stay at
-    the trivial score of the full task, the validation examples tell nothing.
+    Where the task grew, each is the better the more of the task it reached, as for a search, and the table
+    says what that was.
 
     Args:
         results: content of results.json.
@@ -131,15 +132,14 @@ def points_table(results: dict[str, Any], most: int | None = None) -> Table:
         values = [_short(variant["values"][factor]) for factor in factors]
         told = ", ".join(f"{factor} {value}" for factor, value in zip(factors, values))
         lost = f" ({variant['diverged']} diverged)" if variant["diverged"] else ""
-        reached = level.scores(first, "task_reached") if grows else []
         cells = [
             *(values if apart else [told]),
-            *([_tasks(reached)] if grows else []),
+            *([_tasks(level.scores(first, "task_reached"))] if grows else []),
             _mean_and_range(scores) + lost,
             _mean_and_range(test),
         ]
-        rows.append(((_average([math.prod(task) for task in reached]), _average(scores)), cells))
-    rows.sort(key=lambda row: row[0], reverse=True)
+        rows.append((objective(_finished([variant]), first) if scores else -math.inf, cells))
+    rows.sort(key=lambda row: -row[0])
     columns = (
         *(factors if apart else ["values"]),
         *(["task reached"] if grows else []),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,8 +179,9 @@ def read_scores(job: Job) -> dict[str, Any]:
         seed; and `diverged`, the reason, or trivial_accuracy and `models`: for each the test accuracy, the
         validation accuracy of the same parameters, parameters, seconds, steps, examples, and
         `steps_to_leave` and `examples_to_leave`: how long it took until the validation accuracy had come
-        half of the way from the trivial score to 1, None if it never had; of a growing task also
-        `task_reached`, the objects and dimensions of its last stage.
+        half of the way from the trivial score to 1, None if it never had; of Nth farthest also
+        `task_reached`, the objects and dimensions of its last stage, and `task_share`, how much that is of
+        the full task's (objects times dimensions).
     """
     folder = RunFolder(job.path)
     results = read_json(folder.results)
@@ -187,17 +189,22 @@ def read_scores(job: Job) -> dict[str, Any]:
     if "diverged" in results:
         return found | {"diverged": results["diverged"]}
     trivial = results["trivial_accuracy"]
-    models = {name: _score(folder, model, trivial) for name, model in results["models"].items()}
+    models = {name: _score(folder, model, results) for name, model in results["models"].items()}
     return found | {"trivial_accuracy": trivial, "models": models}
 
 
-def _score(folder: RunFolder, model: dict[str, Any], trivial: float) -> dict[str, Any]:
+def _score(folder: RunFolder, model: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
     """Return a model's numbers, of its best way to the task where it has several."""
     best = max(model["trainings"], key=lambda training: float(training["test_accuracy"]))
     points = folder.evaluations(best["name"])
     kept = best.get("best_step", points[-1]["step"])
-    left = next((p for p in points if p["validation_accuracy"] >= (1 + trivial) / 2), None)
-    reached = {"task_reached": best["changes"][-1][1:]} if "changes" in best else {}
+    half = (1 + results["trivial_accuracy"]) / 2
+    left = next((p for p in points if p["validation_accuracy"] >= half), None)
+    reached = {}
+    if "changes" in best:
+        task = best["changes"][-1][1:]
+        share = math.prod(task) / math.prod(results["size"].values())
+        reached = {"task_reached": task, "task_share": share}
     return {
         "label": best["label"],
         **reached,
@@ -247,10 +254,15 @@ def summarise_variant(values: Mapping[str, Value], runs: list[dict[str, Any]], n
 
 
 def objective(runs: Iterable[dict[str, Any]], model: str) -> float:
-    """Return what a search makes large: a model's mean validation accuracy; a diverged run counts as 0."""
-    scores = [
-        0.0 if "diverged" in run else float(run["models"][model]["validation_accuracy"]) for run in runs
-    ]
+    """Return what a search makes large: a model's mean validation accuracy; a diverged run counts as 0.
+
+    Of a growing task times the share of it that was reached: the validation examples are those of the full
+    task, and of models that have not come there they tell nothing.
+    """
+    scores = []
+    for run in runs:
+        score = {"validation_accuracy": 0.0} if "diverged" in run else run["models"][model]
+        scores.append(float(score["validation_accuracy"] * score.get("task_share", 1.0)))
     return sum(scores) / len(scores)
 
 
