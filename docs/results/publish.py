@@ -434,7 +434,8 @@ def opponents_parts(found: dict[str, dict[str, Any]]) -> dict[str, str]:
         "longer": analysis.longer_table(counting),
     }
     parts = {f"{OPPONENTS} {part}": as_markdown(table) for part, table in tables.items() if table is not None}
-    return parts | {f"{OPPONENTS} command": f"```sh\n{commands}\n```"}
+    best = "; ".join(", ".join((row[1][0], f"{row[1][1]} %")) for row in analysis.ways_table(counting).rows)
+    return parts | {f"{OPPONENTS} command": f"```sh\n{commands}\n```", f"{OPPONENTS} best": f"{best}."}
 
 
 def draw_opponents() -> None:
@@ -453,7 +454,7 @@ def draw_opponents() -> None:
     analysis.training_curves(
         curves,
         trivial_accuracy=results["trivial_accuracy"],
-        title="Nth farthest, 8 vectors of 16 dimensions",
+        title="Nth farthest, 8 vectors of 16 dimensions, each model's best way to it",
         path=FIGURES / f"{OPPONENTS}_training_curves.png",
     )
 
