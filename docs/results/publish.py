@@ -434,7 +434,8 @@ def opponents_parts(found: dict[str, dict[str, Any]]) -> dict[str, str]:
         "longer": analysis.longer_table(counting),
     }
     parts = {f"{OPPONENTS} {part}": as_markdown(table) for part, table in tables.items() if table is not None}
-    best = "; ".join(", ".join((row[1][0], f"{row[1][1]} %")) for row in analysis.ways_table(counting).rows)
+    scores = [cells[1] for _, cells in analysis.ways_table(counting).rows]  # a row a model
+    best = ", ".join(f"{LABELS[model]} {score} %" for model, score in zip(results["models"], scores))
     return parts | {f"{OPPONENTS} command": f"```sh\n{commands}\n```", f"{OPPONENTS} best": f"{best}."}
 
 
