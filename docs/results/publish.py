@@ -428,15 +428,15 @@ def opponents_parts(found: dict[str, dict[str, Any]]) -> dict[str, str]:
     results = together(found)
     counting = analysis.counting_only(results)
     commands = "\n".join(command(name, record) for name, record in found.items())
-    tables = {
-        "summary": analysis.ways_table(results),
-        "cost": analysis.cost_table(counting),
-        "longer": analysis.longer_table(counting),
-    }
-    parts = {f"{OPPONENTS} {part}": as_markdown(table) for part, table in tables.items() if table is not None}
+    longer = analysis.longer_table(counting)
     scores = [cells[1] for _, cells in analysis.ways_table(counting).rows]  # a row a model
     best = ", ".join(f"{LABELS[model]} {score} %" for model, score in zip(results["models"], scores))
-    return parts | {f"{OPPONENTS} command": f"```sh\n{commands}\n```", f"{OPPONENTS} best": f"{best}."}
+    return {
+        f"{OPPONENTS} command": f"```sh\n{commands}\n```",
+        f"{OPPONENTS} summary": as_markdown(analysis.ways_table(results)),
+        f"{OPPONENTS} best": f"{best}.",
+        **({} if longer is None else {f"{OPPONENTS} longer": as_markdown(longer)}),
+    }
 
 
 def draw_opponents() -> None:
