@@ -65,10 +65,8 @@ def load_publish():
 
 
 def test_published_commands_make_the_recorded_settings():
-    from relational_rnn.cli import compare
-    from relational_rnn.cli.ablate import DEFAULTS, Ablate
+    from relational_rnn.cli import ablate, compare, sweep
     from relational_rnn.cli.experiment import resolve
-    from relational_rnn.cli.sweep import Sweep
     from relational_rnn.cli.train import parse
     from relational_rnn.training.common.records import defaults_of
 
@@ -76,9 +74,9 @@ def test_published_commands_make_the_recorded_settings():
     for name, record in publish.records().items():
         _, verb, task, *arguments = shlex.split(publish.command(name, record))
         if verb == "ablate":
-            settings = resolve("ablate", [task, *arguments], Ablate, **DEFAULTS)[1].settings
+            settings = resolve(verb, [task, *arguments], ablate.Ablate, **ablate.DEFAULTS)[1].settings
         elif verb == "sweep":
-            settings = resolve("sweep", [task, *arguments], Sweep, models=("rmc",), seeds=1)[1].settings
+            settings = resolve(verb, [task, *arguments], sweep.Sweep, **sweep.DEFAULTS)[1].settings
         else:
             changed = compare.defaults(task) if verb == "compare" else None
             settings = parse(task, arguments, command=verb, defaults=changed).settings

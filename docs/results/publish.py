@@ -24,13 +24,12 @@ from pathlib import Path
 from typing import Any
 
 from relational_rnn import analysis
-from relational_rnn.cli import compare
-from relational_rnn.cli.ablate import DEFAULTS
+from relational_rnn.cli import ablate, compare, sweep
 from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.tasks import REASONING_TASKS
 from relational_rnn.tasks.babi.stories import TASKS
 from relational_rnn.training.common.core_settings import LABELS
-from relational_rnn.training.common.nth_farthest import NthFarthestSettings, model_results
+from relational_rnn.training.common.nth_farthest import NthFarthestSettings, model_results, settings_from
 from relational_rnn.training.common.records import RunFolder, defaults_of
 
 HERE = Path(__file__).parent
@@ -113,16 +112,14 @@ def command(name: str, record: dict[str, Any]) -> str:
     compared = name.startswith("compare-")
     preset = next((word for word in name.split("-") if word in RECIPES[task]), "quick")
     recipe = find_recipe(task, preset)
-    defaults = json.loads(json.dumps(dataclasses.asdict(recipe)))
+    defaults = as_json(dataclasses.asdict(recipe))
     recorded = defaults_of(recipe) | record["config"]["settings"]
     words = ["relational-rnn", verb, task, *flags]
     if compared:
         words[1] = "compare"
-        defaults |= {key: list(v) if isinstance(v, tuple) else v for key, v in compare.defaults(task).items()}
-    elif verb == "ablate":
-        defaults |= DEFAULTS | {"models": list(DEFAULTS["models"])}
-    elif verb == "sweep":
-        defaults |= {"models": ["rmc"], "seeds": 1}
+        defaults |= as_json(compare.defaults(task))
+    elif verb in ("ablate", "sweep"):
+        defaults |= as_json((ablate if verb == "ablate" else sweep).DEFAULTS)
     if trains_nth_farthest(name, record) or preset != "quick":
         words += ["--preset", preset]
     elif verb == "train" and not compared and task in REASONING_TASKS:
@@ -134,6 +131,11 @@ def command(name: str, record: dict[str, Any]) -> str:
             written = ",".join(value) if isinstance(value, list) else str(value)
             words += [flag.replace("--", "--no-")] if value is False else [flag, written]
     return shlex.join(words)
+
+
+def as_json(values: dict[str, Any]) -> dict[str, Any]:
+    """Return values as a record has them: lists for tuples."""
+    return json.loads(json.dumps(values))
 
 
 def percent(value: float) -> str:
@@ -468,14 +470,16 @@ def searches_table(found: dict[str, dict[str, Any]], compared: dict[str, dict[st
         compared: the comparisons; what they train with is in bold.
     """
     taken = {}
-    for settings in map(settings_of, compared.values()):
+    for record in compared.values():
+        settings = settings_from(record["config"]["settings"])
         for model in settings.models:
             taken[model] = _start_and_rate(settings, model)
     rows: dict[tuple[str, str], dict[float, str]] = {}
     for record in found.values():
+        settings = settings_from(record["config"]["settings"])
         (model,) = record["results"]["models"]
         for variant in record["results"]["variants"]:
-            start, rate = _start_and_rate(settings_of(record).with_own(variant["values"]), model)
+            start, rate = _start_and_rate(settings.with_own(variant["values"]), model)
             (run,) = variant["runs"]
             told = "diverged" if "diverged" in run else _reached(run["models"][model])
             bold = "**" if taken.get(model) == (start, rate) else ""
@@ -487,14 +491,6 @@ def searches_table(found: dict[str, dict[str, Any]], compared: dict[str, dict[st
         cells = [LABELS[model], start, *(rows[model, start].get(rate, "-") for rate in rates)]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-def settings_of(record: dict[str, Any]) -> NthFarthestSettings:
-    """Return the settings of a record of Nth farthest."""
-    recorded = record["config"]["settings"].items()
-    return NthFarthestSettings(
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in recorded}
-    )
 
 
 def _start_and_rate(settings: NthFarthestSettings, model: str) -> tuple[str, float]:
@@ -562,8 +558,9 @@ def generated_parts() -> dict[str, str]:
 
 def write_pages() -> None:
     """Write every generated part of the pages again."""
+    parts = generated_parts()
     for page in PAGES:
-        fill(page, generated_parts())
+        fill(page, parts)
 
 
 def main() -> None:

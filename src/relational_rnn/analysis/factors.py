@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from relational_rnn.analysis import style
 from relational_rnn.analysis.report import Table
 from relational_rnn.training.common.core_settings import LABELS
-from relational_rnn.training.common.experiment import objective
+from relational_rnn.training.common.experiment import finished, objective
 from relational_rnn.training.common.factors import text_of
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Level(NamedTuple):
 
     def scores(self, model: str, name: str) -> list[Any]:
         """Return a score of a model in every run that did not diverge."""
-        return [run["models"][model][name] for run in _finished(self.variants)]
+        return [run["models"][model][name] for run in finished(self.variants)]
 
     def accuracy_told(self, model: str) -> str:
         """Return the mean accuracy on test and its range, in percent."""
@@ -125,7 +125,7 @@ def points_table(results: dict[str, Any], most: int | None = None) -> Table:
     rows = []
     first, factors = results["models"][0], list(results["factors"])
     apart = len(factors) <= APART
-    grows = any("task_reached" in run["models"][first] for run in _finished(results["variants"]))
+    grows = any("task_reached" in run["models"][first] for run in finished(results["variants"]))
     for variant in results["variants"]:
         level = Level(None, False, [variant])
         scores, test = level.scores(first, "validation_accuracy"), level.scores(first, "test_accuracy")
@@ -138,7 +138,7 @@ def points_table(results: dict[str, Any], most: int | None = None) -> Table:
             _mean_and_range(scores) + lost,
             _mean_and_range(test),
         ]
-        rows.append((objective(_finished([variant]), first) if scores else -math.inf, cells))
+        rows.append((objective(finished([variant]), first) if scores else -math.inf, cells))
     rows.sort(key=lambda row: -row[0])
     columns = (
         *(factors if apart else ["values"]),
@@ -146,10 +146,6 @@ def points_table(results: dict[str, Any], most: int | None = None) -> Table:
         *("validation %", "test %"),
     )
     return Table(columns, [(place == 0, cells) for place, (_, cells) in enumerate(rows)][:most])
-
-
-def _finished(variants: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [run for variant in variants for run in variant["runs"] if "diverged" not in run]
 
 
 def _tasks(reached: Sequence[Sequence[int]]) -> str:

@@ -35,6 +35,7 @@ from relational_rnn.training.common.experiment import (
     Job,
     SupervisedTrainer,
     Trainer,
+    finished,
     jobs_of,
     read_scores,
     summarise_variant,
@@ -263,8 +264,8 @@ def present(console: Console, folder: RunFolder, results: dict[str, Any]) -> lis
 
 def uneven(results: dict[str, Any]) -> str:
     """Return a warning if the first model's trainings have not all seen as many examples, else nothing."""
-    runs = [run for variant in results["variants"] for run in variant["runs"] if "diverged" not in run]
-    seen = {run["models"][results["models"][0]]["examples"] for run in runs}
+    first = results["models"][0]
+    seen = {run["models"][first]["examples"] for run in finished(results["variants"])}
     if len(seen) < 2 or {"steps", "batch_size", "seconds"} & set(results["factors"]):
         return ""
     return (

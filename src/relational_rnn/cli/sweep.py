@@ -32,6 +32,9 @@ from relational_rnn.training.common.experiment import Trainer, summarise_variant
 from relational_rnn.training.common.factors import SLOT_SIZE, Range, Variant, product, variant
 from relational_rnn.training.common.records import RunFolder, defaults_of
 
+DEFAULTS: dict[str, Any] = {"models": ("rmc",), "seeds": 1}
+"""What a sweep has where a training has something else."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sweep(Experiment[S]):
@@ -61,7 +64,7 @@ MOST_CHECKED = 10_000
 
 def main(argv: Sequence[str]) -> int:
     """Train, print and draw; return the exit code."""
-    task, options = resolve("sweep", argv, Sweep, models=("rmc",), seeds=1)
+    task, options = resolve("sweep", argv, Sweep, **DEFAULTS)
     settings = options.settings
     factors = parse_factors(task, settings, options.over)
     refuse_own(settings, factors)

@@ -253,6 +253,11 @@ def summarise_variant(values: Mapping[str, Value], runs: list[dict[str, Any]], n
     }
 
 
+def finished(variants: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the runs of some variants of results.json that did not diverge."""
+    return [run for variant in variants for run in variant["runs"] if "diverged" not in run]
+
+
 def objective(runs: Iterable[dict[str, Any]], model: str) -> float:
     """Return what a search makes large: a model's mean validation accuracy; a diverged run counts as 0.
 

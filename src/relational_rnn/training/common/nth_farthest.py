@@ -300,6 +300,14 @@ class NthFarthestSettings(ModelSettings):
         return NthFarthest(objects=self.objects, dimensions=self.dimensions)
 
 
+def settings_from(values: dict[str, Any]) -> NthFarthestSettings:
+    """Turn what a JSON file holds back into settings."""
+    plain: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+    }
+    return NthFarthestSettings(**plain)
+
+
 class Change(NamedTuple):
     """The task has this size from this step on."""
 

@@ -17,7 +17,7 @@ from torch import nn
 from relational_rnn.nn import SequenceClassifier
 from relational_rnn.training.common.core_settings import LABELS
 from relational_rnn.training.common.files import write_atomically
-from relational_rnn.training.common.nth_farthest import STARTS, NthFarthestSettings
+from relational_rnn.training.common.nth_farthest import STARTS, NthFarthestSettings, settings_from
 from relational_rnn.training.torch import build
 from relational_rnn.training.torch.build import CORE_FAULTS
 
@@ -121,11 +121,3 @@ def load_model(path: Path) -> tuple[SequenceClassifier, NthFarthestSettings, Con
     model = build_model(settings, contestant)
     model.load_state_dict(state)
     return model.eval(), settings, contestant
-
-
-def settings_from(values: dict[str, Any]) -> NthFarthestSettings:
-    """Turn what a JSON file holds back into settings."""
-    plain: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-    }
-    return NthFarthestSettings(**plain)
