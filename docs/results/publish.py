@@ -1,7 +1,8 @@
 """Put finished runs into the docs, and write the pages from what was put there.
 
     python docs/results/publish.py add NAME RUN     # copy a run's record and the figures that pages show
-                                                    # NAME: PRESET-SEED of Nth farthest, another task,
+                                                    # NAME: PRESET-SEED of Nth farthest, with other
+                                                    # settings GROUP-PRESET-SEED; another task,
                                                     # ablation-TASK, ablation-why, ablation-PRESET,
                                                     # compare-TASK, compare-PRESET-SEED (-MODEL if
                                                     # there is another run of this seed),
@@ -539,20 +540,20 @@ def generated_parts() -> dict[str, str]:
             lines = "\n".join(command(name, record) for name, record in searched.items())
             parts |= {f"{kind} summary": searches_table(searched, compared)}
             parts |= {f"{kind} command": f"```sh\n{lines}\n```"}
-    for preset in {name.split("-")[0] for name in found}:
-        runs = {name: record for name, record in found.items() if name.split("-")[0] == preset}
-        parts[f"{preset} seeds"] = seeds_table(runs)
+    for group in {name.split("-")[0] for name in found}:  # a preset, or what differs from it
+        runs = {name: record for name, record in found.items() if name.split("-")[0] == group}
+        parts[f"{group} seeds"] = seeds_table(runs)
         first = next(iter(runs.values()))
-        parts[f"{preset} trainings"] = trainings_table(first)
-        parts[f"{preset} growth"] = growth_table(first)
+        parts[f"{group} trainings"] = trainings_table(first)
+        parts[f"{group} growth"] = growth_table(first)
         if all("evaluations" in record for record in runs.values()):  # older records lack them
-            parts[f"{preset} milestones"] = milestones_table(runs)
+            parts[f"{group} milestones"] = milestones_table(runs)
         if all("longer" in record["results"]["models"]["rmc"] for record in runs.values()):
-            parts[f"{preset} longer"] = longer_runs_table(runs)
+            parts[f"{group} longer"] = longer_runs_table(runs)
         if "mistakes" in first:
-            parts[f"{preset} mistakes"] = mistakes_table(first)
+            parts[f"{group} mistakes"] = mistakes_table(first)
         if all("slots" in record for record in runs.values()):
-            parts[f"{preset} slots"] = slots_table(runs)
+            parts[f"{group} slots"] = slots_table(runs)
     return parts
 
 
