@@ -13,7 +13,13 @@ from relational_rnn.analysis import (
     slot_contents_figure,
     slot_record,
 )
-from relational_rnn.analysis.decoding import decodability, readings, slots_by_label, slots_by_step
+from relational_rnn.analysis.decoding import (
+    decodability,
+    from_vacant,
+    readings,
+    slots_by_label,
+    slots_by_step,
+)
 from relational_rnn.tasks.nth_farthest import NthFarthest, sample
 from relational_rnn.tasks.nth_farthest_variants import with_reference_at
 from relational_rnn.training.common.attention import RecordedMemories
@@ -73,6 +79,26 @@ def test_slots_hold_labels():
     assert abs(away).max() < 0.05
 
 
+def test_a_label_without_a_home_is_found_in_the_vacant_one():
+    recorded = record(3)
+    np.testing.assert_allclose(from_vacant(recorded, slots_by_label(recorded)), 0, atol=0.05)
+    memories = np.zeros((len(recorded.labels), 4, 3, 3))
+    for memory, labels, vectors in zip(memories, recorded.labels, recorded.vectors):
+        for now in range(4):
+            memory[now] = memory[max(now - 1, 0)]
+            if labels[now] < 3:  # at home in the slot of its number
+                memory[now, labels[now]] = vectors[now]
+            else:  # wherever there is room
+                memory[now, [slot for slot in range(3) if slot not in labels[:now]]] = vectors[now]
+    crowded = RecordedMemories(memories, recorded.vectors, recorded.labels, 3)
+    by_label = slots_by_label(crowded)
+    assert by_label[:, 3].max() < 0.4
+    assert list(by_label.argmax(0)[:3]) == [0, 1, 2]
+    found = from_vacant(crowded, by_label)
+    assert found[3] > 0.999
+    assert abs(found[:3]).max() < 0.05
+
+
 def test_slots_that_hold_steps_are_told_from_those_that_hold_labels():
     recorded = record(3)
     assert slots_by_step(recorded).max() < 0.4
@@ -118,6 +144,7 @@ def test_figure_and_record(tmp_path):
     assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     plain = json.loads(json.dumps(slot_record(contents)))
     np.testing.assert_allclose(plain["by_label"], contents.by_label, atol=1e-4)
+    np.testing.assert_allclose(plain["from_vacant"], contents.from_vacant, atol=1e-4)
     assert plain["readings"]["2"]["vector"][2] == pytest.approx(contents.readings[2]["vector"][2], abs=1e-4)
 
 

@@ -17,6 +17,8 @@ from relational_rnn.training.common.attention import RecordedMemories
 
 RIDGE = 1e-3
 """Weight of the squared coefficients, as a share of the features' mean variance."""
+HOME = 0.5
+"""A slot is home to a label if at least this share of its vector is read from it."""
 
 
 def decodability(features: Float[np.ndarray, "B F"], targets: Float[np.ndarray, "B K"]) -> float:
@@ -63,6 +65,8 @@ class SlotContents:
 
     by_label: Float[np.ndarray, "N L"]
     """How well each slot gives the vector with each label, just before the reference comes as the last."""
+    from_vacant: Float[np.ndarray, " L"]
+    """How well the vector with each label is read from where the reference will go; see `from_vacant`."""
     by_step: float
     """The best reading of the vector of one step, whatever its label, from any slot: what order decides."""
     reference_step: int
@@ -86,6 +90,7 @@ def slot_contents(last: RecordedMemories, middle: RecordedMemories) -> SlotConte
     shown = sorted({step // 2, step, (step + steps) // 2})
     return SlotContents(
         by_label,
+        from_vacant(last, by_label),
         float(slots_by_step(last).max()),
         step,
         {one: readings(middle, one, homes) for one in shown},
@@ -96,6 +101,7 @@ def slot_record(contents: SlotContents) -> dict[str, Any]:
     """Return the contents as plain values, ready for JSON."""
     return {
         "by_label": [[round(float(share), 4) for share in row] for row in contents.by_label],
+        "from_vacant": [round(float(share), 4) for share in contents.from_vacant],
         "by_step": round(contents.by_step, 4),
         "reference_step": contents.reference_step,
         "readings": {
@@ -138,6 +144,35 @@ def slots_by_label(recorded: RecordedMemories) -> Float[np.ndarray, "N L"]:
             ]
         )
     return np.array(columns).T
+
+
+def from_vacant(recorded: RecordedMemories, by_label: Float[np.ndarray, "N L"]) -> Float[np.ndarray, " L"]:
+    """Return how well the vector with each label is read from the home of the reference's, before that comes.
+
+    A vector whose label has no home may be kept wherever there is room, and be driven out as the homes fill.
+    No one slot gives it then, but the home that is still vacant does, and the rest of the memory tells which
+    one that is. Shares are means over the labels that the reference can have.
+
+    Args:
+        recorded: with the reference as the last step, so that only its label has not come by then.
+        by_label: what `slots_by_label` returns; a slot is home to a label of whose vector it gives `HOME`.
+
+    Returns:
+        0 for a label that no other label's home can keep.
+    """
+    before, shown = _before(recorded), recorded.labels[:, : recorded.reference_step]
+    coming, at_home = recorded.labels[:, recorded.reference_step], by_label >= HOME
+    shares = []
+    for label in range(by_label.shape[1]):
+        found = []
+        for other in range(by_label.shape[1]):
+            rows, steps = np.nonzero((shown == label) & (coming == other)[:, None])
+            slots = np.flatnonzero(at_home[:, other] & ~at_home[:, label])
+            if other != label and len(slots):
+                vectors = recorded.vectors[rows, steps]
+                found.append(max(decodability(before[rows, slot], vectors) for slot in slots))
+        shares.append(np.mean(found) if found else 0.0)
+    return np.array(shares)
 
 
 def readings(recorded: RecordedMemories, step: int, homes: Int[np.ndarray, " L"]) -> dict[str, list[float]]:

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from relational_rnn.analysis import style
 from relational_rnn.analysis.decoding import SlotContents
 
@@ -29,6 +31,7 @@ def slot_contents_figure(contents: SlotContents, *, title: str, path: str | os.P
 def draw_slot_contents(contents: SlotContents, *, title: str) -> Figure:
     """A map of the slots and the labels whose vectors they hold, and readings of three objects over time.
 
+    The last row of the map is what the home of the reference's label gives before that comes: `from_vacant`.
     Solid lines are vectors, dashed ones distances from the reference.
 
     Args:
@@ -43,7 +46,8 @@ def draw_slot_contents(contents: SlotContents, *, title: str) -> Figure:
 
     Example:
         >>> import numpy as np
-        >>> found = SlotContents(np.eye(3), 0.0, 1, {0: {"vector": [0.9, 0.3], "distance": [0.0, 0.8]}})
+        >>> readings = {0: {"vector": [0.9, 0.3], "distance": [0.0, 0.8]}}
+        >>> found = SlotContents(np.eye(3), np.zeros(3), 0.0, 1, readings)
         >>> len(draw_slot_contents(found, title="Slots").axes)
         3
     """
@@ -58,8 +62,8 @@ def draw_slot_contents(contents: SlotContents, *, title: str) -> Figure:
         panel = style.axes_at(figure, right, bottom, PANEL_WIDTH, HEIGHT)
         _draw_readings(panel, contents, lines)
         above = bottom + HEIGHT + 0.15
-        told = "the vector with a label, read from a slot\nbefore the reference comes"
-        style.write_at(figure, LEFT, above, told)
+        told = "the vector with a label, before the reference comes"
+        style.write_at(figure, LEFT, above, f"{told}\n(vacant: from the home of the reference's label)")
         style.write_at(figure, right, above, "read from the slot of its label, after each step")
     return figure
 
@@ -94,12 +98,15 @@ def _add_legend(figure: Figure, lines: list[tuple[str, list[float], dict[str, An
 def _draw_map(figure: Figure, bottom: float, contents: SlotContents) -> None:
     slots, labels = contents.by_label.shape
     panel = style.axes_at(figure, LEFT, bottom, MAP_WIDTH, HEIGHT)
-    image = panel.imshow(contents.by_label.clip(0, 1), cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    shares = np.vstack([contents.by_label, contents.from_vacant])
+    image = panel.imshow(shares.clip(0, 1), cmap="Blues", vmin=0, vmax=1, aspect="auto")
     panel.grid(visible=False)
     panel.set_xlabel("label")
     panel.set_ylabel("slot")
     panel.set_xticks(range(labels))
-    panel.set_yticks(range(slots), [str(slot + 1) for slot in range(slots)])  # as in the other figures
+    panel.axhline(slots - 0.5, color="white", linewidth=4.0)
+    # Slots from 1, as in the other figures.
+    panel.set_yticks(range(slots + 1), [*(str(slot + 1) for slot in range(slots)), "vacant"])
     bar = figure.colorbar(image, cax=style.axes_at(figure, LEFT + MAP_WIDTH + 0.12, bottom, 0.13, HEIGHT))
     style.percent_axis(bar.ax.yaxis)
     bar.ax.tick_params(labelsize=style.SMALL_SIZE)
