@@ -4,9 +4,10 @@
                                                     # NAME: PRESET-SEED of Nth farthest, with other
                                                     # settings GROUP-PRESET-SEED; another task,
                                                     # ablation-TASK, ablation-why, ablation-PRESET,
-                                                    # compare-TASK, compare-PRESET-SEED (-MODEL if
-                                                    # there is another run of this seed),
-                                                    # sweep-PRESET-MODEL or growth-PRESET-MODEL
+                                                    # compare-TASK, compare-PRESET-SEED or
+                                                    # compare-GROUP-PRESET-SEED (-MODEL if there is
+                                                    # another run of this seed), sweep-PRESET-MODEL
+                                                    # or growth-PRESET-MODEL
     python docs/results/publish.py                  # write the pages again from the records
 
 Pages hold no number that is not in a record: a test writes them again and compares.
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from relational_rnn import analysis
+from relational_rnn.analysis.decoding import HOME
 from relational_rnn.cli import ablate, compare, sweep
 from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.tasks import REASONING_TASKS
@@ -47,9 +49,12 @@ SUPERVISED = (*REASONING_TASKS, *PROGRAMS, "babi")
 MILESTONES = (0.5, 0.75, 0.91, 0.95, 0.97)
 """91 % is the paper's own score."""
 
-OPPONENTS, SEARCHES = "compare-paper8x16", ("sweep-paper8x16", "growth-paper8x16")
-"""What the names of the comparisons at the paper's size begin with, and of the two kinds of searches for
-them: on 3 objects, and over the first steps of the growing task."""
+OPPONENTS = re.compile(r"compare-(?:\w+-)?paper8x16(?=-\d)")
+"""What the names of the comparisons at the paper's size begin with; runs with the same belong together."""
+
+SEARCHES = ("sweep-paper8x16", "growth-paper8x16")
+"""What the names of the two kinds of searches for them begin with: on 3 objects, and over the first steps of
+the growing task."""
 
 LSTM, TIME_OF_ALL = "LSTM, best of three", "time of all"
 """Columns of a table of seeds that only runs with an LSTM fill."""
@@ -58,7 +63,7 @@ RECIPE = (
     *("objects", "dimensions", "mem_slots", "head_size", "num_heads", "attention_mlp_layers"),
     *("head_layers", "head_units", "steps", "batch_size", "optimiser", "learning_rate", "warmup_steps"),
     *("final_share", "clip_norm", "average_decay", "first_objects", "first_dimensions"),
-    *("growth_threshold", "smaller_share"),
+    "growth_threshold",
 )
 """Settings that the page on Nth farthest shows."""
 
@@ -73,15 +78,15 @@ def add(name: str, run: Path) -> None:
     for part in ("memory", "slots", "mistakes"):
         if (run / f"{part}.json").exists():
             record[part] = json.loads((run / f"{part}.json").read_text())
-    if name in SUPERVISED or trains_nth_farthest(name, record) or name.startswith(OPPONENTS):
+    if name in SUPERVISED or trains_nth_farthest(name, record) or OPPONENTS.match(name):
         record["evaluations"] = evaluations(run)
     (RECORDS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
     shown = "".join(page.read_text() for page in PAGES)
     for figure in sorted((run / "plots").glob("*.png")):
         if f"figures/{name}_{figure.name}" in shown:
             shutil.copy(figure, FIGURES / f"{name}_{figure.name}")
-    if name.startswith(OPPONENTS):
-        draw_opponents()
+    if group := OPPONENTS.match(name):
+        draw_opponents(group[0])
 
 
 def trains_nth_farthest(name: str, record: dict[str, Any]) -> bool:
@@ -246,16 +251,17 @@ def slots_table(found: dict[str, dict[str, Any]]) -> str:
 
 def slots_found(slots: dict[str, Any]) -> dict[str, str]:
     """Return what the slots of a run hold by what it is."""
-    columns = list(zip(*slots["by_label"]))
-    homes = [column.index(max(column)) for column in columns]
-    at_home = [max(column) for column in columns]
-    others = [share for column in columns for share in sorted(column)[:-1]]
+    labels = list(zip(*slots["by_label"]))
+    found = [share for label in labels for share in label]
+    at_home, elsewhere = ([s for s in found if (s >= HOME) == home] for home in (True, False))
+    moving = [vacant for label, vacant in zip(labels, slots["from_vacant"]) if max(label) < HOME]
     first, came, shown = sorted(map(int, slots["readings"]))
     earlier, later = slots["readings"][str(first)], slots["readings"][str(shown)]
     return {
-        "slots that are home to a label": f"{len(set(homes))} of {len(slots['by_label'])}",
+        "labels with a home": f"{len(labels) - len(moving)} of {len(labels)}",
         "a label's vector from its home": f"{percent(min(at_home))} to {percent(max(at_home))}",
-        "a label's vector from any other slot": f"at most {percent(max(others))}",
+        "a label's vector from any other slot": f"at most {percent(max(elsewhere))}",
+        "without a home: from the home that is still vacant": ", ".join(map(percent, moving)) or "-",
         "the vector of one step, whatever its label": f"at most {percent(slots['by_step'])}",
         "an earlier vector, before and after the reference comes": _change(earlier["vector"], came),
         "its distance from the reference, before and after": _change(earlier["distance"], came),
@@ -426,8 +432,14 @@ def together(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return {**first, "seeds": len(scores["rmc"]), "models": models}
 
 
-def opponents_parts(found: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Return the generated parts of the comparison at the paper's size."""
+def opponents(group: str) -> dict[str, dict[str, Any]]:
+    """Return the records of a comparison at the paper's size."""
+    return {name: record for name, record in records().items() if re.match(rf"{group}-\d", name)}
+
+
+def opponents_parts(group: str) -> dict[str, str]:
+    """Return the generated parts of a comparison at the paper's size."""
+    found = opponents(group)
     results = together(found)
     counting = analysis.counting_only(results)
     commands = "\n".join(command(name, record) for name, record in found.items())
@@ -435,16 +447,16 @@ def opponents_parts(found: dict[str, dict[str, Any]]) -> dict[str, str]:
     scores = [cells[1] for _, cells in analysis.ways_table(counting).rows]  # a row a model
     best = ", ".join(f"{LABELS[model]} {score} %" for model, score in zip(results["models"], scores))
     return {
-        f"{OPPONENTS} command": f"```sh\n{commands}\n```",
-        f"{OPPONENTS} summary": as_markdown(analysis.ways_table(results)),
-        f"{OPPONENTS} best": f"{best}.",
-        **({} if longer is None else {f"{OPPONENTS} longer": as_markdown(longer)}),
+        f"{group} command": f"```sh\n{commands}\n```",
+        f"{group} summary": as_markdown(analysis.ways_table(results)),
+        f"{group} best": f"{best}.",
+        **({} if longer is None else {f"{group} longer": as_markdown(longer)}),
     }
 
 
-def draw_opponents() -> None:
-    """Draw the curves of the comparison at the paper's size, of each model its best way to the task."""
-    found = {name: record for name, record in records().items() if name.startswith(OPPONENTS)}
+def draw_opponents(group: str) -> None:
+    """Draw the curves of a comparison at the paper's size, of each model its best way to the task."""
+    found = opponents(group)
     results = together(found)
     evaluations = {
         f"{training}-{record['results']['seed']}": points
@@ -459,7 +471,7 @@ def draw_opponents() -> None:
         curves,
         trivial_accuracy=results["trivial_accuracy"],
         title="Nth farthest, 8 vectors of 16 dimensions, each model's best way to it",
-        path=FIGURES / f"{OPPONENTS}_training_curves.png",
+        path=FIGURES / f"{group}_training_curves.png",
     )
 
 
@@ -468,13 +480,12 @@ def searches_table(found: dict[str, dict[str, Any]], compared: dict[str, dict[st
 
     Args:
         found: the searches, each of a model's learning rate and perhaps its initialisation.
-        compared: the comparisons; what they train with is in bold.
+        compared: the comparisons; what any of them trains with is in bold.
     """
-    taken = {}
+    taken = set()
     for record in compared.values():
         settings = settings_from(record["config"]["settings"])
-        for model in settings.models:
-            taken[model] = _start_and_rate(settings, model)
+        taken |= {(model, *_start_and_rate(settings, model)) for model in settings.models}
     rows: dict[tuple[str, str], dict[float, str]] = {}
     for record in found.values():
         settings = settings_from(record["config"]["settings"])
@@ -483,7 +494,7 @@ def searches_table(found: dict[str, dict[str, Any]], compared: dict[str, dict[st
             start, rate = _start_and_rate(settings.with_own(variant["values"]), model)
             (run,) = variant["runs"]
             told = "diverged" if "diverged" in run else _reached(run["models"][model])
-            bold = "**" if taken.get(model) == (start, rate) else ""
+            bold = "**" if (model, start, rate) in taken else ""
             rows.setdefault((model, start), {})[rate] = f"{bold}{told}{bold}"
     rates = sorted({rate for row in rows.values() for rate in row})
     lines = ["| model | start | " + " | ".join(f"{rate:g}" for rate in rates) + " |"]
@@ -531,9 +542,9 @@ def generated_parts() -> dict[str, str]:
     for name in ("compare-sorting", "compare-nth-farthest"):
         if name in everything:
             parts |= comparison_parts(name, everything[name])
-    compared = {name: record for name, record in everything.items() if name.startswith(OPPONENTS)}
-    if compared:
-        parts |= opponents_parts(compared)
+    compared = {name: record for name, record in everything.items() if OPPONENTS.match(name)}
+    for group in {OPPONENTS.match(name)[0] for name in compared}:
+        parts |= opponents_parts(group)
     for kind in SEARCHES:
         searched = {name: record for name, record in everything.items() if name.startswith(kind)}
         if searched:
@@ -552,7 +563,7 @@ def generated_parts() -> dict[str, str]:
             parts[f"{group} longer"] = longer_runs_table(runs)
         if "mistakes" in first:
             parts[f"{group} mistakes"] = mistakes_table(first)
-        if all("slots" in record for record in runs.values()):
+        if all("from_vacant" in record.get("slots", {}) for record in runs.values()):  # older ones lack it
             parts[f"{group} slots"] = slots_table(runs)
     return parts
 

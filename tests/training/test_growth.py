@@ -44,7 +44,7 @@ def test_dimensions_double_then_objects_are_added():
     ],
 )
 def test_parts_of_the_task_grow_alone(grown, stages):
-    settings = dataclasses.replace(SETTINGS, grown=grown, smaller_share=0.0, batch_size=40)
+    settings = dataclasses.replace(SETTINGS, grown=grown, batch_size=40)
     growth = grow_fully(settings)
     assert [change[1:] for change in growth.changes] == stages
     assert growth.finished
@@ -98,16 +98,17 @@ def test_state_survives_a_checkpoint():
 
 
 def test_stage_decides_the_batch():
-    growth = Growth(dataclasses.replace(SETTINGS, smaller_share=0.0))
+    growth = Growth(SETTINGS)
     for step in range(20):
-        batch = training_batch(growth._settings, growth, step)
+        batch = training_batch(SETTINGS, growth, step)
         assert batch.inputs.shape == (6, 3, 7 + 3 * 5)
         assert not batch.inputs[:, :, 2:7].any()
 
 
 def test_smaller_share_is_kept():
-    growth = Growth(SETTINGS)
-    sizes = [training_batch(SETTINGS, growth, step).inputs.shape[1] for step in range(600)]
+    settings = dataclasses.replace(SETTINGS, smaller_share=0.2)
+    growth = Growth(settings)
+    sizes = [training_batch(settings, growth, step).inputs.shape[1] for step in range(600)]
     assert set(sizes) == {2, 3}
     assert 0.06 < sizes.count(2) / len(sizes) < 0.15  # half of the 20 % happen to draw 3
 

@@ -80,7 +80,7 @@ class NthFarthestSettings(ModelSettings):
     """Dimensions at the start."""
     growth_threshold: float = 0.75
     """Moving average of the training accuracy at which the task grows."""
-    smaller_share: float = 0.2
+    smaller_share: float = 0.0
     """Share of the batches whose objects are drawn from 2 up to the stage's own number."""
 
     direct: bool = True
