@@ -432,14 +432,17 @@ def together(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return {**first, "seeds": len(scores["rmc"]), "models": models}
 
 
-def opponents(group: str) -> dict[str, dict[str, Any]]:
-    """Return the records of a comparison at the paper's size."""
-    return {name: record for name, record in records().items() if re.match(rf"{group}-\d", name)}
+def comparisons(everything: dict[str, dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return of all records those of each comparison at the paper's size by what their names begin with."""
+    groups: dict[str, dict[str, dict[str, Any]]] = {}
+    for name, record in everything.items():
+        if group := OPPONENTS.match(name):
+            groups.setdefault(group[0], {})[name] = record
+    return groups
 
 
-def opponents_parts(group: str) -> dict[str, str]:
+def opponents_parts(group: str, found: dict[str, dict[str, Any]]) -> dict[str, str]:
     """Return the generated parts of a comparison at the paper's size."""
-    found = opponents(group)
     results = together(found)
     counting = analysis.counting_only(results)
     commands = "\n".join(command(name, record) for name, record in found.items())
@@ -456,7 +459,7 @@ def opponents_parts(group: str) -> dict[str, str]:
 
 def draw_opponents(group: str) -> None:
     """Draw the curves of a comparison at the paper's size, of each model its best way to the task."""
-    found = opponents(group)
+    found = comparisons(records())[group]
     results = together(found)
     evaluations = {
         f"{training}-{record['results']['seed']}": points
@@ -542,9 +545,10 @@ def generated_parts() -> dict[str, str]:
     for name in ("compare-sorting", "compare-nth-farthest"):
         if name in everything:
             parts |= comparison_parts(name, everything[name])
-    compared = {name: record for name, record in everything.items() if OPPONENTS.match(name)}
-    for group in {OPPONENTS.match(name)[0] for name in compared}:
-        parts |= opponents_parts(group)
+    compared: dict[str, dict[str, Any]] = {}
+    for group, runs in comparisons(everything).items():
+        parts |= opponents_parts(group, runs)
+        compared |= runs
     for kind in SEARCHES:
         searched = {name: record for name, record in everything.items() if name.startswith(kind)}
         if searched:
