@@ -254,12 +254,13 @@ def slots_found(slots: dict[str, Any]) -> dict[str, str]:
     labels = list(zip(*slots["by_label"]))
     found = [share for label in labels for share in label]
     at_home, elsewhere = ([s for s in found if (s >= HOME) == home] for home in (True, False))
+    homes = f"{percent(min(at_home))} to {percent(max(at_home))}" if at_home else "-"
     moving = [vacant for label, vacant in zip(labels, slots["from_vacant"]) if max(label) < HOME]
     first, came, shown = sorted(map(int, slots["readings"]))
     earlier, later = slots["readings"][str(first)], slots["readings"][str(shown)]
     return {
         "labels with a home": f"{len(labels) - len(moving)} of {len(labels)}",
-        "a label's vector from its home": f"{percent(min(at_home))} to {percent(max(at_home))}",
+        "a label's vector from its home": homes,
         "a label's vector from any other slot": f"at most {percent(max(elsewhere))}",
         "without a home: from the home that is still vacant": ", ".join(map(percent, moving)) or "-",
         "the vector of one step, whatever its label": f"at most {percent(slots['by_step'])}",

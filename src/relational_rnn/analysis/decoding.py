@@ -150,8 +150,8 @@ def from_vacant(recorded: RecordedMemories, by_label: Float[np.ndarray, "N L"]) 
     """Return how well the vector with each label is read from the home of the reference's, before that comes.
 
     A vector whose label has no home may be kept wherever there is room, and be driven out as the homes fill.
-    No one slot gives it then, but the home that is still vacant does, and the rest of the memory tells which
-    one that is. Shares are means over the labels that the reference can have.
+    No one slot gives it then, but the home that is still vacant does. Shares are means over the labels that
+    the reference can have.
 
     Args:
         recorded: with the reference as the last step, so that only its label has not come by then.
@@ -166,9 +166,9 @@ def from_vacant(recorded: RecordedMemories, by_label: Float[np.ndarray, "N L"]) 
     for label in range(by_label.shape[1]):
         found = []
         for other in range(by_label.shape[1]):
-            rows, steps = np.nonzero((shown == label) & (coming == other)[:, None])
             slots = np.flatnonzero(at_home[:, other] & ~at_home[:, label])
-            if other != label and len(slots):
+            if len(slots):  # none where both are one label
+                rows, steps = np.nonzero((shown == label) & (coming == other)[:, None])
                 vectors = recorded.vectors[rows, steps]
                 found.append(max(decodability(before[rows, slot], vectors) for slot in slots))
         shares.append(np.mean(found) if found else 0.0)
