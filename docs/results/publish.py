@@ -243,26 +243,31 @@ def longer_runs_table(found: dict[str, dict[str, Any]]) -> str:
 
 def slots_table(found: dict[str, dict[str, Any]]) -> str:
     """Return what the slots of each run hold, in words and numbers, a column a run."""
-    columns = [slots_found(record["slots"]) for record in found.values()]
+    columns = [slots_found(record["slots"], record["mistakes"]["rmc"]) for record in found.values()]
     runs = [run_label(record) for record in found.values()]
     rows = [(False, [what, *(column[what] for column in columns)]) for what in columns[0]]
     return as_markdown(analysis.Table(("what", *runs), rows))
 
 
-def slots_found(slots: dict[str, Any]) -> dict[str, str]:
-    """Return what the slots of a run hold by what it is."""
+def slots_found(slots: dict[str, Any], mistakes: dict[str, Any]) -> dict[str, str]:
+    """Return what the slots of a run hold by what it is, and what that makes of the answers."""
     labels = list(zip(*slots["by_label"]))
     found = [share for label in labels for share in label]
     at_home, elsewhere = ([s for s in found if (s >= HOME) == home] for home in (True, False))
     homes = f"{percent(min(at_home))} to {percent(max(at_home))}" if at_home else "-"
-    moving = [vacant for label, vacant in zip(labels, slots["from_vacant"]) if max(label) < HOME]
+    homeless = [label for label, shares in enumerate(labels) if max(shares) < HOME]
+    without = f", not label {' and '.join(map(str, homeless))}" if homeless else ""
+    moving = [slots["from_vacant"][label] for label in homeless]
+    answered = [mistakes["answer"][label] for label in homeless]
     first, came, shown = sorted(map(int, slots["readings"]))
     earlier, later = slots["readings"][str(first)], slots["readings"][str(shown)]
     return {
-        "labels with a home": f"{len(labels) - len(moving)} of {len(labels)}",
+        "labels with a home": f"{len(labels) - len(homeless)} of {len(labels)}{without}",
         "a label's vector from its home": homes,
         "a label's vector from any other slot": f"at most {percent(max(elsewhere))}",
         "without a home: from the home that is still vacant": ", ".join(map(percent, moving)) or "-",
+        "accuracy where such a label is the answer": ", ".join(map(percent, answered)) or "-",
+        "accuracy over all questions": percent(mistakes["accuracy"]),
         "the vector of one step, whatever its label": f"at most {percent(slots['by_step'])}",
         "an earlier vector, before and after the reference comes": _change(earlier["vector"], came),
         "its distance from the reference, before and after": _change(earlier["distance"], came),

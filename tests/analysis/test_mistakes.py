@@ -29,6 +29,8 @@ def test_by_hand(n, said, margin, one_rank_off):
     assert found["one_rank_off"] == one_rank_off
     assert found["n"] == [float(right) if rank == n else None for rank in range(4)]
     assert found["reference_step"] == [None, float(right), None, None]
+    answer = on_a_line(n).targets[0]
+    assert found["answer"] == [float(right) if label == answer else None for label in range(4)]
 
 
 def test_the_reference_itself_has_no_margin():

@@ -39,8 +39,9 @@ def mistakes(
 
     Returns:
         examples, accuracy; "margin": for each part, smallest margins first, its mean margin, accuracy and
-        share of all mistakes; "n" and "reference_step": the accuracy for each, None where there was none;
-        "one_rank_off": the share of mistakes that name a neighbour in order, None without mistakes.
+        share of all mistakes; "n", "reference_step" and "answer", the right label: the accuracy for each,
+        None where there was none; "one_rank_off": the share of mistakes that name a neighbour in order, None
+        without mistakes.
 
     Raises:
         TypeError: `groups` is no integer.
@@ -83,6 +84,7 @@ def mistakes(
         ],
         "n": _by_value(right, batch.n, objects),
         "reference_step": _by_value(right, reference_step, objects),
+        "answer": _by_value(right, batch.targets, objects),
         "one_rank_off": float((off == 1).mean()) if len(off) else None,
     }
 
