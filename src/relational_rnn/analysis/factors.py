@@ -60,7 +60,8 @@ class Level(NamedTuple):
 
     def leaving_told(self, model: str) -> str:
         """Return the mean number of examples until the trivial score was left, and how many runs left it."""
-        return _left(self.scores(model, "examples_to_leave"))
+        left = self.scores(model, "examples_to_leave")
+        return style.mean_or_never(left) if left else DASH
 
 
 def levels(results: dict[str, Any], factor: str) -> list[Level]:
@@ -348,14 +349,6 @@ def _average(values: Sequence[float]) -> float:
 
 def _mean_and_range(values: Sequence[float]) -> str:
     return style.mean_and_range(values) if values else DASH
-
-
-def _left(values: Sequence[float | None]) -> str:
-    left = [value for value in values if value is not None]
-    if not left:
-        return "never" if values else DASH
-    some = f" ({len(left)} of {len(values)})" if len(left) < len(values) else ""
-    return f"{_average(left):,.0f}{some}"
 
 
 def _spread(values: Sequence[int]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from relational_rnn.analysis.confidence import binomial_half_width
-from relational_rnn.analysis.style import mean_and_range
+from relational_rnn.analysis.style import mean_and_range, mean_or_never
 from relational_rnn.tasks.nth_farthest_variants import MORE_STEPS
 from relational_rnn.training.common.files import write_atomically
 
@@ -23,6 +23,10 @@ pre { background: #f4f4f4; padding: .8rem; overflow-x: auto; }
 """
 
 
+TO_NINETY = "to 90 %: examples until 90 % of the best validation accuracy, if that is above the trivial score"
+"""What the column says."""
+
+
 class Table(NamedTuple):
     """A table in words, for the screen and for the page."""
 
@@ -34,7 +38,7 @@ class Table(NamedTuple):
 def score_table(results: dict[str, Any]) -> Table:
     """Return each training of Nth farthest's results.json, in bold what counts for its model.
 
-    "to 90 %" counts the examples seen when the validation accuracy was first 90 % of the training's best.
+    "to 90 %" is what `to_ninety` tells.
     """
     rows = []
     for model in results["models"].values():
@@ -46,10 +50,30 @@ def score_table(results: dict[str, Any]) -> Table:
                 f"{score['seconds']:,.0f}",
                 f"{score['examples']:,}",
                 f"{score['parameters']:,}",
-                f"{score['examples_to_converge']:,}",
+                to_ninety([score], results["trivial_accuracy"]),
             ]
             rows.append((score["name"] in model["counting"], cells))
     return Table(("training", "test accuracy", "seconds", "examples", "parameters", "to 90 %"), rows)
+
+
+def to_ninety(trainings: Sequence[dict[str, Any]], trivial: float) -> str:
+    """Return how many examples trainings had seen when the validation accuracy was first 90 % of their best.
+
+    The mean over those of which 90 % are more than the trivial score. The others had that without learning
+    anything, so the number would say nothing: "never" where there are only such.
+
+    Args:
+        trainings: their scores in results.json.
+        trivial: what can be had without learning, 0 to 1.
+
+    Example:
+        >>> scores = [{"test_accuracy": share, "examples_to_converge": 900} for share in (0.7, 0.95)]
+        >>> to_ninety(scores, trivial=0.667)
+        '900 (1 of 2)'
+    """
+    return mean_or_never(
+        [one["examples_to_converge"] if 0.9 * one["test_accuracy"] > trivial else None for one in trainings]
+    )
 
 
 def counting_only(results: dict[str, Any]) -> dict[str, Any]:
@@ -77,17 +101,14 @@ def ways_table(results: dict[str, Any]) -> Table:
         for score in model["trainings"]:
             ways.setdefault(_way(score), []).append(score)
         for label, scores in ways.items():
-            means = {
-                name: sum(score[name] for score in scores) / len(scores)
-                for name in ("seconds", "examples", "examples_to_converge")
-            }
+            means = {name: sum(one[name] for one in scores) / len(scores) for name in ("seconds", "examples")}
             cells = [
                 label,
                 mean_and_range([score["test_accuracy"] for score in scores]),
                 f"{means['seconds']:,.0f}",
                 f"{means['examples']:,.0f}",
                 f"{scores[0]['parameters']:,}",
-                f"{means['examples_to_converge']:,.0f}",
+                to_ninety(scores, results["trivial_accuracy"]),
             ]
             rows.append((scores[0]["name"] in model["counting"], cells))
     return Table(("training", "test %", "seconds", "examples", "parameters", "to 90 %"), rows)

@@ -105,6 +105,15 @@ def mean_and_range(shares: Sequence[float]) -> str:
     return f"{100 * sum(shares) / len(shares):.1f}{several}"
 
 
+def mean_or_never(values: Sequence[float | None]) -> str:
+    """The mean of what was reached, and by how many if not by all: "870,400 (2 of 3)", or "never"."""
+    reached = [value for value in values if value is not None]
+    if not reached:
+        return "never"
+    some = f" ({len(reached)} of {len(values)})" if len(reached) < len(values) else ""
+    return f"{sum(reached) / len(reached):,.0f}{some}"
+
+
 def short_number(value: float) -> str:
     """1500000 as "1.5 M"; below ten thousand as it is."""
     for size, unit in ((1e9, " G"), (1e6, " M"), (1e3, " k")):

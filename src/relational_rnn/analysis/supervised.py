@@ -10,7 +10,7 @@ import numpy as np
 from relational_rnn.analysis.cost import Cost
 from relational_rnn.analysis.curves import Curve
 from relational_rnn.analysis.efficiency import Efficiency, examples_to_accuracy
-from relational_rnn.analysis.report import Table
+from relational_rnn.analysis.report import Table, to_ninety
 from relational_rnn.analysis.sizes import Reach, SizeAxis
 from relational_rnn.analysis.style import mean_and_range, percent
 from relational_rnn.tasks.babi import mean_and_failed
@@ -22,13 +22,14 @@ MOST_COLUMNS = 6
 def summary_table(results: dict[str, Any]) -> Table:
     """Return one row a model, means over its seeds with the lowest and the highest, and the trivial scores.
 
-    "to 90 %" counts the examples seen when the validation accuracy was first 90 % of the training's best.
+    "to 90 %" is what `to_ninety` tells.
 
     Args:
         results: content of results.json.
     """
     rows = []
     best = max(model["test_accuracy"] for model in results["models"].values())
+    trivial = max(share for share in results["trivial"]["test"].values() if share is not None)
     for model in results["models"].values():
         cells = [
             model["label"],
@@ -36,7 +37,7 @@ def summary_table(results: dict[str, Any]) -> Table:
             _mean_and_range(model, "harder_accuracy"),
             f"{model['parameters']:,}",
             f"{model['seconds']:,.0f}",
-            f"{model['examples_to_converge']:,.0f}",
+            to_ninety(model["trainings"], trivial),
         ]
         rows.append((model["test_accuracy"] == best, cells))
     for name in ("chance", "majority", "shortcut"):

@@ -37,6 +37,7 @@ from relational_rnn.analysis import (
     ways_table,
     write_report,
 )
+from relational_rnn.analysis.report import TO_NINETY
 from relational_rnn.cli.memories import NUMPY_MODELS, RECORDED, show_memories
 from relational_rnn.cli.progress import Display
 from relational_rnn.cli.run import make_console, print_table, seeds_in_words, train_and_show
@@ -91,8 +92,7 @@ def train(settings: NthFarthestSettings, path: Path, resume: bool) -> int:
             tables[0],
             title=f"Nth farthest {task.objects}x{task.dimensions}: {count:,} fresh examples, "
             f"trivial score {trivial:.1%}",
-            caption=f"* counts for its model; {meaning}; "
-            "to 90 %: examples until 90 % of the best validation accuracy",
+            caption=f"* counts for its model; {meaning}; {TO_NINETY}",
             mark="*",
         )
         if costs is not None and len(settings.models) > 1:

@@ -32,6 +32,7 @@ from relational_rnn.analysis import (
     training_curves,
     write_report,
 )
+from relational_rnn.analysis.report import TO_NINETY
 from relational_rnn.cli.memories import NUMPY_MODELS, RECORDED, show_memories
 from relational_rnn.cli.progress import Display
 from relational_rnn.cli.run import find_framework, make_console, print_table, seeds_in_words, train_and_show
@@ -83,7 +84,7 @@ def train(task: str, settings: SupervisedSettings[Any], path: Path, resume: bool
             console,
             summary,
             title=f"{task}: accuracy on {count:,} test examples; harder: {results['harder']}.{several}",
-            caption="to 90 %: examples until 90 % of the best validation accuracy",
+            caption=TO_NINETY,
         )
         kinds, costs = kinds_table(results), cost_table(results)
         for table, heading in ((kinds, "Test accuracy by kind of question."), (costs, "What a model costs.")):
