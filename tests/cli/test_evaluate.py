@@ -69,8 +69,10 @@ def test_longer_sequences_are_fresh_ones_of_nth_farthest(weights, tmp_path, caps
     assert "distractors must be an integer of at least 0, got -1" in capsys.readouterr().err
     run = ["train", "sorting", "--preset", "tiny", "--models", "lstm", "--out", str(tmp_path / "sorting")]
     assert main(run) == 0
-    assert main(["evaluate", str(tmp_path / "sorting"), "--distractors", "1"]) == 2
-    assert "--distractors and --repeats are for Nth farthest" in capsys.readouterr().err
+    for more in (["--distractors", "1"], ["--compute-dtype", "float32"]):
+        assert main(["evaluate", str(tmp_path / "sorting"), *more]) == 2
+        told = capsys.readouterr().err
+        assert "--distractors, --repeats and --compute-dtype are for Nth farthest" in told
 
 
 @pytest.mark.parametrize(
@@ -109,19 +111,29 @@ def test_input_that_is_no_npz(weights, tmp_path, capsys):
 @pytest.mark.parametrize("name", pretrained_names())
 def test_pretrained_weights_score_what_their_card_says(name, capsys):
     card = find_pretrained(name).with_suffix(".md").read_text()
-    command = next(line for line in card.splitlines() if "| score |" in line).split("`")[1]
-    _, *arguments = shlex.split(command)
-    assert main([*arguments, "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    told = re.search(r"accuracy ([\d.]+)% on ([\d,]+) fresh examples, trivial score ([\d.]+)%", card)
-    assert found["examples"] == int(told[2].replace(",", ""))
-    assert found["accuracy"] == pytest.approx(float(told[1]) / 100, abs=2e-3)  # products round differently
-    assert found["trivial_accuracy"] == pytest.approx(float(told[3]) / 100)
+    scores = [line for line in card.splitlines() if line.startswith("| score")]
+    assert len(scores) == 2
+    for line in scores:
+        _, *arguments = shlex.split(line.split("`")[1])
+        assert main([*arguments, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        told = re.search(r"accuracy ([\d.]+)% on ([\d,]+) fresh examples, trivial score ([\d.]+)%", line)
+        assert found["examples"] == int(told[2].replace(",", ""))
+        assert found["accuracy"] == pytest.approx(
+            float(told[1]) / 100, abs=1e-3
+        )  # products round differently
+        assert found["trivial_accuracy"] == pytest.approx(float(told[3]) / 100)
     (snippet,) = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
     scope = {}
     exec(snippet, scope)
     inputs = torch.zeros(2, 8, scope["settings"].task.input_size)
     assert scope["model"](inputs).shape == (2, scope["settings"].task.classes)
+
+
+def test_products_of_an_unknown_dtype(weights, capsys):
+    assert main(["evaluate", str(weights), "--compute-dtype", "float16"]) == 2
+    told = "compute_dtype must be one of 'float32', 'bfloat16', got 'float16'"
+    assert told in capsys.readouterr().err
 
 
 def test_unknown_pretrained_weights(capsys):

@@ -31,6 +31,8 @@ class Evaluate:
     """Nth farthest: steps with a vector but no label to put among those of fresh examples."""
     repeats: int = 0
     """Nth farthest: objects to show once more among the steps of fresh examples."""
+    compute_dtype: str | None = None
+    """Nth farthest: dtype of the RMC's matrix products, "float32" or "bfloat16"; else as in training."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print one JSON object a line: with --input also every prediction."""
 
@@ -70,9 +72,16 @@ def evaluate(weights: Path, options: Evaluate) -> dict[str, Any]:
     if framework is None:
         from relational_rnn.training.torch import evaluate as nth_farthest
 
-        return nth_farthest.evaluate(weights, **how, distractors=options.distractors, repeats=options.repeats)
-    if options.distractors or options.repeats:
+        return nth_farthest.evaluate(
+            weights,
+            **how,
+            distractors=options.distractors,
+            repeats=options.repeats,
+            compute_dtype=options.compute_dtype,
+        )
+    if options.distractors or options.repeats or options.compute_dtype:
         raise ValueError(
-            f"--distractors and --repeats are for Nth farthest, and {weights} is of another task"
+            "--distractors, --repeats and --compute-dtype are for Nth farthest, "
+            f"and {weights} is of another task"
         )
     return supervised_evaluate.evaluate(weights, find_framework(framework), **how)

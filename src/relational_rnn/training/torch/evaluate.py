@@ -50,6 +50,7 @@ def evaluate(
     path: Path | None = None,
     distractors: int = 0,
     repeats: int = 0,
+    compute_dtype: str | None = None,
 ) -> dict[str, Any]:
     """Score a saved model.
 
@@ -59,15 +60,16 @@ def evaluate(
         seed: of the fresh ones.
         path: .npz with `inputs` (B, T, F) and perhaps `targets` (B,).
         distractors, repeats: steps to put among those of the fresh ones; see `tasks.nth_farthest_variants`.
+        compute_dtype: of an RMC's matrix products; None for that of its training.
 
     Returns:
         name, label, examples, accuracy (None without targets), trivial_accuracy; for given examples also
         predictions.
 
     Raises:
-        ValueError: the file's arrays do not fit the model.
+        ValueError: the file's arrays do not fit the model, or `compute_dtype` is unknown.
     """
-    model, settings, contestant = load_model(weights)
+    model, settings, contestant = load_model(weights, compute_dtype)
     task = settings.task
     targets: np.ndarray | None
     if path is None:

@@ -102,11 +102,17 @@ def save_model(path: Path, model: nn.Module, settings: NthFarthestSettings, cont
     write_atomically(path, lambda temporary: save_file(state, temporary, metadata))
 
 
-def load_model(path: Path) -> tuple[SequenceClassifier, NthFarthestSettings, Contestant]:
+def load_model(
+    path: Path, compute_dtype: str | None = None
+) -> tuple[SequenceClassifier, NthFarthestSettings, Contestant]:
     """Build the model of a file that `save_model` wrote.
 
+    Args:
+        path: the file.
+        compute_dtype: of an RMC's matrix products, one of `COMPUTE_DTYPES`; None for that of its training.
+
     Raises:
-        ValueError: the file is no such file.
+        ValueError: the file is no such file, or `compute_dtype` is unknown.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -117,6 +123,8 @@ def load_model(path: Path) -> tuple[SequenceClassifier, NthFarthestSettings, Con
     if metadata.get("task") != "nth-farthest":
         raise ValueError(f"{path} holds no Nth-farthest model: its metadata has {sorted(metadata)}")
     settings = settings_from(json.loads(metadata["settings"]))
+    if compute_dtype is not None:
+        settings = dataclasses.replace(settings, compute_dtype=compute_dtype)
     contestant = Contestant(**json.loads(metadata["contestant"]))
     model = build_model(settings, contestant)
     model.load_state_dict(state)
