@@ -119,9 +119,8 @@ def test_pretrained_weights_score_what_their_card_says(name, capsys):
         found = json.loads(capsys.readouterr().out)
         told = re.search(r"accuracy ([\d.]+)% on ([\d,]+) fresh examples, trivial score ([\d.]+)%", line)
         assert found["examples"] == int(told[2].replace(",", ""))
-        assert found["accuracy"] == pytest.approx(
-            float(told[1]) / 100, abs=1e-3
-        )  # products round differently
+        rounding = 2e-3  # of products, elsewhere than where the card was written
+        assert found["accuracy"] == pytest.approx(float(told[1]) / 100, abs=rounding)
         assert found["trivial_accuracy"] == pytest.approx(float(told[3]) / 100)
     (snippet,) = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
     scope = {}
