@@ -15,6 +15,7 @@ from relational_rnn.analysis import (
 )
 from relational_rnn.analysis.decoding import (
     decodability,
+    find_homes,
     from_vacant,
     readings,
     slots_by_label,
@@ -97,6 +98,7 @@ def test_a_label_without_a_home_is_found_in_the_vacant_one():
     found = from_vacant(crowded, by_label)
     assert found[3] > 0.999
     assert abs(found[:3]).max() < 0.05
+    assert find_homes(by_label) == {0: 0, 1: 1, 2: 2}
 
 
 def test_slots_that_hold_steps_are_told_from_those_that_hold_labels():
@@ -121,7 +123,7 @@ def test_vectors_give_way_to_distances():
     assert "distance" not in reference
     np.testing.assert_allclose(np.clip(later["vector"], 0, 1), [0, 0, 0, 0], atol=0.3)
     np.testing.assert_allclose(np.clip(later["distance"], 0, 1), [0, 0, 0, 1], atol=0.3)
-    kept = readings(record(2, forget=False), 1, HOMES)
+    kept = readings(record(2, forget=False), 1, dict(enumerate(HOMES)))
     np.testing.assert_allclose(np.clip(kept["vector"], 0, 1), [0, 1, 1, 1], atol=0.05)
 
 

@@ -6,11 +6,12 @@ form that a linear layer can use; what it does not find may still be there in an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from relational_rnn.spec.checks import check_shape
 from relational_rnn.training.common.attention import RecordedMemories
@@ -86,7 +87,7 @@ def slot_contents(last: RecordedMemories, middle: RecordedMemories) -> SlotConte
         ValueError: a reference at the first step, or too few sequences.
     """
     by_label, step, steps = slots_by_label(last), middle.reference_step, middle.labels.shape[1]
-    homes = by_label.argmax(0)
+    homes = find_homes(by_label)
     shown = sorted({step // 2, step, (step + steps) // 2})
     return SlotContents(
         by_label,
@@ -146,6 +147,22 @@ def slots_by_label(recorded: RecordedMemories) -> Float[np.ndarray, "N L"]:
     return np.array(columns).T
 
 
+def find_homes(by_label: Float[np.ndarray, "N L"]) -> dict[int, int]:
+    """Return label -> the slot that gives most of its vector, for the labels that have a home.
+
+    Where none has one, as before any training, for all labels.
+
+    Example:
+        >>> find_homes(np.array([[0.9, 0.1, 0.0], [0.2, 0.3, 0.8]]))
+        {0: 0, 2: 1}
+        >>> find_homes(np.array([[0.3, 0.1], [0.2, 0.3]]))
+        {0: 0, 1: 1}
+    """
+    slots = by_label.argmax(0)
+    found = [label for label, share in enumerate(by_label.max(0)) if share >= HOME]
+    return {label: int(slots[label]) for label in found or range(len(slots))}
+
+
 def from_vacant(recorded: RecordedMemories, by_label: Float[np.ndarray, "N L"]) -> Float[np.ndarray, " L"]:
     """Return how well the vector with each label is read from the home of the reference's, before that comes.
 
@@ -175,15 +192,15 @@ def from_vacant(recorded: RecordedMemories, by_label: Float[np.ndarray, "N L"]) 
     return np.array(shares)
 
 
-def readings(recorded: RecordedMemories, step: int, homes: Int[np.ndarray, " L"]) -> dict[str, list[float]]:
+def readings(recorded: RecordedMemories, step: int, homes: Mapping[int, int]) -> dict[str, list[float]]:
     """Return how well the memory, after each step, gives the object that one step shows.
 
-    It is read from the slot where objects with its label are at home; the mean over the labels counts.
+    It is read from the slot where objects with its label are at home; the mean over these labels counts.
 
     Args:
         recorded: the sequences.
         step: that shows the object.
-        homes: the slot of each label, the largest of each column of `slots_by_label`.
+        homes: label -> its slot, what `find_homes` returns.
 
     Returns:
         "vector": the reading of its vector after each step; "distance": of its distance from the reference,
@@ -194,15 +211,12 @@ def readings(recorded: RecordedMemories, step: int, homes: Int[np.ndarray, " L"]
     if step != recorded.reference_step:
         away = vectors - recorded.vectors[:, recorded.reference_step]
         targets["distance"] = np.linalg.norm(away, axis=1, keepdims=True)
-    rows = [np.flatnonzero(recorded.labels[:, step] == label) for label in range(len(homes))]
+    rows = [(np.flatnonzero(recorded.labels[:, step] == label), home) for label, home in homes.items()]
     return {
         name: [
             float(
                 np.mean(
-                    [
-                        decodability(recorded.memories[which, now, home], values[which])
-                        for which, home in zip(rows, homes)
-                    ]
+                    [decodability(recorded.memories[which, now, home], values[which]) for which, home in rows]
                 )
             )
             for now in range(recorded.labels.shape[1])
