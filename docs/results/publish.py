@@ -573,7 +573,11 @@ def generated_parts() -> dict[str, str]:
             parts[f"{group} longer"] = longer_runs_table(runs)
         if "mistakes" in first:
             parts[f"{group} mistakes"] = mistakes_table(first)
-        if all("from_vacant" in record.get("slots", {}) for record in runs.values()):  # older ones lack it
+        # A record from before it had the accuracy by the answer's label lacks a part of this table.
+        if all(
+            "slots" in record and "answer" in record.get("mistakes", {}).get("rmc", {})
+            for record in runs.values()
+        ):
             parts[f"{group} slots"] = slots_table(runs)
     return parts
 
