@@ -3,7 +3,8 @@
     python docs/results/publish.py add NAME RUN     # copy a run's record and the figures that pages show
                                                     # NAME: PRESET-SEED of Nth farthest, with other
                                                     # settings GROUP-PRESET-SEED; another task,
-                                                    # ablation-TASK, ablation-why, ablation-PRESET,
+                                                    # ablation-TASK, ablation-why, ablation-PRESET or
+                                                    # ablation-GROUP-PRESET,
                                                     # compare-TASK, compare-PRESET-SEED or
                                                     # compare-GROUP-PRESET-SEED (-MODEL if there is
                                                     # another run of this seed), sweep-PRESET-MODEL
