@@ -4,11 +4,10 @@
                                                     # NAME: PRESET-SEED of Nth farthest, with other
                                                     # settings GROUP-PRESET-SEED; another task,
                                                     # ablation-TASK, ablation-why, ablation-PRESET or
-                                                    # ablation-GROUP-PRESET,
-                                                    # compare-TASK, compare-PRESET-SEED or
-                                                    # compare-GROUP-PRESET-SEED (-MODEL if there is
-                                                    # another run of this seed), sweep-PRESET-MODEL
-                                                    # or growth-PRESET-MODEL
+                                                    # ablation-GROUP-PRESET, compare-TASK,
+                                                    # compare-PRESET-SEED (-MODEL if there is another
+                                                    # run of this seed), sweep-PRESET-MODEL or
+                                                    # growth-PRESET-MODEL
     python docs/results/publish.py                  # write the pages again from the records
 
 Pages hold no number that is not in a record: a test writes them again and compares.
@@ -50,8 +49,8 @@ SUPERVISED = (*REASONING_TASKS, *PROGRAMS, "babi")
 MILESTONES = (0.5, 0.75, 0.91, 0.95, 0.97)
 """91 % is the paper's own score."""
 
-OPPONENTS = re.compile(r"compare-(?:\w+-)?paper8x16(?=-\d)")
-"""What the names of the comparisons at the paper's size begin with; runs with the same belong together."""
+OPPONENTS = "compare-paper8x16"
+"""What the names of the comparisons at the paper's size begin with."""
 
 SEARCHES = ("sweep-paper8x16", "growth-paper8x16")
 """What the names of the two kinds of searches for them begin with: on 3 objects, and over the first steps of
@@ -79,15 +78,15 @@ def add(name: str, run: Path) -> None:
     for part in ("memory", "slots", "mistakes"):
         if (run / f"{part}.json").exists():
             record[part] = json.loads((run / f"{part}.json").read_text())
-    if name in SUPERVISED or trains_nth_farthest(name, record) or OPPONENTS.match(name):
+    if name in SUPERVISED or trains_nth_farthest(name, record) or name.startswith(OPPONENTS):
         record["evaluations"] = evaluations(run)
     (RECORDS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
     shown = "".join(page.read_text() for page in PAGES)
     for figure in sorted((run / "plots").glob("*.png")):
         if f"figures/{name}_{figure.name}" in shown:
             shutil.copy(figure, FIGURES / f"{name}_{figure.name}")
-    if group := OPPONENTS.match(name):
-        draw_opponents(group[0])
+    if name.startswith(OPPONENTS):
+        draw_opponents()
 
 
 def trains_nth_farthest(name: str, record: dict[str, Any]) -> bool:
@@ -108,6 +107,11 @@ def evaluations(run: Path) -> dict[str, list[dict[str, float]]]:
 def records() -> dict[str, dict[str, Any]]:
     """Return all records by name."""
     return {path.stem: json.loads(path.read_text()) for path in sorted(RECORDS.glob("*.json"))}
+
+
+def beginning(start: str, everything: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return of all records those whose names begin with `start`."""
+    return {name: record for name, record in everything.items() if name.startswith(start)}
 
 
 def command(name: str, record: dict[str, Any]) -> str:
@@ -439,17 +443,8 @@ def together(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return {**first, "seeds": len(scores["rmc"]), "models": models}
 
 
-def comparisons(everything: dict[str, dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Return of all records those of each comparison at the paper's size by what their names begin with."""
-    groups: dict[str, dict[str, dict[str, Any]]] = {}
-    for name, record in everything.items():
-        if group := OPPONENTS.match(name):
-            groups.setdefault(group[0], {})[name] = record
-    return groups
-
-
-def opponents_parts(group: str, found: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Return the generated parts of a comparison at the paper's size."""
+def opponents_parts(found: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Return the generated parts of the comparisons at the paper's size."""
     results = together(found)
     counting = analysis.counting_only(results)
     commands = "\n".join(command(name, record) for name, record in found.items())
@@ -457,16 +452,16 @@ def opponents_parts(group: str, found: dict[str, dict[str, Any]]) -> dict[str, s
     scores = [cells[1] for _, cells in analysis.ways_table(counting).rows]  # a row a model
     best = ", ".join(f"{LABELS[model]} {score} %" for model, score in zip(results["models"], scores))
     return {
-        f"{group} command": f"```sh\n{commands}\n```",
-        f"{group} summary": as_markdown(analysis.ways_table(results)),
-        f"{group} best": f"{best}.",
-        **({} if longer is None else {f"{group} longer": as_markdown(longer)}),
+        f"{OPPONENTS} command": f"```sh\n{commands}\n```",
+        f"{OPPONENTS} summary": as_markdown(analysis.ways_table(results)),
+        f"{OPPONENTS} best": f"{best}.",
+        **({} if longer is None else {f"{OPPONENTS} longer": as_markdown(longer)}),
     }
 
 
-def draw_opponents(group: str) -> None:
-    """Draw the curves of a comparison at the paper's size, of each model its best way to the task."""
-    found = comparisons(records())[group]
+def draw_opponents() -> None:
+    """Draw the curves of the comparisons at the paper's size, of each model its best way to the task."""
+    found = beginning(OPPONENTS, records())
     results = together(found)
     evaluations = {
         f"{training}-{record['results']['seed']}": points
@@ -481,7 +476,7 @@ def draw_opponents(group: str) -> None:
         curves,
         trivial_accuracy=results["trivial_accuracy"],
         title="Nth farthest, 8 vectors of 16 dimensions, each model's best way to it",
-        path=FIGURES / f"{group}_training_curves.png",
+        path=FIGURES / f"{OPPONENTS}_training_curves.png",
     )
 
 
@@ -552,12 +547,10 @@ def generated_parts() -> dict[str, str]:
     for name in ("compare-sorting", "compare-nth-farthest"):
         if name in everything:
             parts |= comparison_parts(name, everything[name])
-    compared: dict[str, dict[str, Any]] = {}
-    for group, runs in comparisons(everything).items():
-        parts |= opponents_parts(group, runs)
-        compared |= runs
+    compared = beginning(OPPONENTS, everything)
+    parts |= opponents_parts(compared)
     for kind in SEARCHES:
-        searched = {name: record for name, record in everything.items() if name.startswith(kind)}
+        searched = beginning(kind, everything)
         if searched:
             lines = "\n".join(command(name, record) for name, record in searched.items())
             parts |= {f"{kind} summary": searches_table(searched, compared)}
