@@ -161,6 +161,18 @@ def test_held_out_examples_are_the_full_task_and_apart():
             {"port_fault": "final-relu", "compute_dtype": "bfloat16"},
             "port_fault needs compute_dtype 'float32', got 'bfloat16'",
         ),
+        (
+            {"layer_norm_placement": "middle"},
+            "layer_norm_placement must be one of 'authors', 'post', 'pre', 'qkv', got 'middle'",
+        ),
+        (
+            {"layer_norm_placement": "pre", "compute_dtype": "bfloat16"},
+            "layer_norm_placement 'pre' needs compute_dtype 'float32' .*, got 'bfloat16' and True",
+        ),
+        (
+            {"layer_norm_placement": "qkv", "use_layer_norm": False},
+            "layer_norm_placement 'qkv' needs .* and use_layer_norm, got 'float32' and False",
+        ),
         ({"threads": 0}, "threads must be an integer of at least 1, got 0"),
     ],
 )

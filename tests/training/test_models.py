@@ -6,10 +6,10 @@ pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
 from relational_rnn.nn import LSTM, RelationalMemory  # noqa: E402
-from relational_rnn.nn.faulty import FaultyRelationalMemory  # noqa: E402
+from relational_rnn.nn.variant import VariantRelationalMemory  # noqa: E402
 from relational_rnn.recipes import find_recipe  # noqa: E402
 from relational_rnn.training.common.core_settings import LABELS  # noqa: E402
-from relational_rnn.training.common.nth_farthest import PORT_FAULTS  # noqa: E402
+from relational_rnn.training.common.nth_farthest import LAYER_NORM_PLACEMENTS, PORT_FAULTS  # noqa: E402
 from relational_rnn.training.torch.build import count_parameters, matched_size  # noqa: E402
 from relational_rnn.training.torch.models import (  # noqa: E402
     build_model,
@@ -164,7 +164,7 @@ def test_the_rmc_can_have_a_fault_of_the_ports(fault):
     settings = dataclasses.replace(SETTINGS, port_fault=fault)
     model = build_model(settings, contestants(settings)[0])
     core = model.core
-    assert isinstance(core, FaultyRelationalMemory) == (fault not in ("none", "double-softmax"))
+    assert isinstance(core, VariantRelationalMemory) == (fault not in ("none", "double-softmax"))
     assert (core.mlp[0] is core.mlp[1]) == (fault in ("tied-mlp", "all"))
     assert getattr(core, "final_relu", False) == (fault in ("final-relu", "all"))
     assert (core.blocks[0].qkv_norm.weight.ndim == 2) == (fault in ("joint-norm", "all"))
@@ -172,9 +172,24 @@ def test_the_rmc_can_have_a_fault_of_the_ports(fault):
     torch.testing.assert_close(core.blocks[0].qkv.weight, right.core.blocks[0].qkv.weight, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize(("which", "fault"), [(0, "none"), (0, "all"), (1, "none")])
-def test_models_survive_the_disk(tmp_path, which, fault):
-    ours = dataclasses.replace(SETTINGS, port_fault=fault)
+@pytest.mark.parametrize("placement", LAYER_NORM_PLACEMENTS)
+def test_the_rmc_can_have_its_layer_norms_elsewhere(placement):
+    settings = dataclasses.replace(SETTINGS, layer_norm_placement=placement)
+    core = build_model(settings, contestants(settings)[0]).core
+    assert isinstance(core, VariantRelationalMemory) == (placement != "authors")
+    names = {name for name, _ in core.blocks[0].named_children() if "norm" in name}
+    after = {"attention_norm", "mlp_norm"}
+    expected = {"authors": after | {"qkv_norm"}, "post": after, "pre": after, "qkv": {"qkv_norm"}}
+    assert names == expected[placement]
+    assert getattr(core, "block_norms", "post") == {"pre": "pre", "qkv": "none"}.get(placement, "post")
+
+
+@pytest.mark.parametrize(
+    ("which", "changes"),
+    [(0, {}), (0, {"port_fault": "all"}), (0, {"layer_norm_placement": "qkv"}), (1, {})],
+)
+def test_models_survive_the_disk(tmp_path, which, changes):
+    ours = dataclasses.replace(SETTINGS, **changes)
     contestant = contestants(ours)[which]
     model = build_model(ours, contestant)
     path = tmp_path / "model.safetensors"

@@ -42,7 +42,7 @@ from relational_rnn.cli.memories import NUMPY_MODELS, RECORDED, show_memories
 from relational_rnn.cli.progress import Display
 from relational_rnn.cli.run import make_console, print_table, seeds_in_words, train_and_show
 from relational_rnn.interop.classifier import numpy_classifier
-from relational_rnn.nn.faulty import FaultyRelationalMemory
+from relational_rnn.nn.variant import VariantRelationalMemory
 from relational_rnn.tasks.nth_farthest import sample
 from relational_rnn.training.common.core_settings import LABELS
 from relational_rnn.training.common.files import write_json
@@ -232,7 +232,7 @@ def record_memories_of_models(
         if name not in NUMPY_MODELS:
             continue
         trained, _, _ = load_model(folder.weights(model["counting"][0]))
-        if not isinstance(trained.core, FaultyRelationalMemory):
+        if not isinstance(trained.core, VariantRelationalMemory):
             recorded[LABELS[name]] = record_memory(numpy_classifier(trained), batch.inputs)
     what = f"Nth farthest, seed {settings.seed}, {RECORDED} fresh examples of {settings.task.steps} steps"
     return recorded, mask, what

@@ -48,8 +48,11 @@ OWN: dict[str, type] = {
 """What a model can have for itself."""
 
 PORT_FAULTS = ("none", "tied-mlp", "final-relu", "joint-norm", "double-softmax", "all")
-"""What the public PyTorch ports do otherwise than the authors' code: see `nn.faulty`; and the loss of their
+"""What the public PyTorch ports do otherwise than the authors' code: see `nn.variant`; and the loss of their
 script takes the softmax of a softmax."""
+
+LAYER_NORM_PLACEMENTS = ("authors", "post", "pre", "qkv")
+"""Where the core's layer norms can be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +129,10 @@ class NthFarthestSettings(ModelSettings):
     port_fault: str = "none"
     """RMC: a fault of the public PyTorch ports to train with: "none", "tied-mlp", "final-relu", "joint-norm",
     "double-softmax" or "all"."""
+    layer_norm_placement: str = "authors"
+    """RMC: where its layer norms are: "authors" (on queries, keys and values together, and after each
+    residual sum), "post" (after each sum alone), "pre" (on what goes into attention and into the MLP) or
+    "qkv" (on queries, keys and values alone)."""
 
     test_examples: int = 10_000
     """Fresh examples of the full task for the final score."""
@@ -158,6 +165,12 @@ class NthFarthestSettings(ModelSettings):
             and self.compute_dtype != "float32"
         ):
             raise ValueError(f"port_fault needs compute_dtype 'float32', got {self.compute_dtype!r}")
+        placement = check_choice("layer_norm_placement", self.layer_norm_placement, LAYER_NORM_PLACEMENTS)
+        if placement != "authors" and (self.compute_dtype != "float32" or not self.use_layer_norm):
+            raise ValueError(
+                f"layer_norm_placement {placement!r} needs compute_dtype 'float32' and use_layer_norm, "
+                f"got {self.compute_dtype!r} and {self.use_layer_norm}"
+            )
         for name in ("seconds", "learning_rate", "clip_norm"):
             if check_number(name, getattr(self, name)) <= 0:
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import torch
@@ -9,13 +10,21 @@ from torch import nn
 
 from relational_rnn.nn import SequenceClassifier
 from relational_rnn.nn.cores import build_core
-from relational_rnn.nn.faulty import FaultyRelationalMemory
 from relational_rnn.nn.initialise import start_as_torch_
+from relational_rnn.nn.variant import VariantRelationalMemory
 from relational_rnn.training.common.core_settings import SIZES, model_options, opponent_size
 from relational_rnn.training.common.matching import smallest_size
 
 CORE_FAULTS: Final = {"tied-mlp": "tied_mlp", "final-relu": "final_relu", "joint-norm": "joint_norm"}
-"""Faults of the public ports -> the argument of `nn.faulty.FaultyRelationalMemory`."""
+"""Faults of the public ports -> the argument of `nn.variant.VariantRelationalMemory`."""
+
+NORMS: Final[dict[str, dict[str, Any]]] = {
+    "authors": {},
+    "post": {"qkv_norm": False},
+    "pre": {"qkv_norm": False, "block_norms": "pre"},
+    "qkv": {"block_norms": "none"},
+}
+"""Where the layer norms are -> the arguments of `nn.variant.VariantRelationalMemory`."""
 
 
 def build_model(settings: Any, model: str, seed: int, **options: Any) -> SequenceClassifier:
@@ -26,7 +35,8 @@ def build_model(settings: Any, model: str, seed: int, **options: Any) -> Sequenc
         model: a name of `nn.cores.CORES`.
         seed: of the training.
         **options: of the model's core, over those that the settings name; `start_as_torch`, whether its
-            layers start as torch's do (an RMC's also where the settings say so); `faults`, of an RMC.
+            layers start as torch's do (an RMC's also where the settings say so); `otherwise`, what an RMC
+            does otherwise: arguments of `nn.variant.VariantRelationalMemory`.
     """
     if model == "rmc" and settings.initialisation == "torch":
         options["start_as_torch"] = True
@@ -54,15 +64,14 @@ def _build(
     size: int,
     generator: torch.Generator | None,
     *,
-    faults: tuple[str, ...] = (),
+    otherwise: Mapping[str, Any] | None = None,
     start_as_torch: bool = False,
     **options: Any,
 ) -> SequenceClassifier:
     options = model_options(settings, model) | options | {"batch_first": True, "generator": generator}
     features = settings.task.input_size
-    if faults:
-        options |= {CORE_FAULTS[fault]: True for fault in faults}
-        core: nn.Module = FaultyRelationalMemory(features, head_size=size, **options)
+    if otherwise:
+        core: nn.Module = VariantRelationalMemory(features, head_size=size, **options, **otherwise)
     else:
         core = build_core(model, features, size, **options)
     if start_as_torch:

@@ -19,7 +19,7 @@ from relational_rnn.training.common.core_settings import LABELS
 from relational_rnn.training.common.files import write_atomically
 from relational_rnn.training.common.nth_farthest import STARTS, NthFarthestSettings, settings_from
 from relational_rnn.training.torch import build
-from relational_rnn.training.torch.build import CORE_FAULTS
+from relational_rnn.training.torch.build import CORE_FAULTS, NORMS
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,8 @@ def build_model(settings: NthFarthestSettings, contestant: Contestant) -> Sequen
     else:
         if settings.compute_dtype == "bfloat16":
             options["compute_dtype"] = torch.bfloat16
-        options["faults"] = tuple(fault for fault in CORE_FAULTS if settings.has_fault(fault))
+        faults = {name: True for fault, name in CORE_FAULTS.items() if settings.has_fault(fault)}
+        options["otherwise"] = faults | NORMS[settings.layer_norm_placement]
     return build.build_model(settings, contestant.model, contestant.seed, **options)
 
 

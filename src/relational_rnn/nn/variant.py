@@ -1,11 +1,12 @@
-"""The core with the faults of the public PyTorch ports, each by itself: to measure what each costs.
+"""The core with one thing done otherwise: a fault of the public PyTorch ports, or its layer norms elsewhere.
 
-For experiments only. The right core is `nn.RelationalMemory`, and without a fault this is equal to it.
+For experiments only, to measure what each costs. The right core is `nn.RelationalMemory`, and as long as
+nothing is done otherwise this is equal to it.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -14,15 +15,19 @@ from relational_rnn.kernels import eager
 from relational_rnn.nn.inputs import check_state, check_tensor
 from relational_rnn.nn.relational_memory import RelationalMemory
 from relational_rnn.spec import Trace
-from relational_rnn.spec.checks import check_bool, check_shape
+from relational_rnn.spec.checks import check_bool, check_choice, check_shape
+
+BLOCK_NORMS: Final = ("post", "pre", "none")
+"""Where the two layer norms of a block can be."""
 
 
-class FaultyRelationalMemory(RelationalMemory):
-    """`RelationalMemory` with what the public ports do otherwise than the authors' code.
+class VariantRelationalMemory(RelationalMemory):
+    """`RelationalMemory` with what others do otherwise than the authors' code.
 
-    The input is appended as a row, as in the ports; sequences come padded and batch first, without resets.
+    The input is appended as a row; sequences come padded and batch first, without resets.
 
-    Source: github.com/L0SG/relational-rnn-pytorch, `relational_rnn_general.py`, the most copied port.
+    Source: of the faults github.com/L0SG/relational-rnn-pytorch, `relational_rnn_general.py`, the most
+    copied port; of where layer norms can be, Xiong et al. 2020 (arXiv:2002.04745), figure 1.
 
     Args:
         *args: as of `RelationalMemory`.
@@ -30,14 +35,18 @@ class FaultyRelationalMemory(RelationalMemory):
         final_relu: a ReLU follows the last layer of the row-wise MLP too, so it can only add.
         joint_norm: layer norm over all rows and features together, with a weight for each of them, so that
             one row's size changes the others.
+        qkv_norm: queries, keys and values are normalised together; False as in the paper's text.
+        block_norms: "post": after each residual sum, as the authors have them; "pre": on what goes into the
+            attention and into the row-wise MLP, so that the sums themselves never are normalised; "none".
         **options: as of `RelationalMemory`, but for `backend` and what goes with it.
 
     Raises:
         TypeError: a switch is no bool; as `RelationalMemory`.
-        ValueError: an option that the ports do not have; as `RelationalMemory`.
+        ValueError: an option that the ports do not have; block norms of another kind; layer norms elsewhere
+            with `use_layer_norm=False`; as `RelationalMemory`.
 
     Example:
-        >>> core = FaultyRelationalMemory(5, mem_slots=3, head_size=4, num_heads=2, joint_norm=True)
+        >>> core = VariantRelationalMemory(5, mem_slots=3, head_size=4, num_heads=2, joint_norm=True)
         >>> core(torch.zeros(7, 11, 5))[0].shape
         torch.Size([7, 11, 24])
     """
@@ -48,15 +57,25 @@ class FaultyRelationalMemory(RelationalMemory):
         tied_mlp: bool = False,
         final_relu: bool = False,
         joint_norm: bool = False,
+        qkv_norm: bool = True,
+        block_norms: str = "post",
         **options: Any,
     ) -> None:
         super().__init__(*args, **{"batch_first": True} | options, backend="eager")
         config = self.config
         if not self.batch_first or config.input_fusion != "append" or config.treat_input_as_matrix:
-            raise ValueError("a faulty core takes batch_first=True, input_fusion='append' and one input row")
+            raise ValueError("a variant takes batch_first=True, input_fusion='append' and one input row")
         self.final_relu = check_bool("final_relu", final_relu)
         if check_bool("tied_mlp", tied_mlp) and config.use_mlp:
             self.mlp = nn.ModuleList([self.mlp[0]] * config.attention_mlp_layers)
+        self.qkv_norm = check_bool("qkv_norm", qkv_norm)
+        self.block_norms = check_choice("block_norms", block_norms, BLOCK_NORMS)
+        if not config.use_layer_norm and (not qkv_norm or block_norms != "post"):
+            raise ValueError("with use_layer_norm=False there are no layer norms to have elsewhere")
+        if not qkv_norm:
+            self._drop("qkv_norm")
+        if block_norms == "none":
+            self._drop("attention_norm", "mlp_norm")
         if check_bool("joint_norm", joint_norm):
             for block in self.blocks:
                 for name, norm in block.named_children():
@@ -64,6 +83,13 @@ class FaultyRelationalMemory(RelationalMemory):
                         sizes = (config.mem_slots + 1, *norm.normalized_shape)
                         like = norm.weight
                         setattr(block, name, nn.LayerNorm(sizes, device=like.device, dtype=like.dtype))
+
+    def _drop(self, *norms: str) -> None:
+        """Take layer norms, and with them their parameters, out of every block that has them."""
+        for number, block in enumerate(self.blocks):
+            for name in norms:
+                if self._parameter_paths.pop(("blocks", str(number), name), None) is not None:
+                    delattr(block, name)
 
     def forward(  # type: ignore[override]
         self, input: Tensor, state: Tensor | None = None, *, return_trace: bool = False
@@ -109,19 +135,26 @@ class FaultyRelationalMemory(RelationalMemory):
     ) -> tuple[Tensor, Tensor | None]:
         """Return the candidate memory and the slots' attention (B, blocks, H, N, M) if asked for."""
         config, attentions = self.config, []
+
+        def norm(here: bool, name: str, x: Tensor) -> Tensor:
+            return eager.norm(config, parameters, name, x) if here else x
+
+        pre, post = self.block_norms == "pre", self.block_norms == "post"
         rows = torch.cat([memory, row], 1)  # (B, M = N + 1, D); all go all the way, for joint norms see them
         for block in range(config.num_blocks):
-            projected = eager.project(config, parameters, block, rows, None)
+            name = f"blocks.{block}"
+            projected = eager.linear(parameters, f"{name}.qkv", norm(pre, f"{name}.attention_norm", rows))
+            projected = norm(self.qkv_norm, f"{name}.qkv_norm", projected)
             attended, weights = eager.attend(config, projected, None, rows.shape[1], trace)
             if weights is not None:
                 attentions.append(weights[:, :, : config.mem_slots])
             rows = attended + rows if config.use_residual else attended
-            rows = eager.norm(config, parameters, f"blocks.{block}.attention_norm", rows)
+            rows = norm(post, f"{name}.attention_norm", rows)
             if config.use_mlp:
-                mixed = eager.row_mlp(config, parameters, rows)
+                mixed = eager.row_mlp(config, parameters, norm(pre, f"{name}.mlp_norm", rows))
                 mixed = torch.relu(mixed) if self.final_relu else mixed
                 rows = rows + mixed if config.use_residual else mixed
-                rows = eager.norm(config, parameters, f"blocks.{block}.mlp_norm", rows)
+                rows = norm(post, f"{name}.mlp_norm", rows)
         return rows[:, : config.mem_slots], torch.stack(attentions, 1) if trace else None
 
     def _gate(
