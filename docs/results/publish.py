@@ -22,6 +22,7 @@ import json
 import re
 import shlex
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -246,16 +247,19 @@ def longer_runs_table(found: dict[str, dict[str, Any]]) -> str:
     return as_markdown(analysis.Table(("run", *tables[0].columns[1:]), rows))
 
 
-def slots_table(found: dict[str, dict[str, Any]]) -> str:
-    """Return what the slots of each run hold, in words and numbers, a column a run."""
-    columns = [slots_found(record["slots"], record["mistakes"]["rmc"]) for record in found.values()]
+def columns_table(
+    found: dict[str, dict[str, Any]], describe: Callable[[dict[str, Any]], dict[str, str]]
+) -> str:
+    """Return what `describe` says of each record, a column a run."""
+    columns = [describe(record) for record in found.values()]
     runs = [run_label(record) for record in found.values()]
-    rows = [(False, [what, *(column[what] for column in columns)]) for what in columns[0]]
+    rows = [(False, [row, *(column[row] for column in columns)]) for row in columns[0]]
     return as_markdown(analysis.Table(("what", *runs), rows))
 
 
-def slots_found(slots: dict[str, Any], mistakes: dict[str, Any]) -> dict[str, str]:
-    """Return what the slots of a run hold by what it is, and what that makes of the answers."""
+def slots_found(record: dict[str, Any]) -> dict[str, str]:
+    """Return what the slots of a run's RMC hold by what it is, and what that makes of the answers."""
+    slots, mistakes = record["slots"], record["mistakes"]["rmc"]
     labels = list(zip(*slots["by_label"]))
     found = [share for label in labels for share in label]
     at_home, elsewhere = ([s for s in found if (s >= HOME) == home] for home in (True, False))
@@ -269,7 +273,8 @@ def slots_found(slots: dict[str, Any], mistakes: dict[str, Any]) -> dict[str, st
     return {
         "labels with a home": f"{len(labels) - len(homeless)} of {len(labels)}{without}",
         "a label's vector from its home": homes,
-        "a label's vector from any other slot": f"at most {percent(max(elsewhere))}",
+        "labels with two homes": str(sum(sorted(shares)[-2] >= HOME for shares in labels)),
+        "a label's vector from any slot that is no home of it": f"at most {percent(max(elsewhere))}",
         "without a home: from the home that is still vacant": ", ".join(map(percent, moving)) or "-",
         "accuracy where such a label is the answer": ", ".join(map(percent, answered)) or "-",
         "accuracy over all questions": percent(mistakes["accuracy"]),
@@ -281,19 +286,18 @@ def slots_found(slots: dict[str, Any], mistakes: dict[str, Any]) -> dict[str, st
     }
 
 
-def mistakes_table(record: dict[str, Any]) -> str:
-    """Return what an RMC's mistakes are like, in words and numbers."""
-    found = record["mistakes"]["rmc"]
-    closest, *others = found["margin"]
+def mistakes_found(record: dict[str, Any]) -> dict[str, str]:
+    """Return what the mistakes of a run's RMC are like by what it is."""
+    mistakes = record["mistakes"]["rmc"]
+    closest, *others = mistakes["margin"]
     rest = sum(part["accuracy"] for part in others) / len(others)
-    rows = [
-        ("mistakes that name a neighbour in order", percent(found["one_rank_off"])),
-        ("mean margin of the closest tenth of the questions", f"{closest['mean']:.3f}"),
-        ("mistakes that are among these", percent(closest["share_of_mistakes"])),
-        ("accuracy on these", percent(closest["accuracy"])),
-        ("accuracy on the other nine tenths", percent(rest)),
-    ]
-    return as_markdown(analysis.Table(("what", "found"), [(False, list(row)) for row in rows]))
+    return {
+        "mistakes that name a neighbour in order": percent(mistakes["one_rank_off"]),
+        "mean margin of the closest tenth of the questions": f"{closest['mean']:.3f}",
+        "mistakes that are among these": percent(closest["share_of_mistakes"]),
+        "accuracy on these": percent(closest["accuracy"]),
+        "accuracy on the other nine tenths": percent(rest),
+    }
 
 
 def _change(shares: list[float], step: int) -> str:
@@ -565,14 +569,14 @@ def generated_parts() -> dict[str, str]:
             parts[f"{group} milestones"] = milestones_table(runs)
         if all("longer" in record["results"]["models"]["rmc"] for record in runs.values()):
             parts[f"{group} longer"] = longer_runs_table(runs)
-        if "mistakes" in first:
-            parts[f"{group} mistakes"] = mistakes_table(first)
+        if all("mistakes" in record for record in runs.values()):
+            parts[f"{group} mistakes"] = columns_table(runs, mistakes_found)
         # A record from before it had the accuracy by the answer's label lacks a part of this table.
         if all(
             "slots" in record and "answer" in record.get("mistakes", {}).get("rmc", {})
             for record in runs.values()
         ):
-            parts[f"{group} slots"] = slots_table(runs)
+            parts[f"{group} slots"] = columns_table(runs, slots_found)
     return parts
 
 

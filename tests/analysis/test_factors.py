@@ -65,7 +65,7 @@ SWEEP = {
 
 def test_the_table_of_a_factor_has_the_base_and_its_own_values():
     table = factor_table(ABLATION, "num_heads")
-    assert table.columns == ("num_heads", "test %", "leaves trivial", "parameters", "seconds")
+    assert table.columns == ("num_heads", "test %", "half way", "parameters", "seconds")
     assert [(bold, cells[:3]) for bold, cells in plain(table)] == [
         (False, ["1", "55.0 (50.0-60.0)", "never"]),
         (False, ["4 (base)", "80.0 (70.0-90.0)", "200"]),

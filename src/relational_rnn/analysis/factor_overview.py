@@ -97,7 +97,7 @@ def overview_table(results: dict[str, Any]) -> Table:
             label = change + (f", {LABELS[model]}" if several else "")
             cells = [label, row.level.accuracy_told(model), row.level.leaving_told(model)]
             rows.append((row.level.base, cells))
-    return Table(("change", "test %", "leaves trivial"), rows)
+    return Table(("change", "test %", "half way"), rows)
 
 
 def _rows(results: dict[str, Any]) -> list[Row]:

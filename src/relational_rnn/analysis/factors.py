@@ -93,7 +93,7 @@ def levels(results: dict[str, Any], factor: str) -> list[Level]:
 def factor_table(results: dict[str, Any], factor: str) -> Table:
     """Return one row a value (and model, if there are several), in bold the best mean on test.
 
-    "leaves trivial" counts the examples until the validation accuracy had come half of the way from the
+    "half way" counts the examples until the validation accuracy had come half of the way from the
     trivial score to 100 %: the mean over the runs that got there, and how many did. Of a range with many
     values a row has a part.
 
@@ -179,7 +179,7 @@ def _table(factor: str, rows: Sequence[tuple[float, list[str]]], results: dict[s
     if trivial:
         several = f"{DASH}{100 * trivial[-1]:.1f}" if len(trivial) > 1 else ""
         found.append((False, ["trivial score", f"{100 * trivial[0]:.1f}{several}", "", "", ""]))
-    return Table((factor, "test %", "leaves trivial", "parameters", "seconds"), found)
+    return Table((factor, "test %", "half way", "parameters", "seconds"), found)
 
 
 def factor_figure(results: dict[str, Any], factor: str, path: str | os.PathLike[str]) -> Path:

@@ -49,8 +49,8 @@ from relational_rnn.training.common.records import RunFolder
 SHOWN = 20
 """Points of a sweep that the screen shows; the report has all."""
 
-LEAVES = (
-    "leaves trivial: examples until the validation accuracy was half of the way from the trivial score to "
+HALF_WAY = (
+    "half way: examples until the validation accuracy was half of the way from the trivial score to "
     "100 %"
 )
 
@@ -246,7 +246,7 @@ def present(console: Console, folder: RunFolder, results: dict[str, Any]) -> lis
         tables.append(table)
         print_table(console, table, title=f"\n{results['title']}: {factor}")
     note = uneven(results)
-    console.print("\n".join(["", f"test %: {what}", LEAVES, *([note] if note else [])]))
+    console.print("\n".join(["", f"test %: {what}", HALF_WAY, *([note] if note else [])]))
     figures = [] if sweep else [overview_figure(results, folder.plots / "all_factors.png")]
     figures += [
         factor_figure(results, factor, folder.plots / f"{factor}.png") for factor in results["factors"]
@@ -255,7 +255,7 @@ def present(console: Console, folder: RunFolder, results: dict[str, Any]) -> lis
         folder.path / "report.html",
         folder.require(),
         title=results["title"],
-        explanation=f"test %: {what}, {seeds} for each variant. {LEAVES}. Bold: the best mean. {note}",
+        explanation=f"test %: {what}, {seeds} for each variant. {HALF_WAY}. Bold: the best mean. {note}",
         tables=tables,
         figures=figures,
     )
