@@ -427,17 +427,17 @@ def comparison_parts(name: str, record: dict[str, Any]) -> dict[str, str]:
 def together(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Return the results of runs of one seed each as those of one run.
 
-    A model that several runs of a seed have, as all have the RMC, is taken from the first of them.
+    A training that several runs of a seed have, as all have the RMC's, is taken from the first of them.
     """
     scores: dict[str, dict[int, list[dict[str, Any]]]] = {}
-    for record in found.values():
+    for run, record in found.items():
         seed = record["results"]["seed"]
         for name, model in record["results"]["models"].items():
-            told = [
-                {**score, "name": f"{score['name']}-{seed}", "label": f"{score['label']}, seed {seed}"}
-                for score in model["trainings"]
-            ]
-            scores.setdefault(name, {}).setdefault(seed, told)
+            of_seed = scores.setdefault(name, {}).setdefault(seed, [])
+            for score in model["trainings"]:
+                label = f"{score['label']}, seed {seed}"
+                if label not in [known["label"] for known in of_seed]:
+                    of_seed.append({**score, "name": f"{score['name']} of {run}", "label": label})
     models = {
         name: model_results([*itertools.chain.from_iterable(scores[name].values())], len(scores[name]))
         for name in LABELS
@@ -468,8 +468,8 @@ def draw_opponents() -> None:
     found = beginning(OPPONENTS, records())
     results = together(found)
     evaluations = {
-        f"{training}-{record['results']['seed']}": points
-        for record in reversed(found.values())  # the first counts, as in `together`
+        f"{training} of {run}": points
+        for run, record in found.items()
         for training, points in record["evaluations"].items()
     }
     curves = [

@@ -34,6 +34,10 @@ def test_the_lstm_trains_three_times_and_the_rmc_once():
         assert {c.grown for c in found} == {one_way.get("grow", True)}
     alone = dataclasses.replace(SETTINGS, models=("lstm",))
     assert {c.model for c in contestants(alone)} == {"lstm"}
+    labels = [c.label for c in contestants(alone)]
+    assert labels[1] == "LSTM, growing task at its own pace, orthogonal start"
+    beside = [c.label for c in contestants(SETTINGS)]
+    assert (beside[0], beside[2]) == ("RMC, growing task", "LSTM, growing task, orthogonal start")
 
 
 @pytest.mark.parametrize("preset", ["tiny", "quick", "paper8x16", "paper"])

@@ -43,8 +43,9 @@ class Contestant:
 def contestants(settings: NthFarthestSettings) -> list[Contestant]:
     """Return the trainings of a run: for each seed every model, the RMC first.
 
-    An opponent trains on the RMC's examples and, with `direct`, once directly on the full task; the LSTM
-    starts in two ways, unless it has an initialisation of its own.
+    An opponent trains on the RMC's examples (where no RMC is trained, its own pace lets the task grow) and,
+    with `direct`, once directly on the full task; the LSTM starts in two ways, unless it has an
+    initialisation of its own.
     """
     seeds = range(settings.seed, settings.seed + settings.seeds)
     return [
@@ -63,6 +64,8 @@ def _of_one_seed(settings: NthFarthestSettings) -> Iterator[Contestant]:
         if model == "rmc":
             yield Contestant("rmc", model, f"{label}, {on_its_way}", settings.grow, "authors")
             continue
+        if settings.grow and "rmc" not in settings.models:
+            on_its_way = "growing task at its own pace"
         starts = settings.starts(model)
         usual = model != "lstm" and starts == STARTS[model][:1]
         told = {start: "" if usual else f", {start} start" for start in starts}
