@@ -13,9 +13,11 @@ demo: .venv/.ok
 	$(BIN)/relational-rnn train nth-farthest --out runs/demo \
 		$$(if [ -e runs/demo/config.json ]; then echo --resume; else echo --preset quick; fi) $(ARGS)
 
+# As many processes as cores, each with one thread: together they would only wait for each other.
+test: export OMP_NUM_THREADS = 1
 test: lint .venv-numpy/.ok
-	$(BIN)/python -m pytest -m "not slow"
-	.venv-numpy/bin/python -m pytest -m "not slow and not torch"
+	$(BIN)/python -m pytest -n auto -m "not slow"
+	.venv-numpy/bin/python -m pytest -n auto -m "not slow and not torch"
 
 lint: .venv/.ok
 	$(BIN)/ruff check .
@@ -31,7 +33,7 @@ lint: .venv/.ok
 # The same package without torch: proves that everything NumPy works there.
 .venv-numpy/.ok: pyproject.toml constraints.txt
 	test -x .venv-numpy/bin/python || $(PYTHON) -m venv .venv-numpy
-	.venv-numpy/bin/python $(PIP_INSTALL) -e '.[plot]' pytest hypothesis beartype
+	.venv-numpy/bin/python $(PIP_INSTALL) -e '.[plot]' pytest pytest-xdist hypothesis beartype
 	touch $@
 
 clean:
