@@ -58,14 +58,14 @@ def contestants(settings: NthFarthestSettings) -> list[Contestant]:
 
 
 def _of_one_seed(settings: NthFarthestSettings) -> Iterator[Contestant]:
-    on_its_way = "growing task" if settings.grow else "full task"
+    on_its_way = "full task"
+    if settings.grow:
+        on_its_way = "growing task" if "rmc" in settings.models else "growing task at its own pace"
     for model in sorted(settings.models, key=list(LABELS).index):
         label = LABELS[model]
         if model == "rmc":
             yield Contestant("rmc", model, f"{label}, {on_its_way}", settings.grow, "authors")
             continue
-        if settings.grow and "rmc" not in settings.models:
-            on_its_way = "growing task at its own pace"
         starts = settings.starts(model)
         usual = model != "lstm" and starts == STARTS[model][:1]
         told = {start: "" if usual else f", {start} start" for start in starts}
