@@ -23,6 +23,7 @@ def plain(table):
 def run(test, validation, left, *, seed=0, parameters=100):
     score = {"test_accuracy": test, "validation_accuracy": validation, "examples_to_leave": left}
     score |= {"parameters": parameters, "seconds": 10.0, "examples": 640}
+    score |= {"seconds_to_leave": left and left / 64}
     return {"seed": seed, "trivial_accuracy": 0.5, "models": {"rmc": score}}
 
 
@@ -65,12 +66,12 @@ SWEEP = {
 
 def test_the_table_of_a_factor_has_the_base_and_its_own_values():
     table = factor_table(ABLATION, "num_heads")
-    assert table.columns == ("num_heads", "test %", "half way", "parameters", "seconds")
-    assert [(bold, cells[:3]) for bold, cells in plain(table)] == [
-        (False, ["1", "55.0 (50.0-60.0)", "never"]),
-        (False, ["4 (base)", "80.0 (70.0-90.0)", "200"]),
-        (True, ["8", "90.0 (85.0-95.0)", "200 (1 of 2)"]),
-        (False, ["trivial score", "50.0", ""]),
+    assert table.columns == ("num_heads", "test %", "half way", "half way, s", "parameters", "seconds")
+    assert [(bold, cells[:4]) for bold, cells in plain(table)] == [
+        (False, ["1", "55.0 (50.0-60.0)", "never", "-"]),
+        (False, ["4 (base)", "80.0 (70.0-90.0)", "200", "3"]),
+        (True, ["8", "90.0 (85.0-95.0)", "200 (1 of 2)", "3"]),
+        (False, ["trivial score", "50.0", "", ""]),
     ]
 
 
@@ -84,7 +85,17 @@ def test_diverged_runs_are_counted_and_left_out_of_means():
     assert rows == ["unit (base)", "none, 1 diverged", "trivial score"]
     all_gone = copy.deepcopy(ABLATION)
     all_gone["variants"][3] = variant({"gate_style": "none"}, {"seed": 0, "diverged": "nan"})
-    assert plain(factor_table(all_gone, "gate_style"))[0] == (False, ["none, 1 diverged", *4 * "-"])
+    assert plain(factor_table(all_gone, "gate_style"))[0] == (False, ["none, 1 diverged", *5 * "-"])
+
+
+def test_a_record_without_the_seconds_until_half_way_has_a_table():
+    older = copy.deepcopy(ABLATION)
+    for one in older["variants"]:
+        for found in one["runs"]:
+            for score in found.get("models", {}).values():
+                del score["seconds_to_leave"]
+    assert plain(factor_table(older, "num_heads"))[1][1][2:4] == ["200", "-"]
+    assert plain(overview_table(older))[0][1][2:] == ["200", "-"]
 
 
 def test_a_sweeps_factor_takes_all_runs_with_a_value():
@@ -186,10 +197,10 @@ def test_the_overview_of_an_ablation_shows_every_run_once():
 
 def test_the_overview_table_has_every_variant_once():
     assert [(bold, cells) for bold, cells in plain(overview_table(ABLATION))] == [
-        (True, ["base", "80.0 (70.0-90.0)", "200"]),
-        (False, ["num_heads: 1", "55.0 (50.0-60.0)", "never"]),
-        (False, ["num_heads: 8", "90.0 (85.0-95.0)", "200 (1 of 2)"]),
-        (False, ["gate_style: none, 1 diverged", "75.0", "64"]),
+        (True, ["base", "80.0 (70.0-90.0)", "200", "3"]),
+        (False, ["num_heads: 1", "55.0 (50.0-60.0)", "never", "-"]),
+        (False, ["num_heads: 8", "90.0 (85.0-95.0)", "200 (1 of 2)", "3"]),
+        (False, ["gate_style: none, 1 diverged", "75.0", "64", "1"]),
     ]
 
 

@@ -85,7 +85,7 @@ def test_scores(job):
     rmc, lstm = scores["models"]["rmc"], scores["models"]["lstm"]
     assert (rmc["task_reached"], rmc["task_share"], "task_reached" in lstm) == ([3, 4], 0.5, False)
     # 0.75 is half of the way from 0.5 to 1; the RMC kept its best parameters, the other its last.
-    assert (rmc["steps_to_leave"], rmc["examples_to_leave"]) == (2, 32)
+    assert [rmc[f"{what}_to_leave"] for what in ("steps", "examples", "seconds")] == [2, 32, 2]
     assert (rmc["validation_accuracy"], lstm["validation_accuracy"]) == (0.8, 0.7)
     assert (rmc["test_accuracy"], rmc["parameters"], rmc["examples"]) == (0.6, 7, 48)
     assert train_job(FakeTrainer(), job, told.append, never) == scores  # finished: nothing is trained
@@ -117,6 +117,7 @@ def test_a_variants_numbers():
     def run(test, left):
         score = {"test_accuracy": test, "validation_accuracy": test / 2, "parameters": 7, "seconds": 2.0}
         score |= {"steps": 3, "examples": 48, "steps_to_leave": left, "examples_to_leave": left and 16 * left}
+        score |= {"seconds_to_leave": left and left / 2}
         return {"seed": 0, "trivial_accuracy": 0.5, "models": {"rmc": score}}
 
     runs = [run(0.6, 2), run(0.8, None), {"seed": 2, "diverged": "nan"}]
@@ -125,7 +126,8 @@ def test_a_variants_numbers():
     assert (found["diverged"], found["runs"]) == (1, runs)
     rmc = found["models"]["rmc"]
     assert rmc["test_accuracy"] == pytest.approx(0.7)
-    assert (rmc["label"], rmc["left"], rmc["steps_to_leave"], rmc["examples_to_leave"]) == ("RMC", 1, 2, 32)
+    assert (rmc["label"], rmc["left"]) == ("RMC", 1)
+    assert [rmc[f"{what}_to_leave"] for what in ("steps", "examples", "seconds")] == [2, 32, 1]
     assert objective(runs, "rmc") == pytest.approx((0.3 + 0.4 + 0) / 3)
     runs[0]["models"]["rmc"]["task_share"] = 0.5
     assert objective(runs, "rmc") == pytest.approx((0.15 + 0.4 + 0) / 3)

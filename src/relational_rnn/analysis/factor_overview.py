@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relational_rnn.analysis import style
-from relational_rnn.analysis.factors import LEAVING, Level, add_model_legend, beside, levels
+from relational_rnn.analysis.factors import HALF_WAY, LEAVING, Level, add_model_legend, beside, levels
 from relational_rnn.analysis.report import Table
 from relational_rnn.training.common.core_settings import LABELS
 
@@ -95,9 +95,10 @@ def overview_table(results: dict[str, Any]) -> Table:
         change = row.text if row.name else f"{factor}: {row.text}"
         for model in results["models"]:
             label = change + (f", {LABELS[model]}" if several else "")
-            cells = [label, row.level.accuracy_told(model), row.level.leaving_told(model)]
+            cells = [label, row.level.accuracy_told(model)]
+            cells += [row.level.leaving_told(model), row.level.leaving_seconds_told(model)]
             rows.append((row.level.base, cells))
-    return Table(("change", "test %", "half way"), rows)
+    return Table(("change", "test %", *HALF_WAY), rows)
 
 
 def _rows(results: dict[str, Any]) -> list[Row]:

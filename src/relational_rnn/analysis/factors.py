@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 DASH = "\N{EN DASH}"
 LEFT, PANEL, BETWEEN, RIGHT = 0.95, 4.1, 2.0, 0.3
 HEIGHT = 3.3
+HALF_WAY = ("half way", "half way, s")
+"""Columns of a table: examples and seconds until the trivial score was left."""
 APART = 4
 """With more factors the values of a point share a column."""
 LEAVING = "examples until half of the way\nfrom the trivial score to 100 %"
@@ -63,6 +65,11 @@ class Level(NamedTuple):
         left = self.scores(model, "examples_to_leave")
         return style.mean_or_never(left) if left else DASH
 
+    def leaving_seconds_told(self, model: str) -> str:
+        """Return the mean number of seconds until then, where runs left it and tell: older ones do not."""
+        left = [run["models"][model].get("seconds_to_leave") for run in finished(self.variants)]
+        return _mean([seconds for seconds in left if seconds is not None])
+
 
 def levels(results: dict[str, Any], factor: str) -> list[Level]:
     """Return the values of a factor with their runs: numbers in their order, other values as they were given.
@@ -94,8 +101,9 @@ def factor_table(results: dict[str, Any], factor: str) -> Table:
     """Return one row a value (and model, if there are several), in bold the best mean on test.
 
     "half way" counts the examples until the validation accuracy had come half of the way from the
-    trivial score to 100 %: the mean over the runs that got there, and how many did. Of a range with many
-    values a row has a part.
+    trivial score to 100 %: the mean over the runs that got there, and how many did; the column after it
+    has their seconds until then, "seconds" those of the whole training. Of a range with many values a row
+    has a part.
 
     Args:
         results: content of results.json.
@@ -107,7 +115,8 @@ def factor_table(results: dict[str, Any], factor: str) -> Table:
         for model in results["models"]:
             test = level.scores(model, "test_accuracy")
             label = level.label + (f", {LABELS[model]}" if several else "")
-            cells = [label, level.accuracy_told(model), level.leaving_told(model)]
+            cells = [label, level.accuracy_told(model)]
+            cells += [level.leaving_told(model), level.leaving_seconds_told(model)]
             cells += [_spread(level.scores(model, "parameters")), _mean(level.scores(model, "seconds"))]
             rows.append((_average(test), cells))
     return _table(factor, rows, results)
@@ -178,8 +187,8 @@ def _table(factor: str, rows: Sequence[tuple[float, list[str]]], results: dict[s
     trivial = sorted({v["trivial_accuracy"] for v in results["variants"] if v["models"]})
     if trivial:
         several = f"{DASH}{100 * trivial[-1]:.1f}" if len(trivial) > 1 else ""
-        found.append((False, ["trivial score", f"{100 * trivial[0]:.1f}{several}", "", "", ""]))
-    return Table((factor, "test %", "half way", "parameters", "seconds"), found)
+        found.append((False, ["trivial score", f"{100 * trivial[0]:.1f}{several}", *4 * [""]]))
+    return Table((factor, "test %", *HALF_WAY, "parameters", "seconds"), found)
 
 
 def factor_figure(results: dict[str, Any], factor: str, path: str | os.PathLike[str]) -> Path:

@@ -50,7 +50,8 @@ SHOWN = 20
 """Points of a sweep that the screen shows; the report has all."""
 
 HALF_WAY = (
-    "half way: examples until the validation accuracy was half of the way from the trivial score to 100 %"
+    "half way: examples, and then seconds, until the validation accuracy was half of the way from the "
+    "trivial score to 100 %"
 )
 
 

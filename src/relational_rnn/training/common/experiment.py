@@ -24,6 +24,9 @@ Stopped = Callable[[], bool]
 MEANS = ("test_accuracy", "validation_accuracy", "seconds", "steps", "examples")
 """Scores of a run whose means over the seeds are a variant's."""
 
+LEAVING = ("steps_to_leave", "examples_to_leave", "seconds_to_leave")
+"""Scores of a run that are None if it never left the trivial score."""
+
 
 class Trainer(Protocol):
     """How the runs of a task are trained, one training after the other; it can be pickled."""
@@ -178,10 +181,10 @@ def read_scores(job: Job) -> dict[str, Any]:
     Returns:
         seed; and `diverged`, the reason, or trivial_accuracy and `models`: for each the test accuracy, the
         validation accuracy of the same parameters, parameters, seconds, steps, examples, and
-        `steps_to_leave` and `examples_to_leave`: how long it took until the validation accuracy had come
-        half of the way from the trivial score to 1, None if it never had; of Nth farthest also
-        `task_reached`, the objects and dimensions of its last stage, and `task_share`, how much that is of
-        the full task's (objects times dimensions).
+        `steps_to_leave`, `examples_to_leave` and `seconds_to_leave`: how long it took until the validation
+        accuracy had come half of the way from the trivial score to 1, None if it never had; of Nth farthest
+        also `task_reached`, the objects and dimensions of its last stage, and `task_share`, how much that is
+        of the full task's (objects times dimensions).
     """
     folder = RunFolder(job.path)
     results = read_json(folder.results)
@@ -210,8 +213,7 @@ def _score(folder: RunFolder, model: dict[str, Any], results: dict[str, Any]) ->
         **reached,
         **{name: best[name] for name in ("test_accuracy", "parameters", "seconds", "steps", "examples")},
         "validation_accuracy": next(p["validation_accuracy"] for p in points if p["step"] == kept),
-        "steps_to_leave": None if left is None else left["step"],
-        "examples_to_leave": None if left is None else left["examples"],
+        **{name: left and left[key] for name, key in zip(LEAVING, ("step", "examples", "seconds"))},
     }
 
 
@@ -226,7 +228,7 @@ def summarise_variant(values: Mapping[str, Value], runs: list[dict[str, Any]], n
     Returns:
         name, values, trivial_accuracy (None if all diverged), `diverged`: how many, and `models`: for each
         the means over the seeds that did not diverge, `left`: how many left the trivial score behind, and
-        the means of `steps_to_leave` and `examples_to_leave` over those.
+        the means of `LEAVING` over those.
     """
     good = [run for run in runs if "diverged" not in run]
     models = {}
@@ -238,10 +240,7 @@ def summarise_variant(values: Mapping[str, Value], runs: list[dict[str, Any]], n
             "parameters": scores[0]["parameters"],
             **{name: _mean([score[name] for score in scores]) for name in MEANS},
             "left": len(left),
-            **{
-                name: _mean([score[name] for score in left])
-                for name in ("steps_to_leave", "examples_to_leave")
-            },
+            **{name: _mean([score[name] for score in left]) for name in LEAVING},
         }
     return {
         "name": name,
