@@ -19,11 +19,12 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-@pytest.mark.parametrize("head_layers", [0, 2])
-def test_scores_of_every_step(name, head_layers):
+@pytest.mark.parametrize(("head_layers", "activation"), [(0, "relu"), (2, "relu"), (2, "gelu")])
+def test_scores_of_every_step(name, head_layers, activation):
     generator = torch.Generator().manual_seed(1)
     core = build_core(name, 5, 6, batch_first=True, generator=generator, **OPTIONS[name])
-    model = SequenceClassifier(core, 4, head_layers, 7, generator=generator).double()
+    head = {"head_activation": activation, "generator": generator}
+    model = SequenceClassifier(core, 4, head_layers, 7, **head).double()
     inputs = torch.randn(2, 9, 5, dtype=torch.float64, generator=generator)
     every = torch.ones(2, 9, dtype=torch.bool)
     twin = numpy_classifier(model)

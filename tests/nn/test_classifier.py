@@ -33,11 +33,14 @@ def test_it_classifies_the_last_output(make):
     torch.testing.assert_close(model(x, state), model.head(core(x, state)[0][:, -1]))
 
 
+@pytest.mark.parametrize(
+    ("options", "kind"), [({}, torch_nn.ReLU), ({"head_activation": "gelu"}, torch_nn.GELU)]
+)
 @pytest.mark.parametrize("layers", [0, 1, 4])
-def test_the_head(layers):
-    model = SequenceClassifier(CORES["rmc"](), CLASSES, head_layers=layers, head_units=9)
+def test_the_head(layers, options, kind):
+    model = SequenceClassifier(CORES["rmc"](), CLASSES, head_layers=layers, head_units=9, **options)
     kinds = [type(layer) for layer in model.head]
-    assert kinds == [torch_nn.Linear, torch_nn.ReLU] * layers + [torch_nn.Linear]
+    assert kinds == [torch_nn.Linear, kind] * layers + [torch_nn.Linear]
     widths = [
         (layer.in_features, layer.out_features) for layer in model.head if hasattr(layer, "in_features")
     ]
@@ -72,6 +75,7 @@ def test_errors():
         (dict(classes=0), "classes must be an integer of at least 1, got 0"),
         (dict(classes=3, head_units=0), "head_units must be an integer of at least 1, got 0"),
         (dict(classes=3, head_layers=-1), "head_layers must be an integer of at least 0, got -1"),
+        (dict(classes=3, head_activation="elu"), "head_activation must be one of 'relu', 'gelu', got 'elu'"),
     ):
         with pytest.raises(ValueError, match=message):
             SequenceClassifier(core, **options)

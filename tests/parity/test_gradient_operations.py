@@ -83,12 +83,13 @@ def test_softmax(masked):
     )
 
 
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
 @pytest.mark.parametrize("layers", [1, 2, 3])
-def test_mlp(layers):
+def test_mlp(layers, activation):
     arrays = draw((2, 3, 4), *[(4, 4)] * layers, *[(4,)] * layers)
 
     def forward(x, *layer):
-        return mlp_forward(x, layer[:layers], layer[layers:])
+        return mlp_forward(x, layer[:layers], layer[layers:], activation)
 
     def backward(d_y, cache):
         d_x, of_layers = mlp_backward(d_y, cache)
@@ -96,7 +97,9 @@ def test_mlp(layers):
 
     def theirs(x, *layer):
         for number in range(layers):
-            x = F.linear(x if number == 0 else torch.relu(x), layer[number], layer[layers + number])
+            x = F.linear(
+                x if number == 0 else getattr(F, activation)(x), layer[number], layer[layers + number]
+            )
         return x
 
     assert_torchs(forward, backward, theirs, arrays)

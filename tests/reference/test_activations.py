@@ -6,7 +6,7 @@ from relational_rnn.reference import activations
 from tolerances import assert_close
 
 
-@pytest.mark.parametrize("name", ["relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("name", ["relu", "tanh", "sigmoid", "gelu"])
 def test_backward_is_the_derivative(name):
     forward, backward = getattr(activations, f"{name}_forward"), getattr(activations, f"{name}_backward")
     rng = np.random.default_rng(0)
@@ -24,7 +24,14 @@ def test_sigmoid_is_the_logistic_function_and_never_overflows(dtype):
     assert_close(y, expected, np.dtype(dtype).name)
 
 
-@pytest.mark.parametrize("name", ["relu", "sigmoid"])
+def test_gelu_is_the_identity_far_above_0_and_nothing_far_below():
+    x = np.array([-1e20, -40.0, -1.0, 0.0, 1.0, 40.0, 1e20], np.float32)
+    y, _ = activations.gelu_forward(x)
+    assert y.dtype == np.float32
+    assert_close(y, [0, 0, -0.15865525, 0, 0.84134475, 40, 1e20], "float32")
+
+
+@pytest.mark.parametrize("name", ["relu", "sigmoid", "gelu"])
 def test_the_result_can_be_written_in_place(name):
     forward = getattr(activations, f"{name}_forward")
     x = np.random.default_rng(0).standard_normal((4, 5))
@@ -32,5 +39,5 @@ def test_the_result_can_be_written_in_place(name):
     np.testing.assert_array_equal(x, before)
     y, cache = forward(x, out=x)
     assert y is x
-    assert cache is x
+    assert (cache is x) == (name != "gelu")
     np.testing.assert_array_equal(x, expected)

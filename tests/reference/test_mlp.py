@@ -11,16 +11,17 @@ def test_relu_stands_between_the_layers_and_not_after_the_last():
     assert mlp_forward(np.array([[-3.0]]), weights[:1], biases[:1])[0].tolist() == [[-3.0]]
 
 
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
 @pytest.mark.parametrize("layers", [1, 2, 3])
-def test_mlp_backward_is_the_derivative(layers):
+def test_mlp_backward_is_the_derivative(layers, activation):
     rng = np.random.default_rng(0)
     x, g = rng.standard_normal((2, 5, 4)), rng.standard_normal((2, 5, 4))
     weights = [0.3 * rng.standard_normal((4, 4)) for _ in range(layers)]
     biases = [np.array([3.0, -3.0, 2.5, -2.5]) for _ in range(layers)]  # away from the kinks
-    d_x, d_layers = mlp_backward(g, mlp_forward(x, weights, biases)[1])
+    d_x, d_layers = mlp_backward(g, mlp_forward(x, weights, biases, activation)[1])
 
     def loss():
-        return float(np.vdot(g, mlp_forward(x, weights, biases)[0]))
+        return float(np.vdot(g, mlp_forward(x, weights, biases, activation)[0]))
 
     check_gradient(loss, x, d_x, "x")
     assert len(d_layers) == layers

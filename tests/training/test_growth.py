@@ -156,6 +156,7 @@ def test_held_out_examples_are_the_full_task_and_apart():
             {"grown": "labels"},
             "grown must be one of 'all', 'objects-dimensions', 'objects', 'dimensions', got",
         ),
+        ({"head_activation": "silu"}, "head_activation must be one of 'relu', 'gelu', got 'silu'"),
         ({"port_fault": "slow"}, "port_fault must be one of 'none', 'tied-mlp', .*got 'slow'"),
         (
             {"port_fault": "final-relu", "compute_dtype": "bfloat16"},

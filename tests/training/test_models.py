@@ -10,6 +10,7 @@ from relational_rnn.nn.variant import VariantRelationalMemory  # noqa: E402
 from relational_rnn.recipes import find_recipe  # noqa: E402
 from relational_rnn.training.common.core_settings import LABELS  # noqa: E402
 from relational_rnn.training.common.nth_farthest import LAYER_NORM_PLACEMENTS, PORT_FAULTS  # noqa: E402
+from relational_rnn.training.numpy.models import build_model as build_numpy  # noqa: E402
 from relational_rnn.training.torch.build import count_parameters, matched_size  # noqa: E402
 from relational_rnn.training.torch.models import (  # noqa: E402
     build_model,
@@ -188,9 +189,28 @@ def test_the_rmc_can_have_its_layer_norms_elsewhere(placement):
     assert getattr(core, "block_norms", "post") == {"pre": "pre", "qkv": "none"}.get(placement, "post")
 
 
+@pytest.mark.parametrize("model", LABELS)
+def test_the_head_of_every_model_has_the_activation_that_is_set(model):
+    settings = dataclasses.replace(SETTINGS, models=(model,), head_activation="gelu")
+    built = build_model(settings, contestants(settings)[0])
+    assert built.head_activation == "gelu"
+    usual = build_model(dataclasses.replace(settings, head_activation="relu"), contestants(settings)[0])
+    state, other = built.state_dict(), usual.state_dict()
+    assert all(torch.equal(value, other[name]) for name, value in state.items())
+    settings = find_recipe("sorting", "tiny")
+    if model in settings.models:
+        found = build_numpy(dataclasses.replace(settings, head_activation="gelu"), model, 0)
+        assert found.head_activation == "gelu"
+
+
 @pytest.mark.parametrize(
     ("which", "changes"),
-    [(0, {}), (0, {"port_fault": "all"}), (0, {"layer_norm_placement": "qkv"}), (1, {})],
+    [
+        (0, {}),
+        (0, {"port_fault": "all"}),
+        (0, {"layer_norm_placement": "qkv"}),
+        (1, {"head_activation": "gelu"}),
+    ],
 )
 def test_models_survive_the_disk(tmp_path, which, changes):
     ours = dataclasses.replace(SETTINGS, **changes)

@@ -50,7 +50,7 @@ def numpy_classifier(model: SequenceClassifier) -> reference.Classifier:
         raise TypeError(f"a {type(core).__name__} has no NumPy twin; RMC, hybrid and LSTM have")
     layers = [layer for layer in model.head if isinstance(layer, torch.nn.Linear)]
     *hidden, classes = (layer.out_features for layer in layers)
-    classifier = reference.Classifier(twin, classes, tuple(hidden))
+    classifier = reference.Classifier(twin, classes, tuple(hidden), head_activation=model.head_activation)
     for number, layer in enumerate(layers):
         for kind, value in get_parameters(layer).items():
             classifier.params[f"head.{number}.{kind}"][...] = value

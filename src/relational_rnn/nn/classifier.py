@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from relational_rnn.nn.initialise import initialise_linear_
-from relational_rnn.spec.checks import check_size
+from relational_rnn.spec.checks import check_choice, check_size
+from relational_rnn.spec.core import HEAD_ACTIVATIONS
+
+ACTIVATIONS: Final[dict[str, type[nn.Module]]] = {"relu": nn.ReLU, "gelu": nn.GELU}
+"""By the names of `spec.core.HEAD_ACTIVATIONS`."""
 
 
 class SequenceClassifier(nn.Module):
@@ -23,11 +27,12 @@ class SequenceClassifier(nn.Module):
         classes: C, number of classes.
         head_layers: hidden layers of the head; 0 makes it linear.
         head_units: features of each of them.
+        head_activation: "relu" or "gelu", after each of them.
         generator: where the head's initial values are drawn from; None means torch's own.
 
     Raises:
         TypeError: a size is no integer.
-        ValueError: a size too small, or a core that is not batch first.
+        ValueError: a size too small, an unknown activation, or a core that is not batch first.
 
     Example:
         >>> from relational_rnn.nn import LSTM
@@ -42,6 +47,7 @@ class SequenceClassifier(nn.Module):
         head_layers: int = 2,
         head_units: int = 256,
         *,
+        head_activation: str = "relu",
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -52,10 +58,12 @@ class SequenceClassifier(nn.Module):
         widths = [int(core.output_size)] + [check_size("head_units", head_units)] * check_size(  # type: ignore[arg-type]
             "head_layers", head_layers, minimum=0
         )
+        self.head_activation = check_choice("head_activation", head_activation, HEAD_ACTIVATIONS)
+        activation = ACTIVATIONS[head_activation]
         layers: list[nn.Module] = []
         place: dict[str, Any] = {"device": like.device, "dtype": like.dtype}
         for inputs, outputs in pairwise(widths):
-            layers += [skip_init(nn.Linear, inputs, outputs, **place), nn.ReLU()]
+            layers += [skip_init(nn.Linear, inputs, outputs, **place), activation()]
         layers.append(skip_init(nn.Linear, widths[-1], check_size("classes", classes), **place))
         self.head = nn.Sequential(*layers)
         for layer in self.head:

@@ -1,9 +1,12 @@
-"""ReLU, tanh and the logistic sigmoid, element by element, and their derivatives.
+"""ReLU, tanh, the logistic sigmoid and GELU, element by element, and their derivatives.
 
-All three derivatives can be written with the output alone, so the output is the cache.
+The derivatives of the first three can be written with the output alone, so the output is the cache. GELU's
+cannot, so it is the cache itself.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from jaxtyping import Float
@@ -79,3 +82,36 @@ def sigmoid_backward(
     d_x *= y
     d_x *= d_y
     return d_x
+
+
+def gelu_forward(
+    x: Float[np.ndarray, "*shape"], out: Float[np.ndarray, "*shape"] | None = None
+) -> tuple[Float[np.ndarray, "*shape"], Float[np.ndarray, "*shape"]]:
+    """Return `y = x Φ(x)` and the cache (its derivative); `out` as in `relu_forward`.
+
+    Φ is the share of the standard normal distribution below x. Source: Hendrycks and Gimpel 2016
+    (arXiv:1606.08415).
+
+    Example:
+        >>> gelu_forward(np.array([-50.0, 0.0, 1.0]))[0].round(4).tolist()
+        [-0.0, 0.0, 0.8413]
+    """
+    below: np.ndarray = (0.5 + 0.5 * _erf(x * math.sqrt(0.5))).astype(x.dtype)
+    near: np.ndarray = np.clip(x, -40, 40)  # beyond, the density is 0, and a square may overflow
+    derivative: np.ndarray = np.exp(-0.5 * near * near)
+    derivative *= near
+    derivative *= 1 / math.sqrt(2 * math.pi)
+    derivative += below
+    y: np.ndarray = np.multiply(x, below, out=out)
+    return y, derivative
+
+
+def gelu_backward(
+    d_y: Float[np.ndarray, "*shape"], derivative: Float[np.ndarray, "*shape"]
+) -> Float[np.ndarray, "*shape"]:
+    """Return `dx = dy (Φ(x) + x φ(x))`, φ the density of the standard normal distribution."""
+    d_x: np.ndarray = d_y * derivative
+    return d_x
+
+
+_erf = np.vectorize(math.erf, otypes=[np.float64])  # NumPy has none

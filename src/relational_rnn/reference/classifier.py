@@ -13,18 +13,20 @@ from relational_rnn.reference.lstm import LSTM
 from relational_rnn.reference.memory import RelationalMemory
 from relational_rnn.reference.mlp import MLPCache, mlp_backward, mlp_forward
 from relational_rnn.reference.relational_rnn import RelationalRNN
-from relational_rnn.spec.checks import check_bool, check_shape, check_size
+from relational_rnn.spec.checks import check_bool, check_choice, check_shape, check_size
+from relational_rnn.spec.core import HEAD_ACTIVATIONS
 
 
 class Classifier:
     """A core over a sequence and, on its outputs, a linear layer or an MLP that scores the classes.
 
-    `scores = W_L relu(... relu(W_1 output + b_1) ...) + b_L`, the same head at every step.
+    `scores = W_L f(... f(W_1 output + b_1) ...) + b_L`, the same head at every step.
 
     Args:
         core: `LSTM`, `RelationalRNN` or `RelationalMemory`; its dtype is the head's too.
         classes: C.
         hidden_sizes: features of the head's inner layers; none for a linear head.
+        head_activation: f, "relu" or "gelu".
         seed: integer or generator that the head's weights are drawn from (Xavier uniform; biases start at 0).
 
     Attributes:
@@ -34,7 +36,7 @@ class Classifier:
 
     Raises:
         TypeError: `core` is none of the three, or a size that is no integer.
-        ValueError: a size below 1.
+        ValueError: a size below 1, or an unknown activation.
 
     Example:
         >>> core = RelationalMemory(input_size=5, mem_slots=3, head_size=4, num_heads=2)
@@ -50,6 +52,7 @@ class Classifier:
         classes: int,
         hidden_sizes: tuple[int, ...] = (),
         *,
+        head_activation: str = "relu",
         seed: int | np.random.Generator = 0,
     ) -> None:
         if not isinstance(core, LSTM | RelationalRNN | RelationalMemory):
@@ -60,6 +63,7 @@ class Classifier:
         self.dtype = core.dtype
         self.input_size = core.input_size
         self.output_size = check_size("classes", classes)
+        self.head_activation = check_choice("head_activation", head_activation, HEAD_ACTIVATIONS)
         sizes = [core.output_size, *(check_size("hidden_sizes", size) for size in hidden_sizes), classes]
         generator = make_generator(seed)
         self._layers = len(sizes) - 1
@@ -105,7 +109,7 @@ class Classifier:
             [self._head[f"head.{layer}.{kind}"] for layer in range(self._layers)]
             for kind in ("weight", "bias")
         )
-        scores, cache = mlp_forward(outputs, weights, biases)
+        scores, cache = mlp_forward(outputs, weights, biases, self.head_activation)
         self._cache = cache, shape, return_sequences
         return scores
 

@@ -9,6 +9,7 @@ from relational_rnn.spec.checks import check_bool, check_choice, check_number, c
 
 GATE_STYLES: Final = ("unit", "memory", "none")
 INITIAL_MEMORIES: Final = ("identity", "random", "trainable")
+HEAD_ACTIVATIONS: Final = ("relu", "gelu")
 INPUT_FUSIONS: Final = ("append", "tile")
 READ_HEADS: Final = ("flatten", "mean", "weighted", "attention")
 

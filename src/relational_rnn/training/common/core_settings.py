@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from relational_rnn.spec.checks import check_bool, check_choice, check_size
-from relational_rnn.spec.core import GATE_STYLES, INITIAL_MEMORIES
+from relational_rnn.spec.core import GATE_STYLES, HEAD_ACTIVATIONS, INITIAL_MEMORIES
 from relational_rnn.training.common.processes import available_cores
 
 LABELS: Final = {
@@ -81,6 +81,8 @@ class ModelSettings:
     """All models: hidden layers of the head on an output that is asked for."""
     head_units: int = 256
     """All models: features of each of them."""
+    head_activation: str = "relu"
+    """All models: "relu" or "gelu", after each of them."""
     match_parameters: bool = True
     """Opponents without a size of their own get the smallest with at least the RMC's parameters; off: as many
     features as the RMC's whole memory has."""
@@ -115,6 +117,7 @@ class ModelSettings:
             check_size(name, getattr(self, name))
         check_size("head_layers", self.head_layers, minimum=0)
         check_size("head_units", self.head_units)
+        check_choice("head_activation", self.head_activation, HEAD_ACTIVATIONS)
         check_size("threads", self.threads)
         for name in ("workers", *SIZES.values()):
             if getattr(self, name) is not None:

@@ -71,7 +71,9 @@ def _build(settings: SupervisedSettings[Any], model: str, size: int | None, seed
     else:
         core = LSTM(features, size, dtype=np.float32, seed=generator)
     hidden = (settings.head_units,) * settings.head_layers
-    return Classifier(core, settings.task.classes, hidden, seed=generator)
+    return Classifier(
+        core, settings.task.classes, hidden, head_activation=settings.head_activation, seed=generator
+    )
 
 
 def learner(model: Classifier, settings: SupervisedSettings[Any]) -> NumpyLearner:

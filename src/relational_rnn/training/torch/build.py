@@ -77,5 +77,10 @@ def _build(
     if start_as_torch:
         start_as_torch_(core, generator)
     return SequenceClassifier(
-        core, settings.task.classes, settings.head_layers, settings.head_units, generator=generator
+        core,
+        settings.task.classes,
+        settings.head_layers,
+        settings.head_units,
+        head_activation=settings.head_activation,
+        generator=generator,
     )
