@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relational_rnn.analysis import style
-from relational_rnn.analysis.factors import HALF_WAY, LEAVING, Level, add_model_legend, beside, levels
+from relational_rnn.analysis.factors import HALF_WAY_COLUMNS, LEAVING, Level, add_model_legend, beside, levels
 from relational_rnn.analysis.report import Table
 from relational_rnn.training.common.core_settings import LABELS
 
@@ -98,7 +98,7 @@ def overview_table(results: dict[str, Any]) -> Table:
             cells = [label, row.level.accuracy_told(model)]
             cells += [row.level.leaving_told(model), row.level.leaving_seconds_told(model)]
             rows.append((row.level.base, cells))
-    return Table(("change", "test %", *HALF_WAY), rows)
+    return Table(("change", "test %", *HALF_WAY_COLUMNS), rows)
 
 
 def _rows(results: dict[str, Any]) -> list[Row]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DASH = "\N{EN DASH}"
 LEFT, PANEL, BETWEEN, RIGHT = 0.95, 4.1, 2.0, 0.3
 HEIGHT = 3.3
-HALF_WAY = ("half way", "half way, s")
+HALF_WAY_COLUMNS = ("half way", "half way, s")
 """Columns of a table: examples and seconds until the trivial score was left."""
 APART = 4
 """With more factors the values of a point share a column."""
@@ -188,7 +188,7 @@ def _table(factor: str, rows: Sequence[tuple[float, list[str]]], results: dict[s
     if trivial:
         several = f"{DASH}{100 * trivial[-1]:.1f}" if len(trivial) > 1 else ""
         found.append((False, ["trivial score", f"{100 * trivial[0]:.1f}{several}", *4 * [""]]))
-    return Table((factor, "test %", *HALF_WAY, "parameters", "seconds"), found)
+    return Table((factor, "test %", *HALF_WAY_COLUMNS, "parameters", "seconds"), found)
 
 
 def factor_figure(results: dict[str, Any], factor: str, path: str | os.PathLike[str]) -> Path:
