@@ -41,7 +41,8 @@ ROOT = HERE.parent.parent
 RECORDS, FIGURES = HERE / "records", HERE / "figures"
 PAGES = (
     ROOT / "README.md",
-    *(HERE / f"{page}.md" for page in ("nth_farthest", "reasoning", "programs", "babi")),
+    *(HERE / f"nth_farthest{page}.md" for page in ("", "_settings", "_inside", "_models")),
+    *(HERE / f"{page}.md" for page in ("reasoning", "programs", "babi")),
     *(HERE / f"{page}.md" for page in ("ablations", "sample_efficiency", "comparison")),
 )
 PROGRAMS = ("copy", "reverse", "double", "addition", "control", "program")
