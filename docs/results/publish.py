@@ -63,8 +63,8 @@ LSTM, TIME_OF_ALL = "LSTM, best of three", "time of all"
 
 RECIPE = (
     *("objects", "dimensions", "mem_slots", "head_size", "num_heads", "attention_mlp_layers"),
-    *("head_layers", "head_units", "steps", "batch_size", "optimiser", "learning_rate", "warmup_steps"),
-    *("final_share", "clip_norm", "average_decay", "first_objects", "first_dimensions"),
+    *("head_layers", "head_units", "head_activation", "steps", "batch_size", "optimiser", "learning_rate"),
+    *("warmup_steps", "final_share", "clip_norm", "average_decay", "first_objects", "first_dimensions"),
     "growth_threshold",
 )
 """Settings that the page on Nth farthest shows."""
