@@ -31,6 +31,7 @@ import pages
 import scaling
 import speed
 import streaming
+import training_step
 
 from relational_rnn.interop.port import load_port
 from relational_rnn.training.common.measure import machine, machine_line
@@ -52,6 +53,7 @@ BENCHMARKS = {
     "streaming": Benchmark(streaming.measure, streaming.table),
     "memory": Benchmark(memory_growth.measure, memory_growth.table),
     "scaling": Benchmark(scaling.measure, scaling.table, scaling.draw),
+    "training": Benchmark(training_step.measure, training_step.table),
     "gpu": Benchmark(gpu.measure, gpu.table),
 }
 """Name -> measurement; the record and the place in the docs have the same name."""

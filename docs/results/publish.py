@@ -8,6 +8,7 @@
                                                     # compare-PRESET-SEED (-MODEL if there is another
                                                     # run of this seed), sweep-PRESET-MODEL or
                                                     # growth-PRESET-MODEL
+    python docs/results/publish.py draw             # draw again what is drawn from records and weights
     python docs/results/publish.py                  # write the pages again from the records
 
 Pages hold no number that is not in a record: a test writes them again and compares.
@@ -22,23 +23,40 @@ import json
 import re
 import shlex
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from relational_rnn import analysis
 from relational_rnn.analysis.decoding import HOME
+from relational_rnn.analysis.factor_overview import Row
+from relational_rnn.analysis.factors import Level
 from relational_rnn.cli import ablate, compare, sweep
+from relational_rnn.cli.nth_farthest import draw_insides
 from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.tasks import REASONING_TASKS
 from relational_rnn.tasks.babi.stories import TASKS
 from relational_rnn.training.common.core_settings import LABELS
-from relational_rnn.training.common.nth_farthest import NthFarthestSettings, model_results, settings_from
+from relational_rnn.training.common.nth_farthest import (
+    TEST,
+    NthFarthestSettings,
+    held_out_batch,
+    model_results,
+    settings_from,
+)
+from relational_rnn.training.common.pretrained import find_pretrained, pretrained_names
 from relational_rnn.training.common.records import RunFolder, defaults_of
+from relational_rnn.training.torch.loop import predict
+from relational_rnn.training.torch.models import load_model
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 RECORDS, FIGURES = HERE / "records", HERE / "figures"
+PRETRAINED = HERE / "pretrained"
+"""What the packaged cores are like inside, and what they get wrong: written by `draw`."""
 PAGES = (
     ROOT / "README.md",
     *(HERE / f"nth_farthest{page}.md" for page in ("", "_settings", "_inside", "_models")),
@@ -61,6 +79,33 @@ the growing task."""
 LSTM, TIME_OF_ALL = "LSTM, best of three", "time of all"
 """Columns of a table of seeds that only runs with an LSTM fill."""
 
+WHY = (
+    (
+        "a public port: torch's initial weights, full task at once",
+        ("port", "base"),
+        {
+            "with the authors' core and loss": ("port", "port_fault=none"),
+            "with the authors' initial weights": ("port", "initialisation=authors"),
+            "with a growing task": ("port", "grow=true"),
+            "with the last two": ("why", "port_fault=all"),
+        },
+    ),
+    (
+        "the authors' code, growing task",
+        ("why", "base"),
+        {
+            "with torch's initial weights": ("why", "initialisation=torch"),
+            "with the full task at once": ("why", "grow=false"),
+            "with an MLP of tied layers": ("why", "port_fault=tied-mlp"),
+            "with a ReLU after the MLP": ("why", "port_fault=final-relu"),
+            "with one layer norm over all rows": ("why", "port_fault=joint-norm"),
+            "with the softmax of a softmax": ("why", "port_fault=double-softmax"),
+        },
+    ),
+)
+"""Rows of the figure on the public ports: a heading with its own row, and what is changed in it, each with
+the ablation (ablation-port or ablation-why) and the variant that it shows."""
+
 RECIPE = (
     *("objects", "dimensions", "mem_slots", "head_size", "num_heads", "attention_mlp_layers"),
     *("head_layers", "head_units", "head_activation", "steps", "batch_size", "optimiser", "learning_rate"),
@@ -77,18 +122,24 @@ def add(name: str, run: Path) -> None:
     RECORDS.mkdir(exist_ok=True)
     FIGURES.mkdir(exist_ok=True)
     record = {"config": config, "results": results}
-    for part in ("memory", "slots", "mistakes"):
+    for part in ("memory", "slots", "attention", "mistakes"):
         if (run / f"{part}.json").exists():
             record[part] = json.loads((run / f"{part}.json").read_text())
     if name in SUPERVISED or trains_nth_farthest(name, record) or name.startswith(OPPONENTS):
         record["evaluations"] = evaluations(run)
     (RECORDS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
-    shown = "".join(page.read_text() for page in PAGES)
     for figure in sorted((run / "plots").glob("*.png")):
-        if f"figures/{name}_{figure.name}" in shown:
+        if shown(f"{name}_{figure.name}"):
             shutil.copy(figure, FIGURES / f"{name}_{figure.name}")
     if name.startswith(OPPONENTS):
         draw_opponents()
+    if name in ("ablation-port", "ablation-why"):
+        draw_why()
+
+
+def shown(figure: str) -> bool:
+    """Return whether a page shows a figure."""
+    return any(f"figures/{figure}" in page.read_text() for page in PAGES)
 
 
 def trains_nth_farthest(name: str, record: dict[str, Any]) -> bool:
@@ -485,6 +536,77 @@ def draw_opponents() -> None:
     )
 
 
+def draw_curves() -> None:
+    """Draw the curves of trainings on Nth farthest whose records have them and that a page shows."""
+    for name, record in records().items():
+        figure = f"{name}_training_curves.png"
+        if trains_nth_farthest(name, record) and "evaluations" in record and shown(figure):
+            size = record["results"]["size"]
+            analysis.training_curves(
+                [
+                    training_curve(model, score, record)
+                    for model, scores in record["results"]["models"].items()
+                    for score in scores["trainings"]
+                ],
+                trivial_accuracy=record["results"]["trivial_accuracy"],
+                title=f"Nth farthest, {size['objects']} vectors of {size['dimensions']} dimensions",
+                path=FIGURES / figure,
+            )
+
+
+def training_curve(model: str, score: dict[str, Any], record: dict[str, Any]) -> analysis.Curve:
+    """Return the curve of one training of a record, with the growth of the task if it is an RMC's."""
+    points = record["evaluations"][score["name"]]
+    examples, seconds = ([point[name] for point in points] for name in ("examples", "seconds"))
+    stages = []
+    for step, objects, dimensions in score["changes"] if model == "rmc" else ():
+        before = step * record["config"]["settings"]["batch_size"]
+        when = float(np.interp(before, examples, seconds))
+        stages.append(analysis.StageChange(step, before, when, objects, dimensions))
+    return analysis.Curve(
+        score["label"], model, seconds, examples, [point["validation_accuracy"] for point in points], stages
+    )
+
+
+def draw_why() -> None:
+    """Draw what keeps the public ports from learning: one of them mended, and the authors' core broken."""
+    (port, why) = (records()[name]["results"] for name in ("ablation-port", "ablation-why"))
+    variants = {
+        kind: {variant["name"]: variant for variant in results["variants"]}
+        for kind, results in (("port", port), ("why", why))
+    }
+    rows: list[Row] = []
+    for heading, (kind, base), changes in WHY:
+        rows.append(Row(heading, Level(None, kind == "why", [variants[kind][base]]), name=True))
+        for text, (kind_of, variant) in changes.items():
+            rows.append(Row(text, Level(None, False, [variants[kind_of][variant]]), name=False))
+    title = "Why the public ports stay at the trivial score: 3 vectors of 16 dimensions, 3,000 steps of Adam"
+    analysis.overview_figure({**why, "title": title}, FIGURES / "why_the_ports_stay.png", rows)
+
+
+def draw_pretrained() -> None:
+    """Draw what packaged cores attend to and what their slots hold, and record that and their mistakes."""
+    for weights in map(find_pretrained, pretrained_names()):
+        model, settings, _ = load_model(weights)
+        with tempfile.TemporaryDirectory() as folder:
+            title = f"{weights.stem}, the pretrained core"
+            figures, numbers = draw_insides(model, settings, title, Path(folder))
+            for figure in figures:
+                shutil.copy(figure, FIGURES / f"pretrained-{weights.stem}_{figure.name}")
+        batch = held_out_batch(settings, settings.test_examples, TEST)
+        numbers["mistakes"] = {"rmc": analysis.mistakes(batch, predict(model, batch.inputs).numpy())}
+        (PRETRAINED / f"{weights.stem}.json").write_text(json.dumps(numbers, indent=1) + "\n")
+
+
+def attention_table(shares: dict[str, dict[str, list[float]]]) -> str:
+    """Return where the heads look, a row a head: `analysis.attention_shares`."""
+    phases = {"before": "before the reference", "reference": "when it comes", "after": "after it"}
+    columns = [f"{what}, {told}" for what in ("input", "itself") for told in phases.values()]
+    found = [shares[what][phase] for what in ("input", "itself") for phase in phases]
+    rows = [(False, [str(head + 1), *map(percent, cells)]) for head, cells in enumerate(zip(*found))]
+    return as_markdown(analysis.Table(("head", *columns), rows))
+
+
 def searches_table(found: dict[str, dict[str, Any]], compared: dict[str, dict[str, Any]]) -> str:
     """Return what each model's search came to: the task that was reached and the accuracy on the full one.
 
@@ -537,6 +659,12 @@ def generated_parts() -> dict[str, str]:
     """Return every generated part of the pages by the name of its place."""
     everything, parts = records(), {}
     found = {name: record for name, record in everything.items() if trains_nth_farthest(name, record)}
+    for path in sorted(PRETRAINED.glob("*.json")):
+        record = json.loads(path.read_text())
+        found_inside = slots_found(record)
+        table = analysis.Table(("what", path.stem), [(False, list(row)) for row in found_inside.items()])
+        parts[f"pretrained-{path.stem} slots"] = as_markdown(table)
+        parts[f"pretrained-{path.stem} attention"] = attention_table(record["attention"])
     supervised = {n: r for n, r in everything.items() if n in SUPERVISED}
     parts["nth-farthest recipes"] = recipe_table()
     parts["programs overview"] = programs_table(supervised)
@@ -592,12 +720,19 @@ def main() -> None:
     """Run as a script."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     commands = parser.add_subparsers(dest="command")
+    commands.add_parser("draw", help="draw again what is drawn from records and packaged weights")
     adding = commands.add_parser("add", help="copy a run's record and figures, then write the pages")
     adding.add_argument("name", help="PRESET-SEED, for example quick-0, or a task, for example sorting")
     adding.add_argument("run", type=Path, help="the run's folder")
     arguments = parser.parse_args()
     if arguments.command == "add":
         add(arguments.name, arguments.run)
+    elif arguments.command == "draw":
+        draw_pretrained()
+        draw_opponents()
+        draw_why()
+    if arguments.command:
+        draw_curves()
     write_pages()
 
 

@@ -13,6 +13,8 @@ from relational_rnn.analysis import (
     overview_table,
     points_table,
 )
+from relational_rnn.analysis.factor_overview import Row
+from relational_rnn.analysis.factors import Level
 
 
 def plain(table):
@@ -193,6 +195,16 @@ def test_the_overview_of_an_ablation_shows_every_run_once():
     assert never == ["never", "\N{MULTIPLICATION SIGN} 2 of 2", "\N{MULTIPLICATION SIGN} 1 of 2"]
     named = [text.get_text() for text in figure.texts]
     assert named[1:] == ["base", "num_heads", "1", "8", "gate_style: none, 1 diverged"]
+
+
+def test_an_overview_in_words_of_its_own():
+    pytest.importorskip("matplotlib")
+    first, second = (Level(None, False, [one]) for one in ABLATION["variants"][:2])
+    rows = [Row("as it was", first, name=True), Row("otherwise", second, name=False)]
+    figure = draw_overview(ABLATION, rows)
+    texts = [text.get_text() for text in figure.texts]
+    assert {"as it was", "otherwise"} <= set(texts)
+    assert len(figure.axes[0].get_yticks()) == 2
 
 
 def test_the_overview_table_has_every_variant_once():

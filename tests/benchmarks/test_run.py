@@ -1,5 +1,6 @@
 """The benchmarks run at tiny sizes, refuse to report on red tests, and their page equals their records."""
 
+import dataclasses
 import importlib
 import json
 from pathlib import Path
@@ -31,6 +32,12 @@ def run(scripts, monkeypatch, tmp_path):
     axes = {"steps": [tiny, tiny._replace(time=6)], "batch": [tiny, tiny._replace(batch=4)]}
     monkeypatch.setattr(scaling, "AXES", axes)
     monkeypatch.setattr(scaling, "FIGURE", tmp_path / "cost.png")
+    small = dataclasses.replace(
+        module.training_step.SETTINGS, objects=3, dimensions=2, head_size=2, num_heads=2, mem_slots=2,
+        head_units=4, batch_size=4, validation_examples=4,
+    )  # fmt: skip
+    monkeypatch.setattr(module.training_step, "SETTINGS", small)
+    monkeypatch.setattr(module.training_step, "STEPS", 2)
     monkeypatch.setattr(module.gpu, "DEVICE", "cpu")
     monkeypatch.setattr(module.gpu, "CONFIGURATIONS", (tiny,))
     monkeypatch.setattr(module.gpu, "PEAK_SIZE", 64)
@@ -43,7 +50,7 @@ def green(scripts, monkeypatch):
     monkeypatch.setattr(scripts, "check_parity", lambda: None)
 
 
-@pytest.mark.parametrize("name", ["speed", "streaming", "memory", "scaling", "gpu"])
+@pytest.mark.parametrize("name", ["speed", "streaming", "memory", "scaling", "training", "gpu"])
 def test_a_benchmark_prints_and_keeps_its_record(run, green, scripts, capsys, name, tmp_path):
     pytest.importorskip("matplotlib")
     from relational_rnn.training.torch.passes import variants

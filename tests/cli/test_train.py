@@ -195,6 +195,9 @@ def test_the_main_job(tmp_path, capsys):
     slots = json.loads((out / "slots.json").read_text())
     assert np.array(slots["by_label"]).shape == (2, 3)
     assert slots["reference_step"] == 1
+    shares = json.loads((out / "attention.json").read_text())
+    assert list(shares) == ["input", "itself"]
+    assert all(list(phases) == ["before", "reference", "after"] for phases in shares.values())
     assert {step: list(kinds) for step, kinds in slots["readings"].items()} == {
         "0": ["vector", "distance"],
         "1": ["vector"],

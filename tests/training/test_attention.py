@@ -7,7 +7,12 @@ torch = pytest.importorskip("torch")
 from relational_rnn.recipes import find_recipe  # noqa: E402
 from relational_rnn.tasks.nth_farthest import sample  # noqa: E402
 from relational_rnn.tasks.nth_farthest_variants import with_reference_at  # noqa: E402
-from relational_rnn.training.torch.attention import record_attention, record_memories, record_questions  # noqa: E402
+from relational_rnn.training.torch.attention import (  # noqa: E402
+    record_attention,
+    record_attention_at,
+    record_memories,
+    record_questions,
+)
 from relational_rnn.training.torch.models import build_model, contestants  # noqa: E402
 
 SETTINGS = find_recipe("nth-farthest", "tiny")
@@ -33,6 +38,14 @@ def test_questions_take_comparing_and_the_reference_moves():
     assert all(one.n < 2 for one in first)
     again = record_questions(MODEL, SETTINGS.task, np.random.default_rng(0))
     assert [one.labels for one in again] == [one.labels for one in first]
+
+
+def test_attention_at_a_step_is_that_of_the_batch():
+    recorded = record_attention_at(MODEL, SETTINGS.task, np.random.default_rng(0), examples=4, step=2)
+    assert [one.reference_step for one in recorded] == [2] * 4
+    batch = with_reference_at(sample(SETTINGS.task, 4, np.random.default_rng(0)), 2)
+    for one, again in zip(recorded, record_attention(MODEL, batch), strict=True):
+        np.testing.assert_array_equal(one.attention, again.attention)
 
 
 def test_memories_are_what_the_head_reads():

@@ -7,6 +7,7 @@ from relational_rnn.analysis.attention import (
     AttentionExample,
     attention_example,
     attention_heatmap,
+    attention_shares,
     draw_attention_heatmap,
 )
 from relational_rnn.analysis.bars import Bar, accuracy_bars, draw_accuracy_bars
@@ -84,6 +85,7 @@ __all__ = [
     "accuracy_bars",
     "attention_example",
     "attention_heatmap",
+    "attention_shares",
     "binomial_half_width",
     "compare_memories",
     "cost_bars",

@@ -103,7 +103,7 @@ def training_curves(
 
 
 def draw_training_curves(curves: Sequence[Curve], *, trivial_accuracy: float, title: str) -> Figure:
-    """Accuracy against seconds (left) and against examples seen (right).
+    """Validation accuracy on the full task against seconds (left) and against examples seen (right).
 
     Curves of one family share its colour and differ in their dashes; around the mean of several trainings a
     band reaches from the lowest to the highest. The last value of each stands at the
@@ -145,7 +145,7 @@ def draw_training_curves(curves: Sequence[Curve], *, trivial_accuracy: float, ti
             left = LEFT + column * (PANEL_WIDTH + BETWEEN)
             axes = style.axes_at(figure, left, bottom, PANEL_WIDTH, panel_height)
             _draw_panel(figure, axes, curves, looks, axis, trivial, growing, panel_height)
-            axes.set_ylabel("accuracy on the full task" if column == 0 else "")
+            axes.set_ylabel("validation accuracy, full task" if column == 0 else "")
             axes.tick_params(axis="y", labelleft=column == 0)
     return figure
 

@@ -34,12 +34,14 @@ class Row(NamedTuple):
     """Whether it names a factor (or the base), else only a value."""
 
 
-def overview_figure(results: dict[str, Any], path: str | os.PathLike[str]) -> Path:
+def overview_figure(
+    results: dict[str, Any], path: str | os.PathLike[str], rows: Sequence[Row] | None = None
+) -> Path:
     """Draw all variants of an ablation and write the figure to `path`; see `draw_overview`."""
-    return style.save(draw_overview(results), path)
+    return style.save(draw_overview(results, rows), path)
 
 
-def draw_overview(results: dict[str, Any]) -> Figure:
+def draw_overview(results: dict[str, Any], rows: Sequence[Row] | None = None) -> Figure:
     """Test accuracy (left) and examples until the trivial score was left (right), a row a variant.
 
     The right axis is logarithmic. The base is at the top, its means are the lines through both panels.
@@ -48,6 +50,7 @@ def draw_overview(results: dict[str, Any]) -> Figure:
 
     Args:
         results: content of an ablation's results.json.
+        rows: the lines, to tell the variants in words of your own; None for one a variant.
 
     Returns:
         The figure, unsaved.
@@ -55,7 +58,7 @@ def draw_overview(results: dict[str, Any]) -> Figure:
     Raises:
         ImportError: matplotlib is absent.
     """
-    rows = _rows(results)
+    rows = _rows(results) if rows is None else rows
     with style.paper_style():
         figure = style.new_figure(1.0)
         widths = [_indent(row) + style.text_size(figure, row.text, **_font(row))[0] for row in rows]

@@ -15,6 +15,7 @@ from relational_rnn.analysis import (
     accuracy_bars,
     attention_example,
     attention_heatmap,
+    attention_shares,
     binomial_half_width,
     cost_bars,
     cost_table,
@@ -42,6 +43,7 @@ from relational_rnn.cli.memories import NUMPY_MODELS, RECORDED, show_memories
 from relational_rnn.cli.progress import Display
 from relational_rnn.cli.run import make_console, print_table, seeds_in_words, train_and_show
 from relational_rnn.interop.classifier import numpy_classifier
+from relational_rnn.nn import SequenceClassifier
 from relational_rnn.nn.variant import VariantRelationalMemory
 from relational_rnn.tasks.nth_farthest import sample
 from relational_rnn.training.common.core_settings import LABELS
@@ -53,10 +55,13 @@ from relational_rnn.training.common.nth_farthest import (
     held_out_batch,
 )
 from relational_rnn.training.common.records import RunFolder
-from relational_rnn.training.torch.attention import record_memories, record_questions
+from relational_rnn.training.torch.attention import record_attention_at, record_memories, record_questions
 from relational_rnn.training.torch.loop import predict
 from relational_rnn.training.torch.models import contestants, load_model
 from relational_rnn.training.torch.run import COMMAND, prepare, run
+
+ATTENDED = 500
+"""Questions over which attention is averaged."""
 
 
 def train(settings: NthFarthestSettings, path: Path, resume: bool) -> int:
@@ -182,28 +187,50 @@ def draw_figures(
     )
     if "rmc" in results["models"]:
         model, _, _ = load_model(folder.weights(results["models"]["rmc"]["name"]))
-        generator = np.random.default_rng([settings.seed, PICTURE])
-        recorded = record_questions(model, settings.task, generator)
-        figures.append(
-            attention_heatmap(
-                [attention_example(one) for one in recorded],
-                title=f"{title}: what the slots attend to",
-                path=plots / "attention_heatmap.png",
-            )
-        )
-        examples = max(settings.test_examples, 64 * settings.objects)  # fewer can not be decoded
-        last, middle = (
-            record_memories(model, settings.task, generator, examples=examples, step=step)
-            for step in (settings.objects - 1, settings.objects // 2)
-        )
-        contents = slot_contents(last, middle)
-        write_json(folder.path / "slots.json", slot_record(contents))
-        figures.append(
-            slot_contents_figure(
-                contents, title=f"{title}: what the slots hold", path=plots / "slot_contents.png"
-            )
-        )
+        drawn, numbers = draw_insides(model, settings, title, plots)
+        for name, record in numbers.items():
+            write_json(folder.path / f"{name}.json", record)
+        figures += drawn
     return figures
+
+
+def draw_insides(
+    model: SequenceClassifier, settings: NthFarthestSettings, title: str, plots: Path
+) -> tuple[list[Path], dict[str, Any]]:
+    """Draw what an RMC attends to and what its slots hold, and count both.
+
+    Args:
+        model: with a trained RMC.
+        settings: of its training.
+        title: begins that of each figure.
+        plots: folder of the figures.
+
+    Returns:
+        The figures, and the numbers by name: "slots" and, where steps come before and after a reference in
+        the middle, "attention".
+    """
+    generator = np.random.default_rng([settings.seed, PICTURE])
+    recorded = record_questions(model, settings.task, generator)
+    attended = attention_heatmap(
+        [attention_example(one) for one in recorded],
+        title=f"{title}: what the slots attend to",
+        path=plots / "attention_heatmap.png",
+    )
+    examples = max(settings.test_examples, 64 * settings.objects)  # fewer can not be decoded
+    last_step, middle_step = settings.objects - 1, settings.objects // 2
+    last, middle = (
+        record_memories(model, settings.task, generator, examples=examples, step=step)
+        for step in (last_step, middle_step)
+    )
+    contents = slot_contents(last, middle)
+    held = slot_contents_figure(
+        contents, title=f"{title}: what the slots hold", path=plots / "slot_contents.png"
+    )
+    numbers: dict[str, Any] = {"slots": slot_record(contents)}
+    if 0 < middle_step < last_step:
+        asked = record_attention_at(model, settings.task, generator, examples=ATTENDED, step=middle_step)
+        numbers["attention"] = attention_shares(asked)
+    return [attended, held], numbers
 
 
 def find_mistakes(folder: RunFolder, results: dict[str, Any]) -> dict[str, dict[str, Any]]:

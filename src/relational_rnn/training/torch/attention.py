@@ -44,6 +44,21 @@ def record_questions(
     return [next(seen for seen in comparing if seen.reference_step == step) for step in steps]
 
 
+def record_attention_at(
+    model: SequenceClassifier, task: NthFarthest, generator: np.random.Generator, *, examples: int, step: int
+) -> list[RecordedAttention]:
+    """Record fresh questions whose reference comes at one step.
+
+    Args:
+        model: has a relational core.
+        task: its task.
+        generator: the sequences are drawn from it.
+        examples: how many.
+        step: where the reference comes in all of them, from 0.
+    """
+    return record_attention(model, with_reference_at(sample(task, examples, generator), step))
+
+
 @torch.no_grad()
 def record_memories(
     model: SequenceClassifier, task: NthFarthest, generator: np.random.Generator, *, examples: int, step: int

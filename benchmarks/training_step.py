@@ -1,0 +1,87 @@
+"""One training step of Nth farthest at the paper's size on every backend: draw, learn, average weights."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pages
+from speed import BFLOAT16_INSTRUCTIONS, median, number
+
+from relational_rnn.recipes import find_recipe
+from relational_rnn.training.common.measure import machine
+from relational_rnn.training.common.measure import measure as measure_runs
+from relational_rnn.training.common.nth_farthest import Growth, NthFarthestSettings
+from relational_rnn.training.torch.build import build_model
+from relational_rnn.training.torch.loop import Budget, Training
+from relational_rnn.training.torch.passes import BFLOAT16, threads, variants
+
+SETTINGS = find_recipe("nth-farthest", "paper8x16")
+OPTIMISERS = ("soap", "adam")
+STEPS = 10
+"""Steps in one timing: SOAP turns its eigenbases every tenth step."""
+
+
+def measure(rounds: int, port: Any) -> dict[str, Any]:
+    """Time the steps of everyone with one thread, in turn; return the record.
+
+    Args:
+        rounds: how often.
+        port: not used: its loss and first weights belong to another training.
+    """
+    ours, missing = variants()
+    narrow = variants(BFLOAT16)[0] if set(BFLOAT16_INSTRUCTIONS) & set(machine()["instructions"]) else {}
+    taking_part = ours | narrow
+    with threads(1) as clock:
+        runs = {
+            f"{optimiser}: {name}": steps(dataclasses.replace(SETTINGS, optimiser=optimiser), options)
+            for optimiser in OPTIMISERS
+            for name, options in taking_part.items()
+        }
+        times = measure_runs(runs, rounds, clock=clock)
+    rows = [
+        {
+            "optimiser": optimiser,
+            "milliseconds": {
+                name: [round(1000 * q / STEPS, 3) for q in times[f"{optimiser}: {name}"][:3]]
+                for name in taking_part
+            },
+        }
+        for optimiser in OPTIMISERS
+    ]
+    return {"missing": missing, "rows": rows}
+
+
+def steps(settings: NthFarthestSettings, options: dict[str, Any]) -> Callable[[], None]:
+    """Return `STEPS` steps of a training on the full task.
+
+    Args:
+        settings: of the training.
+        options: of its core.
+    """
+    model = build_model(settings, "rmc", settings.seed, **options)
+    budget, nowhere = Budget(settings.steps, settings.seconds), Path("no checkpoint is written")
+    training = Training(model, settings, Growth.none(settings), budget, nowhere)
+
+    def run() -> None:
+        for _ in range(STEPS):
+            training.advance(0.0)
+
+    return run
+
+
+def table(record: dict[str, Any]) -> str:
+    """Return what a step takes with each optimiser, and how many times faster than eager that is."""
+    found = {row["optimiser"]: row for row in record["rows"]}
+    header = ["one training step"]
+    for optimiser in found:
+        header += [f"{optimiser}, ms", f"{optimiser}: times faster than eager"]
+    lines = []
+    for name in record["rows"][0]["milliseconds"]:
+        cells = [name]
+        for row in found.values():
+            cells += [number(median(row, name)), f"{median(row, 'eager') / median(row, name):.2f}"]
+        lines.append(cells)
+    return pages.markdown(header, lines)
