@@ -79,23 +79,33 @@ the growing task."""
 LSTM, TIME_OF_ALL = "LSTM, best of three", "time of all"
 """Columns of a table of seeds that only runs with an LSTM fill."""
 
+MENDED = {
+    "with the authors' core and loss": "port_fault=none",
+    "with the authors' initial weights": "initialisation=authors",
+    "with a growing task": "grow=true",
+}
+"""What is mended in a port -> the variant of its ablation."""
+
 WHY = (
     (
-        "a public port: torch's initial weights, full task at once",
-        ("port", "base"),
-        {
-            "with the authors' core and loss": ("port", "port_fault=none"),
-            "with the authors' initial weights": ("port", "initialisation=authors"),
-            "with a growing task": ("port", "grow=true"),
-            "with the last two": ("why", "port_fault=all"),
-        },
+        "a public port, learning rate 0.001",
+        ("portlow", "base"),
+        {text: ("portlow", variant) for text, variant in MENDED.items()},
     ),
     (
-        "the authors' code, growing task",
+        "a public port, learning rate 0.004",
+        ("port", "base"),
+        {text: ("port", variant) for text, variant in MENDED.items()}
+        | {"with both of the last two": ("why", "port_fault=all")},
+    ),
+    (
+        "the authors' code on a growing task, 0.004",
         ("why", "base"),
         {
             "with torch's initial weights": ("why", "initialisation=torch"),
+            "with torch's initial weights, 0.001": ("torch", "learning_rate=0.001"),
             "with the full task at once": ("why", "grow=false"),
+            "with the full task at once, 0.001": ("full", "learning_rate=0.001"),
             "with an MLP of tied layers": ("why", "port_fault=tied-mlp"),
             "with a ReLU after the MLP": ("why", "port_fault=final-relu"),
             "with one layer norm over all rows": ("why", "port_fault=joint-norm"),
@@ -104,7 +114,7 @@ WHY = (
     ),
 )
 """Rows of the figure on the public ports: a heading with its own row, and what is changed in it, each with
-the ablation (ablation-port or ablation-why) and the variant that it shows."""
+the ablation whose record has it, without "ablation-", and the variant."""
 
 RECIPE = (
     *("objects", "dimensions", "mem_slots", "head_size", "num_heads", "attention_mlp_layers"),
@@ -133,7 +143,7 @@ def add(name: str, run: Path) -> None:
             shutil.copy(figure, FIGURES / f"{name}_{figure.name}")
     if name.startswith(OPPONENTS):
         draw_opponents()
-    if name in ("ablation-port", "ablation-why"):
+    if name.removeprefix("ablation-") in {kind for _, _, changes in WHY for kind, _ in changes.values()}:
         draw_why()
 
 
@@ -569,19 +579,20 @@ def training_curve(model: str, score: dict[str, Any], record: dict[str, Any]) ->
 
 
 def draw_why() -> None:
-    """Draw what keeps the public ports from learning: one of them mended, and the authors' core broken."""
-    (port, why) = (records()[name]["results"] for name in ("ablation-port", "ablation-why"))
+    """Draw what keeps the public ports from learning: a port, mended in one thing, and the core, broken."""
+    kinds = {kind for _, base, changes in WHY for kind, _ in (base, *changes.values())}
+    ablations = {kind: records()[f"ablation-{kind}"]["results"] for kind in kinds}
     variants = {
-        kind: {variant["name"]: variant for variant in results["variants"]}
-        for kind, results in (("port", port), ("why", why))
+        (kind, variant["name"]): variant
+        for kind, results in ablations.items()
+        for variant in results["variants"]
     }
     rows: list[Row] = []
-    for heading, (kind, base), changes in WHY:
-        rows.append(Row(heading, Level(None, kind == "why", [variants[kind][base]]), name=True))
-        for text, (kind_of, variant) in changes.items():
-            rows.append(Row(text, Level(None, False, [variants[kind_of][variant]]), name=False))
+    for heading, base, changes in WHY:
+        rows.append(Row(heading, Level(None, base == ("why", "base"), [variants[base]]), name=True))
+        rows += [Row(text, Level(None, False, [variants[of]]), name=False) for text, of in changes.items()]
     title = "Why the public ports stay at the trivial score: 3 vectors of 16 dimensions, 3,000 steps of Adam"
-    analysis.overview_figure({**why, "title": title}, FIGURES / "why_the_ports_stay.png", rows)
+    analysis.overview_figure({**ablations["why"], "title": title}, FIGURES / "why_the_ports_stay.png", rows)
 
 
 def draw_pretrained() -> None:
