@@ -35,7 +35,6 @@ from relational_rnn.analysis.decoding import HOME
 from relational_rnn.analysis.factor_overview import Row
 from relational_rnn.analysis.factors import Level
 from relational_rnn.cli import ablate, compare, sweep
-from relational_rnn.cli.nth_farthest import draw_insides
 from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.tasks import REASONING_TASKS
 from relational_rnn.tasks.babi.stories import TASKS
@@ -49,8 +48,6 @@ from relational_rnn.training.common.nth_farthest import (
 )
 from relational_rnn.training.common.pretrained import find_pretrained, pretrained_names
 from relational_rnn.training.common.records import RunFolder, defaults_of
-from relational_rnn.training.torch.loop import predict
-from relational_rnn.training.torch.models import load_model
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -597,6 +594,10 @@ def draw_why() -> None:
 
 def draw_pretrained() -> None:
     """Draw what packaged cores attend to and what their slots hold, and record that and their mistakes."""
+    from relational_rnn.cli.nth_farthest import draw_insides  # these need torch, the pages do not
+    from relational_rnn.training.torch.loop import predict
+    from relational_rnn.training.torch.models import load_model
+
     for weights in map(find_pretrained, pretrained_names()):
         model, settings, _ = load_model(weights)
         with tempfile.TemporaryDirectory() as folder:

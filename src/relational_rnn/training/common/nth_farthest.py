@@ -36,7 +36,7 @@ STARTS = {
     "dnc": ("authors", "torch"),
     "hybrid": ("xavier", "torch"),
 }
-"""What an opponent's core can start with, its usual one first; "torch" are torch's own first values."""
+"""What an opponent's core can start with, its usual one first; "torch" are torch's own initial values."""
 
 OWN: dict[str, type] = {
     "learning_rate": float,
