@@ -38,8 +38,7 @@ def measure(rounds: int, port: Any) -> dict[str, Any]:
     Raises:
         RuntimeError: outputs or gradients differ from the NumPy core's; nothing is reported then.
     """
-    ours, missing = variants()
-    narrow = variants(BFLOAT16)[0] if set(BFLOAT16_INSTRUCTIONS) & set(machine()["instructions"]) else {}
+    (ours, missing), narrow = variants(), narrow_variants()
     rows, rates = [], {}
     for count in THREADS:
         with threads(count) as clock:
@@ -67,6 +66,11 @@ def measure(rounds: int, port: Any) -> dict[str, Any]:
         "gflops": rates,
         "rows": rows,
     }
+
+
+def narrow_variants() -> dict[str, dict[str, Any]]:
+    """Return what can run here with products in bfloat16; nothing where the processor lacks them."""
+    return variants(BFLOAT16)[0] if set(BFLOAT16_INSTRUCTIONS) & set(machine()["instructions"]) else {}
 
 
 def check(sizes: Sizes, name: str, options: dict[str, Any]) -> None:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pages
-from speed import BFLOAT16_INSTRUCTIONS, median, number
+from speed import median, narrow_variants, number
 
 from relational_rnn.recipes import find_recipe
-from relational_rnn.training.common.measure import machine
 from relational_rnn.training.common.measure import measure as measure_runs
-from relational_rnn.training.common.nth_farthest import Growth, NthFarthestSettings
+from relational_rnn.training.common.nth_farthest import NthFarthestSettings
 from relational_rnn.training.torch.build import build_model
-from relational_rnn.training.torch.loop import Budget, Training
-from relational_rnn.training.torch.passes import BFLOAT16, threads, variants
+from relational_rnn.training.torch.estimate import full_task_training
+from relational_rnn.training.torch.passes import threads, variants
 
 SETTINGS = find_recipe("nth-farthest", "paper8x16")
 OPTIMISERS = ("soap", "adam")
@@ -29,11 +27,10 @@ def measure(rounds: int, port: Any) -> dict[str, Any]:
 
     Args:
         rounds: how often.
-        port: not used: its loss and first weights belong to another training.
+        port: not used: its loss and initial weights belong to another training.
     """
     ours, missing = variants()
-    narrow = variants(BFLOAT16)[0] if set(BFLOAT16_INSTRUCTIONS) & set(machine()["instructions"]) else {}
-    taking_part = ours | narrow
+    taking_part = ours | narrow_variants()
     with threads(1) as clock:
         runs = {
             f"{optimiser}: {name}": steps(dataclasses.replace(SETTINGS, optimiser=optimiser), options)
@@ -61,9 +58,7 @@ def steps(settings: NthFarthestSettings, options: dict[str, Any]) -> Callable[[]
         settings: of the training.
         options: of its core.
     """
-    model = build_model(settings, "rmc", settings.seed, **options)
-    budget, nowhere = Budget(settings.steps, settings.seconds), Path("no checkpoint is written")
-    training = Training(model, settings, Growth.none(settings), budget, nowhere)
+    training = full_task_training(build_model(settings, "rmc", settings.seed, **options), settings)
 
     def run() -> None:
         for _ in range(STEPS):

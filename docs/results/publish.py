@@ -113,6 +113,9 @@ WHY = (
 """Rows of the figure on the public ports: a heading with its own row, and what is changed in it, each with
 the ablation whose record has it, without "ablation-", and the variant."""
 
+WHY_RECORDS = {f"ablation-{kind}" for _, base, changes in WHY for kind, _ in (base, *changes.values())}
+"""The records that it shows."""
+
 RECIPE = (
     *("objects", "dimensions", "mem_slots", "head_size", "num_heads", "attention_mlp_layers"),
     *("head_layers", "head_units", "head_activation", "steps", "batch_size", "optimiser", "learning_rate"),
@@ -135,18 +138,19 @@ def add(name: str, run: Path) -> None:
     if name in SUPERVISED or trains_nth_farthest(name, record) or name.startswith(OPPONENTS):
         record["evaluations"] = evaluations(run)
     (RECORDS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    shown = shown_figures()
     for figure in sorted((run / "plots").glob("*.png")):
-        if shown(f"{name}_{figure.name}"):
+        if f"{name}_{figure.name}" in shown:
             shutil.copy(figure, FIGURES / f"{name}_{figure.name}")
     if name.startswith(OPPONENTS):
         draw_opponents()
-    if name.removeprefix("ablation-") in {kind for _, _, changes in WHY for kind, _ in changes.values()}:
+    if name in WHY_RECORDS:
         draw_why()
 
 
-def shown(figure: str) -> bool:
-    """Return whether a page shows a figure."""
-    return any(f"figures/{figure}" in page.read_text() for page in PAGES)
+def shown_figures() -> set[str]:
+    """Return the names of the figures that pages show."""
+    return {name for page in PAGES for name in re.findall(r"figures/([^)]+)", page.read_text())}
 
 
 def trains_nth_farthest(name: str, record: dict[str, Any]) -> bool:
@@ -545,9 +549,10 @@ def draw_opponents() -> None:
 
 def draw_curves() -> None:
     """Draw the curves of trainings on Nth farthest whose records have them and that a page shows."""
+    shown = shown_figures()
     for name, record in records().items():
         figure = f"{name}_training_curves.png"
-        if trains_nth_farthest(name, record) and "evaluations" in record and shown(figure):
+        if trains_nth_farthest(name, record) and "evaluations" in record and figure in shown:
             size = record["results"]["size"]
             analysis.training_curves(
                 [
@@ -577,8 +582,8 @@ def training_curve(model: str, score: dict[str, Any], record: dict[str, Any]) ->
 
 def draw_why() -> None:
     """Draw what keeps the public ports from learning: a port, mended in one thing, and the core, broken."""
-    kinds = {kind for _, base, changes in WHY for kind, _ in (base, *changes.values())}
-    ablations = {kind: records()[f"ablation-{kind}"]["results"] for kind in kinds}
+    everything = records()
+    ablations = {name.removeprefix("ablation-"): everything[name]["results"] for name in WHY_RECORDS}
     variants = {
         (kind, variant["name"]): variant
         for kind, results in ablations.items()

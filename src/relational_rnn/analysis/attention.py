@@ -92,7 +92,7 @@ def attention_shares(recorded: Sequence[RecordedAttention]) -> dict[str, dict[st
             the last.
 
     Returns:
-        "input" and "itself" -> "before", "reference" and "after" -> a share for each head, 0 to 1.
+        "input" and "itself" -> "before", "reference" and "after" -> for each head a share, to 4 digits.
 
     Raises:
         ValueError: no questions, the reference at other steps, or at the first or last.

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from torch import nn
 
 from relational_rnn.training.common.measure import measure
 from relational_rnn.training.common.nth_farthest import Growth, NthFarthestSettings
@@ -29,6 +30,17 @@ class Estimate(NamedTuple):
     """How many of them run at a time."""
 
 
+def full_task_training(model: nn.Module, settings: NthFarthestSettings) -> Training:
+    """Return a training directly on the full task whose steps can be timed; it keeps no checkpoint.
+
+    Args:
+        model: (B, T, F) -> scores (B, C).
+        settings: of its training.
+    """
+    budget, nowhere = Budget(settings.steps, settings.seconds), Path("no checkpoint is written")
+    return Training(model, settings, Growth.none(settings), budget, nowhere)
+
+
 def estimate_run(settings: NthFarthestSettings, *, rounds: int = 9, seconds: float = 5.0) -> Estimate:
     """Time training steps of a run's models, and reckon from its budgets how long it takes.
 
@@ -43,19 +55,13 @@ def estimate_run(settings: NthFarthestSettings, *, rounds: int = 9, seconds: flo
         >>> estimate.run == estimate.rmc == 10 * estimate.step["rmc"]
         True
     """
-    threads, nowhere = torch.get_num_threads(), Path("no checkpoint is written")
+    threads = torch.get_num_threads()
     everyone = contestants(settings)
     first = {model: next(c for c in everyone if c.model == model) for model in settings.models}
     torch.set_num_threads(settings.threads)  # as each training of a run
     try:
         trainings = {
-            model: Training(
-                build_model(settings, contestant),
-                settings.of(model),
-                Growth.none(settings),
-                Budget(settings.steps, settings.seconds),
-                nowhere,
-            )
+            model: full_task_training(build_model(settings, contestant), settings.of(model))
             for model, contestant in first.items()
         }
         runs = {model: lambda t=training: t.advance(0.0) for model, training in trainings.items()}
