@@ -34,7 +34,7 @@ from relational_rnn import analysis
 from relational_rnn.analysis.decoding import HOME
 from relational_rnn.analysis.factor_overview import Row
 from relational_rnn.analysis.factors import Level
-from relational_rnn.cli import ablate, compare, sweep
+from relational_rnn.cli import ablate, compare, experiment, sweep
 from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.tasks import REASONING_TASKS
 from relational_rnn.tasks.babi.stories import TASKS
@@ -553,7 +553,6 @@ def draw_curves() -> None:
     for name, record in records().items():
         figure = f"{name}_training_curves.png"
         if trains_nth_farthest(name, record) and "evaluations" in record and figure in shown:
-            size = record["results"]["size"]
             analysis.training_curves(
                 [
                     training_curve(model, score, record)
@@ -561,7 +560,7 @@ def draw_curves() -> None:
                     for score in scores["trainings"]
                 ],
                 trivial_accuracy=record["results"]["trivial_accuracy"],
-                title=f"Nth farthest, {size['objects']} vectors of {size['dimensions']} dimensions",
+                title=settings_from(record["config"]["settings"]).title,
                 path=FIGURES / figure,
             )
 
@@ -578,6 +577,22 @@ def training_curve(model: str, score: dict[str, Any], record: dict[str, Any]) ->
     return analysis.Curve(
         score["label"], model, seconds, examples, [point["validation_accuracy"] for point in points], stages
     )
+
+
+def draw_ablations() -> None:
+    """Draw the figures of ablations that a page shows."""
+    shown = shown_figures()
+    for name, record in records().items():
+        if name.startswith("ablation-"):
+            how, task, *_ = shlex.split(record["config"]["command"])
+            settings = settings_from(record["config"]["settings"])
+            results = record["results"]
+            results = {**results, "title": experiment.title_of(how, task, settings, results["factors"])}
+            if f"{name}_all_factors.png" in shown:
+                analysis.overview_figure(results, FIGURES / f"{name}_all_factors.png")
+            for factor in results["factors"]:
+                if f"{name}_{factor}.png" in shown:
+                    analysis.factor_figure(results, factor, FIGURES / f"{name}_{factor}.png")
 
 
 def draw_why() -> None:
@@ -678,9 +693,9 @@ def generated_parts() -> dict[str, str]:
     found = {name: record for name, record in everything.items() if trains_nth_farthest(name, record)}
     for path in sorted(PRETRAINED.glob("*.json")):
         record = json.loads(path.read_text())
-        found_inside = slots_found(record)
-        table = analysis.Table(("what", path.stem), [(False, list(row)) for row in found_inside.items()])
-        parts[f"pretrained-{path.stem} slots"] = as_markdown(table)
+        for part, values in {"slots": slots_found(record), "mistakes": mistakes_found(record)}.items():
+            table = analysis.Table(("what", path.stem), [(False, list(row)) for row in values.items()])
+            parts[f"pretrained-{path.stem} {part}"] = as_markdown(table)
         parts[f"pretrained-{path.stem} attention"] = attention_table(record["attention"])
     supervised = {n: r for n, r in everything.items() if n in SUPERVISED}
     parts["nth-farthest recipes"] = recipe_table()
@@ -747,6 +762,7 @@ def main() -> None:
     elif arguments.command == "draw":
         draw_pretrained()
         draw_opponents()
+        draw_ablations()
         draw_why()
     if arguments.command:
         draw_curves()

@@ -194,7 +194,8 @@ def test_the_overview_of_an_ablation_shows_every_run_once():
     never = [text.get_text() for text in right.texts]
     assert never == ["never", "\N{MULTIPLICATION SIGN} 2 of 2", "\N{MULTIPLICATION SIGN} 1 of 2"]
     named = [text.get_text() for text in figure.texts]
-    assert named[1:] == ["base", "num_heads", "1", "8", "gate_style: none, 1 diverged"]
+    assert named[1:-1] == ["base", "num_heads", "1", "8", "gate_style: none, 1 diverged"]
+    assert named[-1] == "thin line: mean of base"
 
 
 def test_an_overview_in_words_of_its_own():

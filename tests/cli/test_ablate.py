@@ -91,6 +91,7 @@ def test_a_torch_task_with_two_models(tmp_path, capsys):
         assert row in shown
     results = read(out / "results.json")
     assert [v["name"] for v in results["variants"]] == ["base", "initialisation=torch"]
+    assert results["title"] == "Nth farthest, 3 vectors of 4 dimensions, one factor at a time"
     for variant in results["variants"]:
         own = read(out / "runs" / variant["name"] / "seed-0" / "results.json")
         for model in ("rmc", "lstm"):

@@ -18,6 +18,7 @@ from relational_rnn.training.common.attention import RecordedAttention
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.colors import PowerNorm
     from matplotlib.figure import Figure
 
 LEFT, RIGHT = 1.0, 1.2
@@ -331,7 +332,7 @@ def _draw_grid(
 def _draw_map(axes: Axes, weights: Float[np.ndarray, "N M"], *, name_rows: bool, name_columns: bool) -> None:
     """One head at one step."""
     slots, rows = weights.shape
-    axes.imshow(weights, vmin=0.0, vmax=1.0, cmap="Blues", aspect="auto", interpolation="nearest")
+    axes.imshow(weights, norm=_scale(), cmap="Blues", aspect="auto", interpolation="nearest")
     axes.grid(visible=False)
     for spine in axes.spines.values():
         spine.set(visible=True, linewidth=0.6)
@@ -352,12 +353,18 @@ def _draw_map(axes: Axes, weights: Float[np.ndarray, "N M"], *, name_rows: bool,
     axes.tick_params(length=0, pad=4.5, labelsize=8.5)
 
 
+def _scale() -> PowerNorm:
+    """Colours by the square root of a weight: attention spread over many rows is still told from none."""
+    from matplotlib.colors import PowerNorm
+
+    return PowerNorm(0.5, vmin=0.0, vmax=1.0)
+
+
 def _colour_bar(figure: Figure, left: float, top: float, height: float) -> None:
     from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import Normalize
 
     axes = style.axes_at(figure, left, top - height, 0.15, height)
-    bar = figure.colorbar(ScalarMappable(Normalize(0.0, 1.0), cmap="Blues"), cax=axes)
+    bar = figure.colorbar(ScalarMappable(_scale(), cmap="Blues"), cax=axes)
     bar.set_label("attention weight", fontsize=style.SMALL_SIZE)
-    bar.set_ticks([0, 0.25, 0.5, 0.75, 1.0] if height > 1 else [0, 0.5, 1.0])
+    bar.set_ticks([0, 0.1, 0.25, 0.5, 1.0] if height > 1 else [0, 0.25, 1.0])
     bar.outline.set(linewidth=0.6)

@@ -44,7 +44,8 @@ def overview_figure(
 def draw_overview(results: dict[str, Any], rows: Sequence[Row] | None = None) -> Figure:
     """Test accuracy (left) and examples until the trivial score was left (right), a row a variant.
 
-    The right axis is logarithmic. The base is at the top, its means are the lines through both panels.
+    The right axis is logarithmic. The base is at the top, its means are the lines through both panels, as the
+    lower left corner says.
     Every run is a dot, the bar reaches from the lowest to the highest. Runs that never left the trivial score
     are counted at the right edge, beside a cross.
 
@@ -80,6 +81,10 @@ def draw_overview(results: dict[str, Any], rows: Sequence[Row] | None = None) ->
         _draw_leaving(panels[1], results, rows)
         if several:
             add_model_legend(panels[0], results)
+        base = next((row.text for row in rows if row.level and row.level.base), None)
+        if base is not None:
+            told = f"thin line{'s' if several else ''}: mean of {base}"
+            style.write_at(figure, EDGE, EDGE, style.wrap(figure, told, left - EDGE))
     return figure
 
 

@@ -201,7 +201,7 @@ def write_results(
     how, task = command.split()
     results = {
         "task": task,
-        "title": f"{task}, {'one factor at a time' if how == 'ablate' else 'sweep'}",
+        "title": title_of(how, task, settings, factors),
         "framework": getattr(settings, "framework", "torch"),
         "models": list(settings.models),
         "seed": settings.seed,
@@ -217,6 +217,25 @@ def write_results(
     }
     write_json(folder.results, results)
     return results
+
+
+def title_of(how: str, task: str, settings: Any, factors: Iterable[str]) -> str:
+    """Return what figures and tables of an experiment have above them.
+
+    Args:
+        how: "ablate" or "sweep".
+        task: its name.
+        settings: of the base, whose size is told unless it is what varies.
+        factors: the settings that vary.
+
+    Example:
+        >>> title_of("ablate", "nth-farthest", NthFarthestSettings(objects=3, dimensions=16), ["num_heads"])
+        'Nth farthest, 3 vectors of 16 dimensions, one factor at a time'
+        >>> title_of("sweep", "nth-farthest", NthFarthestSettings(), ["objects"])
+        'nth-farthest, sweep'
+    """
+    sized = isinstance(settings, NthFarthestSettings) and not {"objects", "dimensions"} & set(factors)
+    return f"{settings.title if sized else task}, {'one factor at a time' if how == 'ablate' else 'sweep'}"
 
 
 def summaries(variants: Iterable[Variant], jobs: Iterable[Sequence[Job]]) -> list[dict[str, Any]]:

@@ -72,8 +72,7 @@ def train(settings: NthFarthestSettings, path: Path, resume: bool) -> int:
     """
     console, folder = make_console(), RunFolder(path)
     prepare(settings, folder, resume)
-    task = settings.task
-    title = f"Nth farthest, {task.objects} vectors of {task.dimensions} dimensions"
+    task, title = settings.task, settings.title
     console.print(
         f"{title}, {seeds_in_words(settings)}, into {path}. "
         f"Trivial score: {task.trivial_accuracy:.1%}. Ctrl-C saves and stops."
@@ -139,7 +138,7 @@ def draw_figures(
         counting: as `counting_only` returns it.
     """
     trivial = results["trivial_accuracy"]
-    title = f"Nth farthest, {settings.objects} vectors of {settings.dimensions} dimensions"
+    title = settings.title
     scores = [(model, s) for model, m in results["models"].items() for s in m["trainings"]]
     if settings.seeds == 1:
         curves = [_curve(model, score, folder, settings) for model, score in scores]

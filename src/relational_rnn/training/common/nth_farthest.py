@@ -312,6 +312,11 @@ class NthFarthestSettings(ModelSettings):
         """The evaluated task."""
         return NthFarthest(objects=self.objects, dimensions=self.dimensions)
 
+    @property
+    def title(self) -> str:
+        """The evaluated task in words, as figures and tables have it above them."""
+        return f"Nth farthest, {self.objects} vectors of {self.dimensions} dimensions"
+
 
 def settings_from(values: dict[str, Any]) -> NthFarthestSettings:
     """Turn what a JSON file holds back into settings."""
