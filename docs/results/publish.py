@@ -85,6 +85,11 @@ MENDED = {
 
 WHY = (
     (
+        "a public port, its rate 0.0001, its head of four",
+        ("portown", "base"),
+        {text: ("portown", variant) for text, variant in MENDED.items() if "initial" not in text},
+    ),
+    (
         "a public port, learning rate 0.001",
         ("portlow", "base"),
         {text: ("portlow", variant) for text, variant in MENDED.items()},
