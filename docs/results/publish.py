@@ -87,7 +87,7 @@ WHY = (
     (
         "a public port, its rate 0.0001, its head of four",
         ("portown", "base"),
-        {text: ("portown", variant) for text, variant in MENDED.items() if "initial" not in text},
+        {text: ("portown", variant) for text, variant in MENDED.items()},
     ),
     (
         "a public port, learning rate 0.001",
