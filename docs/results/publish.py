@@ -83,22 +83,27 @@ MENDED = {
 }
 """What is mended in a port -> the variant of its ablation."""
 
+
+def mended(kind: str) -> dict[str, tuple[str, str]]:
+    """Return the rows of one ablation of a port for `WHY`."""
+    return {text: (kind, variant) for text, variant in MENDED.items()}
+
+
 WHY = (
     (
         "a public port, its rate 0.0001, its head of four",
         ("portown", "base"),
-        {text: ("portown", variant) for text, variant in MENDED.items()},
+        mended("portown"),
     ),
     (
         "a public port, learning rate 0.001",
         ("portlow", "base"),
-        {text: ("portlow", variant) for text, variant in MENDED.items()},
+        mended("portlow"),
     ),
     (
         "a public port, learning rate 0.004",
         ("port", "base"),
-        {text: ("port", variant) for text, variant in MENDED.items()}
-        | {"with both of the last two": ("why", "port_fault=all")},
+        mended("port") | {"with both of the last two": ("why", "port_fault=all")},
     ),
     (
         "the authors' code on a growing task, 0.004",
