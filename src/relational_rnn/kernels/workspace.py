@@ -3,10 +3,12 @@
 Memory that the system hands out anew costs a page fault every few kilobytes, which for what a training step
 keeps can take as long as the arithmetic. So large buffers on the CPU come from here. A buffer goes back by
 itself when the last tensor that lies in it is gone, and is handed out again for the next request of its size.
+A system that refuses any of this only costs time.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import mmap
 import weakref
@@ -33,7 +35,8 @@ def empty(like: Tensor, *shape: int) -> Tensor:
     size = math.prod(shape) * like.element_size()
     if size < LARGE or like.device.type != "cpu":
         return like.new_empty(shape)
-    return _lease(size).view(like.dtype).view(shape)
+    leased = _lease(size)
+    return like.new_empty(shape) if leased is None else leased.view(like.dtype).view(shape)
 
 
 def empties(like: Tensor, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
@@ -58,18 +61,23 @@ def clear() -> None:
     _free.clear()
 
 
-def _map(size: int) -> mmap.mmap:
-    if not hasattr(mmap, "MAP_PRIVATE"):
-        return mmap.mmap(-1, size)
-    # Private: by default a forked process would write into the same memory.
-    block = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+def _map(size: int) -> mmap.mmap | None:
+    """Return new memory; None if the system refuses it, under a limit perhaps."""
+    try:
+        if not hasattr(mmap, "MAP_PRIVATE"):
+            return mmap.mmap(-1, size)
+        # Private: by default a forked process would write into the same memory.
+        block = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except OSError:
+        return None
     if hasattr(mmap, "MADV_HUGEPAGE"):
-        block.madvise(mmap.MADV_HUGEPAGE)  # far fewer page faults the first time
+        with contextlib.suppress(OSError):  # not every kernel has huge pages
+            block.madvise(mmap.MADV_HUGEPAGE)  # far fewer page faults the first time
     return block
 
 
-def _lease(size: int) -> Tensor:
-    """Return bytes that come back to `_free` when no tensor uses them any more."""
+def _lease(size: int) -> Tensor | None:
+    """Return bytes that come back to `_free` when no tensor uses them any more; None if there are none."""
     for block in list(_free):
         if len(block) == size:
             try:
@@ -80,7 +88,10 @@ def _lease(size: int) -> Tensor:
     else:
         # Work of other sizes has begun: what the work before left is not held any longer.
         clear()
-        block = _map(size)
+        new = _map(size)
+        if new is None:
+            return None
+        block = new
     # The tensor's storage holds this array, and only it: the array's end is the end of the lease.
     array = np.frombuffer(block, np.uint8)
     weakref.finalize(array, _free.append, block).atexit = False
