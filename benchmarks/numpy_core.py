@@ -30,6 +30,7 @@ import torch
 from relational_rnn import nn
 from relational_rnn.interop.agreement import ALLOWED_LARGE, check_agreement
 from relational_rnn.interop.port import load_port
+from relational_rnn.training.common.files import find_target, write_text
 from relational_rnn.training.common.measure import measure
 from relational_rnn.training.common.workloads import CONFIGURATIONS, SIZES_TITLE, Sizes
 from relational_rnn.training.torch.passes import NUMPY, PORT, opponents, threads
@@ -77,6 +78,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=31)
     parser.add_argument("--json", type=Path, help="write the record there, and its table into the docs")
     parsed = parser.parse_args(arguments)
+    if parsed.json is not None:
+        find_target(parsed.json)  # raises before hours of timing
     port = None if parsed.port is None else load_port(parsed.port)
     rows = []
     with threads(1) as clock:
@@ -92,8 +95,9 @@ def main(arguments: list[str] | None = None) -> None:
     record = {"rounds": parsed.rounds, "versions": versions, "rows": rows}
     print(table(record))
     if parsed.json is not None:
-        parsed.json.write_text(json.dumps(record, indent=1) + "\n")
-        pages.PAGE.write_text(pages.fill(pages.PAGE.read_text(), place(parsed.json), table(record)))
+        write_text(parsed.json, json.dumps(record, indent=1) + "\n")
+        text = pages.PAGE.read_text(encoding="utf-8")
+        write_text(pages.PAGE, pages.fill(text, place(parsed.json), table(record)))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from relational_rnn.training.common.files import write_text
+
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "performance.md"
 RECORDS = ROOT / "docs" / "results" / "benchmarks"
@@ -29,8 +31,7 @@ def save(name: str, record: dict[str, Any]) -> Path:
     rows = ",\n".join(f"  {json.dumps(row)}" for row in record["rows"])
     head = json.dumps({key: value for key, value in record.items() if key != "rows"}, indent=1)
     path = RECORDS / f"{name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'{head[:-2]},\n "rows": [\n{rows}\n ]\n}}\n')
+    write_text(path, f'{head[:-2]},\n "rows": [\n{rows}\n ]\n}}\n')
     return path
 
 

@@ -20,7 +20,6 @@ processor's time with one thread, of the wall's with more or on a GPU.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,7 +32,9 @@ import speed
 import streaming
 import training_step
 
+from relational_rnn.analysis.style import check_drawing
 from relational_rnn.interop.port import load_port
+from relational_rnn.training.common.files import find_target, read_json, write_text
 from relational_rnn.training.common.measure import machine, machine_line
 
 
@@ -66,12 +67,12 @@ def as_text(name: str, record: dict[str, Any]) -> str:
 
 def write_pages() -> None:
     """Put the tables of all records into the docs."""
-    text = pages.PAGE.read_text()
+    text = pages.PAGE.read_text(encoding="utf-8")
     for name in BENCHMARKS:
         path = pages.RECORDS / f"{name}.json"
         if path.exists():
-            text = pages.fill(text, name, as_text(name, json.loads(path.read_text())))
-    pages.PAGE.write_text(text)
+            text = pages.fill(text, name, as_text(name, read_json(path)))
+    write_text(pages.PAGE, text)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -88,9 +89,16 @@ def main(arguments: list[str] | None = None) -> None:
     if parsed.pages:
         write_pages()
         return
+    names = parsed.names or [name for name in BENCHMARKS if name != "gpu"]
+    if parsed.publish:  # what fails then should fail now
+        find_target(pages.PAGE)
+        for name in names:
+            find_target(pages.RECORDS / f"{name}.json")
+            if BENCHMARKS[name].draw is not None:
+                check_drawing()
     port = None if parsed.port is None else load_port(parsed.port)
     pages.check_parity()
-    for name in parsed.names or [name for name in BENCHMARKS if name != "gpu"]:
+    for name in names:
         measured = BENCHMARKS[name].measure(parsed.rounds, port)
         record = {"machine": machine(), "rounds": parsed.rounds} | measured
         print(f"\n{name}\n\n{as_text(name, record)}", flush=True)

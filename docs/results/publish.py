@@ -39,6 +39,7 @@ from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.tasks import REASONING_TASKS
 from relational_rnn.tasks.babi.stories import TASKS
 from relational_rnn.training.common.core_settings import LABELS
+from relational_rnn.training.common.files import read_json, write_atomically, write_text
 from relational_rnn.training.common.nth_farthest import (
     TEST,
     NthFarthestSettings,
@@ -137,30 +138,35 @@ RECIPE = (
 
 def add(name: str, run: Path) -> None:
     """Copy the record and the figures of a run."""
-    results = json.loads((run / "results.json").read_text())
-    config = json.loads((run / "config.json").read_text())
-    RECORDS.mkdir(exist_ok=True)
-    FIGURES.mkdir(exist_ok=True)
+    results = read_json(run / "results.json")
+    config = read_json(run / "config.json")
     record = {"config": config, "results": results}
     for part in ("memory", "slots", "attention", "mistakes"):
         if (run / f"{part}.json").exists():
-            record[part] = json.loads((run / f"{part}.json").read_text())
+            record[part] = read_json(run / f"{part}.json")
     if name in SUPERVISED or trains_nth_farthest(name, record) or name.startswith(OPPONENTS):
         record["evaluations"] = evaluations(run)
-    (RECORDS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    write_text(RECORDS / f"{name}.json", json.dumps(record, indent=1) + "\n")
     shown = shown_figures()
     for figure in sorted((run / "plots").glob("*.png")):
         if f"{name}_{figure.name}" in shown:
-            shutil.copy(figure, FIGURES / f"{name}_{figure.name}")
+            copy(figure, FIGURES / f"{name}_{figure.name}")
     if name.startswith(OPPONENTS):
         draw_opponents()
     if name in WHY_RECORDS:
         draw_why()
 
 
+def copy(figure: Path, target: Path) -> None:
+    """Copy a figure, all of it or nothing."""
+    write_atomically(target, lambda temporary: shutil.copyfile(figure, temporary))
+
+
 def shown_figures() -> set[str]:
     """Return the names of the figures that pages show."""
-    return {name for page in PAGES for name in re.findall(r"figures/([^)]+)", page.read_text())}
+    return {
+        name for page in PAGES for name in re.findall(r"figures/([^)]+)", page.read_text(encoding="utf-8"))
+    }
 
 
 def trains_nth_farthest(name: str, record: dict[str, Any]) -> bool:
@@ -180,7 +186,7 @@ def evaluations(run: Path) -> dict[str, list[dict[str, float]]]:
 
 def records() -> dict[str, dict[str, Any]]:
     """Return all records by name."""
-    return {path.stem: json.loads(path.read_text()) for path in sorted(RECORDS.glob("*.json"))}
+    return {path.stem: read_json(path) for path in sorted(RECORDS.glob("*.json"))}
 
 
 def beginning(start: str, everything: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -634,10 +640,10 @@ def draw_pretrained() -> None:
             title = f"{weights.stem}, the pretrained core"
             figures, numbers = draw_insides(model, settings, title, Path(folder))
             for figure in figures:
-                shutil.copy(figure, FIGURES / f"pretrained-{weights.stem}_{figure.name}")
+                copy(figure, FIGURES / f"pretrained-{weights.stem}_{figure.name}")
         batch = held_out_batch(settings, settings.test_examples, TEST)
         numbers["mistakes"] = {"rmc": analysis.mistakes(batch, predict(model, batch.inputs).numpy())}
-        (PRETRAINED / f"{weights.stem}.json").write_text(json.dumps(numbers, indent=1) + "\n")
+        write_text(PRETRAINED / f"{weights.stem}.json", json.dumps(numbers, indent=1) + "\n")
 
 
 def attention_table(shares: dict[str, dict[str, list[float]]]) -> str:
@@ -689,12 +695,12 @@ def _reached(score: dict[str, Any]) -> str:
 
 def fill(page: Path, parts: dict[str, str]) -> None:
     """Replace what stands between `<!-- name -->` and `<!-- /name -->` of a page."""
-    text = page.read_text()
+    text = page.read_text(encoding="utf-8")
     for name, part in parts.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if pattern.search(text):
             text = pattern.sub(lambda match, part=part: f"{match[1]}{part}\n{match[2]}", text)
-    page.write_text(text)
+    write_text(page, text)
 
 
 def generated_parts() -> dict[str, str]:
@@ -702,7 +708,7 @@ def generated_parts() -> dict[str, str]:
     everything, parts = records(), {}
     found = {name: record for name, record in everything.items() if trains_nth_farthest(name, record)}
     for path in sorted(PRETRAINED.glob("*.json")):
-        record = json.loads(path.read_text())
+        record = read_json(path)
         for part, values in {"slots": slots_found(record), "mistakes": mistakes_found(record)}.items():
             table = analysis.Table(("what", path.stem), [(False, list(row)) for row in values.items()])
             parts[f"pretrained-{path.stem} {part}"] = as_markdown(table)

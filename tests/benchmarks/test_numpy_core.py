@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,14 @@ def test_it_times_nothing_when_the_cores_differ(benchmark, monkeypatch):
     monkeypatch.setattr(agreement, "set_parameters", lambda core, parameters: None)
     with pytest.raises(SystemExit, match=r"differs by .* nothing is timed"):
         benchmark.main(["--rounds", "1"])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes")
+def test_a_target_that_is_no_file_is_told_before_anything_is_timed(benchmark, tmp_path, monkeypatch):
+    monkeypatch.setattr(benchmark, "check", None)  # is not reached
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match=r"pipe is a pipe \(FIFO\)"):
+        benchmark.main(["--json", str(tmp_path / "pipe")])
 
 
 def test_the_page_equals_its_records(benchmark, scripts):

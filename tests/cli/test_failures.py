@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 
 import numpy as np
 import pytest
@@ -139,3 +140,18 @@ def test_nth_farthest(tmp_path, capsys):
     batch = find_task("nth-farthest").sample(settings.task, 30, np.random.default_rng([1, FRESH]))
     told = classify(build_model(settings, everyone[0]), batch.inputs).numpy()
     assert found["models"][0]["accuracy"] == pytest.approx((told == batch.targets).mean())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes")
+def test_where_it_is_written(tmp_path, capsys, monkeypatch):
+    run, pipe, link = make_run(tmp_path / "run"), tmp_path / "pipe", tmp_path / "link"
+    link.symlink_to("real.json")
+    assert main(["failures", run, "--examples", "9", "--out", str(link)]) == 0
+    assert link.is_symlink()
+    assert json.loads((tmp_path / "real.json").read_text())["examples"] == 9
+    os.mkfifo(pipe)
+    monkeypatch.setattr("relational_rnn.cli.failures.find_failures", None)  # is not reached
+    capsys.readouterr()
+    assert main(["failures", run, "--out", str(pipe)]) == 2
+    assert capsys.readouterr().err == f"error: {pipe} is a pipe (FIFO); only a file can be written there\n"
+    assert pipe.is_fifo()

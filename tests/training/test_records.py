@@ -1,3 +1,4 @@
+import os
 from dataclasses import dataclass
 
 import pytest
@@ -71,3 +72,32 @@ def test_records_after_the_checkpoint_are_forgotten(tmp_path):
 def test_no_run_here(tmp_path):
     with pytest.raises(ValueError, match=r"holds no run \(no config\.json\)"):
         RunFolder(tmp_path).require()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes")
+def test_a_folder_behind_a_link_and_a_pipe(tmp_path):
+    (tmp_path / "link").symlink_to("real")
+    RunFolder(tmp_path / "link").create("train x", Settings(), resume=False)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real" / "config.json").exists()
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match=r"pipe is a pipe \(FIFO\); a run needs a folder"):
+        RunFolder(tmp_path / "pipe").create("train x", Settings(), resume=False)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes")
+def test_resume_checks_what_the_end_of_the_run_writes(tmp_path, monkeypatch):
+    folder = RunFolder(tmp_path / "run")
+    folder.create("train x", Settings(), resume=False)
+    folder.create("train x", Settings(), resume=True)
+    folder.plots.write_text("x")
+    with pytest.raises(NotADirectoryError, match="plots"):
+        folder.create("train x", Settings(), resume=True)
+    folder.plots.unlink()
+    os.mkfifo(folder.report)
+    with pytest.raises(ValueError, match=r"report\.html is a pipe"):
+        folder.create("train x", Settings(), resume=True)
+    folder.report.unlink()
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(PermissionError, match="nothing can be written into this folder"):
+        folder.create("train x", Settings(), resume=True)

@@ -1,6 +1,7 @@
 """Workers that share a study: who gets which trial, a dead worker's trial, a lost storage."""
 
 import itertools
+import os
 import time
 
 import pytest
@@ -204,6 +205,13 @@ def test_what_is_no_storage(tmp_path):
     ]:
         with pytest.raises(ValueError, match=message):
             SharedStudy(Place(str(storage), "ours", GRACE), search(2))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes")
+def test_a_pipe_is_no_storage(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match=r"pipe is a pipe \(FIFO\)"):
+        SharedStudy(Place(str(tmp_path / "pipe"), "ours", GRACE), search(2))
 
 
 def test_a_study_with_another_plan(place):

@@ -135,10 +135,10 @@ def draw_mistakes(found: Mapping[str, Mapping[str, Any]], *, title: str) -> Figu
     Raises:
         ImportError: matplotlib is absent.
     """
-    from matplotlib.lines import Line2D
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
     with style.paper_style():
+        from matplotlib.lines import Line2D
+        from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
         width = LEFT + 3 * PANEL + 2 * BETWEEN + RIGHT
         figure = style.new_figure(width)
         looks = {model: _look(model) for model in found}

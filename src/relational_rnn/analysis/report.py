@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from relational_rnn.analysis.confidence import binomial_half_width
 from relational_rnn.analysis.style import mean_and_range, mean_or_never
 from relational_rnn.tasks.nth_farthest_variants import MORE_STEPS
-from relational_rnn.training.common.files import write_atomically
+from relational_rnn.training.common.files import write_text
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 60rem; margin: 2rem auto;
@@ -175,8 +175,7 @@ def write_report(
         f"<pre>relational-rnn {escape(config['command'])} --config config.json --out again</pre>",
         f"<pre>{escape(settings)}</pre></html>",
     ]
-    page = "\n".join(parts)
-    write_atomically(path, lambda temporary: temporary.write_text(page, encoding="utf-8"))
+    write_text(path, "\n".join(parts))
     return path
 
 

@@ -5,10 +5,13 @@ matplotlib is imported inside the functions, and pyplot never, so there is no gl
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from relational_rnn.spec.checks import check_choice
@@ -130,19 +133,60 @@ def percent_axis(axis: Any) -> None:
     axis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
 
 
+def import_matplotlib() -> ModuleType:
+    """Return matplotlib, whatever MPLBACKEND says: a backend is pyplot's, and no figure here needs pyplot.
+
+    matplotlib cannot be imported at all if the variable names a backend that is absent, as it does where a
+    notebook started this process with another Python. A backend that is there stays the one of pyplot.
+
+    Raises:
+        ImportError: matplotlib is absent or broken; the message says which extra brings it.
+    """
+    backend = None if "matplotlib" in sys.modules else os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise type(error)(
+            f"figures need matplotlib, which cannot be imported here ({error}): "
+            "pip install relational-rnn[plot]",
+            name=error.name,
+        ) from error
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
+    if backend:
+        with suppress(ValueError):
+            matplotlib.rcParams["backend"] = backend
+    return matplotlib
+
+
+def check_drawing() -> None:
+    """Draw a figure to nowhere, so that what is missing or broken is told before hours of training.
+
+    Raises:
+        ImportError: matplotlib is absent or does not work here; the message says why.
+    """
+    try:
+        with paper_style():
+            figure = new_figure(1.0)
+            write_at(figure, 0.0, 0.0, "0")
+            figure.savefig(io.BytesIO(), format="png")
+    except ImportError:
+        raise
+    except Exception as error:  # whatever it is, later figures would fail too
+        raise ImportError(
+            f"figures need matplotlib, which does not work here: {error}", name="matplotlib"
+        ) from error
+
+
 @contextmanager
 def paper_style() -> Iterator[None]:
     """Draw inside this: our style on top of matplotlib's defaults; the user's settings come back afterwards.
 
     Raises:
-        ImportError: matplotlib is not installed; the message says which extra brings it.
+        ImportError: see `import_matplotlib`.
     """
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise ImportError(
-            "figures need matplotlib, which cannot be imported here: pip install relational-rnn[plot]"
-        ) from error
+    matplotlib = import_matplotlib()
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_RC)

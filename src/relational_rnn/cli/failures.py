@@ -15,7 +15,7 @@ from relational_rnn.analysis import Table
 from relational_rnn.cli.run import find_framework, make_console, print_table
 from relational_rnn.spec.checks import check_size
 from relational_rnn.training.common.failures import Trained, find_failures, load
-from relational_rnn.training.common.files import write_json
+from relational_rnn.training.common.files import find_target, write_json
 
 DASH = "\N{EN DASH}"
 
@@ -44,6 +44,9 @@ def main(argv: Sequence[str]) -> int:
     if not options.runs:
         raise ValueError("which run? relational-rnn failures RUN [RUN...]")
     show = check_size("show", options.show, minimum=0)
+    first = options.runs[0]
+    out = options.out or (first if first.is_dir() else first.parent) / "failures.json"
+    find_target(out)  # raises before the models have answered
 
     from relational_rnn.training.common.examples_file import find_weights
 
@@ -53,8 +56,6 @@ def main(argv: Sequence[str]) -> int:
             weights.setdefault(path.resolve(), run)
     everyone = [load_trained(path, str(run)) for path, run in weights.items()]
     found = find_failures(everyone, examples=options.examples, seed=options.seed)
-    first = options.runs[0]
-    out = options.out or (first if first.is_dir() else first.parent) / "failures.json"
     write_json(out, found)
     if options.json:
         for line in (*found["models"], *found["failures"]):

@@ -2,35 +2,115 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe (FIFO)",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+"""What may stand at a path and is no file."""
+
+
+def kind_of(path: Path) -> str:
+    """Return in words what stands at a path, links followed.
+
+    Raises:
+        OSError: nothing is there, or it cannot be looked at.
+
+    Example:
+        >>> kind_of(Path("."))
+        'a folder'
+    """
+    return KINDS.get(stat.S_IFMT(path.stat().st_mode), "a file")
+
+
+def check_folder(path: Path) -> None:
+    """Check that files can be written into a folder, which may still have to be made.
+
+    Raises:
+        OSError: they cannot; the message names the folder that is in the way.
+    """
+    path = Path(os.path.realpath(path))
+    there = next(folder for folder in (path, *path.parents) if folder.exists())
+    if not there.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, f"{kind_of(there)} is where a folder is needed", str(there))
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "nothing can be written into this folder", str(there))
+
+
+def find_target(path: Path) -> Path:
+    """Return the file that is written if `path` is: where symbolic links lead, there or not yet.
+
+    Commands call it before their work, so that no work is lost on a path that cannot be written.
+
+    Raises:
+        ValueError: what stands there is no file, and a file in its place would end it.
+        OSError: the folder cannot be written, or the links lead in a circle.
+    """
+    try:
+        kind = kind_of(path)  # of the path itself: what /dev/stdout leads to has no path of its own
+    except FileNotFoundError:
+        kind = "a file"
+    if kind != "a file":
+        raise ValueError(f"{path} is {kind}; only a file can be written there")
+    target = Path(os.path.realpath(path))
+    check_folder(target.parent)
+    return target
+
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file beside `path`, then put it in place in one move.
+    """Let `write` fill a temporary file beside the one that `path` leads to, then move it into its place.
+
+    A symbolic link stays a link. A file that is replaced leaves its mode to the new one, and its owner where
+    that is allowed.
 
     Args:
         path: the file; its folder is made if needed.
         write: called with the temporary path.
+
+    Raises:
+        ValueError, OSError: see `find_target`; nothing has been written then.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    target = find_target(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         write(temporary)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        temporary.replace(path)
+        if target.exists():
+            _take_permissions(target.stat(), temporary)
+        temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 
 
+def _take_permissions(old: os.stat_result, new: Path) -> None:
+    if hasattr(os, "chown"):
+        with contextlib.suppress(OSError):  # only root may give files away
+            os.chown(new, old.st_uid, old.st_gid)
+    with contextlib.suppress(OSError):  # some file systems have no modes
+        new.chmod(stat.S_IMODE(old.st_mode))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text as UTF-8, whatever the locale, atomically."""
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON, atomically."""
-    text = json.dumps(value, indent=2) + "\n"
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    write_text(path, json.dumps(value, indent=2) + "\n")
 
 
 def read_json(path: Path) -> Any:

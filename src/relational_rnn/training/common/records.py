@@ -1,6 +1,7 @@
 """A run folder: what is in it, and the rule that nothing in it is overwritten by accident.
 
-config.json (settings, version, commit), metrics.jsonl (a record a line), results.json, checkpoints/, plots/.
+config.json (settings, version, commit), metrics.jsonl (a record a line), results.json, report.html,
+checkpoints/, plots/.
 """
 
 from __future__ import annotations
@@ -14,7 +15,15 @@ from typing import Any
 
 import relational_rnn
 from relational_rnn.training.common.core_settings import FREE
-from relational_rnn.training.common.files import read_json, read_lines, write_atomically, write_json
+from relational_rnn.training.common.files import (
+    check_folder,
+    find_target,
+    kind_of,
+    read_json,
+    read_lines,
+    write_json,
+    write_text,
+)
 
 
 class RunFolder:
@@ -31,11 +40,8 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.config, self.metrics = path / "config.json", path / "metrics.jsonl"
-        self.results, self.checkpoints, self.plots = (
-            path / "results.json",
-            path / "checkpoints",
-            path / "plots",
-        )
+        self.results, self.report = path / "results.json", path / "report.html"
+        self.checkpoints, self.plots = path / "checkpoints", path / "plots"
 
     def create(self, command: str, settings: Any, resume: bool) -> None:
         """Make the folder, or with `resume` check that it holds the same run.
@@ -50,6 +56,7 @@ class RunFolder:
         Raises:
             ValueError: the folder is not empty and `resume` is off; or it is on and the folder holds no
                 run, or one with other settings.
+            OSError: nothing can be written there.
         """
         values = dataclasses.asdict(settings)
         if resume:
@@ -67,9 +74,10 @@ class RunFolder:
                 raise ValueError(
                     f"{self.path} holds a run with other settings ({told}); resume with the same ones"
                 )
+            self._check_writable()
             return
         if self.path.exists() and not self.path.is_dir():
-            raise ValueError(f"{self.path} is a file; a run needs a folder")
+            raise ValueError(f"{self.path} is {kind_of(self.path)}; a run needs a folder")
         if self.path.exists() and any(self.path.iterdir()):
             raise ValueError(
                 f"{self.path} is not empty; choose another folder with --out, or go on there with --resume"
@@ -83,6 +91,13 @@ class RunFolder:
             "settings": values,
         }
         write_json(self.config, record)
+
+    def _check_writable(self) -> None:
+        """Check now what a run writes only at its end."""
+        for folder in (self.path, self.checkpoints, self.plots):
+            check_folder(folder)
+        for file in (self.config, self.metrics, self.results, self.report):
+            find_target(file)
 
     def weights(self, name: str) -> Path:
         """Return where the final weights of a training are."""
@@ -109,7 +124,7 @@ class RunFolder:
         """Drop the lines that come after each model's last checkpoint: a resumed run writes them again."""
         kept = [r for r in read_lines(self.metrics) if r["step"] <= steps.get(r["model"], 0)]
         text = "".join(json.dumps(record) + "\n" for record in kept)
-        write_atomically(self.metrics, lambda path: path.write_text(text, encoding="utf-8"))
+        write_text(self.metrics, text)
 
     def require(self) -> dict[str, Any]:
         """Return config.json.

@@ -35,6 +35,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from relational_rnn.training.common.factors import Range, Value
+from relational_rnn.training.common.files import find_target
 from relational_rnn.training.common.processes import RunFailed
 
 Values = dict[str, Value]
@@ -297,6 +298,7 @@ class SharedStudy:
         path = self.place.storage
         if not Path(path).parent.is_dir():
             raise ValueError(f"there is no folder {Path(path).parent}")
+        find_target(Path(path))  # opening a FIFO would wait for ever
         lock = JournalFileOpenLock(path) if os.name == "nt" else None  # a link there takes a privilege
         return JournalStorage(JournalFileBackend(path, lock_obj=lock))
 
