@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from relational_rnn.tasks.babi import download, files_in, find
+from relational_rnn.tasks.babi.source import default_cache
 
 EXCERPT = Path(__file__).parent / "excerpt"
 NOWHERE = "file:///there/is/no/such/archive.tar.gz"
@@ -123,3 +124,36 @@ def test_unknown_variant():
         ValueError, match="variant must be one of 'en', 'en-10k', 'en-valid', 'en-valid-10k', got 'hn'"
     ):
         find(variant="hn")
+
+
+def test_no_home(monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    with pytest.raises(OSError, match="there is no home folder to keep downloads in: set HOME, or name"):
+        default_cache()
+    assert find(EXCERPT).directory == EXCERPT
+    directory, how = find(address=NOWHERE)
+    assert directory is None
+    assert how.startswith("synthetic stories: there is no home folder")
+
+
+def test_a_home_that_may_not_be_looked_into(tmp_path, monkeypatch):
+    def forbidden(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", forbidden)
+    directory, how = find(cache=tmp_path, address=NOWHERE)
+    assert directory is None
+    assert "Permission denied" in how
+
+
+def test_a_cache_that_is_a_link_stays_one(tmp_path):
+    cache, elsewhere = tmp_path / "cache", tmp_path / "elsewhere"
+    cache.mkdir()
+    elsewhere.mkdir()
+    (cache / "tasks_1-20_v1-2").symlink_to(elsewhere)
+    download(cache, archive(tmp_path / "a.tar.gz", STORIES))
+    assert (cache / "tasks_1-20_v1-2").is_symlink()
+    assert len(files_in(elsewhere / "en")) == 7

@@ -33,8 +33,16 @@ class Source(NamedTuple):
 
 
 def default_cache() -> Path:
-    """Return the folder where downloads are kept: `.cache/relational-rnn/babi` at home."""
-    return Path.home() / ".cache" / "relational-rnn" / "babi"
+    """Return the folder where downloads are kept: `.cache/relational-rnn/babi` at home.
+
+    Raises:
+        OSError: there is no home.
+    """
+    try:
+        home = Path.home()
+    except RuntimeError as wrong:  # no HOME, and a user whom the system does not know
+        raise OSError("there is no home folder to keep downloads in: set HOME, or name a folder") from wrong
+    return home / ".cache" / "relational-rnn" / "babi"
 
 
 def files_in(directory: Path) -> dict[tuple[int, str], Path]:
@@ -76,9 +84,13 @@ def find(
         raise ValueError(
             f"{data_dir} has no bAbI files: none like qa1_..._train.txt is in it or in its folder {variant}"
         )
-    cache = default_cache() if cache is None else cache
-    directory = cache / _ARCHIVE / variant
-    if files_in(directory):
+    try:
+        cache = default_cache() if cache is None else cache
+        directory = cache / _ARCHIVE / variant
+        there = files_in(directory)
+    except OSError as wrong:
+        return Source(None, f"synthetic stories: {wrong}")
+    if there:
         return Source(directory, f"bAbI stories from the cache, {directory}")
     if not may_download:
         return Source(None, f"synthetic stories: no bAbI files in {directory}, and no download was wanted")
@@ -100,8 +112,9 @@ def download(cache: Path, address: str = ADDRESS) -> None:
     import http.client  # here, because the network takes longer to import than all tasks together
     import urllib.request
 
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as temporary:
+    kept = (cache / _ARCHIVE).resolve()  # a link stays a link
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=kept.parent) as temporary:
         packed, unpacked = Path(temporary) / "archive", Path(temporary) / _ARCHIVE
         try:
             with urllib.request.urlopen(address, timeout=_TIMEOUT) as answer, packed.open("wb") as file:
@@ -109,9 +122,9 @@ def download(cache: Path, address: str = ADDRESS) -> None:
         except http.client.HTTPException as wrong:
             raise OSError(f"the download was cut off: {wrong!r}") from wrong
         _unpack(packed, unpacked)
-        if (cache / _ARCHIVE).exists():
-            shutil.rmtree(cache / _ARCHIVE)
-        unpacked.rename(cache / _ARCHIVE)
+        if kept.exists():
+            shutil.rmtree(kept)
+        unpacked.rename(kept)
 
 
 def _unpack(archive: Path, directory: Path) -> None:
