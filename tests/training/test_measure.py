@@ -7,11 +7,19 @@ import importlib
 import itertools
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from relational_rnn.training.common.measure import machine, machine_line, measure, orders
+from relational_rnn.training.common.measure import (
+    machine,
+    machine_line,
+    measure,
+    memory_growth,
+    orders,
+    peak_memory,
+)
 from relational_rnn.training.common.workloads import CONFIGURATIONS, Sizes, floating_point_operations
 
 
@@ -75,6 +83,21 @@ def test_the_machine_line_has_what_was_found():
     assert f"numpy {found['versions']['numpy']}" in line
     assert f"{found['cores']} core" in line
     assert "no vector instructions known" in machine_line(found | {"instructions": []})
+
+
+def test_a_system_that_says_nothing(monkeypatch):
+    read = Path.read_text
+
+    def forbidden(path, *how, **options):
+        if path.parts[:2] == ("/", "proc"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path, *how, **options)
+
+    monkeypatch.setattr(Path, "read_text", forbidden)
+    assert machine()["instructions"] == []
+    assert memory_growth(lambda: None) >= 0
+    monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows
+    assert peak_memory() == 0
 
 
 @pytest.mark.parametrize("size", [0, 48 * 2**20])

@@ -165,26 +165,31 @@ def memory_growth(step: Callable[[], object]) -> int:
 
 def _resident(field: str) -> int:
     """Return a size of this process in bytes; `field` as /proc/self/status names it."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        found = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
-        if field in found:
-            return 1024 * int(found[field].split()[0])
-    return peak_memory()
+    found = dict(line.split(":", 1) for line in _lines(Path("/proc/self/status")) if ":" in line)
+    return 1024 * int(found[field].split()[0]) if field in found else peak_memory()
 
 
 def peak_memory() -> int:
-    """Return the most bytes that were resident in this process at any time."""
-    import resource  # not on Windows
-
+    """Return the most bytes that were ever resident in this process; 0 where the system does not say."""
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows
+        return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def _cpuinfo() -> tuple[str, set[str]]:
     """Return the processor's name and its features; what the system does not tell is empty."""
-    path = Path("/proc/cpuinfo")
-    lines = path.read_text().splitlines() if path.exists() else []
+    lines = _lines(Path("/proc/cpuinfo"))
     found = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     name = found.get("model name") or platform.processor() or platform.machine() or "unknown processor"
     return name, set(found.get("flags", found.get("Features", "")).split())
+
+
+def _lines(path: Path) -> list[str]:
+    """Return the lines of a file of the system; none where it has no such file, or keeps it to itself."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
