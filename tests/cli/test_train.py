@@ -1,6 +1,5 @@
 """The main job from end to end at the smallest size, through the command."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -293,9 +292,7 @@ def test_interrupted_then_resumed(tmp_path, signal_sent):
     ],
 )
 def test_soap_needs_its_library(command, flags, tmp_path, monkeypatch, capsys):
-    found = importlib.util.find_spec
-    absent = "pytorch_optimizer"
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == absent else found(name))
+    monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)  # makes its import fail
     out = tmp_path / "run"
     assert main([command, "nth-farthest", "--preset", "tiny", *flags, "--out", str(out)]) == 1
     assert "needs pytorch_optimizer: pip install 'relational-rnn[soap]'" in capsys.readouterr().err

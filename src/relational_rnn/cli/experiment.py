@@ -160,7 +160,7 @@ def train_variants(
     """
     command, task = recorded.split()[:2]
     settings, path = options.settings, folder_of(command, task, options)
-    console, folder = make_console(), RunFolder(path)
+    console, folder = make_console(of_training=True), RunFolder(path)
     folder.create(recorded, settings, options.resume)
     jobs = [jobs_of(variant, path / "runs" / variant.name) for variant in variants]
     every = [job for of_variant in jobs for job in of_variant]
@@ -271,7 +271,7 @@ def present(console: Console, folder: RunFolder, results: dict[str, Any]) -> lis
         factor_figure(results, factor, folder.plots / f"{factor}.png") for factor in results["factors"]
     ]
     report = write_report(
-        folder.path / "report.html",
+        folder.report,
         folder.require(),
         title=results["title"],
         explanation=f"test %: {what}, {seeds} for each variant. {HALF_WAY}. Bold: the best mean. {note}",

@@ -5,13 +5,16 @@ Exit codes: 0 done, 1 the run failed, 2 wrong use, 130 interrupted.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import relational_rnn
+from relational_rnn.training.common.screen import say_error, silence
 
 COMMANDS: Final = {
     "train": ("relational_rnn.cli.train", "Train models on a task and compare them."),
@@ -66,37 +69,85 @@ def main(argv: Sequence[str] | None = None) -> int:
         relational-rnn 0.1.0
         0
     """
+    if argv is None:
+        _fill_standard_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print(usage())
-        return 0 if arguments else 2
-    if arguments[0] == "--version":
-        print(f"relational-rnn {relational_rnn.__version__}")
-        return 0
-    if arguments[0] not in COMMANDS:
-        print(
-            f"error: there is no command {arguments[0]!r}; commands: {', '.join(COMMANDS)}", file=sys.stderr
-        )
-        return 2
-    module = importlib.import_module(COMMANDS[arguments[0]][0])
+    with _any_character():
+        try:
+            code = _run(arguments)
+        except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
+            code = 0
+        return _flush() or code
+
+
+def _flush() -> int:
+    """Write what stdout still holds; at the end of Python nobody could catch its errors."""
     try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (OSError, ValueError) as wrong:
+        silence(sys.stdout)
+        if not isinstance(wrong, BrokenPipeError):
+            say_error(f"error: {wrong}")
+            return 1
+    return 0
+
+
+def _run(arguments: list[str]) -> int:
+    """Run a command; print its errors and return its exit code."""
+    try:
+        if not arguments or arguments[0] in ("-h", "--help"):
+            print(usage())
+            return 0 if arguments else 2
+        if arguments[0] == "--version":
+            print(f"relational-rnn {relational_rnn.__version__}")
+            return 0
+        if arguments[0] not in COMMANDS:
+            raise ValueError(f"there is no command {arguments[0]!r}; commands: {', '.join(COMMANDS)}")
+        module = importlib.import_module(COMMANDS[arguments[0]][0])
         return int(module.main(arguments[1:]))
     except SystemExit as wanted:  # the argument parser's own: 0 after --help, 2 for wrong use
+        if isinstance(wanted.__context__, BrokenPipeError):  # or rich's, whose consoles end so
+            raise wanted.__context__ from None
         return wanted.code if isinstance(wanted.code, int) else 2
-    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough; no complaint at the last flush
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except BrokenPipeError:
+        raise
     except (ValueError, TypeError, OSError) as wrong:
-        print(f"error: {wrong}", file=sys.stderr)
+        say_error(f"error: {wrong}")
         return 2
-    except ModuleNotFoundError as missing:
+    except ImportError as missing:
         extra = EXTRAS.get((missing.name or "").split(".")[0])
         if extra is None:
             raise
-        print(
-            f"error: this command needs {missing.name}: pip install 'relational-rnn[{extra}]'",
-            file=sys.stderr,
-        )
+        told = str(missing)
+        if isinstance(missing, ModuleNotFoundError):
+            told = f"this command needs {missing.name}: pip install 'relational-rnn[{extra}]'"
+        say_error(f"error: {told}")
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _fill_standard_streams() -> None:
+    """Lead a closed standard stream nowhere: else the next file would get its number, and what is printed."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free
+
+
+@contextlib.contextmanager
+def _any_character() -> Iterator[None]:
+    """Let stdout show "?" for what its encoding lacks, while a command runs, instead of failing."""
+    stream = sys.stdout
+    if not isinstance(stream, io.TextIOWrapper):
+        yield
+        return
+    errors = stream.errors
+    stream.reconfigure(errors="replace")
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, ValueError):  # it flushes, and the reader may be gone
+            stream.reconfigure(errors=errors)

@@ -70,7 +70,7 @@ def train(settings: NthFarthestSettings, path: Path, resume: bool) -> int:
     Raises:
         ValueError: the folder or the settings do not fit; nothing has been done then.
     """
-    console, folder = make_console(), RunFolder(path)
+    console, folder = make_console(of_training=True), RunFolder(path)
     prepare(settings, folder, resume)
     task, title = settings.task, settings.title
     console.print(
@@ -111,7 +111,7 @@ def train(settings: NthFarthestSettings, path: Path, resume: bool) -> int:
             figures += drawn
             tables.append(memory_table(memories))
         report = write_report(
-            path / "report.html",
+            folder.report,
             folder.require(),
             title=title,
             explanation=f"Accuracy on {count:,} fresh examples of the full task, with the 95 % interval of "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import shlex
 import signal
 import sys
@@ -15,9 +15,11 @@ from rich.console import Console
 from rich.table import Table as ScreenTable
 
 from relational_rnn.analysis import Table
+from relational_rnn.analysis.style import check_drawing
 from relational_rnn.training.common.nth_farthest import NthFarthestSettings
-from relational_rnn.training.common.processes import Interrupted, RunFailed
+from relational_rnn.training.common.processes import Interrupted, RunFailed, stop_signals
 from relational_rnn.training.common.records import RunFolder
+from relational_rnn.training.common.screen import lasting, say_error
 from relational_rnn.training.common.supervised_run import Framework
 
 
@@ -25,17 +27,29 @@ def require_libraries(settings: Any) -> None:
     """Check, before the training, that a training with these settings and its figures find what they need.
 
     Raises:
-        ModuleNotFoundError: a library is absent.
+        ImportError: a library is absent (`ModuleNotFoundError`) or does not work here.
     """
-    libraries = ["matplotlib"]
     if getattr(settings, "framework", "torch") == "torch":
-        libraries.insert(0, "torch")
+        require("torch")
+    check_drawing()
     if isinstance(settings, NthFarthestSettings):
         optimisers = {settings.of(model).optimiser for model in settings.models}
-        libraries += ["pytorch_optimizer"] if "soap" in optimisers else []
-    for library in libraries:
-        if importlib.util.find_spec(library) is None:
-            raise ModuleNotFoundError(f"No module named {library!r}", name=library)
+        if "soap" in optimisers:
+            require("pytorch_optimizer")
+
+
+def require(library: str) -> None:
+    """Import a library now: one that is there may still be broken.
+
+    Raises:
+        ImportError: see `require_libraries`.
+    """
+    try:
+        importlib.import_module(library)
+    except Exception as error:  # each has its own way to break
+        if isinstance(error, ModuleNotFoundError) and error.name == library:
+            raise
+        raise ImportError(f"{library} cannot be imported here: {error}", name=library) from error
 
 
 def train_and_show(
@@ -55,30 +69,34 @@ def train_and_show(
         present: prints and draws it; returns the files that it wrote.
     """
     again = f"{shlex.quote(sys.argv[0])} {command} --out {shlex.quote(str(folder.path))} --resume"
-    # A scheduler's polite kill stops like Ctrl-C, also in the background, where Ctrl-C is switched off.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.default_int_handler)
     try:
-        results = train()
-        shown = present(results)
+        # A scheduler's polite kill stops like Ctrl-C, also in the background, where Ctrl-C is switched off.
+        with stop_signals(signal.default_int_handler):
+            results = train()
+            shown = present(results)
     except (Interrupted, KeyboardInterrupt):
         console.print(f"Stopped; everything is saved. Go on with:\n  {again}")
         return 130
     except RunFailed as failed:
-        print(f"error: {failed}\nWhat was saved can be resumed:\n  {again}", file=sys.stderr)
+        say_error(f"error: {failed}\nWhat was saved can be resumed:\n  {again}")
         return 1
     except Exception:  # the run's own fault, not wrong use: with its trace, and what is saved stays
-        traceback.print_exc()
-        print(f"error: the run failed; what was saved can be resumed:\n  {again}", file=sys.stderr)
+        say_error(f"{traceback.format_exc()}error: the run failed; what was saved can be resumed:\n  {again}")
         return 1
     written = [file for file in (folder.results, folder.metrics) if file.exists()] + shown
     console.print("Written: " + ", ".join(str(file) for file in written))
     return 0
 
 
-def make_console() -> Console:
-    """Return a console that prints names as they are, whatever brackets they hold."""
-    return Console(highlight=False, markup=False, soft_wrap=True)
+def make_console(*, of_training: bool = False) -> Console:
+    """Return a console that prints names as they are, whatever brackets they hold.
+
+    Args:
+        of_training: go on when the reader leaves, as after `| head`: the results are in the run's folder.
+            Other commands have nothing to do but to print, so they end then.
+    """
+    file = lasting(sys.stdout) if of_training else None
+    return Console(file=file, highlight=False, markup=False, soft_wrap=True)
 
 
 def seeds_in_words(settings: Any) -> str:

@@ -57,7 +57,7 @@ def train(task: str, settings: SupervisedSettings[Any], path: Path, resume: bool
     Raises:
         ValueError: the folder or the settings do not fit; nothing has been done then.
     """
-    console, folder, command = make_console(), RunFolder(path), f"train {task}"
+    console, folder, command = make_console(of_training=True), RunFolder(path), f"train {task}"
     if isinstance(settings.task, Babi):
         settings = dataclasses.replace(settings, task=with_stories(settings.task, console))
     framework = find_framework(settings.framework)
@@ -102,7 +102,7 @@ def train(task: str, settings: SupervisedSettings[Any], path: Path, resume: bool
             tables.append(memory_table(memories))
             written.append(folder.path / "memory.json")
         report = write_report(
-            path / "report.html",
+            folder.report,
             folder.require(),
             title=task,
             explanation=f"Accuracy on {count:,} test examples ({sizes}) and on as many harder ones "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import itertools
 import shlex
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ from relational_rnn.cli.experiment import (
     write_results,
 )
 from relational_rnn.cli.factors import Values, only_values, parse_factors, refuse_own
-from relational_rnn.cli.run import make_console, seeds_in_words, train_and_show
+from relational_rnn.cli.run import make_console, require, seeds_in_words, train_and_show
 from relational_rnn.cli.train import S
 from relational_rnn.spec.checks import check_number, check_size
 from relational_rnn.training.common.core_settings import FREE
@@ -79,9 +78,9 @@ def main(argv: Sequence[str]) -> int:
     if options.trials is None and options.storage is None:
         told = f"combinations of {', '.join(factors)}"
         return train_variants(_command(task, options), options, factors, points, trainer, told=told)
-    if importlib.util.find_spec("optuna") is None:
-        raise ModuleNotFoundError("No module named 'optuna'", name="optuna")
-    return train_study(make_console(), task, options, factors, None if options.trials else points, trainer)
+    require("optuna")
+    console = make_console(of_training=True)
+    return train_study(console, task, options, factors, None if options.trials else points, trainer)
 
 
 def check(settings: Any, factors: Factors, options: Sweep[Any]) -> list[Variant]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 import tyro
+
+from relational_rnn.training.common.screen import say_error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ class TasksSample:
             task = entry.factory(**{name: size for name, size in sizes.items() if size is not None})
             examples = entry.records(task, self.count, self.seed)
         except ValueError as wrong:
-            print(f"error: {wrong}", file=sys.stderr)
+            say_error(f"error: {wrong}")
             return 2
         for number, record in enumerate(examples, start=1):
             if self.json:

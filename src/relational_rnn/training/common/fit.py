@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from relational_rnn.reference import Batch
@@ -19,7 +21,8 @@ from relational_rnn.reference.arrays import Array
 from relational_rnn.reference.training import Examples
 from relational_rnn.spec.checks import check_bool, check_choice, check_size
 from relational_rnn.training.common.arrays_file import load_arrays, save_arrays, with_prefix, without_prefix
-from relational_rnn.training.common.files import read_lines, write_atomically
+from relational_rnn.training.common.files import find_target, read_lines, write_text
+from relational_rnn.training.common.screen import lasting
 
 REPORT_SECONDS = 0.5
 CHECKPOINT_SECONDS = 30.0
@@ -193,12 +196,15 @@ class Training:
             leaves the model with the parameters of its last step.
 
         Raises:
-            ValueError: the checkpoint of another training.
+            ValueError: the checkpoint of another training, or a path that holds no file.
+            OSError: a file cannot be written.
             FloatingPointError: the loss or the gradients are not finite; the message names the step.
         """
         file, lines = (None if path is None else Path(path) for path in (checkpoint, log))
-        if file is not None and file.exists():
-            self.restore(file)
+        if file is not None:
+            find_target(file)  # raises before there is work to lose
+            if file.exists():
+                self.restore(file)
         if lines is not None:
             _forget_after(lines, self.result.step)
         with _progress_bar(check_bool("progress", progress)) as show:
@@ -322,9 +328,8 @@ class Training:
 
 def _forget_after(log: Path, step: int) -> None:
     """Drop the records after `step`: a training that goes on from there writes them again."""
-    log.parent.mkdir(parents=True, exist_ok=True)
     text = "".join(json.dumps(record) + "\n" for record in read_lines(log) if record["step"] <= step)
-    write_atomically(log, lambda path: path.write_text(text, encoding="utf-8"))
+    write_text(log, text)
 
 
 @contextmanager
@@ -334,7 +339,8 @@ def _progress_bar(shown: bool) -> Iterator[Callable[[Record], None]]:
         yield lambda record: None
         return
     numbers = TextColumn("{task.fields[told]}")
-    with Progress(BarColumn(20), TaskProgressColumn(), TimeRemainingColumn(), numbers) as bar:
+    columns = (BarColumn(20), TaskProgressColumn(), TimeRemainingColumn(), numbers)
+    with Progress(*columns, console=Console(file=lasting(sys.stdout))) as bar:
         task, told = bar.add_task("training", total=1.0, told=""), dict[str, str]()
 
         def show(record: Record) -> None:

@@ -7,7 +7,8 @@ import os
 import signal
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.context import SpawnProcess
 from queue import Empty
 from typing import Any
@@ -15,6 +16,12 @@ from typing import Any
 Record = dict[str, Any]
 Train = Callable[[str, Callable[[Record], None], Callable[[], bool]], None]
 """(name of the training, where its records go, whether to save and stop): trains in this process."""
+
+
+STOP_SIGNALS = tuple(
+    signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__
+)
+"""What asks a program to end: Ctrl-C, a scheduler, a terminal that is closed. Windows lacks the last."""
 
 
 class RunFailed(RuntimeError):
@@ -94,23 +101,38 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@contextmanager
+def stop_signals(handler: Any) -> Iterator[None]:
+    """Let `handler` have the `STOP_SIGNALS` inside this; the caller's handlers come back afterwards.
+
+    Only the main thread may set handlers, and only it gets the signals: in another one nothing changes.
+    """
+    previous = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in STOP_SIGNALS:
+            before = signal.getsignal(number)
+            ignored = number.name == "SIGHUP" and before == signal.SIG_IGN  # which is what nohup wants
+            if before is not None and not ignored:  # one that C code set could not be put back
+                previous[number] = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, before in previous.items():
+            signal.signal(number, before)
+
+
 def _start(process: SpawnProcess) -> SpawnProcess:
     """Start a process that leaves Ctrl-C and polite kills to this one, from its first instant on."""
-    if threading.current_thread() is not threading.main_thread():
+    # They reach the whole group. What is ignored here is ignored by the new process too.
+    with stop_signals(signal.SIG_IGN):
         process.start()
-        return process
-    # Both reach the whole group. What is ignored here is ignored by the new process too.
-    previous = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        process.start()
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
     return process
 
 
 def _child(train: Train, name: str, events: Any, stop: Any) -> None:
     """Train in this process and say how it ended; a parent that is gone counts as a stop."""
+    for number in STOP_SIGNALS:  # again: where a thread started this process, nothing is ignored yet
+        signal.signal(number, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     try:
         train(
