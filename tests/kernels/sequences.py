@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from parity.cores import drawn
 from relational_rnn.kernels import eager
-from relational_rnn.kernels.fused.function import READ_PARAMETERS
+from relational_rnn.kernels.operation import READ_PARAMETERS
 from relational_rnn.spec import RelationalMemoryConfig, parameter_shapes
 from tolerances import ABSOLUTE, difference
 

@@ -3,7 +3,6 @@
 import dataclasses
 import logging
 import os
-import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -18,8 +17,8 @@ torch = pytest.importorskip("torch")
 
 from kernels.sequences import assert_as_eager, cases, make_case, results  # noqa: E402
 from relational_rnn.kernels import eager, native, workspace  # noqa: E402
-from relational_rnn.kernels.fused.function import run  # noqa: E402
 from relational_rnn.kernels.native import build, function, library  # noqa: E402
+from relational_rnn.kernels.operation import run  # noqa: E402
 from relational_rnn.spec import RelationalMemoryConfig  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 
@@ -294,27 +293,6 @@ def activate(variant, number, x):
     return y
 
 
-# the library
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    if not any(shutil.which(name) for name in ("cc", "gcc", "clang")):
-        pytest.skip("no C compiler")
-    return build.build(tmp_path_factory.mktemp("native") / build.library_name())
-
-
-def test_a_library_that_is_absent_foreign_or_broken(tmp_path):
-    absent = library.load(tmp_path / "nothing.so")
-    assert "is not built (python -m relational_rnn.kernels.native.build)" in absent
-    other = tmp_path / "other.so"
-    other.write_bytes(b"made from something else")
-    assert "not of these sources" in library.load(other)
-    broken = tmp_path / "broken.so"
-    broken.write_bytes(build.source_digest().encode())
-    assert "cannot be used" in library.load(broken)
-
-
 def test_without_the_library_everything_runs(monkeypatch, caplog):
     monkeypatch.setattr("relational_rnn.kernels.native.passes.load", lambda: "it is not built")
     case = make_case(CONFIG, [3, 2], dtype=torch.float32)
@@ -326,30 +304,3 @@ def test_without_the_library_everything_runs(monkeypatch, caplog):
     with pytest.raises(RuntimeError, match="it is not built"):
         function.implementation()
     function.implementation.cache_clear()
-
-
-def test_a_fresh_build_loads(built):
-    found = library.load(built)
-    assert found.variants[-1] == "baseline"
-    if VARIANTS:
-        assert found.variants == VARIANTS
-
-
-def test_no_compiler_or_a_broken_one(tmp_path, monkeypatch, capsys):
-    target = tmp_path / "native.so"
-    monkeypatch.setenv("CC", str(tmp_path / "missing"))
-    with pytest.raises(build.BuildError, match="missing does not run"):
-        build.build(target)
-    broken = tmp_path / "broken"
-    broken.write_text("#!/bin/sh\necho 'fatal error: out of order' >&2\nexit 1\n")
-    broken.chmod(0o755)
-    monkeypatch.setenv("CC", str(broken))
-    with pytest.raises(build.BuildError, match="broken failed: fatal error: out of order"):
-        build.build(target)
-    assert build.main() == 1
-    assert capsys.readouterr().err.count("\n") == 1
-    monkeypatch.delenv("CC")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(build.BuildError, match="no C compiler found"):
-        build.build(target)
-    assert not target.exists()

@@ -19,7 +19,7 @@ torch = pytest.importorskip("torch")
 
 from kernels.sequences import assert_as_eager, cases, make_case, on, results  # noqa: E402
 from relational_rnn.kernels import choose_backend, eager, triton  # noqa: E402
-from relational_rnn.kernels.fused.function import Implementation, run  # noqa: E402
+from relational_rnn.kernels.operation import Implementation, run  # noqa: E402
 from relational_rnn.kernels.triton import support  # noqa: E402
 from relational_rnn.nn import RelationalMemory  # noqa: E402
 from relational_rnn.spec import RelationalMemoryConfig  # noqa: E402

@@ -88,3 +88,8 @@ def choose_backend(
     if reason is not None:
         raise ValueError(f"backend={name!r} cannot run here: {reason}")
     return name
+
+
+# A compiler takes the answer as it is; it could not follow the search for a library.
+# `torch.compiler.assume_constant_result` does this too, and imports the compiler.
+choose_backend._dynamo_marked_constant = True  # type: ignore[attr-defined]

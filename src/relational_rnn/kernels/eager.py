@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from relational_rnn.kernels.dot_product import dot_product_attention, plain_attention
 from relational_rnn.spec import RelationalMemoryConfig, Trace
 
 EPSILON = 1e-5
@@ -123,25 +124,18 @@ def attend(
     Returns:
         (B, queries, D), and the weights (B, H, queries, M) or None.
     """
+    rows = projected if appended is None else torch.cat([projected, appended], 1)  # (B, M, Q)
     if not config.use_attention:
-        values = projected if appended is None else torch.cat([projected, appended], 1)
-        mean = values.mean(1, keepdim=True).expand(-1, queries, -1)  # (B, queries, D)
-        batch, rows = values.shape[:2]
-        weights = values.new_full((batch, config.num_heads, queries, rows), 1 / rows) if trace else None
+        mean = rows.mean(1, keepdim=True).expand(-1, queries, -1)  # (B, queries, D)
+        batch, count = rows.shape[:2]
+        weights = rows.new_full((batch, config.num_heads, queries, count), 1 / count) if trace else None
         return mean, weights
-    q, k, v = split_heads(config, projected)
-    if appended is not None:
-        q_more, k_more, v_more = split_heads(config, appended)
-        k, v = torch.cat([k, k_more], 2), torch.cat([v, v_more], 2)
-        if queries > q.shape[2]:
-            q = torch.cat([q, q_more], 2)
-    q = q[:, :, :queries]
-    weights = None
+    q, k, v = split_heads(config, rows)
+    q, weights = q[:, :, :queries], None
     if trace:
-        weights = torch.softmax(q * config.key_width**-0.5 @ k.transpose(-1, -2), -1)
-        attended = weights @ v
+        attended, weights = plain_attention(q, k, v)
     else:
-        attended = F.scaled_dot_product_attention(q, k, v)  # scales by 1/sqrt(K)
+        attended = dot_product_attention(q, k, v)
     return attended.transpose(1, 2).flatten(-2), weights
 
 

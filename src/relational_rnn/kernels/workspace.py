@@ -39,6 +39,17 @@ def empty(like: Tensor, *shape: int) -> Tensor:
     return like.new_empty(shape) if leased is None else leased.view(like.dtype).view(shape)
 
 
+def rounded(count: int, like: Tensor) -> int:
+    """Return how many numbers a part of a shared room takes up, so that the next is aligned.
+
+    Example:
+        >>> rounded(3, torch.zeros(1))
+        16
+    """
+    step = _ALIGNMENT // like.element_size()
+    return -(-count // step) * step
+
+
 def empties(like: Tensor, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
     """Return several such tensors, by name, in one piece of memory.
 
@@ -46,13 +57,21 @@ def empties(like: Tensor, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Te
         >>> empties(torch.zeros(1), {"a": (2, 3), "b": (4,)})["b"].shape
         torch.Size([4])
     """
-    step = _ALIGNMENT // like.element_size()
-    counts = [math.prod(shape) for shape in shapes.values()]
-    whole = empty(like, sum(-(-count // step) * step for count in counts))
+    return carve(room_for(like, shapes), shapes)
+
+
+def room_for(like: Tensor, shapes: Mapping[str, tuple[int, ...]]) -> Tensor:
+    """Return one piece of memory, (numbers,), that `carve` can cut into tensors of these shapes."""
+    return empty(like, sum(rounded(math.prod(shape), like) for shape in shapes.values()))
+
+
+def carve(room: Tensor, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    """Return views of a room, by name."""
     found, begin = {}, 0
-    for (name, shape), count in zip(shapes.items(), counts, strict=True):
-        found[name] = whole[begin : begin + count].view(shape)
-        begin += -(-count // step) * step
+    for name, shape in shapes.items():
+        count = math.prod(shape)
+        found[name] = room[begin : begin + count].view(shape)
+        begin += rounded(count, room)
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy.typing as npt
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
+from relational_rnn.kernels import single_thread_after_fork
 from relational_rnn.spec import RelationalMemoryConfig
 from relational_rnn.spec.checks import check_shape
 
@@ -31,13 +33,15 @@ def check_dtype(dtype: Any, name: str = "dtype") -> torch.dtype:
 
 
 def check_tensor(name: str, x: Any, like: Tensor) -> None:
-    """Say so when `x` is no floating-point tensor of `like`'s dtype (but under autocast) and device.
+    """Say so when `x` is no dense floating-point tensor of `like`'s dtype (but under autocast) and device.
 
     Raises:
         TypeError: naming what came and what is allowed.
     """
     if not isinstance(x, Tensor):
         raise TypeError(f"{name} must be a torch.Tensor, got {type(x).__name__}")
+    if x.layout is not torch.strided or x.is_nested:
+        raise TypeError(f"{name} must be a dense tensor, got {'a nested one' if x.is_nested else x.layout}")
     if not x.is_floating_point():
         raise TypeError(f"{name} must be floating point ({like.dtype}), got {x.dtype}")
     if x.device != like.device:
@@ -90,14 +94,21 @@ class OpenSequence:
 
     data: Tensor
     """(S, ...): the rows of step 0, then of step 1, ..."""
-    batch_sizes: list[int]
-    """Rows at each step; they sum to S."""
+    steps: int
+    """T."""
+    batch: int
+    """B, rows at the first step."""
     layout: str
     """"time" (T, B), "batch" (B, T), "one" (T,) or "packed"."""
     packed: PackedSequence | None = None
     """The input itself if it came packed."""
     batch_first: bool = False
     """Whether what belongs to a packed input but is padded has the batch before the time."""
+
+    @property
+    def batch_sizes(self) -> list[int]:
+        """Rows at each step; they sum to S."""
+        return [self.batch] * self.steps if self.packed is None else self.packed.batch_sizes.tolist()
 
     def sort(self, rows: Tensor, axis: int = 0) -> Tensor:
         """Put rows of the caller's order, which lie along `axis`, into running order (longest first)."""
@@ -112,7 +123,7 @@ class OpenSequence:
     def pad(self, data: Tensor) -> Tensor:
         """Return (S, ...) as (B, T, ...) in running order, with zeros after a row's end."""
         if self.packed is None:
-            steps: Tensor = data.unflatten(0, (len(self.batch_sizes), self.batch_sizes[0]))
+            steps: Tensor = data.unflatten(0, (self.steps, self.batch))
             return steps.transpose(0, 1)
         return pad_packed_sequence(PackedSequence(data, self.packed.batch_sizes), batch_first=True)[0]
 
@@ -128,7 +139,7 @@ class OpenSequence:
         if self.packed is not None:
             packed = self.packed
             return PackedSequence(data, packed.batch_sizes, packed.sorted_indices, packed.unsorted_indices)
-        steps: Tensor = data.unflatten(0, (len(self.batch_sizes), self.batch_sizes[0]))  # (T, B, ...)
+        steps: Tensor = data.unflatten(0, (self.steps, self.batch))  # (T, B, ...)
         if self.layout == "one":
             return steps.squeeze(1)
         return steps.transpose(0, 1) if self.layout == "batch" else steps
@@ -143,8 +154,7 @@ class OpenSequence:
             TypeError: not bool, on another device, or packed where the input is not.
             ValueError: other leading axes than the input's, or packed with other lengths or in another order.
         """
-        steps, batch = len(self.batch_sizes), self.batch_sizes[0]
-        layout = self.layout
+        steps, batch, layout = self.steps, self.batch, self.layout
         if isinstance(resets, PackedSequence):
             if self.packed is None:
                 raise TypeError("resets must be a tensor like the input, got a PackedSequence")
@@ -196,16 +206,59 @@ def open_sequence(
         TypeError: not a floating-point tensor of the parameters' dtype and device.
         ValueError: wrong shape, an empty batch or sequence.
     """
+    single_thread_after_fork()
     if isinstance(x, PackedSequence):
         check_tensor("input", x.data, like)
         check_shape("input.data", x.data.shape, ("B", *axes), **sizes)
-        return OpenSequence(x.data, x.batch_sizes.tolist(), "packed", x, batch_first)
+        running = check_packed(x)
+        return OpenSequence(x.data, len(running), running[0], "packed", x, batch_first)
     check_tensor("input", x, like)
     if x.ndim == len(axes) + 1:
         check_shape("input", x.shape, ("T", *axes), **sizes)
-        return OpenSequence(x, [1] * len(x), "one")
+        return OpenSequence(x, len(x), 1, "one")
     leading = ("B", "T") if batch_first else ("T", "B")
     check_shape("input", x.shape, (*leading, *axes), **sizes)
     if batch_first:
         x = x.transpose(0, 1)
-    return OpenSequence(x.flatten(0, 1), [x.shape[1]] * x.shape[0], "batch" if batch_first else "time")
+    return OpenSequence(x.flatten(0, 1), x.shape[0], x.shape[1], "batch" if batch_first else "time")
+
+
+def check_packed(packed: PackedSequence) -> list[int]:
+    """Return the rows at each step of a packed sequence that holds together.
+
+    torch makes one from any parts without a look at them.
+
+    Raises:
+        TypeError: batch sizes of another dtype than torch's.
+        ValueError: its batch sizes do not sum to its rows, rise or hold a 0; an order that is none.
+    """
+    if packed.batch_sizes.dtype != torch.int64:
+        raise TypeError(f"a packed input's batch_sizes must be torch.int64, got {packed.batch_sizes.dtype}")
+    running: list[int] = packed.batch_sizes.tolist()
+    rows = len(packed.data)
+    falling = all(earlier >= later for earlier, later in pairwise(running))
+    if not running or sum(running) != rows or running[-1] < 1 or not falling:
+        shown = f"{running[:8]}{'...' if len(running) > 8 else ''}"
+        raise ValueError(
+            f"a packed input's batch_sizes must sum to its {rows} rows and fall to 1 or more, got {shown}"
+        )
+    for name, order in (("sorted", packed.sorted_indices), ("unsorted", packed.unsorted_indices)):
+        if order is not None and order.shape != (running[0],):
+            raise ValueError(
+                f"a packed input's {name}_indices must have shape (B,) = ({running[0]},), "
+                f"got {tuple(order.shape)}"
+            )
+    there, back = packed.sorted_indices, packed.unsorted_indices
+    if (there is None) != (back is None):
+        raise ValueError("a packed input must have both sorted_indices and unsorted_indices, or neither")
+    # On a GPU the look would wait for it.
+    if (
+        there is not None
+        and back is not None
+        and there.device.type == "cpu"
+        and not torch.equal(there.argsort(), back)
+    ):
+        raise ValueError(
+            "a packed input's unsorted_indices must undo its sorted_indices, an order of all rows"
+        )
+    return running

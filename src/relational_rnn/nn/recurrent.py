@@ -92,7 +92,7 @@ class Recurrent(nn.Module, ABC):
     def _run(self, input: Sequence, state: State | None, resets: Resets | None) -> tuple[Sequence, State]:
         """Check what came and run over it."""
         opened = open_sequence(input, self.batch_first, ("F",), {"F": self.input_size}, self._like)
-        batch = opened.batch_sizes[0]
+        batch = opened.batch
         if state is None:
             state = self._zeros(batch)
         else:

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+import logging
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
-from relational_rnn.kernels import BACKENDS, choose_backend
+from relational_rnn.kernels import BACKENDS, choose_backend, compiled, eager, single_thread_after_fork
 from relational_rnn.nn.initialise import initialise_linear_, truncated_normal_
-from relational_rnn.nn.inputs import Resets, Sequence, check_dtype, check_state, check_tensor, open_sequence
+from relational_rnn.nn.inputs import (
+    OpenSequence,
+    Resets,
+    Sequence,
+    check_dtype,
+    check_state,
+    check_tensor,
+    open_sequence,
+)
+from relational_rnn.nn.sublayers import (
+    called_input,
+    called_sequence,
+    called_step,
+    has_hooks,
+    hooks_everywhere,
+    why_called,
+)
 from relational_rnn.spec import RelationalMemoryConfig, Trace, parameter_shapes
 from relational_rnn.spec.checks import check_bool, check_shape, check_size, check_unknown
+
+logger = logging.getLogger(__name__)
 
 _ARGUMENTS = """Args:
         input_size: F, features of an input (of an input row with `treat_input_as_matrix`).
@@ -42,6 +60,7 @@ class _Block(nn.Module):
 
     def __init__(self, config: RelationalMemoryConfig, device: Any, dtype: Any) -> None:
         super().__init__()
+        self.config = config
         place: dict[str, Any] = {"device": device, "dtype": dtype}
         self.qkv = skip_init(nn.Linear, config.row_width, config.projection_width, **place)
         if config.use_layer_norm:
@@ -49,6 +68,34 @@ class _Block(nn.Module):
             self.attention_norm = nn.LayerNorm(config.memory_width, **place)
             if config.use_mlp:
                 self.mlp_norm = nn.LayerNorm(config.memory_width, **place)
+
+    def forward(
+        self, rows: Tensor, mlp: list[nn.Module], queries: int, trace: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Call every layer, in the order of the equations; kernels do the same without calling any.
+
+        Args:
+            rows: (B, M, D), or (B, M, D + R D) with tile fusion.
+            mlp: the layers of the row-wise MLP; none leaves it out.
+            queries: how many rows ask, and come out.
+            trace: also return the attention.
+
+        Returns:
+            (B, queries, D), and the weights (B, H, queries, M) or None.
+        """
+        config, normed = self.config, self.config.use_layer_norm
+        projected = self.qkv(rows)
+        projected = self.qkv_norm(projected) if normed else projected
+        attended, weights = eager.attend(config, projected, None, queries, trace)
+        out = attended + rows[:, :queries, : config.memory_width] if config.use_residual else attended
+        out = self.attention_norm(out) if normed else out
+        if not mlp:
+            return out, weights
+        mixed = out
+        for number, layer in enumerate(mlp):
+            mixed = layer(torch.relu(mixed) if number else mixed)
+        out = out + mixed if config.use_residual else mixed
+        return self.mlp_norm(out) if normed else out, weights
 
 
 class _Core(nn.Module):
@@ -133,8 +180,9 @@ class _Core(nn.Module):
             self.read_weights = nn.Parameter(torch.empty(config.mem_slots, **place))
         if config.read_head == "attention":
             self.read_query = nn.Parameter(torch.empty(width, **place))
+        self._parameter_shapes = parameter_shapes(config)
         self._parameter_paths: dict[tuple[str, ...], list[tuple[str, str]]] = {}
-        for name in parameter_shapes(config):
+        for name in self._parameter_shapes:
             *path, leaf = name.split(".")
             self._parameter_paths.setdefault(tuple(path), []).append((name, leaf))
         self.reset_parameters(generator)
@@ -197,34 +245,75 @@ class _Core(nn.Module):
 
     @property
     def backend_in_use(self) -> str:
-        """The backend that runs the sequence; "auto" may mean another after `.to(...)`.
+        """The backend that runs the sequence: "auto" may mean another after `.to(...)`.
+
+        It is "eager" while something acts through a layer of the core (hooks, pruning, adapters, quantised or
+        sharded layers), since only that calls its layers.
 
         Raises:
             ValueError: the one asked for cannot run with the dtype or on the device that the core has now.
         """
-        like = self.input_projection.weight
+        return "eager" if isinstance(self._read_layers(), str) else self._choose(self._like)
+
+    def _choose(self, like: Tensor) -> str:
         return choose_backend(
             self._backend_asked_for, self.config, like.dtype, like.device, self._backend_options
         )
 
     @property
-    def _backend(self) -> ModuleType:
-        # Looked up, not kept: a core that held a module could be neither copied nor pickled.
-        return BACKENDS[self.backend_in_use]
+    def _like(self) -> Tensor:
+        """A tensor of the core's dtype and device."""
+        # A layer that was replaced may have its weight elsewhere, or packed.
+        candidates = (getattr(self.input_projection, "weight", None), *self.parameters(), *self.buffers())
+        found = (x for x in candidates if isinstance(x, Tensor) and x.is_floating_point())
+        return next(found, torch.empty(0, device="cpu"))
 
-    def _parameters_by_name(self) -> dict[str, Tensor]:
+    def _read_layers(self) -> dict[str, Tensor] | str:
+        """Return the parameters by name, or why they do not say all and every layer has to be called.
+
+        Raises:
+            ValueError: a parameter of another shape than it was made with.
+        """
+        if hooks_everywhere():
+            return "there are hooks on all modules"
         # Looked up at every call, so that parametrisations and functional calls are seen; past the modules'
         # own attribute access where that changes nothing, since a step of one sample takes no longer than it.
         found: dict[str, Tensor] = {}
+        for block in self.blocks._modules.values():
+            if block is None or type(block).forward is not _Block.forward or has_hooks(block):
+                return f"a block {'has hooks' if isinstance(block, _Block) else 'was replaced'}"
         for path, leaves in self._parameter_paths.items():
             owner: Any = self
             for part in path:
-                owner = owner._modules[part]
+                owner = owner._modules.get(part)
+                if owner is None:
+                    return f"{'.'.join(path)} was taken out"
+            if path and (reason := why_called(owner)) is not None:
+                return f"{'.'.join(path)} {reason}"
             own = owner._parameters
             for name, leaf in leaves:
                 value = own.get(leaf)
-                found[name] = getattr(owner, leaf) if value is None else value
+                if value is None:
+                    value = getattr(owner, leaf)
+                    if value is None:
+                        return f"{name} was taken out"
+                shape = self._parameter_shapes[name]
+                if value.shape != shape:
+                    raise ValueError(f"{name} must have shape {shape}, got {tuple(value.shape)}")
+                found[name] = value
         return found
+
+    def _parameters_by_name(self) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        for path, leaves in self._parameter_paths.items():
+            owner = self.get_submodule(".".join(path))
+            found |= {name: getattr(owner, leaf) for name, leaf in leaves}
+        return found
+
+    def _read(self, memory: Tensor) -> Tensor:
+        """Turn memories (..., N, D) into outputs."""
+        own = {name: getattr(self, name) for name in ("read_weights", "read_query") if hasattr(self, name)}
+        return eager.read(self.config, own, memory)
 
 
 class RelationalMemoryCell(_Core):
@@ -267,9 +356,13 @@ class RelationalMemoryCell(_Core):
             TypeError: not a tensor, not floating point, or another dtype or device than the parameters'.
             ValueError: wrong shape, or neither an input nor a memory.
         """
-        config, parameters = self.config, self._parameters_by_name()
+        config, found = self.config, self._read_layers()
+        parameters = None if isinstance(found, str) else found
+        like = self._like if parameters is None else parameters["input_projection.weight"]
+        check_bool("return_trace", return_trace)
+        single_thread_after_fork()
         if input is not None:
-            check_tensor("input", input, self.input_projection.weight)
+            check_tensor("input", input, like)
             check_shape("input", input.shape, ("B", *config.input_axes), **config.input_sizes)
         elif memory is None:
             raise ValueError(
@@ -280,12 +373,15 @@ class RelationalMemoryCell(_Core):
             memory = self._start(input.shape[0])
         else:
             batch = None if input is None else input.shape[0]
-            check_state("memory", memory, batch, config, self.input_projection.weight)
-        backend = self._backend
-        memory, trace = backend.cell(
-            config, parameters, input, memory, check_bool("return_trace", return_trace)
-        )
-        output = backend.read(config, parameters, memory)
+            check_state("memory", memory, batch, config, like)
+        if parameters is None:
+            logger.debug("all layers are called: %s", found)
+            rows, gates = (None, None) if input is None else called_input(self, input)
+            memory, trace = called_step(self, memory, rows, gates, return_trace)
+        else:
+            backend = BACKENDS[self._choose(like)]
+            memory, trace = backend.cell(config, parameters, input, memory, return_trace)
+        output = self._read(memory)
         return (output, memory) if trace is None else (output, memory, trace)
 
 
@@ -416,29 +512,44 @@ class RelationalMemory(_Core):
                 resets that are not bool.
             ValueError: wrong shape, an empty batch or sequence, resets packed in another way.
         """
-        config, parameters = self.config, self._parameters_by_name()
-        opened = open_sequence(
-            input, self.batch_first, config.input_axes, config.input_sizes, self.input_projection.weight
-        )
-        batch = opened.batch_sizes[0]
+        config, found = self.config, self._read_layers()
+        like = self._like if isinstance(found, str) else found["input_projection.weight"]
+        check_bool("return_trace", return_trace)
+        opened = open_sequence(input, self.batch_first, config.input_axes, config.input_sizes, like)
         if state is None:
-            memory = self._start(batch)
+            memory = self._start(opened.batch)
         else:
-            check_state("state", state, batch, config, self.input_projection.weight)
+            check_state("state", state, opened.batch, config, like)
             memory = opened.sort(state)
-        backend = self._backend
-        memories, last, trace = backend.sequence(
-            config,
-            parameters,
-            opened.data,
-            opened.batch_sizes,
-            memory,
-            self._first_memory(),
-            None if resets is None else opened.match(resets),
-            check_bool("return_trace", return_trace),
-            **self._backend_options,
-        )
-        outputs = opened.close(backend.read(config, parameters, memories))
+        flags = None if resets is None else opened.match(resets)
+        memories, last, trace = self._run(found, opened, memory, flags, return_trace, like)
+        outputs = opened.close(self._read(memories))
         if trace is None:
             return outputs, opened.unsort(last)
         return outputs, opened.unsort(last), Trace(*(t if t is None else opened.unsort(t) for t in trace))
+
+    def _run(
+        self,
+        found: dict[str, Tensor] | str,
+        opened: OpenSequence,
+        memory: Tensor,
+        resets: Tensor | None,
+        trace: bool,
+        like: Tensor,
+    ) -> tuple[Tensor, Tensor, Trace | None]:
+        """Run over an opened sequence: by calling all layers, by a compiler's operator, or by a backend."""
+        initial, options = self._first_memory(), self._backend_options
+        if isinstance(found, str):
+            logger.debug("all layers are called: %s", found)
+            return called_sequence(self, opened.data, opened.batch_sizes, memory, initial, resets, trace)
+        name = self._choose(like)
+        in_one_piece = opened.packed is None and not trace
+        if torch.compiler.is_compiling() and in_one_piece and compiled.takes(name, opened.data):
+            memories, last = compiled.sequence(
+                name, self.config, found, opened.data, opened.steps, memory, initial, resets, **options
+            )
+            return memories, last, None
+        result: tuple[Tensor, Tensor, Trace | None] = BACKENDS[name].sequence(
+            self.config, found, opened.data, opened.batch_sizes, memory, initial, resets, trace, **options
+        )
+        return result

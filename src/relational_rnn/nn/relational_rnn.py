@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
+from relational_rnn.kernels import dot_product_attention, single_thread_after_fork, transformed
 from relational_rnn.nn.initialise import initialise_gates_
 from relational_rnn.nn.inputs import (
     Resets,
@@ -19,6 +20,7 @@ from relational_rnn.nn.inputs import (
     check_tensor,
     open_sequence,
 )
+from relational_rnn.nn.sublayers import hooks_everywhere, lstm_step, why_called
 from relational_rnn.nn.unroll import run_between_resets, unroll
 from relational_rnn.spec.checks import check_bool, check_shape, check_size
 
@@ -112,18 +114,27 @@ class _Hybrid(nn.Module):
         u = h if self.hidden_size == self.slot_size else self.memory_input(h)
         return torch.cat([self.update(u), self.gate_input(u)], -1)
 
-    def _joined(self) -> tuple[Tensor, Tensor]:
-        """Return W_q, W_k and W_v as one layer, so that a step needs one product for all three."""
+    def _joined(self) -> tuple[Tensor, Tensor] | None:
+        """Return W_q, W_k and W_v as one layer, so that a step needs one product for all three.
+
+        None where they have to be called one by one.
+        """
         layers = (self.W_q, self.W_k, self.W_v)
+        if hooks_everywhere() or any(why_called(layer) or layer.bias is None for layer in layers):
+            return None
         return torch.cat([layer.weight for layer in layers]), torch.cat([layer.bias for layer in layers])
 
-    def _relate(self, entered: Tensor, memory: Tensor, joined: tuple[Tensor, Tensor]) -> Tensor:
+    def _relate(self, entered: Tensor, memory: Tensor, joined: tuple[Tensor, Tensor] | None) -> Tensor:
         """Write into all slots, let them attend to each other, and blend with what they held: (B, N, S)."""
         update, gate_input = entered.unsqueeze(1).chunk(2, -1)  # (B, 1, S) each
         written = memory + update
-        projected = F.linear(written, *joined).unflatten(-1, (3, self.num_heads, -1))
+        if joined is None:
+            projected = torch.cat([self.W_q(written), self.W_k(written), self.W_v(written)], -1)
+        else:
+            projected = F.linear(written, *joined)
+        projected = projected.unflatten(-1, (3, self.num_heads, -1))
         q, k, v = projected.permute(2, 0, 3, 1, 4)  # (B, H, N, S/H) each
-        attended = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+        attended = dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
         candidate = torch.tanh(written + self.W_o(attended))
         forget = torch.sigmoid(self.gate_memory(memory) + gate_input)
         return candidate + forget * (memory - candidate)
@@ -189,11 +200,12 @@ class RelationalRNNCell(_Hybrid):
             TypeError: not a tensor, not floating point, or another dtype or device than the parameters'.
             ValueError: wrong shape, or an empty batch.
         """
+        single_thread_after_fork()
         check_tensor("input", input, self.initial_memory)
         check_shape("input", input.shape, ("B", "F"), F=self.input_size)
         batch = len(input)
         h, c, memory = self.initial_state(batch) if state is None else self._check_state(state, batch)
-        h, c = self.lstm(input, (h, c))
+        h, c = lstm_step(self.lstm, input, (h, c))
         memory = self._relate(self._enter(h), memory, self._joined())
         return self._read(h, memory), (h, c, memory)
 
@@ -302,7 +314,14 @@ class RelationalRNN(_Hybrid):
         flags = None if resets is None else opened.match(resets)
 
         # The memory never enters the LSTM, so all its steps come first.
-        hiddens, (h, c) = run_between_resets(self._run_lstm, opened.data, sizes, (h[None], c[None]), flags)
+        if self._lstm_at_once((opened.data, h, c)):
+            hiddens, (h, c) = run_between_resets(
+                self._run_lstm, opened.data, sizes, (h[None], c[None]), flags
+            )
+            h, c = h[0], c[0]
+        else:
+            zeros = (h.new_zeros(1, self.hidden_size),) * 2
+            hiddens, (h, c) = unroll(self._step_lstm, opened.data, sizes, (h, c), zeros, flags)
         joined = self._joined()
 
         def relate(entered: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor]]:
@@ -311,7 +330,7 @@ class RelationalRNN(_Hybrid):
 
         initial = (self.initial_memory[None],)
         memories, (memory,) = unroll(relate, self._enter(hiddens), sizes, (memory,), initial, flags)
-        last = opened.unsort(h[0]), opened.unsort(c[0]), opened.unsort(memory)
+        last = opened.unsort(h), opened.unsort(c), opened.unsort(memory)
         outputs: Sequence
         if return_sequences:
             outputs = opened.close(self._read(hiddens, memories))
@@ -319,6 +338,15 @@ class RelationalRNN(_Hybrid):
             outputs = self._read(last[0], last[2])
             outputs = outputs[0] if opened.layout == "one" else outputs
         return (outputs, last) if return_state else outputs
+
+    def _lstm_at_once(self, tensors: tuple[Tensor, ...]) -> bool:
+        """Say whether torch's own loop can run the LSTM; it calls no cell and has no rule for vmap."""
+        called = hooks_everywhere() or why_called(self.lstm) is not None or not self.lstm.bias
+        return not called and not transformed(tensors)
+
+    def _step_lstm(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        h, c = lstm_step(self.lstm, x, (state[0], state[1]))
+        return h, (h, c)
 
     def _run_lstm(
         self, data: Tensor, batch_sizes: Tensor, state: tuple[Tensor, ...]

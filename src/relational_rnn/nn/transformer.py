@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
+from relational_rnn.kernels import dot_product_attention
 from relational_rnn.nn.initialise import initialise_linear_
 from relational_rnn.nn.inputs import Resets, Sequence, check_dtype, check_tensor, open_sequence
 from relational_rnn.spec.checks import check_bool, check_number, check_size
@@ -78,9 +79,7 @@ class _Layer(nn.Module):
         q, k, v = projected.permute(2, 0, 3, 1, 4)  # (B, H, T, K) each
         keys, values = torch.cat([keys, k], 2), torch.cat([values, v], 2)
         dropout = self.dropout if self.training else 0.0
-        found = F.scaled_dot_product_attention(
-            q, keys, values, attn_mask=visible, dropout_p=dropout, is_causal=visible is None
-        )
+        found = dot_product_attention(q, keys, values, mask=visible, causal=visible is None, dropout=dropout)
         rows = rows + F.dropout(self.attention_output(found.transpose(1, 2).flatten(2)), dropout)
         mixed = self.narrow(F.relu(self.widen(self.mlp_norm(rows))))
         return rows + F.dropout(mixed, dropout), keys, values
@@ -198,7 +197,7 @@ class CausalTransformer(nn.Module):
         """
         like = self.input_projection.weight
         opened = open_sequence(input, self.batch_first, ("F",), {"F": self.input_size}, like)
-        batch, steps = opened.batch_sizes[0], len(opened.batch_sizes)
+        batch, steps = opened.batch, opened.steps
         past = self.initial_state(batch) if state is None else self._check_state(state, batch)
         past = TransformerState(*map(opened.sort, past))
         flags = torch.zeros(batch, steps, dtype=torch.bool, device=like.device)

@@ -23,6 +23,7 @@ from relational_rnn.kernels.fused.forward import (
     input_work,
     make_room,
     normed,
+    shared_shapes,
     slot_weight,
     split_all,
     split_heads,
@@ -30,6 +31,7 @@ from relational_rnn.kernels.fused.forward import (
 )
 from relational_rnn.kernels.fused.parameter_gradients import Factors, Normed, Totals
 from relational_rnn.kernels.products import linear, with_weights_in
+from relational_rnn.kernels.workspace import carve
 from relational_rnn.spec import RelationalMemoryConfig
 
 
@@ -86,6 +88,7 @@ def sequence_backward(
     d_memories: Tensor | None,
     d_last: Tensor | None,
     needed: frozenset[str],
+    recompute: bool = False,
     compute_dtype: torch.dtype | None = None,
 ) -> Gradients:
     """Back-propagate through time.
@@ -100,12 +103,14 @@ def sequence_backward(
         d_memories: gradient of the loss with respect to the memories (S, N, D), None for 0.
         d_last: the same for the last memory (B, N, D).
         needed: which gradients are asked for: "inputs", "memory", "initial", names of parameters.
-        compute_dtype: what the forward had.
+        recompute: what the forward had.
+        compute_dtype: same.
 
     Returns:
         The gradients of inputs, memory, initial (None where not asked for) and parameters.
     """
     parameters = with_weights_in(compute_dtype, parameters)
+    kept = carve(kept["room"], shared_shapes(config, recompute, len(inputs)))
     befores = kept["before"]
     totals = Totals(needed | _parts_needed(config, needed), compute_dtype)
     batch, state = batch_sizes[0], befores.shape[1:]
@@ -117,7 +122,7 @@ def sequence_backward(
     for chunk in chunks(batch_sizes, config.mem_slots):
         begin, end, sizes = chunk
         part = {name: x[begin:end] for name, x in kept.items()}
-        if "rows" not in part:
+        if recompute:
             part |= _run_again(config, parameters, inputs[begin:end], part["before"])
         unnormed = part.get("unnormed")
         first = None if unnormed is None else Normed(*normed(parameters, "blocks.0.qkv_norm", unnormed))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from relational_rnn.kernels.fused import rows as rowwise
 from relational_rnn.kernels.products import linear, with_weights_in
-from relational_rnn.kernels.workspace import empties, empty
+from relational_rnn.kernels.workspace import carve, empties, empty, room_for
 from relational_rnn.spec import RelationalMemoryConfig
 
 CHUNK_ROWS = 1024
@@ -96,14 +96,29 @@ def kept_shapes(config: RelationalMemoryConfig) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def make_room(config: RelationalMemoryConfig, like: Tensor, samples: int, inputs: bool = False) -> Buffers:
-    """Make the buffers that `step_forward` fills; with `inputs` also room for what the input work keeps."""
-    shapes = kept_shapes(config)
-    if inputs:
-        shapes["rows"] = (config.input_rows, config.memory_width)
+def make_room(config: RelationalMemoryConfig, like: Tensor, samples: int) -> Buffers:
+    """Make the buffers that `step_forward` fills."""
+    return empties(like, {name: (samples, *shape) for name, shape in kept_shapes(config).items()})
+
+
+def room_shapes(config: RelationalMemoryConfig, recompute: bool) -> dict[str, tuple[int, ...]]:
+    """Name and shape, for one sample, of what a whole forward keeps for the backward.
+
+    "before" is the memory before the step; with `recompute` it is all. "rows" and "unnormed" are the input's.
+    """
+    shapes: dict[str, tuple[int, ...]] = {"before": (config.mem_slots, config.memory_width)}
+    if not recompute:
+        shapes |= kept_shapes(config) | {"rows": (config.input_rows, config.memory_width)}
         if config.input_fusion == "append":
             shapes["unnormed"] = (config.input_rows, config.projection_width)
-    return empties(like, {name: (samples, *shape) for name, shape in shapes.items()})
+    return shapes
+
+
+def shared_shapes(
+    config: RelationalMemoryConfig, recompute: bool, samples: int
+) -> dict[str, tuple[int, ...]]:
+    """The same for all samples of a sequence."""
+    return {name: (samples, *shape) for name, shape in room_shapes(config, recompute).items()}
 
 
 def split_all(tensors: Mapping[str, Tensor], sizes: list[int]) -> list[Buffers]:
@@ -263,8 +278,9 @@ def sequence_forward(
         compute_dtype: dtype of the matrix products, None for the parameters'.
 
     Returns:
-        The memories after each step (S, N, D), the last memory of each row (B, N, D), and by name what
-        `sequence_backward` needs besides the arguments (nothing with `keep=False`).
+        The memories after each step (S, N, D), the last memory of each row (B, N, D), and as "room" what
+        `sequence_backward` needs besides the arguments: `room_shapes` side by side (nothing with
+        `keep=False`).
     """
     samples, batch = len(inputs), batch_sizes[0]
     memory, initial = memory.contiguous(), initial.contiguous()
@@ -273,8 +289,11 @@ def sequence_forward(
     memories = empty(memory, samples, *state)
     last = torch.empty_like(memory, memory_format=torch.contiguous_format)
     everything = keep and not recompute
-    kept = make_room(config, memory, samples if everything else batch, everything)
-    befores = empty(memory, samples, *state) if keep else memories
+    shapes = shared_shapes(config, recompute, samples)
+    room = room_for(memory, shapes) if keep else None
+    shared = {} if room is None else carve(room, shapes)
+    befores = shared.pop("before", memories)
+    kept = shared if everything else make_room(config, memory, batch)
     running = batch
     for begin, end, sizes in reversed(list(chunks(batch_sizes, config.mem_slots))):
         work = input_work(config, parameters, inputs[begin:end])
@@ -284,12 +303,12 @@ def sequence_forward(
                 kept["unnormed"][begin:end] = work.unnormed
         restarts = None if resets is None else resets[begin:end, None, None].split(sizes)
         places = memories[begin:end].split(sizes), befores[begin:end].split(sizes), work.split(sizes)
-        rooms = (
+        buffers = (
             split_all({n: x[begin:end] for n, x in kept.items()}, sizes)
             if everything
             else [kept] * len(sizes)
         )
-        for step, (size, after, before, part, room) in enumerate(zip(sizes, *places, rooms)):
+        for step, (size, after, before, part, buffer) in enumerate(zip(sizes, *places, buffers)):
             if size < running:
                 last[size:running] = memory[size:]
                 memory, running = memory[:size], size
@@ -298,13 +317,11 @@ def sequence_forward(
             if keep:
                 memory = before.copy_(memory)
             if not everything and size < batch:
-                room = {name: x[:size] for name, x in room.items()}
-            step_forward(config, parameters, memory, part, room, after)
+                buffer = {name: x[:size] for name, x in buffer.items()}
+            step_forward(config, parameters, memory, part, buffer, after)
             memory = after
     last[:running] = memory
-    if not keep:
-        return memories, last, {}
-    return memories, last, {**kept, "before": befores} if everything else {"before": befores}
+    return memories, last, {} if room is None else {"room": room}
 
 
 def _linear(parameters: Parameters, name: str, x: Tensor) -> Tensor:

@@ -1,73 +1,24 @@
-"""Autograd glue: one `torch.autograd.Function` around a whole-sequence forward and its backward."""
+"""`kernels.eager.sequence` by the whole-sequence passes of this folder."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
-from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
-from torch.utils._python_dispatch import _get_current_dispatch_mode
 
-from relational_rnn.kernels import eager
 from relational_rnn.kernels.fused import backward, forward
-from relational_rnn.kernels.fused.backward import Gradients
+from relational_rnn.kernels.operation import Implementation, run
 from relational_rnn.spec import RelationalMemoryConfig, Trace
 
-__all__ = ["Gradients", "Implementation", "left_to_eager", "run", "sequence"]
 
-logger = logging.getLogger(__name__)
-
-READ_PARAMETERS = ("read_weights", "read_query", "initial_memory")
-"""Parameters that the sequence does not use: the read heads', and the memory that comes as `initial`."""
-
-
-class Implementation(NamedTuple):
-    """A whole-sequence forward and its backward, with the signatures of the functions of this folder."""
-
-    forward: Callable[..., tuple[Tensor, Tensor, dict[str, Tensor]]]
-    """`forward.sequence_forward`: the results share no storage with anything else."""
-    backward: Callable[..., tuple[Tensor | None, Tensor | None, Tensor | None, Mapping[str, Tensor]]]
-    """`backward.sequence_backward`: must not change what was kept, which may be used again."""
-
-
-def left_to_eager(parameters: Mapping[str, Tensor], *tensors: Tensor, trace: bool = False) -> str | None:
-    """Say why a call has to take the eager functions, or None where it does not.
-
-    Args:
-        parameters: the core's.
-        tensors: whatever else takes part.
-        trace: whether attention and gates are asked for.
-
-    Example:
-        >>> left_to_eager({}, torch.zeros(2), trace=True)
-        'a trace is asked for'
-        >>> left_to_eager({}, torch.zeros(2))
-    """
-    if trace:
-        return "a trace is asked for"
-    if torch._C._get_tracing_state() is not None:
-        return "the call is being traced"
-    if _get_current_dispatch_mode() is not None:
-        return "a dispatch mode is active"
-    first, *others = (*tensors, *parameters.values())
-    kind = first.device.type
-    if kind == "meta":
-        return "the tensors hold no data"
-    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
-        return "autocast is active"
-    if _transformed((first, *others)):
-        return "a torch.func transform, vmap or forward-mode differentiation is active"
-    dtype, device = first.dtype, first.device
-    for x in (first, *others):
-        if type(x) not in (Tensor, torch.nn.Parameter):
-            return f"a tensor is a {type(x).__name__}"
-        if x.dtype != dtype or x.device != device:
-            return "dtypes or devices differ"
-    return None
+def implementation_for(recompute: bool = False, compute_dtype: torch.dtype | None = None) -> Implementation:
+    """Return the two passes."""
+    return Implementation(
+        partial(forward.sequence_forward, recompute=recompute, compute_dtype=compute_dtype),
+        partial(backward.sequence_backward, recompute=recompute, compute_dtype=compute_dtype),
+    )
 
 
 def sequence(
@@ -87,142 +38,8 @@ def sequence(
     With `recompute` only the memories are kept for the backward, which runs each step again: less memory,
     more time. `compute_dtype` is the dtype of the matrix products, None for the parameters'.
 
-    What `left_to_eager` names runs there instead, without these two, and a log record (level DEBUG) says so.
-    Gradients of gradients are eager's too: the sequence is run again for them.
+    What `operation.left_to_eager` names runs there instead, without these two, and a log record (level DEBUG)
+    says so. Gradients of gradients are eager's too: the sequence is run again for them.
     """
-    implementation = Implementation(
-        partial(forward.sequence_forward, recompute=recompute, compute_dtype=compute_dtype),
-        partial(backward.sequence_backward, compute_dtype=compute_dtype),
-    )
-    return run(implementation, config, parameters, inputs, batch_sizes, memory, initial, resets, trace)
-
-
-def run(
-    implementation: Implementation,
-    config: RelationalMemoryConfig,
-    parameters: Mapping[str, Tensor],
-    inputs: Tensor,
-    batch_sizes: list[int],
-    memory: Tensor,
-    initial: Tensor,
-    resets: Tensor | None,
-    trace: bool,
-) -> tuple[Tensor, Tensor, Trace | None]:
-    """Run `implementation` where it can, else `eager.sequence`; see `sequence`."""
-    if torch.compiler.is_compiling():  # before anything that a tracer cannot follow
-        return eager.sequence(config, parameters, inputs, batch_sizes, memory, initial, resets, trace)
-    used = {name: x for name, x in parameters.items() if name not in READ_PARAMETERS}
-    if resets is None:
-        initial = initial.detach()  # not used
-    tensors = (inputs, memory, initial, *used.values())
-    reason = left_to_eager(used, inputs, memory, initial, trace=trace)
-    if reason is not None:
-        logger.debug("eager instead of a fused sequence: %s", reason)
-        # With a trace eager takes plain operations; its fast attention knows no such transformations.
-        plain = trace or _transformed(tensors)
-        memories, last, report = eager.sequence(
-            config, parameters, inputs, batch_sizes, memory, initial, resets, plain
-        )
-        return memories, last, report if trace else None
-    if torch.is_grad_enabled() and any(x.requires_grad for x in tensors):
-        call = _Call(implementation, config, tuple(used), batch_sizes)
-        memories, last = _Sequence.apply(call, resets, *tensors)  # type: ignore[no-untyped-call]
-    else:
-        memories, last, _ = implementation.forward(
-            config, used, inputs, batch_sizes, memory, initial, resets, False
-        )
-    return memories, last, None
-
-
-class _Call(NamedTuple):
-    """What is no tensor."""
-
-    implementation: Implementation
-    config: RelationalMemoryConfig
-    names: tuple[str, ...]
-    batch_sizes: list[int]
-
-
-class _Sequence(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, call: _Call, resets: Tensor | None, *tensors: Tensor) -> tuple[Tensor, Tensor]:
-        inputs, memory, initial, *values = tensors
-        parameters = dict(zip(call.names, values))
-        memories, last, kept = call.implementation.forward(
-            call.config, parameters, inputs, call.batch_sizes, memory, initial, resets, True
-        )
-        # All through `save_for_backward`: it notices changes in place, and frees the kept tensors in time.
-        ctx.save_for_backward(resets, *tensors, *kept.values())
-        ctx.call, ctx.kept, ctx.count = call, tuple(kept), len(tensors)
-        ctx.set_materialize_grads(False)
-        return memories, last
-
-    @staticmethod
-    def backward(ctx: Any, d_memories: Tensor | None, d_last: Tensor | None) -> tuple[Tensor | None, ...]:
-        if d_memories is None and d_last is None:
-            return (None,) * len(ctx.needs_input_grad)
-        call: _Call = ctx.call
-        resets, *saved = ctx.saved_tensors
-        tensors, kept = saved[: ctx.count], dict(zip(ctx.kept, saved[ctx.count :]))
-        wanted = ctx.needs_input_grad[2:]
-        grads = [d for d in (d_memories, d_last) if d is not None]
-        if torch.is_grad_enabled() or left_to_eager({}, *grads) is not None:
-            # Gradients of gradients, or gradients of many losses at once: differentiate the eager twin.
-            found = _eager_gradients(call, resets, tensors, wanted, d_memories, d_last)
-            return (None, None, *found)
-        inputs, _, _, *values = tensors
-        keys = ("inputs", "memory", "initial", *call.names)
-        gradients = call.implementation.backward(
-            call.config,
-            dict(zip(call.names, values)),
-            inputs,
-            call.batch_sizes,
-            resets,
-            kept,
-            d_memories,
-            d_last,
-            frozenset(key for key, want in zip(keys, wanted) if want),
-        )
-        *first, by_name = gradients
-        found = [*first, *(by_name.get(name) for name in call.names)]
-        return (None, None, *(x if want else None for x, want in zip(found, wanted)))
-
-
-def _eager_gradients(
-    call: _Call,
-    resets: Tensor | None,
-    tensors: list[Tensor],
-    wanted: tuple[bool, ...],
-    d_memories: Tensor | None,
-    d_last: Tensor | None,
-) -> list[Tensor | None]:
-    """Compute the gradients by running `eager.sequence` again; they can be differentiated in turn."""
-    create_graph = torch.is_grad_enabled()
-    with torch.enable_grad():
-        # As views, so that nothing but this sequence lies between them and the results.
-        x, m, start, *values = (t.view_as(t) if want else t for t, want in zip(tensors, wanted))
-        parameters = dict(zip(call.names, values))
-        # With a trace, as above: its operations can be differentiated twice.
-        memories, last, _ = eager.sequence(
-            call.config, parameters, x, call.batch_sizes, m, start, resets, True
-        )
-    results = [(y, d) for y, d in ((memories, d_memories), (last, d_last)) if d is not None]
-    asked = [t for t, want in zip((x, m, start, *values), wanted) if want]
-    found = iter(
-        torch.autograd.grad(
-            [y for y, _ in results],
-            asked,
-            [d for _, d in results],
-            create_graph=create_graph,
-            allow_unused=True,
-        )
-    )
-    return [next(found) if want else None for want in wanted]
-
-
-def _transformed(tensors: Iterable[Tensor]) -> bool:
-    """Say whether torch.func, vmap or forward-mode differentiation is at work."""
-    if forward_ad._current_level >= 0 or torch._C._are_functorch_transforms_active():
-        return True
-    # What `torch.autograd.grad(..., is_grads_batched=True)` makes.
-    return any(torch._C._functorch.is_legacy_batchedtensor(x) for x in tensors)
+    passes = implementation_for(recompute, compute_dtype)
+    return run(passes, config, parameters, inputs, batch_sizes, memory, initial, resets, trace)

@@ -4,7 +4,7 @@ The C sources are beside this file. `build.py` compiles them, `library.py` finds
 """
 
 from relational_rnn.kernels.eager import read
-from relational_rnn.kernels.native.function import cell, sequence, unsupported_products
+from relational_rnn.kernels.native.function import cell, implementation_for, sequence, unsupported_products
 from relational_rnn.kernels.native.passes import unsupported
 
-__all__ = ["cell", "read", "sequence", "unsupported", "unsupported_products"]
+__all__ = ["cell", "implementation_for", "read", "sequence", "unsupported", "unsupported_products"]

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from relational_rnn.kernels import eager, fused
-from relational_rnn.kernels.fused.function import Implementation, run
 from relational_rnn.kernels.native.library import Library, load
 from relational_rnn.kernels.native.passes import NativeSequence, unsupported
+from relational_rnn.kernels.operation import Implementation, run
 from relational_rnn.spec import RelationalMemoryConfig, Trace
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,18 @@ def product_variant(compute_dtype: torch.dtype) -> int | None:
     if compute_dtype == torch.bfloat16 and isinstance(library, Library):
         return library.bfloat16
     return 0 if compute_dtype == torch.float32 else None
+
+
+def implementation_for(recompute: bool = False, compute_dtype: torch.dtype | None = None) -> Implementation:
+    """Return the two passes on the fastest instruction set that multiplies in a dtype, None for float32.
+
+    Raises:
+        RuntimeError: there is no library, or no such instruction set.
+    """
+    variant = 0 if compute_dtype is None else product_variant(compute_dtype)
+    if variant is None:
+        raise RuntimeError(f"there are no products in {compute_dtype} here")
+    return implementation(variant, recompute=recompute)
 
 
 def unsupported_products(dtype: torch.dtype, compute_dtype: torch.dtype) -> str | None:
@@ -95,13 +107,12 @@ def sequence(
     reason = unsupported(config, inputs.dtype, inputs.device)
     if reason is None and trace:
         reason = "a trace is asked for"
-    variant = 0 if reason is not None or compute_dtype is None else product_variant(compute_dtype)
-    if variant is None:
+    if reason is None and compute_dtype is not None and product_variant(compute_dtype) is None:
         reason = f"products in {compute_dtype} are asked for"
-    if reason is not None or variant is None:
+    if reason is not None:
         logger.debug("fused instead of native: %s", reason)
         return fused.sequence(
             config, parameters, inputs, batch_sizes, memory, initial, resets, trace, recompute, compute_dtype
         )
-    native = implementation(variant, recompute=recompute)
-    return run(native, config, parameters, inputs, batch_sizes, memory, initial, resets, trace)
+    passes = implementation_for(recompute, compute_dtype)
+    return run(passes, config, parameters, inputs, batch_sizes, memory, initial, resets, trace)

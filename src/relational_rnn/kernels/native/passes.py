@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import operator
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from relational_rnn.kernels import workspace
 from relational_rnn.kernels.native.library import LAYERS, MAX_LAYERS, Layers, Library, Problem, load
-from relational_rnn.spec import RelationalMemoryConfig
+from relational_rnn.spec import RelationalMemoryConfig, parameter_shapes
 
 Parameters = Mapping[str, Tensor]
 
@@ -94,10 +95,14 @@ class NativeSequence:
             The memories (S, N, D), the last ones (B, N, D), and what `backward` needs.
         """
         call = _Call(self, config, parameters, inputs, batch_sizes, resets, keep)
-        memories = torch.empty(inputs.shape[0], *memory.shape[1:])
-        last = torch.empty(memory.shape)
-        saved = workspace.empty(inputs, call.room_sizes[0])
-        call.point(memory=memory, initial=initial, memories=memories, last=last, saved=saved)
+        slots = config.mem_slots, config.memory_width
+        memories = inputs.new_empty(len(inputs), *slots)
+        last = inputs.new_empty(batch_sizes[0], *slots)
+        saved = workspace.empty(inputs, saved_size(config, len(inputs), self.recompute) if keep else 0)
+        call.point("memory", memory, last.shape)
+        call.point("initial", initial, slots)
+        call.keep(saved)
+        call.write(memories=memories, last=last)
         call.run(self.library.forward)
         return memories, last, {"saved": saved} if keep else {}
 
@@ -131,21 +136,47 @@ class NativeSequence:
             Gradients of the inputs, the memory, `initial` and, by name, the parameters.
         """
         call = _Call(self, config, parameters, inputs, batch_sizes, resets, True)
-        d_inputs = torch.empty(inputs.shape)
-        d_memory = torch.empty(batch_sizes[0], config.mem_slots, config.memory_width)
-        d_initial = torch.empty(config.mem_slots, config.memory_width)
-        gradients = {name: torch.empty(x.shape) for name, x in parameters.items()}
+        slots = config.mem_slots, config.memory_width
+        d_inputs = inputs.new_empty(inputs.shape)
+        d_memory = inputs.new_empty(batch_sizes[0], *slots)
+        d_initial = inputs.new_empty(slots)
+        gradients = {name: inputs.new_empty(x.shape) for name, x in parameters.items()}
         call.problem.gradients = call.layers(gradients)
-        call.point(saved=kept["saved"], d_inputs=d_inputs, d_memory=d_memory, d_initial=d_initial)
-        for name, x in (("d_memories", d_memories), ("d_last", d_last)):
-            if x is not None:
-                call.point(**{name: x})
+        call.keep(kept["saved"])
+        call.write(d_inputs=d_inputs, d_memory=d_memory, d_initial=d_initial)
+        if d_memories is not None:
+            call.point("d_memories", d_memories, (len(inputs), *slots))
+        if d_last is not None:
+            call.point("d_last", d_last, d_memory.shape)
         call.run(self.library.backward)
         return d_inputs, d_memory, d_initial, gradients
 
 
+def saved_size(config: RelationalMemoryConfig, samples: int, recompute: bool) -> int:
+    """Return how many numbers a forward may keep for its backward; at most some hundred more than it does.
+
+    The library's own answer (rooms.h) is no formula, which a compiler needs for a number of samples that it
+    does not know.
+    """
+    slots, width, projection = config.mem_slots, config.memory_width, config.projection_width
+    rows, gates = config.input_rows, 2 * config.gate_width
+    counts = [slots * width]  # the memory before the step
+    if not recompute:
+        counts += [slots * projection, slots, config.num_heads * slots * config.attended_rows]
+        counts += [slots * width, slots] * 2 + [slots * width] * (config.attention_mlp_layers - 1)
+        counts += [slots * gates, rows * width, rows * projection, rows, gates]
+    return samples * sum(counts) + 32 * len(counts)  # each begins on a cache line of its own
+
+
 class _Call:
-    """What both passes tell the library; it holds the tensors that the problem points at."""
+    """What both passes tell the library; it holds the tensors that the problem points at.
+
+    This is the gate: an address goes to C only through `point` and `layers`, which have seen that its tensor
+    has the shape, dtype and device that C takes for granted, and through `write` for what is made here.
+
+    Raises:
+        ValueError: a tensor of another shape, dtype or device, or batch sizes that do not fit the inputs.
+    """
 
     def __init__(
         self,
@@ -157,11 +188,14 @@ class _Call:
         resets: Tensor | None,
         keep: bool,
     ) -> None:
-        steps, batch = len(batch_sizes), batch_sizes[0]
+        steps, batch, total = len(batch_sizes), batch_sizes[0], len(inputs)
+        falling = steps == 1 or all(map(operator.ge, batch_sizes, batch_sizes[1:]))
+        if sum(batch_sizes) != total or not falling or batch_sizes[-1] < 1:
+            raise ValueError(f"batch sizes must fall to 1 or more and sum to {total}, got {batch_sizes}")
         threads = torch.get_num_threads() if native.threads is None else native.threads
         sizes = (ctypes.c_int64 * steps)(*batch_sizes)
         self.held: list[Any] = [sizes]
-        self.variant, self.names = native.variant, _layer_names(config)
+        self.variant, (self.names, self.shapes) = native.variant, _layers(config)
         self.problem = Problem(
             config.input_size,
             config.mem_slots,
@@ -173,7 +207,7 @@ class _Call:
             config.attention_mlp_layers,
             steps,
             batch,
-            inputs.shape[0],
+            total,
             min(threads, batch),
             (1 if native.recompute else 2) if keep else 0,
             config.input_bias,
@@ -181,44 +215,77 @@ class _Call:
             ctypes.addressof(sizes),
         )
         self.problem.values = self.layers(parameters)
-        self.point(inputs=inputs)
+        self.point("inputs", inputs, (total, *config.input_sizes.values()))
         if resets is not None:
-            self.point(resets=resets)
+            self.point("resets", resets, (total,), torch.bool)
         self.like = inputs
         self.room_sizes = (ctypes.c_int64 * 3)()  # what is saved; the workspaces of forward and backward
         native.library.sizes(
             native.variant, ctypes.addressof(self.problem), ctypes.addressof(self.room_sizes)
         )
 
-    def point(self, **tensors: Tensor) -> None:
-        """Let fields of the problem point at tensors, or at copies of those that do not lie together."""
+    def point(
+        self, field: str, x: Tensor, shape: tuple[int, ...], dtype: torch.dtype = torch.float32
+    ) -> None:
+        """Let a field of the problem point at a tensor that is read."""
+        setattr(self.problem, field, self._address(field, x, shape, dtype))
+
+    def write(self, **tensors: Tensor) -> None:
+        """Let fields of the problem point at tensors that were made for them."""
         for field, x in tensors.items():
-            x = x.contiguous()
             self.held.append(x)
             setattr(self.problem, field, x.data_ptr())
 
+    def keep(self, saved: Tensor) -> None:
+        """Point at what goes from forward to backward."""
+        if saved.numel() < self.room_sizes[0]:
+            raise ValueError(f"saved must have {self.room_sizes[0]} numbers, got {saved.numel()}")
+        self.write(saved=saved)
+
     def layers(self, tensors: Parameters) -> Any:
         """Point at all layers' tensors."""
-        held = [None if name is None else tensors[name].contiguous() for name in self.names]
-        self.held.append(held)
-        return Layers(*[None if x is None else x.data_ptr() for x in held])
+        return Layers(
+            *[
+                None if name is None else self._address(name, tensors[name], shape, torch.float32)
+                for name, shape in zip(self.names, self.shapes)
+            ]
+        )
+
+    def _address(self, name: str, x: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> int:
+        """Return where a tensor's numbers lie side by side; those of a copy where they do not."""
+        if x.shape != shape or x.dtype is not dtype or not x.is_cpu:
+            raise ValueError(
+                f"{name} must be {dtype} of shape {tuple(shape)} on the CPU, "
+                f"got {x.dtype} of shape {tuple(x.shape)} on {x.device}"
+            )
+        x = x.contiguous().resolve_neg()  # with the negative bit set memory holds the opposite of what counts
+        address = x.data_ptr()
+        if address % x.element_size():
+            x = x.clone()
+            address = x.data_ptr()
+        self.held.append(x)
+        return address
 
     def run(self, function: Any) -> None:
         """Call the library with a workspace."""
         _, forward, backward = self.room_sizes
         # One size for both passes of a training step, so that they use the same memory.
         size = max(forward, backward) if self.problem.keep else forward
-        self.point(workspace=workspace.empty(self.like, size))
+        self.write(workspace=workspace.empty(self.like, size))
         function(self.variant, ctypes.addressof(self.problem))
 
 
 @lru_cache(maxsize=64)
-def _layer_names(config: RelationalMemoryConfig) -> tuple[str | None, ...]:
-    """Return the names of the parameters that `Layers` points at, None where there is none."""
+def _layers(
+    config: RelationalMemoryConfig,
+) -> tuple[tuple[str | None, ...], tuple[tuple[int, ...], ...]]:
+    """Return the names of the parameters of `Layers`, None where there is none, and their shapes."""
     layers: list[str | None] = [
         None if layer.startswith("gate") and not config.gate_width else layer for layer in LAYERS
     ]
     count = config.attention_mlp_layers
     layers += [f"mlp.{i}" if i < count else None for i in range(MAX_LAYERS)]
     kinds = ("weight", "bias")
-    return tuple(None if layer is None else f"{layer}.{kind}" for layer in layers for kind in kinds)
+    names = tuple(None if layer is None else f"{layer}.{kind}" for layer in layers for kind in kinds)
+    shapes = parameter_shapes(config)
+    return names, tuple(() if name is None else shapes[name] for name in names)

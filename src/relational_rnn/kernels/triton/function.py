@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from relational_rnn.kernels import eager, fused
-from relational_rnn.kernels.fused.function import Implementation, run
+from relational_rnn.kernels.operation import Implementation, run
 from relational_rnn.kernels.triton.support import unsupported, unsupported_products
 from relational_rnn.spec import RelationalMemoryConfig, Trace
 

@@ -11,6 +11,7 @@ from torch.nn.utils import skip_init
 from relational_rnn.nn.dnc.memory import Memory, access, interface_widths, parse_interface
 from relational_rnn.nn.initialise import initialise_gates_, initialise_linear_
 from relational_rnn.nn.inputs import Resets, Sequence, check_dtype, check_parts, open_sequence
+from relational_rnn.nn.sublayers import lstm_step
 from relational_rnn.nn.unroll import unroll
 from relational_rnn.spec.checks import check_bool, check_size
 
@@ -162,7 +163,7 @@ class DNC(nn.Module):
             ValueError: wrong shape, an empty batch or sequence.
         """
         opened = open_sequence(input, self.batch_first, ("F",), {"F": self.input_size}, self.output.weight)
-        batch = opened.batch_sizes[0]
+        batch = opened.batch
         if state is None:
             state = self.initial_state(batch)
         else:
@@ -197,7 +198,7 @@ class DNC(nn.Module):
         seen = torch.cat([x, reads.flatten(1)], 1)  # χ
         below, hiddens, cells = seen, [], []
         for layer, lstm in enumerate(self.controller):
-            hidden, cell = lstm(below, (h[:, layer], c[:, layer]))
+            hidden, cell = lstm_step(lstm, below, (h[:, layer], c[:, layer]))
             hiddens.append(hidden)
             cells.append(cell)
             below = torch.cat([seen, hidden], 1)

@@ -1,0 +1,193 @@
+"""A whole sequence by a kernel as one differentiable operation, and what is left to the eager twin."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.overrides import _get_current_function_mode_stack
+from torch.utils._device import DeviceContext
+from torch.utils._python_dispatch import _get_current_dispatch_mode
+
+from relational_rnn.kernels import eager
+from relational_rnn.kernels.dot_product import transformed
+from relational_rnn.spec import RelationalMemoryConfig, Trace
+
+logger = logging.getLogger(__name__)
+
+READ_PARAMETERS = ("read_weights", "read_query", "initial_memory")
+"""Parameters that the sequence does not use: the read heads', and the memory that comes as `initial`."""
+
+
+class Implementation(NamedTuple):
+    """A whole-sequence forward and its backward, with the signatures of those in `kernels.fused`."""
+
+    forward: Callable[..., tuple[Tensor, Tensor, dict[str, Tensor]]]
+    """`fused.forward.sequence_forward`: the results share no storage with anything else."""
+    backward: Callable[..., tuple[Tensor | None, Tensor | None, Tensor | None, Mapping[str, Tensor]]]
+    """`fused.backward.sequence_backward`: must not change what was kept, which may be used again."""
+
+
+def left_to_eager(parameters: Mapping[str, Tensor], *tensors: Tensor, trace: bool = False) -> str | None:
+    """Say why a call has to take the eager functions, or None where it does not.
+
+    Args:
+        parameters: the core's.
+        tensors: whatever else takes part.
+        trace: whether attention and gates are asked for.
+
+    Example:
+        >>> left_to_eager({}, torch.zeros(2), trace=True)
+        'a trace is asked for'
+        >>> left_to_eager({}, torch.zeros(2))
+    """
+    if trace:
+        return "a trace is asked for"
+    if torch._C._get_tracing_state() is not None:
+        return "the call is being traced"
+    if _get_current_dispatch_mode() is not None:
+        return "a dispatch mode is active"
+    if _function_mode():
+        return "a torch function mode is active"
+    first = tensors[0]
+    kind, dtype, device = first.device.type, first.dtype, first.device
+    if kind == "meta":
+        return "the tensors hold no data"
+    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+        return "autocast is active"
+    if transformed(tensors):
+        return "a torch.func transform, vmap or forward-mode differentiation is active"
+    for x in (*tensors, *parameters.values()):
+        if type(x) is not Tensor and type(x) is not torch.nn.Parameter:
+            return f"a tensor is a {type(x).__name__}"
+        if x.dtype is not dtype or x.device != device:
+            return "dtypes or devices differ"
+    return None
+
+
+def _function_mode() -> bool:
+    """Say whether torch's functions go through a mode; that of a default device does not count."""
+    if not torch._C._len_torch_function_stack():
+        return False
+    return any(type(mode) is not DeviceContext for mode in _get_current_function_mode_stack())
+
+
+def run(
+    implementation: Implementation,
+    config: RelationalMemoryConfig,
+    parameters: Mapping[str, Tensor],
+    inputs: Tensor,
+    batch_sizes: list[int],
+    memory: Tensor,
+    initial: Tensor,
+    resets: Tensor | None,
+    trace: bool,
+) -> tuple[Tensor, Tensor, Trace | None]:
+    """Run `implementation` where it can, else `eager.sequence`; arguments and results as there."""
+    if torch.compiler.is_compiling():  # before anything that a tracer cannot follow
+        return eager.sequence(config, parameters, inputs, batch_sizes, memory, initial, resets, trace)
+    used = {name: x for name, x in parameters.items() if name not in READ_PARAMETERS}
+    if resets is None:
+        initial = initial.detach()  # not used
+    tensors = (inputs, memory, initial, *used.values())
+    reason = left_to_eager(used, inputs, memory, initial, trace=trace)
+    if reason is not None:
+        logger.debug("eager instead of a fused sequence: %s", reason)
+        return eager.sequence(config, parameters, inputs, batch_sizes, memory, initial, resets, trace)
+    if torch.is_grad_enabled() and any(x.requires_grad for x in tensors):
+        call = _Call(implementation, config, tuple(used), batch_sizes)
+        memories, last = _Sequence.apply(call, resets, *tensors)  # type: ignore[no-untyped-call]
+    else:
+        memories, last, _ = implementation.forward(
+            config, used, inputs, batch_sizes, memory, initial, resets, False
+        )
+    return memories, last, None
+
+
+class _Call(NamedTuple):
+    """What is no tensor."""
+
+    implementation: Implementation
+    config: RelationalMemoryConfig
+    names: tuple[str, ...]
+    batch_sizes: list[int]
+
+
+class _Sequence(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, call: _Call, resets: Tensor | None, *tensors: Tensor) -> tuple[Tensor, Tensor]:
+        inputs, memory, initial, *values = tensors
+        parameters = dict(zip(call.names, values))
+        memories, last, kept = call.implementation.forward(
+            call.config, parameters, inputs, call.batch_sizes, memory, initial, resets, True
+        )
+        # All through `save_for_backward`: it notices changes in place, and frees the kept tensors in time.
+        ctx.save_for_backward(resets, *tensors, *kept.values())
+        ctx.call, ctx.kept, ctx.count = call, tuple(kept), len(tensors)
+        ctx.set_materialize_grads(False)
+        return memories, last
+
+    @staticmethod
+    def backward(ctx: Any, d_memories: Tensor | None, d_last: Tensor | None) -> tuple[Tensor | None, ...]:
+        if d_memories is None and d_last is None:
+            return (None,) * len(ctx.needs_input_grad)
+        call: _Call = ctx.call
+        resets, *saved = ctx.saved_tensors
+        d_memories, d_last = (
+            d.to_dense() if d is not None and d.is_sparse else d for d in (d_memories, d_last)
+        )
+        tensors, kept = saved[: ctx.count], dict(zip(ctx.kept, saved[ctx.count :]))
+        wanted = ctx.needs_input_grad[2:]
+        grads = [d for d in (d_memories, d_last) if d is not None]
+        if torch.is_grad_enabled() or left_to_eager({}, *grads) is not None:
+            # Gradients of gradients, or gradients of many losses at once: differentiate the eager twin.
+            found = _eager_gradients(call, resets, tensors, wanted, d_memories, d_last)
+            return (None, None, *found)
+        inputs, _, _, *values = tensors
+        keys = ("inputs", "memory", "initial", *call.names)
+        gradients = call.implementation.backward(
+            call.config,
+            dict(zip(call.names, values)),
+            inputs,
+            call.batch_sizes,
+            resets,
+            kept,
+            d_memories,
+            d_last,
+            frozenset(key for key, want in zip(keys, wanted) if want),
+        )
+        *first, by_name = gradients
+        found = [*first, *(by_name.get(name) for name in call.names)]
+        return (None, None, *(x if want else None for x, want in zip(found, wanted)))
+
+
+def _eager_gradients(
+    call: _Call,
+    resets: Tensor | None,
+    tensors: list[Tensor],
+    wanted: tuple[bool, ...],
+    d_memories: Tensor | None,
+    d_last: Tensor | None,
+) -> list[Tensor | None]:
+    """Compute the gradients by running `eager.sequence` again; they can be differentiated in turn."""
+    create_graph = torch.is_grad_enabled()
+    with torch.enable_grad():
+        # As views, so that nothing but this sequence lies between them and the results.
+        x, m, start, *values = (t.view_as(t) if want else t for t, want in zip(tensors, wanted))
+        parameters = dict(zip(call.names, values))
+        memories, last, _ = eager.sequence(call.config, parameters, x, call.batch_sizes, m, start, resets)
+    results = [(y, d) for y, d in ((memories, d_memories), (last, d_last)) if d is not None]
+    asked = [t for t, want in zip((x, m, start, *values), wanted) if want]
+    found = iter(
+        torch.autograd.grad(
+            [y for y, _ in results],
+            asked,
+            [d for _, d in results],
+            create_graph=create_graph,
+            allow_unused=True,
+        )
+    )
+    return [next(found) if want else None for want in wanted]

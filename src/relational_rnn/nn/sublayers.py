@@ -1,0 +1,165 @@
+"""Whether a layer's parameters may be used without calling it, and the core by calling all of them.
+
+Kernels read weights where they lie. What acts through a layer's call (hooks, pruning, adapters, quantised or
+sharded layers) would be passed over in silence there, so such a core calls its layers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.module import _has_any_global_hook
+
+from relational_rnn.kernels import eager, transformed
+from relational_rnn.nn.unroll import unroll
+from relational_rnn.spec import Trace
+
+if TYPE_CHECKING:
+    from relational_rnn.nn.relational_memory import RelationalMemory, RelationalMemoryCell
+
+_FORWARDS: Final = frozenset((nn.Linear.forward, nn.LayerNorm.forward, nn.LSTMCell.forward))
+"""Of the layers whose parameters say all, as this module found them: a patched one is another."""
+
+
+def why_called(layer: nn.Module) -> str | None:
+    """Say why a layer has to be called, or None where its parameters say all that it does.
+
+    Example:
+        >>> layer = nn.Linear(2, 2)
+        >>> why_called(layer)
+        >>> hook = layer.register_forward_hook(lambda layer, inputs, output: output)
+        >>> why_called(layer)
+        'has hooks'
+        >>> why_called(nn.Identity())
+        'is a Identity'
+    """
+    if type(layer).forward not in _FORWARDS:
+        return f"is a {type(layer).__name__}"
+    if has_hooks(layer):
+        return "has hooks"
+    if (epsilon := layer.__dict__.get("eps", eager.EPSILON)) != eager.EPSILON:
+        return f"has eps={epsilon}"
+    return None
+
+
+def has_hooks(layer: nn.Module) -> bool:
+    """Say whether a call of a layer does more than its class says: hooks, or a `forward` of its own."""
+    return bool(
+        layer._forward_hooks
+        or layer._forward_pre_hooks
+        or layer._backward_hooks
+        or layer._backward_pre_hooks
+        or "forward" in layer.__dict__
+    )
+
+
+def hooks_everywhere() -> bool:
+    """Say whether there are hooks on all modules, such as `register_module_forward_hook` adds."""
+    return _has_any_global_hook()  # type: ignore[no-any-return]
+
+
+def lstm_step(cell: nn.Module, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Call a cell, or compute what it does by plain operations where torch's has no rule: vmap, forward mode.
+
+    Args:
+        cell: an LSTM cell with biases, or what stands for one.
+        x: (B, F).
+        state: h and c, each (B, hidden).
+
+    Returns:
+        h and c after the step.
+    """
+    h, c = state
+    if why_called(cell) is not None or not transformed((x, h, c)):
+        return cell(x, state)  # type: ignore[no-any-return]
+    assert isinstance(cell, nn.LSTMCell)
+    gates = F.linear(x, cell.weight_ih, cell.bias_ih) + F.linear(h, cell.weight_hh, cell.bias_hh)
+    i, f, g, o = gates.chunk(4, -1)
+    c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+    return torch.sigmoid(o) * torch.tanh(c), c
+
+
+def called_step(
+    core: RelationalMemory | RelationalMemoryCell,
+    memory: Tensor,
+    rows: Tensor | None,
+    gates: Tensor | None,
+    trace: bool,
+) -> tuple[Tensor, Trace | None]:
+    """Advance the memory by one step with every layer called, as docs/core.md writes the equations.
+
+    Args:
+        core: whose layers are called.
+        memory: (B, N, D).
+        rows: (B, R, D), the projected input, or None for a step without input.
+        gates: (B, 1, 2G), the input's share of the gates, or None where there is no input or no gate.
+        trace: also return attention and gates.
+
+    Returns:
+        The next memory (B, N, D), and the trace or None: a `spec.Trace` without its T axis.
+    """
+    config, slots = core.config, core.config.mem_slots
+    attentions, new = [], memory
+    mlp = list(core.mlp) if config.use_mlp else []
+    if config.input_fusion == "tile":
+        nothing = memory.new_zeros(len(memory), config.row_width - config.memory_width)
+        tiled = (nothing if rows is None else rows.flatten(1)).unsqueeze(1).expand(-1, slots, -1)
+    for number, block in enumerate(core.blocks):
+        seen = new
+        if config.input_fusion == "tile":
+            seen = torch.cat([new, tiled.to(new.dtype)], 2)  # [m_i ; x]
+        elif number == 0 and rows is not None:
+            seen = torch.cat([new, rows.to(new.dtype)], 1)
+        queries = slots if number == config.num_blocks - 1 else seen.shape[1]
+        new, weights = block(seen, mlp, queries, trace)
+        if weights is not None:
+            attentions.append(weights[:, :, :slots])
+    input_gate = forget_gate = None
+    if config.gate_width:
+        both = core.gate_memory(torch.tanh(memory))  # (B, N, 2G)
+        both = both if gates is None else both + gates
+        input_gate, forget_gate = both.chunk(2, -1)
+        input_gate = torch.sigmoid(input_gate + config.input_bias)
+        forget_gate = torch.sigmoid(forget_gate + config.forget_bias)
+        new = input_gate * torch.tanh(new) + forget_gate * memory
+    return new, Trace(torch.stack(attentions, 1), input_gate, forget_gate) if trace else None
+
+
+def called_input(
+    core: RelationalMemory | RelationalMemoryCell, inputs: Tensor
+) -> tuple[Tensor, Tensor | None]:
+    """Project inputs (S, F) or (S, R, F): rows (S, R, D) and the gates' share (S, 1, 2G) or None."""
+    rows = core.input_projection(inputs if core.config.treat_input_as_matrix else inputs.unsqueeze(1))
+    return rows, core.gate_input(rows.flatten(1)).unsqueeze(1) if core.config.gate_width else None
+
+
+def called_sequence(
+    core: RelationalMemory,
+    inputs: Tensor,
+    batch_sizes: list[int],
+    memory: Tensor,
+    initial: Tensor,
+    resets: Tensor | None,
+    trace: bool,
+) -> tuple[Tensor, Tensor, Trace | None]:
+    """Run over a sequence with every layer called: those of the input once, all others once a step.
+
+    Arguments and results are those of `kernels.eager.sequence`.
+    """
+    rows, gates = called_input(core, inputs)
+    width, traces = rows.shape[1:].numel(), []
+    parts = [rows.flatten(1)] if gates is None else [rows.flatten(1), gates.flatten(1)]
+
+    def step(entered: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor]]:
+        row = entered[:, :width].unflatten(1, rows.shape[1:])
+        share = None if gates is None else entered[:, width:].unsqueeze(1)
+        after, report = called_step(core, state[0], row, share, trace)
+        if report is not None:
+            traces.append(report)
+        return after, (after,)
+
+    memories, (last,) = unroll(step, torch.cat(parts, 1), batch_sizes, (memory,), (initial[None],), resets)
+    return memories, last, eager.stack_traces(traces, batch_sizes[0]) if trace else None
