@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import secrets
+import shlex
 import shutil
 import subprocess
 import sys
@@ -30,9 +32,32 @@ INSTRUCTION_SETS = {
 INSTRUCTION_SETS["avx512_bf16"] = [*INSTRUCTION_SETS["avx512"], "-mavx512bf16"]
 """Files that are compiled for more than the architecture's baseline, where the compiler knows how."""
 
+DEBUG = ["-O0", "-g", "-fno-omit-frame-pointer", "-DRELATIONAL_CHECK"]
+DEBUG += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+"""What a debug build adds: check.h, and the compiler's watch over memory and undefined behaviour. Not -O1,
+which takes it four times as long."""
+
+TIMEOUT = 600
+"""Seconds after which a compiler hangs."""
+
+LOADED = """
+import ctypes, sys
+try:
+    library = ctypes.CDLL(sys.argv[1])
+    for name in ("variant", "sizes", "forward", "backward", "activate", "use_team", "problem_size"):
+        library["relational_" + name]
+    library.relational_problem_size()
+except (ImportError, OSError, AttributeError) as error:
+    sys.exit(str(error))
+"""
+"""Run by another process, which a broken library may end."""
+
+SEAL = 64
+"""Bytes behind the compiler's output: a digest of it and of what it was made from."""
+
 
 class BuildError(Exception):
-    """There is no compiler, or it failed."""
+    """There is no compiler, it failed, or what it made is of no use; in one line."""
 
 
 def library_name() -> str:
@@ -52,7 +77,10 @@ def find_compiler() -> list[str]:
     Raises:
         BuildError: there is none.
     """
-    chosen = os.environ.get("CC", "").split()
+    try:
+        chosen = shlex.split(os.environ.get("CC", ""))
+    except ValueError as error:
+        raise BuildError(f"the variable CC is no command: {error}") from error
     if chosen:
         return chosen
     for name in ("cc", "gcc", "clang"):
@@ -62,65 +90,112 @@ def find_compiler() -> list[str]:
 
 
 def source_digest() -> str:
-    """Return a digest of the C sources; the library carries that of the sources that it was made from."""
-    digest = hashlib.sha256()
+    """Return a digest of the C sources and of how they are compiled."""
+    digest = hashlib.sha256(repr((FLAGS, INSTRUCTION_SETS)).encode())
     for path in sorted([*FOLDER.glob("*.c"), *FOLDER.glob("*.h")]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
 def is_current(library: Path) -> bool:
-    """Say whether there is a library that was made from the sources beside this file."""
-    return library.exists() and source_digest().encode() in library.read_bytes()
+    """Say whether a file is, to the last bit, what `build` made of the sources beside this one.
+
+    Loading anything else could end the process: the system maps a library without looking at it.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if not library.is_file():
+        return False
+    content = library.read_bytes()
+    return content[-SEAL:] == _seal(content[:-SEAL], source_digest())
 
 
-def build(target: Path | None = None) -> Path:
+def build(target: Path | None = None, debug: bool = False) -> Path:
     """Compile the library.
 
     Args:
         target: where it is written; None means beside this file, where the package looks for it.
+        debug: check sizes and every access to memory; loads only after the compiler's libasan.
 
     Returns:
         Its path.
 
     Raises:
-        BuildError: no compiler, or it failed.
+        BuildError: no compiler, it failed, it made no library, or that cannot be written.
     """
-    compiler = find_compiler()
     target = FOLDER / library_name() if target is None else target
-    x86 = platform.machine().lower() in ("x86_64", "amd64")
-    with tempfile.TemporaryDirectory() as folder:
-
-        def compile_file(name: str, *more: str) -> str:
-            made = f"{folder}/{name}.o"
-            _run([*compiler, *FLAGS, *more, "-pthread", "-c", str(FOLDER / f"{name}.c"), "-o", made])
-            return made
-
-        with ThreadPoolExecutor() as pool:
-            plain = [pool.submit(compile_file, name) for name in ("baseline", "threads")]
-            sets = {n: pool.submit(compile_file, n, *f) for n, f in INSTRUCTION_SETS.items() if x86}
-        objects = {n: made.result() for n, made in sets.items() if made.exception() is None}
-        have = [f"-DHAVE_{name.upper()}" for name in objects]
-        chosen = compile_file("native", f'-DSOURCES="{source_digest()}"', *have)
-        files = [chosen, *(made.result() for made in plain), *objects.values()]
-        made = Path(folder) / target.name
-        _run([*compiler, "-shared", *files, "-pthread", "-lm", "-o", str(made)])
-        # Into place in one step: a process that has the old library loaded keeps it.
-        beside = target.with_name(f".{target.name}.{os.getpid()}")
-        shutil.copyfile(made, beside)
-        os.replace(beside, target)
+    compiler = find_compiler()
+    try:
+        digest = source_digest()
+        # A compiler that was stopped may leave others behind that still write.
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            content = _compile(compiler, Path(folder), debug)
+        if source_digest() != digest:
+            raise BuildError("the sources have changed meanwhile")
+        # In one step: a process that has the old library loaded keeps it, and none finds half of the new one.
+        beside = target.with_name(f"{target.name}.{secrets.token_hex(8)}")
+        try:
+            beside.write_bytes(content + _seal(content, digest))
+            if not debug:
+                command = [sys.executable, "-I", "-S", "-c", LOADED, str(beside)]
+                _run(command, f"what {compiler[0]} made does not load")
+            os.replace(beside, target)
+        finally:
+            beside.unlink(missing_ok=True)
+    except (OSError, RuntimeError) as error:  # the latter: there can be no more threads
+        raise BuildError(str(error)) from error
     return target
 
 
-def _run(command: list[str]) -> None:
+def _seal(content: bytes, digest: str) -> bytes:
+    return hashlib.sha256(digest.encode() + content).hexdigest().encode()
+
+
+def _compile(compiler: list[str], folder: Path, debug: bool) -> bytes:
+    """Return what the compiler makes of the sources."""
+    flags = [*FLAGS, *DEBUG] if debug else FLAGS
+    failed = f"{compiler[0]} failed"
+
+    def compile_file(name: str, *more: str) -> str:
+        made = f"{folder}/{name}.o"
+        _run([*compiler, *flags, *more, "-pthread", "-c", str(FOLDER / f"{name}.c"), "-o", made], failed)
+        return made
+
+    x86 = platform.machine().lower() in ("x86_64", "amd64")
+    with ThreadPoolExecutor() as pool:
+        plain = [pool.submit(compile_file, name) for name in ("baseline", "threads")]
+        sets = {n: pool.submit(compile_file, n, *f) for n, f in INSTRUCTION_SETS.items() if x86}
+    # Only a compiler's refusal says that it does not know how; anything else goes on up.
+    objects = {n: made.result() for n, made in sets.items() if not isinstance(made.exception(), BuildError)}
+    chosen = compile_file("native", *(f"-DHAVE_{name.upper()}" for name in objects))
+    files = [chosen, *(made.result() for made in plain), *objects.values()]
+    library = folder / "library"
+    _run([*compiler, *flags, "-shared", *files, "-pthread", "-lm", "-o", str(library)], failed)
+    if not library.is_file():
+        raise BuildError(f"{compiler[0]} made nothing")
+    return library.read_bytes()
+
+
+def _run(command: list[str], failed: str) -> None:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=TIMEOUT,
+            check=False,
+        )
     except OSError as error:
-        raise BuildError(f"{command[0]} does not run: {error}") from error
+        raise OSError(f"{command[0]!r} does not run: {error}") from error
+    except subprocess.TimeoutExpired as error:
+        raise TimeoutError(f"{failed}: not done after {TIMEOUT} s") from error
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines()
-        first = next((line for line in lines if "error" in line.lower()), lines[0] if lines else "no message")
-        raise BuildError(f"{command[0]} failed: {first}")
+        lines = lines or [f"exit status {done.returncode}, no message"]
+        raise BuildError(f"{failed}: {next((line for line in lines if 'error' in line.lower()), lines[0])}")
 
 
 def main() -> int:

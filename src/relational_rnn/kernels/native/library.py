@@ -120,12 +120,13 @@ def load(path: Path | None = None) -> Library | str:
     # Here, so that `python -m` runs a module that nothing has imported before.
     from relational_rnn.kernels.native.build import FOLDER, is_current, library_name
 
+    command = "python -m relational_rnn.kernels.native.build"
     path = FOLDER / library_name() if path is None else path
-    if not path.exists():
-        return "the native library is not built (python -m relational_rnn.kernels.native.build)"
-    if not is_current(path):
-        return "the native library is not of these sources (python -m relational_rnn.kernels.native.build)"
     try:
+        if not path.is_file():
+            return f"the native library is not built ({command})"
+        if not is_current(path):
+            return f"the native library is damaged or not of these sources ({command})"
         library = Library(path)
     except (OSError, ValueError, AttributeError) as error:
         return f"the native library cannot be used: {error}"

@@ -53,9 +53,6 @@ EXPORT const char *relational_variant(int64_t number) {
     return v ? v->name : NULL;
 }
 
-/* Found by build.py in the library's bytes. */
-EXPORT const char relational_sources[] = SOURCES;
-
 /* Size of `problem`: tells whether Python's idea of it is this library's. */
 EXPORT int64_t relational_problem_size(void) { return (int64_t)sizeof(problem); }
 
