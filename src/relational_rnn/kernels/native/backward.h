@@ -54,7 +54,7 @@ static backward_room take_backward_room(cursor *c, const problem *p) {
     r.fresh = take(c, s.width);
     r.d_initial = take(c, p->slots * s.width);
     if (c->base) memset(r.d_initial, 0, (size_t)(p->slots * s.width) * 4);
-    r.d_rows = take(c, s.chunk * p->input_rows * s.width);
+    r.d_rows = take(c, s.chunk * p->input_rows * s.width + BEHIND);
     r.d_row = (float **)take(c, 2 * s.rows);
     r.d_out = (const float **)take(c, 2 * s.rows);
     return r;
@@ -72,6 +72,7 @@ static void step_backward(const problem *p, const matrices *w, backward_room *ro
     const long rows = samples * p->slots, all = p->slots + p->input_rows, size = p->slots * projection;
 
     if (f->used + rows > f->capacity) use_up(p, f, g);
+    CHECK(f->used + rows <= f->capacity);
     float *start = f->start + f->used * width, *attended = f->attended + f->used * width;
     float *squashed = f->squashed + f->used * width, *d_gates = f->d_gates + f->used * gates;
     float *d_qkv = f->d_qkv + f->used * projection, *d_y = f->d_mlp[p->layers - 1] + f->used * width;
@@ -222,8 +223,8 @@ static void backward_inputs(const void *argument, int64_t thread) {
 /* What all threads share, cut from the workspace; `forward` is needed where steps are computed again. */
 static void take_shared(cursor *c, const problem *p, backward_job *job, matrices *weights, matrices *forward) {
     const sizes s = sizes_of(p);
-    job->d_appended = take(c, p->total * p->input_rows * s.projection);
-    job->d_share = take(c, p->total * 2 * p->gate);
+    job->d_appended = take(c, p->total * p->input_rows * s.projection + BEHIND);
+    job->d_share = take(c, p->total * 2 * p->gate + BEHIND);
     job->rooms = (backward_room *)take(c, p->threads * (int64_t)(sizeof(backward_room) / 4 + 1));
     *weights = backward_matrices(c, p);
     if (p->keep == KEEP_ALL) return;
@@ -249,6 +250,8 @@ static void backward(const problem *p) {
     job.kept = take_saved(&saved, p, &job.work);
     take_shared(&c, p, &job, &weights, &forward);
     for (int64_t thread = 0; thread < p->threads; thread++) job.rooms[thread] = take_backward_room(&c, p);
+    CHECK(saved.used == saved_size(p));
+    CHECK(c.used == backward_workspace(p));
     if (p->keep == KEEP_MEMORIES) {
         const forward_job again = {.problem = p, .weights = &forward, .work = job.work, .words = job.words};
         run_threads(smaller(p->threads, s.chunks), forward_inputs, &again);

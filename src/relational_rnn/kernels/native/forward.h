@@ -121,6 +121,7 @@ static void forward_memories(const void *argument, int64_t thread) {
     const long size = p->slots * s.width;
     cursor c = {job->rooms + thread * job->room_size, 0};
     const step_room room = take_step_room(&c, p);
+    CHECK(c.used == job->room_size);
     for (long block = thread; block < s.blocks; block += p->threads) {
         const long first = block * s.samples;
         int64_t before = 0, now = first;
@@ -177,6 +178,8 @@ static void forward(const problem *p) {
     job.weights = &weights;
     job.room_size = forward_room_size(p);
     job.rooms = p->workspace + c.used;
+    CHECK(saved.used == saved_size(p));
+    CHECK(c.used + p->threads * job.room_size == forward_workspace(p));
     run_threads(smaller(p->threads, sizes_of(p).chunks), forward_inputs, &job);
     run_threads(smaller(p->threads, sizes_of(p).blocks), forward_memories, &job);
 }

@@ -164,8 +164,9 @@ static long outer_workspace(long rows, long a_columns) {
     return WORDS(rows) * (PANEL + divide_up(a_columns, MR) * MR) + VW;
 }
 
-/* C (a_columns, b_columns) += A' B for A (rows, a_columns), behind which MR + VW floats can be read, and
- * B (rows, b_columns): gradients of weights. */
+#define BEHIND 16 /* floats behind A below that are read with it, in whole vectors */
+
+/* C (a_columns, b_columns) += A' B for A (rows, a_columns) and B (rows, b_columns): gradients of weights. */
 static void add_outer_product(const float *a, long a_columns, const float *b, long b_columns, long rows,
                               float *c, float *workspace) {
     const long depth = WORDS(rows);

@@ -70,13 +70,13 @@ typedef struct {
 static factors take_factors(cursor *c, const problem *p) {
     const sizes s = sizes_of(p);
     factors f = {.capacity = larger_of(s.samples * p->slots, COLLECT)};
-    f.d_qkv = take(c, f.capacity * s.projection);
-    f.d_gates = take(c, f.capacity * 2 * p->gate);
+    f.d_qkv = take(c, f.capacity * s.projection + BEHIND);
+    f.d_gates = take(c, f.capacity * 2 * p->gate + BEHIND);
     f.start = take(c, f.capacity * s.width);
     f.attended = take(c, f.capacity * s.width);
     f.squashed = take(c, f.capacity * s.width);
     for (long l = 0; l < p->layers; l++) {
-        f.d_mlp[l] = take(c, f.capacity * s.width);
+        f.d_mlp[l] = take(c, f.capacity * s.width + BEHIND);
         f.hidden[l] = take(c, f.capacity * s.width);
     }
     const long widest = larger_of(larger_of(s.projection, 2 * p->gate), s.width);

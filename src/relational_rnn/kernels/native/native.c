@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "check.h"
 #include "native.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -44,6 +45,7 @@ static int variants(const variant **found) {
 
 static const variant *choose(int64_t number) {
     const variant *found[MOST];
+    CHECK(number >= 0);
     return number < variants(found) ? found[number] : NULL;
 }
 
@@ -59,6 +61,8 @@ EXPORT int64_t relational_problem_size(void) { return (int64_t)sizeof(problem); 
 /* Floats needed for `saved` and for `workspace`, forward and backward. */
 EXPORT void relational_sizes(int64_t number, const problem *p, int64_t *sizes) {
     const variant *v = choose(number);
+    CHECK(v);
+    check_sizes(p);
     sizes[0] = v->saved(p);
     sizes[1] = v->forward_workspace(p);
     sizes[2] = v->backward_workspace(p);
@@ -67,8 +71,21 @@ EXPORT void relational_sizes(int64_t number, const problem *p, int64_t *sizes) {
 /* See `use_team`. */
 EXPORT void relational_use_team(void *start, void *number, void *size) { use_team(start, number, size); }
 
-EXPORT void relational_forward(int64_t number, const problem *p) { choose(number)->forward(p); }
-EXPORT void relational_backward(int64_t number, const problem *p) { choose(number)->backward(p); }
+EXPORT void relational_forward(int64_t number, const problem *p) {
+    const variant *v = choose(number);
+    CHECK(v);
+    check_sizes(p);
+    check_pointers(p, 0);
+    v->forward(p);
+}
+
+EXPORT void relational_backward(int64_t number, const problem *p) {
+    const variant *v = choose(number);
+    CHECK(v);
+    check_sizes(p);
+    check_pointers(p, 1);
+    v->backward(p);
+}
 
 /* exp (0), tanh (1) or the logistic sigmoid (2) of `count` numbers. */
 EXPORT void relational_activate(int64_t number, int64_t which, int64_t count, const float *x, float *y) {

@@ -35,6 +35,10 @@ typedef struct {
 static float *take(cursor *c, int64_t count) {
     float *p = c->base ? c->base + c->used : NULL;
     c->used += (count + 15) / 16 * 16 + 16;
+    if (p) {
+        OURS(p, count);
+        FENCE(p + count, c->base + c->used);
+    }
     return p;
 }
 

@@ -10,6 +10,8 @@
 #include <immintrin.h> /* only for loads and stores of a part of a vector */
 #endif
 
+#include "check.h"
+
 #define INLINE static inline __attribute__((always_inline, unused))
 
 typedef float vf __attribute__((vector_size(4 * VW)));
@@ -24,6 +26,7 @@ INLINE void store(float *p, vf v) { *(vf_anywhere *)p = v; }
 INLINE vf load_some(const float *p, long left) {
     if (left >= VW) return load(p);
 #if VW == 16
+    OURS(p, left);
     return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << left) - 1), p);
 #else
     vf v = {0};
@@ -38,6 +41,7 @@ INLINE void store_some(float *p, vf v, long left) {
         return;
     }
 #if VW == 16
+    OURS(p, left);
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << left) - 1), (__m512)v);
 #else
     for (long i = 0; i < left; i++) p[i] = v[i];
