@@ -19,7 +19,7 @@ from torch import Tensor
 from relational_rnn.kernels.backends import BACKENDS
 from relational_rnn.kernels.fused.forward import room_shapes
 from relational_rnn.kernels.native.passes import saved_size
-from relational_rnn.kernels.operation import READ_PARAMETERS, Implementation
+from relational_rnn.kernels.operation import READ_PARAMETERS, Implementation, left_to_eager
 from relational_rnn.kernels.workspace import rounded
 from relational_rnn.spec import RelationalMemoryConfig, parameter_shapes
 
@@ -116,6 +116,8 @@ def _sequence(
     """Return the memories, the last ones, and the room that the gradients need (empty without `keep`)."""
     core = _from_text(config)
     values = dict(zip(_names(core), parameters, strict=True))
+    if (reason := left_to_eager(values, inputs, memory, initial)) is not None:
+        raise ValueError(f"a compiled sequence takes plain tensors of one dtype and device: {reason}")
     memories, last, kept = _passes(backend, recompute, compute_dtype).forward(
         core, values, inputs, [len(inputs) // steps] * steps, memory, initial, resets, keep
     )

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from relational_rnn.kernels.dot_product import dot_product_attention, plain_attention
-from relational_rnn.spec import RelationalMemoryConfig, Trace
+from relational_rnn.spec import RelationalMemoryConfig, Trace, check_parameters
 
 EPSILON = 1e-5
 """The authors' layer norm epsilon."""
@@ -230,6 +230,7 @@ def cell(
     Returns:
         As `step`.
     """
+    check_parameters(config, parameters)
     work = None if inputs is None else input_work(config, parameters, inputs)
     return step(config, parameters, memory, work, trace)
 
@@ -274,6 +275,7 @@ def sequence(
         Memories after each step (S, N, D); the last memory of each row (B, N, D); the trace
         (batch first, NaN where a row has ended) or None.
     """
+    check_parameters(config, parameters)
     steps = input_work(config, parameters, inputs).split(batch_sizes)
     restarts = [None] * len(steps) if resets is None else resets.split(batch_sizes)
     memories: list[Tensor] = []

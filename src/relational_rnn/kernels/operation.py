@@ -31,6 +31,9 @@ class Implementation(NamedTuple):
     """`fused.backward.sequence_backward`: must not change what was kept, which may be used again."""
 
 
+_PLAIN = {Tensor, torch.nn.Parameter}
+
+
 def left_to_eager(parameters: Mapping[str, Tensor], *tensors: Tensor, trace: bool = False) -> str | None:
     """Say why a call has to take the eager functions, or None where it does not.
 
@@ -60,12 +63,15 @@ def left_to_eager(parameters: Mapping[str, Tensor], *tensors: Tensor, trace: boo
         return "autocast is active"
     if transformed(tensors):
         return "a torch.func transform, vmap or forward-mode differentiation is active"
-    for x in (*tensors, *parameters.values()):
-        if type(x) is not Tensor and type(x) is not torch.nn.Parameter:
-            return f"a tensor is a {type(x).__name__}"
-        if x.dtype is not dtype or x.device != device:
-            return "dtypes or devices differ"
-    return None
+    everything = [*tensors, *parameters.values()]  # a step of one sample takes little longer than to look
+    if strange := set(map(type, everything)) - _PLAIN:
+        return f"a tensor is a {strange.pop().__name__}"
+    alike = [x.dtype for x in everything].count(dtype) == len(everything)
+    if first.is_cpu:
+        alike = alike and False not in [x.is_cpu for x in everything]
+    else:
+        alike = alike and all(x.device == device for x in everything)
+    return None if alike else "dtypes or devices differ"
 
 
 def _function_mode() -> bool:
@@ -90,7 +96,7 @@ def run(
     if torch.compiler.is_compiling():  # before anything that a tracer cannot follow
         return eager.sequence(config, parameters, inputs, batch_sizes, memory, initial, resets, trace)
     used = {name: x for name, x in parameters.items() if name not in READ_PARAMETERS}
-    if resets is None:
+    if resets is None and initial.requires_grad:
         initial = initial.detach()  # not used
     tensors = (inputs, memory, initial, *used.values())
     reason = left_to_eager(used, inputs, memory, initial, trace=trace)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from relational_rnn.kernels import BACKENDS, choose_backend, compiled, eager, single_thread_after_fork
+from relational_rnn.kernels.operation import READ_PARAMETERS
 from relational_rnn.nn.initialise import initialise_linear_, truncated_normal_
 from relational_rnn.nn.inputs import (
     OpenSequence,
@@ -28,7 +29,7 @@ from relational_rnn.nn.sublayers import (
     hooks_everywhere,
     why_called,
 )
-from relational_rnn.spec import RelationalMemoryConfig, Trace, parameter_shapes
+from relational_rnn.spec import RelationalMemoryConfig, Trace, check_parameters, parameter_shapes
 from relational_rnn.spec.checks import check_bool, check_shape, check_size, check_unknown
 
 logger = logging.getLogger(__name__)
@@ -160,7 +161,9 @@ class _Core(nn.Module):
         device = torch.get_default_device() if device is None else device
         self._backend_asked_for = backend
         self._backend_options: dict[str, Any] = {}
-        choose_backend(backend, config, dtype, torch.device(device))  # if it cannot run, say so now
+        device = torch.device(device)
+        chosen = choose_backend(backend, config, dtype, device)  # if it cannot run, say so now
+        self._chosen = dtype, device, chosen
 
         width = config.memory_width
         place: dict[str, Any] = {"device": device, "dtype": dtype}
@@ -180,9 +183,8 @@ class _Core(nn.Module):
             self.read_weights = nn.Parameter(torch.empty(config.mem_slots, **place))
         if config.read_head == "attention":
             self.read_query = nn.Parameter(torch.empty(width, **place))
-        self._parameter_shapes = parameter_shapes(config)
         self._parameter_paths: dict[tuple[str, ...], list[tuple[str, str]]] = {}
-        for name in self._parameter_shapes:
+        for name in parameter_shapes(config):
             *path, leaf = name.split(".")
             self._parameter_paths.setdefault(tuple(path), []).append((name, leaf))
         self.reset_parameters(generator)
@@ -256,9 +258,14 @@ class _Core(nn.Module):
         return "eager" if isinstance(self._read_layers(), str) else self._choose(self._like)
 
     def _choose(self, like: Tensor) -> str:
-        return choose_backend(
-            self._backend_asked_for, self.config, like.dtype, like.device, self._backend_options
-        )
+        dtype, device, chosen = self._chosen
+        if dtype is not like.dtype or device != like.device:
+            dtype, device = like.dtype, like.device
+            chosen = choose_backend(
+                self._backend_asked_for, self.config, dtype, device, self._backend_options
+            )
+            self._chosen = dtype, device, chosen
+        return chosen
 
     @property
     def _like(self) -> Tensor:
@@ -279,9 +286,6 @@ class _Core(nn.Module):
         # Looked up at every call, so that parametrisations and functional calls are seen; past the modules'
         # own attribute access where that changes nothing, since a step of one sample takes no longer than it.
         found: dict[str, Tensor] = {}
-        for block in self.blocks._modules.values():
-            if block is None or type(block).forward is not _Block.forward or has_hooks(block):
-                return f"a block {'has hooks' if isinstance(block, _Block) else 'was replaced'}"
         for path, leaves in self._parameter_paths.items():
             owner: Any = self
             for part in path:
@@ -293,15 +297,21 @@ class _Core(nn.Module):
             own = owner._parameters
             for name, leaf in leaves:
                 value = own.get(leaf)
-                if value is None:
-                    value = getattr(owner, leaf)
-                    if value is None:
-                        return f"{name} was taken out"
-                shape = self._parameter_shapes[name]
-                if value.shape != shape:
-                    raise ValueError(f"{name} must have shape {shape}, got {tuple(value.shape)}")
+                if value is None and (value := getattr(owner, leaf)) is None:
+                    return f"{name} was taken out"
                 found[name] = value
+            if not path:
+                check_parameters(self.config, found)  # those of the layers the backends check
+        for block in self.blocks._modules.values():
+            if type(block).forward is not _Block.forward or has_hooks(block):
+                return "a block was replaced or has hooks"
         return found
+
+    def _read_parameters(self, found: dict[str, Tensor] | str) -> dict[str, Tensor]:
+        """Return what the read head needs, of what `_read_layers` found."""
+        if not isinstance(found, str):
+            return found
+        return {name: getattr(self, name) for name in READ_PARAMETERS if hasattr(self, name)}
 
     def _parameters_by_name(self) -> dict[str, Tensor]:
         found: dict[str, Tensor] = {}
@@ -309,11 +319,6 @@ class _Core(nn.Module):
             owner = self.get_submodule(".".join(path))
             found |= {name: getattr(owner, leaf) for name, leaf in leaves}
         return found
-
-    def _read(self, memory: Tensor) -> Tensor:
-        """Turn memories (..., N, D) into outputs."""
-        own = {name: getattr(self, name) for name in ("read_weights", "read_query") if hasattr(self, name)}
-        return eager.read(self.config, own, memory)
 
 
 class RelationalMemoryCell(_Core):
@@ -381,7 +386,7 @@ class RelationalMemoryCell(_Core):
         else:
             backend = BACKENDS[self._choose(like)]
             memory, trace = backend.cell(config, parameters, input, memory, return_trace)
-        output = self._read(memory)
+        output = eager.read(config, self._read_parameters(found), memory)
         return (output, memory) if trace is None else (output, memory, trace)
 
 
@@ -475,8 +480,12 @@ class RelationalMemory(_Core):
             self._backend_options["recompute"] = True
         if compute_dtype is not None:
             self._backend_options["compute_dtype"] = check_dtype(compute_dtype, "compute_dtype")
-        like = self.input_projection.weight
-        choose_backend(backend, self.config, like.dtype, like.device, self._backend_options)
+        dtype, device, _ = self._chosen
+        self._chosen = (
+            dtype,
+            device,
+            choose_backend(backend, self.config, dtype, device, self._backend_options),
+        )
         self.batch_first = check_bool("batch_first", batch_first)
 
     def extra_repr(self) -> str:
@@ -523,7 +532,7 @@ class RelationalMemory(_Core):
             memory = opened.sort(state)
         flags = None if resets is None else opened.match(resets)
         memories, last, trace = self._run(found, opened, memory, flags, return_trace, like)
-        outputs = opened.close(self._read(memories))
+        outputs = opened.close(eager.read(config, self._read_parameters(found), memories))
         if trace is None:
             return outputs, opened.unsort(last)
         return outputs, opened.unsort(last), Trace(*(t if t is None else opened.unsort(t) for t in trace))
@@ -538,7 +547,9 @@ class RelationalMemory(_Core):
         like: Tensor,
     ) -> tuple[Tensor, Tensor, Trace | None]:
         """Run over an opened sequence: by calling all layers, by a compiler's operator, or by a backend."""
-        initial, options = self._first_memory(), self._backend_options
+        # Only a reset needs it.
+        initial = memory[0].detach() if resets is None else self._first_memory()
+        options = self._backend_options
         if isinstance(found, str):
             logger.debug("all layers are called: %s", found)
             return called_sequence(self, opened.data, opened.batch_sizes, memory, initial, resets, trace)

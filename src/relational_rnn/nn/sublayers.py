@@ -6,7 +6,7 @@ sharded layers) would be passed over in silence there, so such a core calls its 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -20,7 +20,7 @@ from relational_rnn.spec import Trace
 if TYPE_CHECKING:
     from relational_rnn.nn.relational_memory import RelationalMemory, RelationalMemoryCell
 
-_FORWARDS: Final = frozenset((nn.Linear.forward, nn.LayerNorm.forward, nn.LSTMCell.forward))
+_LINEAR, _NORM, _CELL = nn.Linear.forward, nn.LayerNorm.forward, nn.LSTMCell.forward
 """Of the layers whose parameters say all, as this module found them: a patched one is another."""
 
 
@@ -34,14 +34,15 @@ def why_called(layer: nn.Module) -> str | None:
         >>> why_called(layer)
         'has hooks'
         >>> why_called(nn.Identity())
-        'is a Identity'
+        'is of type Identity'
     """
-    if type(layer).forward not in _FORWARDS:
-        return f"is a {type(layer).__name__}"
+    forward = type(layer).forward
+    if forward is not _LINEAR and forward is not _NORM and forward is not _CELL:
+        return f"is of type {type(layer).__name__}"
     if has_hooks(layer):
         return "has hooks"
-    if (epsilon := layer.__dict__.get("eps", eager.EPSILON)) != eager.EPSILON:
-        return f"has eps={epsilon}"
+    if forward is _NORM and layer.eps != eager.EPSILON:
+        return f"has eps={layer.eps}"
     return None
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from relational_rnn.spec.checks import check_bool, check_choice, check_number, check_size
@@ -201,3 +203,35 @@ def parameter_shapes(config: RelationalMemoryConfig) -> dict[str, tuple[int, ...
     if config.read_head == "attention":
         shapes["read_query"] = (width,)
     return shapes
+
+
+def check_parameters(config: RelationalMemoryConfig, parameters: Mapping[str, Any]) -> None:
+    """Say so when a parameter has another shape than the core's: it would be broadcast, or read past its end.
+
+    Args:
+        config: the core.
+        parameters: arrays or tensors by name; some may be left out.
+
+    Raises:
+        ValueError: naming the parameter, its shape and the right one.
+
+    Example:
+        >>> config = RelationalMemoryConfig(input_size=3, mem_slots=2, head_size=4)
+        >>> check_parameters(config, {"mlp.0.bias": memoryview(b"1")})
+        Traceback (most recent call last):
+        ValueError: mlp.0.bias must have shape (4,), got (1,)
+    """
+    shapes = _shapes(config)
+    for name, x in parameters.items():
+        if x.shape != shapes[name]:
+            raise ValueError(f"{name} must have shape {shapes[name]}, got {tuple(x.shape)}")
+
+
+_remembered = lru_cache(maxsize=64)(parameter_shapes)
+
+
+def _shapes(config: RelationalMemoryConfig) -> dict[str, tuple[int, ...]]:
+    return _remembered(config)
+
+
+_shapes._dynamo_marked_constant = True  # type: ignore[attr-defined]  # torch.compile follows no caches

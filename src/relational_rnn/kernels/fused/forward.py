@@ -12,7 +12,7 @@ from torch import Tensor
 from relational_rnn.kernels.fused import rows as rowwise
 from relational_rnn.kernels.products import linear, with_weights_in
 from relational_rnn.kernels.workspace import carve, empties, empty, room_for
-from relational_rnn.spec import RelationalMemoryConfig
+from relational_rnn.spec import RelationalMemoryConfig, check_parameters
 
 CHUNK_ROWS = 1024
 """Memory rows in a chunk: enough for products at full speed, few enough to stay in the cache."""
@@ -282,6 +282,7 @@ def sequence_forward(
         `sequence_backward` needs besides the arguments: `room_shapes` side by side (nothing with
         `keep=False`).
     """
+    check_parameters(config, parameters)
     samples, batch = len(inputs), batch_sizes[0]
     memory, initial = memory.contiguous(), initial.contiguous()
     parameters = with_weights_in(compute_dtype, parameters)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from relational_rnn.kernels import workspace
 from relational_rnn.kernels.native.library import LAYERS, MAX_LAYERS, Layers, Library, Problem, load
-from relational_rnn.spec import RelationalMemoryConfig, parameter_shapes
+from relational_rnn.spec import RelationalMemoryConfig, check_parameters, parameter_shapes
 
 Parameters = Mapping[str, Tensor]
 
@@ -140,8 +140,8 @@ class NativeSequence:
         d_inputs = inputs.new_empty(inputs.shape)
         d_memory = inputs.new_empty(batch_sizes[0], *slots)
         d_initial = inputs.new_empty(slots)
-        gradients = {name: inputs.new_empty(x.shape) for name, x in parameters.items()}
-        call.problem.gradients = call.layers(gradients)
+        gradients = {name: inputs.new_empty(shape) for name, shape in zip(call.names, call.shapes)}
+        call.problem.gradients = call.pointers(list(gradients.values()))
         call.keep(kept["saved"])
         call.write(d_inputs=d_inputs, d_memory=d_memory, d_initial=d_initial)
         if d_memories is not None:
@@ -171,11 +171,12 @@ def saved_size(config: RelationalMemoryConfig, samples: int, recompute: bool) ->
 class _Call:
     """What both passes tell the library; it holds the tensors that the problem points at.
 
-    This is the gate: an address goes to C only through `point` and `layers`, which have seen that its tensor
-    has the shape, dtype and device that C takes for granted, and through `write` for what is made here.
+    This is the gate: the address of a tensor from outside goes to C only through `point` and `layers`, which
+    see that it has the shape that C takes for granted and that its numbers lie side by side. (That all are
+    plain tensors of one dtype and device `left_to_eager` has seen.)
 
     Raises:
-        ValueError: a tensor of another shape, dtype or device, or batch sizes that do not fit the inputs.
+        ValueError: a tensor of another shape, or batch sizes that do not fit the inputs.
     """
 
     def __init__(
@@ -195,7 +196,8 @@ class _Call:
         threads = torch.get_num_threads() if native.threads is None else native.threads
         sizes = (ctypes.c_int64 * steps)(*batch_sizes)
         self.held: list[Any] = [sizes]
-        self.variant, (self.names, self.shapes) = native.variant, _layers(config)
+        self.variant, self.config = native.variant, config
+        self.names, self.shapes, self.places = _layers(config)
         self.problem = Problem(
             config.input_size,
             config.mem_slots,
@@ -243,28 +245,32 @@ class _Call:
         self.write(saved=saved)
 
     def layers(self, tensors: Parameters) -> Any:
-        """Point at all layers' tensors."""
-        return Layers(
-            *[
-                None if name is None else self._address(name, tensors[name], shape, torch.float32)
-                for name, shape in zip(self.names, self.shapes)
-            ]
-        )
+        """Point at all layers' tensors, which are read."""
+        # As `_address`, for all at once: a step of one sample takes little longer than a look at them.
+        values = [tensors[name] for name in self.names]
+        if [x.shape for x in values] != self.shapes:
+            check_parameters(self.config, dict(zip(self.names, values)))
+        if True in [x.is_neg() for x in values]:
+            values = [x.resolve_neg() for x in values]
+        return self.pointers([x.contiguous() for x in values])
+
+    def pointers(self, values: list[Tensor]) -> Any:
+        """Return the addresses of all layers' tensors."""
+        self.held.append(values)
+        found = Layers()
+        for place, x in zip(self.places, values):
+            found[place] = x.data_ptr()
+        return found
 
     def _address(self, name: str, x: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> int:
         """Return where a tensor's numbers lie side by side; those of a copy where they do not."""
-        if x.shape != shape or x.dtype is not dtype or not x.is_cpu:
-            raise ValueError(
-                f"{name} must be {dtype} of shape {tuple(shape)} on the CPU, "
-                f"got {x.dtype} of shape {tuple(x.shape)} on {x.device}"
-            )
+        if x.shape != shape:
+            raise ValueError(f"{name} must have shape {tuple(shape)}, got {tuple(x.shape)}")
+        if x.dtype is not dtype or not x.is_cpu:
+            raise ValueError(f"{name} must be {dtype} on the CPU, got {x.dtype} on {x.device}")
         x = x.contiguous().resolve_neg()  # with the negative bit set memory holds the opposite of what counts
-        address = x.data_ptr()
-        if address % x.element_size():
-            x = x.clone()
-            address = x.data_ptr()
         self.held.append(x)
-        return address
+        return x.data_ptr()
 
     def run(self, function: Any) -> None:
         """Call the library with a workspace."""
@@ -276,16 +282,13 @@ class _Call:
 
 
 @lru_cache(maxsize=64)
-def _layers(
-    config: RelationalMemoryConfig,
-) -> tuple[tuple[str | None, ...], tuple[tuple[int, ...], ...]]:
-    """Return the names of the parameters of `Layers`, None where there is none, and their shapes."""
-    layers: list[str | None] = [
-        None if layer.startswith("gate") and not config.gate_width else layer for layer in LAYERS
-    ]
-    count = config.attention_mlp_layers
-    layers += [f"mlp.{i}" if i < count else None for i in range(MAX_LAYERS)]
-    kinds = ("weight", "bias")
-    names = tuple(None if layer is None else f"{layer}.{kind}" for layer in layers for kind in kinds)
-    shapes = parameter_shapes(config)
-    return names, tuple(() if name is None else shapes[name] for name in names)
+def _layers(config: RelationalMemoryConfig) -> tuple[list[str], list[tuple[int, ...]], list[int]]:
+    """Return the parameters' names, their shapes, and their places in `Layers`."""
+    shapes, found = parameter_shapes(config), []
+    for number, layer in enumerate((*LAYERS, *(f"mlp.{i}" for i in range(MAX_LAYERS)))):
+        for kind, part in enumerate(("weight", "bias")):
+            name = f"{layer}.{part}"
+            if name in shapes:
+                found.append((name, shapes[name], 2 * number + kind))
+    names, all_shapes, places = map(list, zip(*found))
+    return names, all_shapes, places

@@ -17,7 +17,7 @@ from relational_rnn.kernels.triton.rooms import Buffers, Parameters, input_room,
 from relational_rnn.kernels.triton.runs import INPUT_WORK, BackwardRun, ForwardRun, run_again
 from relational_rnn.kernels.triton.steps import chunks, steps
 from relational_rnn.kernels.triton.sums import Sums
-from relational_rnn.spec import RelationalMemoryConfig
+from relational_rnn.spec import RelationalMemoryConfig, check_parameters
 
 CHUNK_SAMPLES = 1 << 14
 """At least so many samples are run again together with `recompute`, where there are so many."""
@@ -56,6 +56,7 @@ class TritonSequence:
         keep: bool,
     ) -> tuple[Tensor, Tensor, Buffers]:
         """Run the sequence; arguments and results as in `native.passes.NativeSequence.forward`."""
+        check_parameters(config, parameters)
         with _current(inputs.device):
             given = layers(parameters, self.compute_dtype)
             given |= input_room(config, given, inputs) | {"initial": initial.contiguous()}
