@@ -54,6 +54,29 @@ def norm(config: RelationalMemoryConfig, parameters: Parameters, name: str, x: T
     return F.layer_norm(x, weight.shape, weight, parameters[f"{name}.bias"], EPSILON)
 
 
+def largest_row(dtype: torch.dtype) -> float:
+    """Return from which size on a number of a projected input is out of range, see `in_range`.
+
+    Example:
+        >>> f"{largest_row(torch.float32):.1e}"
+        '1.8e+15'
+    """
+    wide = torch.promote_types(dtype, torch.float32)  # what norms of smaller floats are computed in
+    return float(torch.finfo(wide).max ** 0.5 * 1e-4)
+
+
+def in_range(config: RelationalMemoryConfig, rows: Tensor) -> Tensor:
+    """Turn numbers so large that a layer norm may square them out of range into NaN.
+
+    Fill values of data files are such numbers. Beyond its range a norm's result depends on the order of its
+    sums: some backends would say NaN and others a number that means nothing.
+    """
+    if not config.use_layer_norm:
+        return rows
+    small = rows.detach().abs() < largest_row(rows.dtype)
+    return rows + torch.zeros_like(rows).masked_fill(~small, math.nan)  # a sum: gradients stay as they are
+
+
 def input_work(config: RelationalMemoryConfig, parameters: Parameters, inputs: Tensor) -> InputWork:
     """Compute everything that depends only on the input.
 
@@ -68,7 +91,7 @@ def input_work(config: RelationalMemoryConfig, parameters: Parameters, inputs: T
     width = config.memory_width
     if not config.treat_input_as_matrix:
         inputs = inputs.unsqueeze(-2)  # (..., R = 1, F)
-    rows = linear(parameters, "input_projection", inputs)  # (..., R, D)
+    rows = in_range(config, linear(parameters, "input_projection", inputs))  # (..., R, D)
     flat = rows.flatten(-2)  # (..., R*D)
     gates = linear(parameters, "gate_input", flat).unsqueeze(-2) if config.gate_width else None
     if config.input_fusion == "append":

@@ -134,6 +134,7 @@ def called_input(
 ) -> tuple[Tensor, Tensor | None]:
     """Project inputs (S, F) or (S, R, F): rows (S, R, D) and the gates' share (S, 1, 2G) or None."""
     rows = core.input_projection(inputs if core.config.treat_input_as_matrix else inputs.unsqueeze(1))
+    rows = eager.in_range(core.config, rows)
     return rows, core.gate_input(rows.flatten(1)).unsqueeze(1) if core.config.gate_width else None
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from relational_rnn.kernels.eager import in_range
 from relational_rnn.kernels.fused import rows as rowwise
 from relational_rnn.kernels.products import linear, with_weights_in
 from relational_rnn.kernels.workspace import carve, empties, empty, room_for
@@ -161,7 +162,7 @@ def slot_weight(config: RelationalMemoryConfig, parameters: Parameters, block: i
 def input_work(config: RelationalMemoryConfig, parameters: Parameters, inputs: Tensor) -> InputWork:
     """Compute what depends only on the inputs (S, F) or (S, R, F)."""
     inputs = inputs.reshape(len(inputs), config.input_rows, config.input_size)
-    rows = _linear(parameters, "input_projection", inputs)
+    rows = in_range(config, _linear(parameters, "input_projection", inputs))
     flat = rows.flatten(1)  # (S, R*D)
     unnormed = first = shares = gates = None
     if config.input_fusion == "append":

@@ -92,6 +92,9 @@ INLINE kept kept_at(const problem *p, kept all, kept room, int64_t now) {
     return room;
 }
 
+/* From this size on a number of the projected input is out of range: kernels/eager.py, `in_range`. */
+#define LARGEST_ROW 1.8446743e15f
+
 /* A thread's share of the input's work. */
 static void forward_inputs(const void *argument, int64_t thread) {
     const forward_job *job = argument;
@@ -104,6 +107,10 @@ static void forward_inputs(const void *argument, int64_t thread) {
         float *x = job->work.rows + row * s.width, *hat = job->work.hat + row * s.projection;
         product(p->inputs + row * p->features, rows, job->weights->input_projection,
                 p->values.input_projection.bias, x, 0, words);
+        EACH_VECTOR(rows * s.width, {
+            const vf y = load_some(x + i, left), size = pick(y < 0.0f, -y, y);
+            store_some(x + i, pick(size < LARGEST_ROW, y, splat(NAN)), left);
+        });
         if (p->gate)
             product(x, count, job->weights->gate_input, p->values.gate_input.bias,
                     job->work.gates + first * 2 * p->gate, 0, words);
