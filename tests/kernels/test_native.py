@@ -2,9 +2,6 @@
 
 import dataclasses
 import logging
-import os
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -135,28 +132,6 @@ def test_a_library_without_openmp_has_no_threads_to_share():
     assert not library.share_threads(with_nothing, "no such library")
     if VARIANTS:
         assert not library.share_threads(with_nothing, str(build.FOLDER / build.library_name()))
-
-
-FORKS = """
-import os, signal, sys, torch
-from relational_rnn.nn import RelationalMemory
-torch.set_num_threads(2)
-core = RelationalMemory(input_size=3, mem_slots=4, head_size=5, backend="native")
-step = lambda: core(torch.ones(4, 9, 3))[0].sum().backward()
-step()
-child = os.fork()
-if not child:
-    signal.alarm(60)  # a child that waits for the parent's threads waits for ever
-    step()
-    os._exit(0)
-sys.exit(os.waitpid(child, 0)[1])
-"""
-
-
-@needs_library
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
-def test_a_forked_child_does_not_wait_for_threads_that_it_lacks():
-    subprocess.run([sys.executable, "-W", "ignore", "-c", FORKS], check=True, timeout=120)
 
 
 @needs_library

@@ -251,14 +251,10 @@ def check_packed(packed: PackedSequence) -> list[int]:
     there, back = packed.sorted_indices, packed.unsorted_indices
     if (there is None) != (back is None):
         raise ValueError("a packed input must have both sorted_indices and unsorted_indices, or neither")
-    # On a GPU the look would wait for it.
-    if (
-        there is not None
-        and back is not None
-        and there.device.type == "cpu"
-        and not torch.equal(there.argsort(), back)
-    ):
-        raise ValueError(
-            "a packed input's unsorted_indices must undo its sorted_indices, an order of all rows"
-        )
+    if there is not None and back is not None and there.device.type == "cpu":  # on a GPU a look would wait
+        rows_in_order, way_back = there.sort()
+        if rows_in_order.tolist() != list(range(running[0])) or not torch.equal(way_back, back):
+            raise ValueError(
+                "a packed input's sorted_indices must name every row once, and unsorted_indices undo them"
+            )
     return running

@@ -27,6 +27,7 @@ from relational_rnn.nn.sublayers import (
     called_step,
     has_hooks,
     hooks_everywhere,
+    like_of,
     why_called,
 )
 from relational_rnn.spec import RelationalMemoryConfig, Trace, check_parameters, parameter_shapes
@@ -54,6 +55,11 @@ _ARGUMENTS = """Args:
         use_mlp: False leaves the MLP out.
         use_residual: False leaves the residual connections out.
         use_layer_norm: False leaves the layer norms out."""
+
+
+def _tell(reason: object) -> None:
+    if not torch.compiler.is_compiling():  # a compiler takes no logging
+        logger.debug("all layers are called: %s", reason)
 
 
 class _Block(nn.Module):
@@ -236,7 +242,7 @@ class _Core(nn.Module):
         if self.config.initial_memory != "identity":
             return self.initial_memory
         # Made from the sizes, not kept: a buffer would be missing after `to_empty` and `load_state_dict`.
-        like = self.input_projection.weight
+        like = self._like
         sizes = self.config.mem_slots, self.config.memory_width
         return torch.eye(*sizes, dtype=like.dtype, device=like.device)  # (N, D)
 
@@ -270,10 +276,7 @@ class _Core(nn.Module):
     @property
     def _like(self) -> Tensor:
         """A tensor of the core's dtype and device."""
-        # A layer that was replaced may have its weight elsewhere, or packed.
-        candidates = (getattr(self.input_projection, "weight", None), *self.parameters(), *self.buffers())
-        found = (x for x in candidates if isinstance(x, Tensor) and x.is_floating_point())
-        return next(found, torch.empty(0, device="cpu"))
+        return like_of(self, self.input_projection)
 
     def _read_layers(self) -> dict[str, Tensor] | str:
         """Return the parameters by name, or why they do not say all and every layer has to be called.
@@ -380,7 +383,7 @@ class RelationalMemoryCell(_Core):
             batch = None if input is None else input.shape[0]
             check_state("memory", memory, batch, config, like)
         if parameters is None:
-            logger.debug("all layers are called: %s", found)
+            _tell(found)
             rows, gates = (None, None) if input is None else called_input(self, input)
             memory, trace = called_step(self, memory, rows, gates, return_trace)
         else:
@@ -551,7 +554,7 @@ class RelationalMemory(_Core):
         initial = memory[0].detach() if resets is None else self._first_memory()
         options = self._backend_options
         if isinstance(found, str):
-            logger.debug("all layers are called: %s", found)
+            _tell(found)
             return called_sequence(self, opened.data, opened.batch_sizes, memory, initial, resets, trace)
         name = self._choose(like)
         in_one_piece = opened.packed is None and not trace

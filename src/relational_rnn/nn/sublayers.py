@@ -57,6 +57,18 @@ def has_hooks(layer: nn.Module) -> bool:
     )
 
 
+def like_of(model: nn.Module, layer: nn.Module) -> Tensor:
+    """Return a tensor of a model's dtype and device: the weight of one of its layers, if that has one still.
+
+    A layer that was replaced may have its weight elsewhere, or packed.
+    """
+    weight = getattr(layer, "weight", None)
+    if isinstance(weight, Tensor) and weight.is_floating_point():
+        return weight
+    found = (x for x in (*model.parameters(), *model.buffers()) if x.is_floating_point())
+    return next(found, torch.empty(0, device="cpu"))
+
+
 def hooks_everywhere() -> bool:
     """Say whether there are hooks on all modules, such as `register_module_forward_hook` adds."""
     return _has_any_global_hook()  # type: ignore[no-any-return]

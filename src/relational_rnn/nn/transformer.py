@@ -13,6 +13,7 @@ from torch.nn.utils import skip_init
 from relational_rnn.kernels import dot_product_attention
 from relational_rnn.nn.initialise import initialise_linear_
 from relational_rnn.nn.inputs import Resets, Sequence, check_dtype, check_tensor, open_sequence
+from relational_rnn.nn.sublayers import like_of
 from relational_rnn.spec.checks import check_bool, check_number, check_size
 
 
@@ -173,7 +174,7 @@ class CausalTransformer(nn.Module):
             ValueError: it is below 1.
         """
         batch = check_size("batch_size", batch_size)
-        like = self.input_projection.weight
+        like = like_of(self, self.input_projection)
         nothing = like.new_empty(batch, self.num_layers, self.num_heads, 0, self.head_size)
         return TransformerState(nothing, nothing, torch.ones(batch, 0, dtype=torch.bool, device=like.device))
 
@@ -195,7 +196,7 @@ class CausalTransformer(nn.Module):
             TypeError: not a tensor, not floating point, or another dtype or device than the parameters'.
             ValueError: wrong shape, an empty batch or sequence.
         """
-        like = self.input_projection.weight
+        like = like_of(self, self.input_projection)
         opened = open_sequence(input, self.batch_first, ("F",), {"F": self.input_size}, like)
         batch, steps = opened.batch, opened.steps
         past = self.initial_state(batch) if state is None else self._check_state(state, batch)
@@ -236,7 +237,7 @@ class CausalTransformer(nn.Module):
         if not isinstance(state, tuple) or len(state) != 3:
             raise TypeError(f"state must be a tuple (keys, values, valid), got {type(state).__name__}")
         keys, values, valid = state
-        like = self.input_projection.weight
+        like = like_of(self, self.input_projection)
         if not isinstance(valid, Tensor) or valid.dtype != torch.bool or valid.device != like.device:
             raise TypeError(f"state's valid must be a bool tensor on {like.device}, got {valid!r}")
         if valid.ndim != 2 or len(valid) != batch:

@@ -11,7 +11,7 @@ from torch.nn.utils import skip_init
 from relational_rnn.nn.dnc.memory import Memory, access, interface_widths, parse_interface
 from relational_rnn.nn.initialise import initialise_gates_, initialise_linear_
 from relational_rnn.nn.inputs import Resets, Sequence, check_dtype, check_parts, open_sequence
-from relational_rnn.nn.sublayers import lstm_step
+from relational_rnn.nn.sublayers import like_of, lstm_step
 from relational_rnn.nn.unroll import unroll
 from relational_rnn.spec.checks import check_bool, check_size
 
@@ -141,8 +141,8 @@ class DNC(nn.Module):
             ValueError: it is below 1.
         """
         sizes = self._sizes(check_size("batch_size", batch_size))
-        shapes = ([sizes[axis] for axis in axes] for axes in _AXES.values())
-        return DNCState(*(self.output.weight.new_zeros(shape) for shape in shapes))
+        shapes, like = ([sizes[axis] for axis in axes] for axes in _AXES.values()), like_of(self, self.output)
+        return DNCState(*(like.new_zeros(shape) for shape in shapes))
 
     def forward(
         self, input: Sequence, state: DNCState | None = None, *, resets: Resets | None = None
@@ -162,12 +162,13 @@ class DNC(nn.Module):
             TypeError: not a tensor, not floating point, or another dtype or device than the parameters'.
             ValueError: wrong shape, an empty batch or sequence.
         """
-        opened = open_sequence(input, self.batch_first, ("F",), {"F": self.input_size}, self.output.weight)
+        like = like_of(self, self.output)
+        opened = open_sequence(input, self.batch_first, ("F",), {"F": self.input_size}, like)
         batch = opened.batch
         if state is None:
             state = self.initial_state(batch)
         else:
-            check_parts(state, _AXES, self._sizes(batch), self.output.weight)
+            check_parts(state, _AXES, self._sizes(batch), like)
         found, last = unroll(
             self._step,
             opened.data,

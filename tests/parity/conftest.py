@@ -1,0 +1,38 @@
+"""Every parity test runs under torch's usual defaults and under others, which no module may take up."""
+
+import importlib.util
+
+import pytest
+
+if importlib.util.find_spec("torch"):
+    import torch
+
+    from defaults import DEFAULTS, torch_defaults
+
+    @pytest.fixture(autouse=True, scope="module", params=[None, *DEFAULTS])
+    def defaults(request):
+        """Change torch's defaults while a module or an autograd pass runs, not for what the test makes."""
+        if request.param is None:
+            yield
+            return
+
+        entered = []
+
+        def changed(function):
+            def call(*arguments, **options):
+                if entered:  # one call inside another; a mode, too, calls again what it was called by
+                    return function(*arguments, **options)
+                entered.append(True)
+                try:
+                    with torch_defaults(*DEFAULTS[request.param]):
+                        return function(*arguments, **options)
+                finally:
+                    entered.pop()
+
+            return call
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(torch.nn.Module, "__call__", changed(torch.nn.Module.__call__))
+            patch.setattr(torch.autograd, "grad", changed(torch.autograd.grad))
+            patch.setattr(torch.Tensor, "backward", changed(torch.Tensor.backward))
+            yield
