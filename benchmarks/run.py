@@ -24,6 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import compiled
 import gpu
 import memory_growth
 import pages
@@ -54,6 +55,7 @@ BENCHMARKS = {
     "streaming": Benchmark(streaming.measure, streaming.table),
     "memory": Benchmark(memory_growth.measure, memory_growth.table),
     "scaling": Benchmark(scaling.measure, scaling.table, scaling.draw),
+    "compiled": Benchmark(compiled.measure, compiled.table),
     "training": Benchmark(training_step.measure, training_step.table),
     "gpu": Benchmark(gpu.measure, gpu.table),
 }

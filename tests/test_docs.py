@@ -45,6 +45,19 @@ def test_the_readme_snippet_runs():
     assert scope["trace"].attention.shape == (16, 8, 1, 8, 8, 9)
 
 
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch's exporter, about itself
+def test_the_snippets_on_the_layer_run(capsys):
+    pytest.importorskip("torch")
+    scope = {}
+    for snippet in blocks(ROOT / "docs" / "layer.md", "python"):
+        exec(snippet, scope)
+    first, second = capsys.readouterr().out.split()
+    assert first == "eager"
+    assert second in ("native", "fused")
+    assert scope["exported"].graph
+
+
 def test_commands_in_the_docs_parse():
     from relational_rnn.cli.main import COMMANDS
     from relational_rnn.cli.train import parse

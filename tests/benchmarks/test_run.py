@@ -28,6 +28,8 @@ def run(scripts, monkeypatch, tmp_path):
     monkeypatch.setattr(speed, "REST", 0.0)
     monkeypatch.setattr(streaming, "CONFIGURATIONS", (tiny._replace(batch=1, time=1),))
     monkeypatch.setattr(streaming, "CALLS", 2)
+    monkeypatch.setattr(module.compiled, "CONFIGURATIONS", (tiny,))
+    monkeypatch.setattr(module.compiled, "COMPILER", "eager")  # torch's own takes a minute
     monkeypatch.setattr(memory, "SIZES", tiny._replace(batch=32, time=50))  # so that it grows
     axes = {"steps": [tiny, tiny._replace(time=6)], "batch": [tiny, tiny._replace(batch=4)]}
     monkeypatch.setattr(scaling, "AXES", axes)
@@ -50,7 +52,7 @@ def green(scripts, monkeypatch):
     monkeypatch.setattr(scripts, "check_parity", lambda: None)
 
 
-@pytest.mark.parametrize("name", ["speed", "streaming", "memory", "scaling", "training", "gpu"])
+@pytest.mark.parametrize("name", ["speed", "streaming", "memory", "scaling", "compiled", "training", "gpu"])
 def test_a_benchmark_prints_and_keeps_its_record(run, green, scripts, capsys, name, tmp_path):
     pytest.importorskip("matplotlib")
     from relational_rnn.training.torch.passes import variants

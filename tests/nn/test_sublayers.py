@@ -283,6 +283,20 @@ def test_other_layers_act(name, make):
     weigh(outputs).backward()
 
 
+def test_another_number_of_layers():
+    core = make_core()
+    x = make_inputs(core, TIME, BATCH)
+    before = core(x)[0].detach()
+    core.mlp.append(nn.Linear(8, 8, dtype=torch.float64))
+    assert not torch.allclose(core(x)[0].detach(), before)
+    assert core.backend_in_use == "eager"
+    del core.mlp[2]
+    assert torch.equal(core(x)[0], before)
+    core.blocks.append(copy.deepcopy(core.blocks[0]))
+    with pytest.raises(ValueError, match=r"blocks must be 1 \(num_blocks\), got 2"):
+        core(x)
+
+
 @pytest.mark.filterwarnings("ignore:.*quantization:DeprecationWarning", "ignore:.*quantiz:UserWarning")
 def test_dynamic_quantisation_acts():
     core = make_core(dtype=torch.float32)

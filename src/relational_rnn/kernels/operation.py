@@ -32,6 +32,7 @@ class Implementation(NamedTuple):
 
 
 _PLAIN = {Tensor, torch.nn.Parameter}
+"""Types whose numbers lie in memory as they are; a subclass may mean something else by them."""
 
 
 def left_to_eager(parameters: Mapping[str, Tensor], *tensors: Tensor, trace: bool = False) -> str | None:
@@ -143,7 +144,7 @@ class _Sequence(torch.autograd.Function):
         call: _Call = ctx.call
         resets, *saved = ctx.saved_tensors
         d_memories, d_last = (
-            d.to_dense() if d is not None and d.is_sparse else d for d in (d_memories, d_last)
+            d if d is None or d.layout is torch.strided else d.to_dense() for d in (d_memories, d_last)
         )
         tensors, kept = saved[: ctx.count], dict(zip(ctx.kept, saved[ctx.count :]))
         wanted = ctx.needs_input_grad[2:]

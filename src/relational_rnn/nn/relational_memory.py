@@ -282,10 +282,15 @@ class _Core(nn.Module):
         """Return the parameters by name, or why they do not say all and every layer has to be called.
 
         Raises:
-            ValueError: a parameter of another shape than it was made with.
+            ValueError: a parameter of another shape than it was made with, or another number of blocks.
         """
+        config = self.config
         if hooks_everywhere():
             return "there are hooks on all modules"
+        if config.use_mlp and len(self.mlp._modules) != config.attention_mlp_layers:
+            return f"mlp has {len(self.mlp)} layers"
+        if len(self.blocks._modules) != config.num_blocks:
+            raise ValueError(f"blocks must be {config.num_blocks} (num_blocks), got {len(self.blocks)}")
         # Looked up at every call, so that parametrisations and functional calls are seen; past the modules'
         # own attribute access where that changes nothing, since a step of one sample takes no longer than it.
         found: dict[str, Tensor] = {}
@@ -304,7 +309,7 @@ class _Core(nn.Module):
                     return f"{name} was taken out"
                 found[name] = value
             if not path:
-                check_parameters(self.config, found)  # those of the layers the backends check
+                check_parameters(config, found)  # those of the layers the backends check
         for block in self.blocks._modules.values():
             if type(block).forward is not _Block.forward or has_hooks(block):
                 return "a block was replaced or has hooks"
@@ -406,7 +411,7 @@ class RelationalMemory(_Core):
         backend: "auto" or one of `relational_rnn.kernels.BACKENDS`; `backend_in_use` says which runs.
         recompute: keep only the memories of a forward for its backward, which runs each step again: for long
             sequences, less memory for more time. Not with the eager backend, nor where a call is left to it
-            (traces, autocast, torch.func, torch.compile).
+            (traces, autocast, torch.func, what docs/layer.md says of layers that have to be called).
         compute_dtype: the dtype of the matrix products, for example torch.bfloat16; None means the
             parameters'. Parameters, memory and results keep theirs. The same exceptions.
 
