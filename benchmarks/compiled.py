@@ -1,4 +1,4 @@
-"""A classifier's forward + backward with torch.compile and without: what compiling takes, and what it brings."""
+"""A classifier's forward + backward with torch.compile and without: what it takes, and what it brings."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch")
 from torch.nn.utils.rnn import pack_padded_sequence  # noqa: E402
 
 from nn.cores import CONFIGURATIONS, gradients, make_core, make_inputs, make_memory, weigh  # noqa: E402
+from nn.models import draw, make_model  # noqa: E402
 from relational_rnn.kernels import BACKENDS, compiled  # noqa: E402
 from relational_rnn.kernels.backends import cannot_run  # noqa: E402
 from relational_rnn.kernels.fused.forward import shared_shapes  # noqa: E402
@@ -175,6 +176,30 @@ def test_export_for_any_batch_and_length(backend, strict):
         assert_alike(exported(x), core(x))
     found = gradients(weigh(exported(x)[0]), list(exported.parameters()))
     assert_alike(found, gradients(weigh(core(x)[0]), list(core.parameters())))
+
+
+@in_one_piece
+@pytest.mark.parametrize("strict", [True, False])
+def test_export_with_resets(backend, strict):
+    core = make_core(dtype=torch.float32, backend=backend)
+    axes = {0: torch.export.Dim("time"), 1: torch.export.Dim("batch")}
+    x, resets = make_inputs(core, 3, 4, dtype=torch.float32), torch.arange(12).view(3, 4) % 3 == 1
+    shapes = {"input": axes, "resets": axes}
+    exported = torch.export.export(
+        core, (x,), {"resets": resets}, dynamic_shapes=shapes, strict=strict
+    ).module()
+    x, resets = make_inputs(core, 7, 2, dtype=torch.float32), torch.arange(14).view(7, 2) % 3 == 1
+    assert_alike(exported(x, resets=resets), core(x, resets=resets))
+
+
+@pytest.mark.parametrize("label", ["hybrid", "transformer", "dnc"])
+def test_other_models(label):
+    model = make_model(label)
+    x = draw(3, 2, model.input_size)
+    resets = torch.tensor([[False, True], [True, False], [False, False]])
+    run = whole(model, backend="eager")
+    for flags in (None, resets):
+        assert_alike(run(x, resets=flags)[:1], model(x, resets=flags)[:1])
 
 
 # the operator

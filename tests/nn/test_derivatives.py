@@ -93,13 +93,45 @@ def test_gradients_of_gradients(label):
 
 @every_model
 def test_third_derivatives(label):
+    _, outputs, x = make(label, torch.float64)
+    if "native" in label:
+        pytest.skip("in float32 differences tell too little")
+    along = torch.randn(x.shape, generator=generator(3), dtype=x.dtype)
+
+    def curvature(x):
+        """The second derivative along a line, by forward mode inside forward mode."""
+        slope = lambda x: jvp(lambda x: outputs(x).sin().sum(), (x,), (along,))[1]  # noqa: E731
+        return jvp(slope, (x,), (along,))[1]
+
+    step = 1e-4
+    expected = (curvature(x + step * along) - curvature(x - step * along)) / (2 * step)
+    assert_close(grad(curvature)(x).mul(along).sum().detach(), expected.detach(), "float32")
+    assert_close(curvature(x).detach(), hessian_along(outputs, x, along), "float32")
+
+
+def hessian_along(outputs, x, along):
+    """The same by reverse mode inside reverse mode."""
+    found = hessian(lambda x: outputs(x).sin().sum())(x).detach().view(x.numel(), x.numel())
+    return along.flatten() @ found @ along.flatten()
+
+
+@pytest.mark.parametrize("label", ["RelationalMemory, fused", "tile", "hybrid", "hybrid cell"])
+def test_third_derivatives_by_three_backwards(label):
+    """Not where torch's layer norm is in the graph itself: of that they are wrong."""
     _, outputs, x = make(label)
-    value = outputs(x.requires_grad_()).sin().sum()
-    for _ in range(3):
-        (slope,) = torch.autograd.grad(value, x, create_graph=True)
-        value = slope.sin().sum()
-    assert slope.isfinite().all()
-    assert slope.any()
+    along = torch.randn(x.shape, generator=generator(3), dtype=x.dtype)
+
+    def derivative(x, order):
+        value = outputs(x).sin().sum()
+        for _ in range(order):
+            (slope,) = torch.autograd.grad(value, x, create_graph=True)
+            value = (slope * along).sum()
+        return value.detach()
+
+    step = 1e-4
+    ends = [(x + sign * step * along).requires_grad_() for sign in (1, -1)]
+    expected = (derivative(ends[0], 2) - derivative(ends[1], 2)) / (2 * step)
+    assert_close(derivative(x.clone().requires_grad_(), 3), expected, "float32")
 
 
 @every_model
@@ -210,6 +242,15 @@ def test_states_resets_and_dropout():
     inputs, memory = make_inputs(core, T, 2).requires_grad_(), make_memory(core, 2).requires_grad_()
     flags = torch.tensor([[False, True], [True, False], [False, False]])
     assert gradgradcheck(lambda x, m: core(x, m, resets=flags), (inputs, memory), fast_mode=True)
+
+
+def test_a_transformer_mapped_over_its_state():
+    transformer = make_model("transformer")
+    x, state = draw(T, B, F), transformer(draw(2, B, F))[1]
+    resets = torch.rand(T, B, generator=generator()) < 0.4
+    many = type(state)(*(torch.stack([part, part]) for part in state))
+    found = vmap(lambda state: transformer(x, state, resets=resets)[0])(many)
+    assert_close(found[1].detach(), transformer(x, state, resets=resets)[0].detach())
 
 
 # attention by itself

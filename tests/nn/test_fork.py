@@ -34,6 +34,7 @@ if not child:
     signal.alarm(60)  # a child that waits for its parent's threads waits for ever
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
+        {first}
         found = step()
     told = [warning for warning in told if "this process was forked" in str(warning.message)]
     alike = torch.allclose(found, wanted, rtol=1e-3, atol=1e-1)
@@ -42,7 +43,16 @@ sys.exit(os.waitpid(child, 0)[1])
 """
 
 
-def test_every_model_answers_in_a_forked_child():
+FIRST = {
+    "a step": "pass",
+    "a new model": "nn.RelationalMemory(40, 8, 64, 8)",
+    "a state": "[model.initial_state(4000) for model in models]",
+}
+"""What is done first in the child."""
+
+
+@pytest.mark.parametrize("first", FIRST.values(), ids=FIRST)
+def test_every_model_answers_in_a_forked_child(first):
     from relational_rnn.kernels import BACKENDS
     from relational_rnn.kernels.backends import cannot_run
     from relational_rnn.spec import RelationalMemoryConfig
@@ -53,5 +63,5 @@ def test_every_model_answers_in_a_forked_child():
         torch.device("cpu"),
     )
     names = [name for name in BACKENDS if name != "triton" and cannot_run(name, *core) is None]
-    program = CHILD.format(backends=names)
+    program = CHILD.format(backends=names, first=first)
     subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=180)

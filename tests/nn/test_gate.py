@@ -73,14 +73,97 @@ def test_a_parameter_that_changes_its_shape_before_the_backward_is_refused(backe
         outputs.sum().backward()
 
 
+STRANGE_PARAMETERS = {
+    "sparse": lambda x: x.to_sparse(),
+    "complex": lambda x: x.to(torch.complex64),
+    "integer": lambda x: x.long(),
+    "another dtype": lambda x: x.double(),
+    "another device": lambda x: x.to("meta"),
+}
+
+
 @every_backend
-@pytest.mark.parametrize("name", ["input_projection.weight", "blocks.0.qkv_norm.bias", "gate_memory.weight"])
-def test_a_parameter_of_another_dtype_never_counts_as_what_it_is_not(backend, name):
+@pytest.mark.parametrize("strange", STRANGE_PARAMETERS.values(), ids=STRANGE_PARAMETERS)
+def test_a_parameter_that_is_no_dense_tensor_of_its_kind_is_refused(backend, strange):
+    for kind in (RelationalMemory, RelationalMemoryCell):
+        core = core_of(backend, kind)
+        core.mlp[1].weight = torch.nn.Parameter(strange(core.mlp[1].weight.detach()), requires_grad=False)
+        x = single(core, 3) if kind is RelationalMemoryCell else single(core, T, 3)
+        with pytest.raises(TypeError, match=r"mlp\.1\.weight must be dense, torch\.float32 and on cpu, got"):
+            core(x)
+
+
+CHANGES = {
+    "half": lambda core: core.half(),
+    "double": lambda core: core.double(),
+    "one of them": lambda core: setattr(core.mlp[0].weight, "data", core.mlp[0].weight.data.double()),
+    "given back": lambda core: core.gate_memory.weight.untyped_storage().resize_(0),
+}
+
+
+@every_backend
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_what_changes_before_the_backward_never_counts_as_what_it_was(backend, change):
     core = core_of(backend)
-    owner, leaf = core.get_submodule(name.rpartition(".")[0]), name.rpartition(".")[2]
-    setattr(owner, leaf, torch.nn.Parameter(getattr(owner, leaf).detach().double()))
-    with pytest.raises((TypeError, RuntimeError), match=r"dtype|type"):
-        core(single(core, T, 3))
+    x = single(core, T, 3).requires_grad_()
+    outputs, _ = core(x)
+    (expected,) = torch.autograd.grad(weigh(outputs), x, retain_graph=True)
+    change(core)
+    try:
+        (found,) = torch.autograd.grad(weigh(outputs), x)
+    except (ValueError, RuntimeError):
+        return
+    assert_close(found, expected, "float32")
+
+
+@every_backend
+def test_memory_that_was_given_back(backend):
+    core = core_of(backend)
+    x, memory = single(core, T, 3), make_memory(core, 3)
+    for tensor in (x, memory, core.mlp[0].weight):
+        kept = tensor.untyped_storage().nbytes()
+        values = tensor.detach().clone()
+        tensor.untyped_storage().resize_(0)
+        with pytest.raises((ValueError, RuntimeError), match=r"storage"):
+            core(x, memory)
+        tensor.untyped_storage().resize_(kept)
+        tensor.data.copy_(values)
+    core(x, memory)
+
+
+UNPACKED = {
+    "as it was": lambda t: t,
+    "spread": lambda t: torch.stack([t, t], -1)[..., 0],
+    "negative bit": lambda t: torch._neg_view(-t),
+}
+
+
+@pytest.mark.parametrize("backend", [name for name in BACKENDS_HERE if name != "eager"])
+@pytest.mark.parametrize("unpack", UNPACKED.values(), ids=UNPACKED)
+def test_what_was_packed_and_unpacked_in_between(backend, unpack):
+    core = core_of(backend)
+    x = single(core, T, 3)
+    expected = gradients(weigh(core(x)[0]), list(core.parameters()))
+    hooks = torch.autograd.graph.saved_tensors_hooks(
+        lambda t: t, lambda t: unpack(t) if t.is_floating_point() else t
+    )
+    with hooks:
+        outputs, _ = core(x)
+    for one, other in zip(gradients(weigh(outputs), list(core.parameters())), expected, strict=True):
+        assert_close(one, other, "float32")
+
+
+@every_backend
+def test_resets_that_hold_nothing_never_count_as_no_resets(backend):
+    from torch._subclasses import FakeTensorMode
+
+    core = core_of(backend)
+    with FakeTensorMode():
+        resets = torch.ones(T, 3, dtype=torch.bool)
+    with pytest.raises(Exception, match="FakeTensor"):
+        core(single(core, T, 3), resets=resets)
+    with pytest.raises(TypeError, match="resets must be a dense tensor"):
+        core(single(core, T, 3), resets=torch.ones(T, 3, dtype=torch.bool).to_sparse())
 
 
 # what a tensor looks like in memory
@@ -236,7 +319,7 @@ def test_orders_that_are_none(label, there, back):
 
 def test_batch_sizes_of_another_dtype():
     packed = PackedSequence(draw(3, F), torch.tensor([2.0, 1.0]))
-    with pytest.raises(TypeError, match=r"batch_sizes must be torch.int64, got torch.float32"):
+    with pytest.raises(TypeError, match=r"batch_sizes must be torch.int64 with one axis, got torch.float32"):
         make_model("rmc")(packed)
 
 
@@ -267,3 +350,18 @@ def test_backends_agree_at_the_ends_of_float32(gate_style, value, where):
         for actual, expected in zip(others, found[0], strict=True):
             # Sums of gradients that weights of large numbers have: less is left of their digits.
             assert_close(actual.detach(), expected.detach(), "bfloat16" if 1e3 < value < 1e15 else "float32")
+
+
+@pytest.mark.parametrize("value", [1e14, 1e16, 1e20, 1e30, 3e38, torch.inf, torch.nan])
+def test_backends_agree_on_states_at_the_ends(value):
+    start = make_memory(core_of("eager"), 3)
+    start[1, 2, 3] = value
+    found = []
+    for backend in BACKENDS_HERE:
+        core, memory = core_of(backend), start.clone().requires_grad_()
+        outputs, last = core(single(core, T, 3), memory)
+        found.append([outputs, last, *gradients(weigh(outputs), [memory, *core.parameters()])])
+    assert found[0][0][:, 1].isnan().all() == (not value < 1e15)
+    for others in found[1:]:
+        for actual, expected in zip(others, found[0], strict=True):
+            assert_close(actual.detach(), expected.detach(), "bfloat16" if value == 1e14 else "float32")

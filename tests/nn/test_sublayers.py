@@ -283,6 +283,21 @@ def test_other_layers_act(name, make):
     weigh(outputs).backward()
 
 
+def test_a_call_of_its_own_acts():
+    class Twice(nn.Linear):
+        def __call__(self, x):
+            return 2 * super().__call__(x)
+
+    core = make_core()
+    x = make_inputs(core, TIME, BATCH)
+    before = core(x)[0].detach()
+    twice = Twice(8, 8, dtype=torch.float64)
+    twice.load_state_dict(core.mlp[0].state_dict())
+    core.mlp[0] = twice
+    assert not torch.allclose(core(x)[0].detach(), before)
+    assert core.backend_in_use == "eager"
+
+
 def test_another_number_of_layers():
     core = make_core()
     x = make_inputs(core, TIME, BATCH)

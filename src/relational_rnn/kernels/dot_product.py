@@ -1,4 +1,4 @@
-"""Scaled dot-product attention that can be differentiated as often as asked, at the price of torch's own.
+"""Attention and layer norm that can be differentiated as often as asked, at the price of torch's own.
 
 torch's fused attention has a first derivative only: neither a second one, nor forward mode, nor a rule for
 vmap. Plain products have all of them and are slower. So the first derivative is the fused one's, and whatever
@@ -7,8 +7,9 @@ goes beyond it is left to the plain formula.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -22,6 +23,19 @@ _flash_backward = getattr(torch.ops.aten, "_scaled_dot_product_flash_attention_f
 """What `F.scaled_dot_product_attention` is made of on a CPU, if this torch has it under these names."""
 
 
+_differentiated_again: ContextVar[bool] = ContextVar("_differentiated_again", default=False)
+
+
+@contextmanager
+def plain_formulas() -> Iterator[None]:
+    """Let `transformed` say yes: what is computed here will be differentiated more than once."""
+    token = _differentiated_again.set(True)
+    try:
+        yield
+    finally:
+        _differentiated_again.reset(token)
+
+
 def transformed(tensors: Iterable[Tensor]) -> bool:
     """Say whether torch.func, vmap or forward-mode differentiation is at work on these tensors."""
     if (
@@ -30,8 +44,27 @@ def transformed(tensors: Iterable[Tensor]) -> bool:
         return False
     if forward_ad._current_level >= 0 or torch._C._are_functorch_transforms_active():
         return True
+    if _differentiated_again.get():
+        return True
     # What `torch.autograd.grad(..., is_grads_batched=True)` makes.
     return any(torch._C._functorch.is_legacy_batchedtensor(x) for x in tensors)
+
+
+def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> Tensor:
+    """Normalise the last axis by torch's layer norm, or by its formula where more than a slope is asked.
+
+    Of torch's own (2.13) the third derivatives are wrong, and forward mode inside forward mode.
+
+    Example:
+        >>> layer_norm(torch.tensor([1.0, 3.0]), torch.ones(2), torch.zeros(2), 0.0).tolist()
+        [-1.0, 1.0]
+    """
+    if not transformed((x,)):
+        return F.layer_norm(x, weight.shape, weight, bias, epsilon)
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    centred = wide - wide.mean(-1, keepdim=True)
+    deviation = (centred.square().mean(-1, keepdim=True) + epsilon).sqrt()
+    return (centred / deviation * weight + bias).to(x.dtype)
 
 
 def plain_attention(
@@ -114,15 +147,19 @@ class _Attention(torch.autograd.Function):
         q, k, v, *more = ctx.saved_tensors
         again = torch.is_grad_enabled()
         if ctx.flash and not again and not transformed((d,)):
-            return *_flash_backward(d, q, k, v, *more, 0.0, ctx.causal), None, None  # type: ignore[misc]
+            # Whoever packed and unpacked them may have laid them out in another way.
+            found, normaliser = (x.contiguous() for x in more)
+            q, k, v = (x if x.stride(-1) == 1 else x.contiguous() for x in (q, k, v))
+            gradients = _flash_backward(d, q, k, v, found, normaliser, 0.0, ctx.causal)  # type: ignore[misc]
+            return *gradients, None, None
         needed = ctx.needs_input_grad[:3]
         with torch.enable_grad(), _without_autocast(q.device.type):
             # As views: one tensor may be queries and keys at once, and each has a gradient of its own.
             parts = q.view_as(q), k.view_as(k), v.view_as(v)
             found, _ = plain_attention(*parts, None if ctx.flash else more[0], ctx.causal)
         wanted = [x for x, need in zip(parts, needed, strict=True) if need]
-        gradients = iter(torch.autograd.grad(found, wanted, d, create_graph=again))
-        return *(next(gradients) if need else None for need in needed), None, None
+        slopes = iter(torch.autograd.grad(found, wanted, d, create_graph=again))
+        return *(next(slopes) if need else None for need in needed), None, None
 
 
 def _without_autocast(kind: str) -> AbstractContextManager[object]:
@@ -137,4 +174,5 @@ def _has_flash(q: Tensor, k: Tensor, v: Tensor) -> bool:
         and q.device.type == "cpu"
         and q.shape[-1] == v.shape[-1]
         and q.ndim == 4
+        and q.stride(-1) == k.stride(-1) == v.stride(-1) == 1
     )

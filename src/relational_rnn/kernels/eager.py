@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from relational_rnn.kernels.dot_product import dot_product_attention, plain_attention
+from relational_rnn.kernels.dot_product import dot_product_attention, layer_norm, plain_attention
 from relational_rnn.spec import RelationalMemoryConfig, Trace, check_parameters
 
 EPSILON = 1e-5
@@ -50,8 +50,25 @@ def norm(config: RelationalMemoryConfig, parameters: Parameters, name: str, x: T
     """Normalise the last axis, row by row; the identity when layer norm is switched off."""
     if not config.use_layer_norm:
         return x
-    weight = parameters[f"{name}.weight"]
-    return F.layer_norm(x, weight.shape, weight, parameters[f"{name}.bias"], EPSILON)
+    return layer_norm(x, parameters[f"{name}.weight"], parameters[f"{name}.bias"], EPSILON)
+
+
+def check_kinds(parameters: Parameters, like: Tensor) -> None:
+    """Say so when a parameter is not dense, not on the device of `like`, or a matrix of another dtype.
+
+    Raises:
+        TypeError: naming the parameter and what it is.
+    """
+    kind = like.device.type
+    casts = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    for name, x in parameters.items():
+        dense = x.layout is torch.strided and not x.is_nested and x.is_floating_point()
+        if not dense or x.device != like.device or (x.ndim == 2 and x.dtype != like.dtype and not casts):
+            layout = "nested" if x.is_nested else x.layout
+            raise TypeError(
+                f"{name} must be dense, {like.dtype} and on {like.device}, "
+                f"got {x.dtype}, {layout}, on {x.device}"
+            )
 
 
 def largest_row(dtype: torch.dtype) -> float:
@@ -68,8 +85,9 @@ def largest_row(dtype: torch.dtype) -> float:
 def in_range(config: RelationalMemoryConfig, rows: Tensor) -> Tensor:
     """Turn numbers so large that a layer norm may square them out of range into NaN.
 
-    Fill values of data files are such numbers. Beyond its range a norm's result depends on the order of its
-    sums: some backends would say NaN and others a number that means nothing.
+    The rows are a projected input, or the memory that a sequence begins with. Fill values of data files are
+    such numbers. Beyond its range a norm's result depends on the order of its sums: some backends would say
+    NaN and others a number that means nothing.
     """
     if not config.use_layer_norm:
         return rows
@@ -254,6 +272,8 @@ def cell(
         As `step`.
     """
     check_parameters(config, parameters)
+    check_kinds(parameters, memory)
+    memory = in_range(config, memory)
     work = None if inputs is None else input_work(config, parameters, inputs)
     return step(config, parameters, memory, work, trace)
 
@@ -299,6 +319,8 @@ def sequence(
         (batch first, NaN where a row has ended) or None.
     """
     check_parameters(config, parameters)
+    check_kinds(parameters, memory)
+    memory = in_range(config, memory)
     steps = input_work(config, parameters, inputs).split(batch_sizes)
     restarts = [None] * len(steps) if resets is None else resets.split(batch_sizes)
     memories: list[Tensor] = []

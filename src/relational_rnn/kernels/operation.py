@@ -13,7 +13,8 @@ from torch.utils._device import DeviceContext
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from relational_rnn.kernels import eager
-from relational_rnn.kernels.dot_product import transformed
+from relational_rnn.kernels.dot_product import plain_formulas, transformed
+from relational_rnn.kernels.forked import single_thread_after_fork
 from relational_rnn.spec import RelationalMemoryConfig, Trace
 
 logger = logging.getLogger(__name__)
@@ -101,6 +102,8 @@ def run(
         initial = initial.detach()  # not used
     tensors = (inputs, memory, initial, *used.values())
     reason = left_to_eager(used, inputs, memory, initial, trace=trace)
+    if reason is None and resets is not None and type(resets) is not Tensor:
+        reason = f"resets are a {type(resets).__name__}"
     if reason is not None:
         logger.debug("eager instead of a fused sequence: %s", reason)
         return eager.sequence(config, parameters, inputs, batch_sizes, memory, initial, resets, trace)
@@ -141,6 +144,7 @@ class _Sequence(torch.autograd.Function):
     def backward(ctx: Any, d_memories: Tensor | None, d_last: Tensor | None) -> tuple[Tensor | None, ...]:
         if d_memories is None and d_last is None:
             return (None,) * len(ctx.needs_input_grad)
+        single_thread_after_fork()
         call: _Call = ctx.call
         resets, *saved = ctx.saved_tensors
         d_memories, d_last = (
@@ -185,7 +189,8 @@ def _eager_gradients(
         # As views, so that nothing but this sequence lies between them and the results.
         x, m, start, *values = (t.view_as(t) if want else t for t, want in zip(tensors, wanted))
         parameters = dict(zip(call.names, values))
-        memories, last, _ = eager.sequence(call.config, parameters, x, call.batch_sizes, m, start, resets)
+        with plain_formulas():
+            memories, last, _ = eager.sequence(call.config, parameters, x, call.batch_sizes, m, start, resets)
     results = [(y, d) for y, d in ((memories, d_memories), (last, d_last)) if d is not None]
     asked = [t for t, want in zip((x, m, start, *values), wanted) if want]
     found = iter(

@@ -166,6 +166,8 @@ class OpenSequence:
             layout = "batch" if self.batch_first else "time"
         if isinstance(resets, Tensor) and resets.device != self.data.device:
             raise TypeError(f"resets must be on the input's device {self.data.device}, got {resets.device}")
+        if isinstance(resets, Tensor) and (resets.layout is not torch.strided or resets.is_nested):
+            raise TypeError(f"resets must be a dense tensor, got {resets.layout}")
         flags: Tensor = torch.as_tensor(resets, device=self.data.device)
         if flags.dtype != torch.bool:
             raise TypeError(f"resets must be bool, got {flags.dtype}")
@@ -173,7 +175,7 @@ class OpenSequence:
             "time": (("T", "B"), (steps, batch)),
             "batch": (("B", "T"), (batch, steps)),
             "one": (("T",), (steps,)),
-            "packed": (("B",), (len(self.data),)),
+            "packed": (("B",), (self.data.shape[0],)),
         }[layout]
         check_shape("resets", flags.shape, axes, **dict(zip(axes, shape, strict=True)))
         if layout == "batch":
@@ -215,7 +217,7 @@ def open_sequence(
     check_tensor("input", x, like)
     if x.ndim == len(axes) + 1:
         check_shape("input", x.shape, ("T", *axes), **sizes)
-        return OpenSequence(x, len(x), 1, "one")
+        return OpenSequence(x, x.shape[0], 1, "one")
     leading = ("B", "T") if batch_first else ("T", "B")
     check_shape("input", x.shape, (*leading, *axes), **sizes)
     if batch_first:
@@ -232,8 +234,10 @@ def check_packed(packed: PackedSequence) -> list[int]:
         TypeError: batch sizes of another dtype than torch's.
         ValueError: its batch sizes do not sum to its rows, rise or hold a 0; an order that is none.
     """
-    if packed.batch_sizes.dtype != torch.int64:
-        raise TypeError(f"a packed input's batch_sizes must be torch.int64, got {packed.batch_sizes.dtype}")
+    sizes = packed.batch_sizes
+    if not isinstance(sizes, Tensor) or sizes.dtype != torch.int64 or sizes.ndim != 1:
+        got = f"{sizes.dtype} with {sizes.ndim} axes" if isinstance(sizes, Tensor) else type(sizes).__name__
+        raise TypeError(f"a packed input's batch_sizes must be torch.int64 with one axis, got {got}")
     running: list[int] = packed.batch_sizes.tolist()
     rows = len(packed.data)
     falling = all(earlier >= later for earlier, later in pairwise(running))
@@ -243,6 +247,8 @@ def check_packed(packed: PackedSequence) -> list[int]:
             f"a packed input's batch_sizes must sum to its {rows} rows and fall to 1 or more, got {shown}"
         )
     for name, order in (("sorted", packed.sorted_indices), ("unsorted", packed.unsorted_indices)):
+        if order is not None and not (isinstance(order, Tensor) and order.device == packed.data.device):
+            raise TypeError(f"a packed input's {name}_indices must be a tensor on {packed.data.device}")
         if order is not None and order.shape != (running[0],):
             raise ValueError(
                 f"a packed input's {name}_indices must have shape (B,) = ({running[0]},), "

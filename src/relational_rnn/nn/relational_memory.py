@@ -236,6 +236,7 @@ class _Core(nn.Module):
 
     def _start(self, batch: int) -> Tensor:
         # Apart from the check, which would fix the batch size of a `torch.export`.
+        single_thread_after_fork()
         return self._first_memory().repeat(batch, 1, 1)
 
     def _first_memory(self) -> Tensor:

@@ -95,6 +95,7 @@ class _Hybrid(nn.Module):
             TypeError: `batch_size` is no integer.
             ValueError: it is below 1.
         """
+        single_thread_after_fork()
         zeros = self.initial_memory.new_zeros(check_size("batch_size", batch_size), self.hidden_size)
         return zeros, zeros.clone(), self.initial_memory.repeat(batch_size, 1, 1)
 
@@ -342,7 +343,8 @@ class RelationalRNN(_Hybrid):
     def _lstm_at_once(self, tensors: tuple[Tensor, ...]) -> bool:
         """Say whether torch's own loop can run the LSTM; it calls no cell and has no rule for vmap."""
         called = hooks_everywhere() or why_called(self.lstm) is not None or not self.lstm.bias
-        return not called and not transformed(tensors)
+        # A compiler cannot follow how torch's loop reads the batch sizes.
+        return not called and not transformed(tensors) and not torch.compiler.is_compiling()
 
     def _step_lstm(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         h, c = lstm_step(self.lstm, x, (state[0], state[1]))

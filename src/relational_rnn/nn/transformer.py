@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
-from relational_rnn.kernels import dot_product_attention
+from relational_rnn.kernels import dot_product_attention, single_thread_after_fork, transformed
 from relational_rnn.nn.initialise import initialise_linear_
 from relational_rnn.nn.inputs import Resets, Sequence, check_dtype, check_tensor, open_sequence
-from relational_rnn.nn.sublayers import like_of
+from relational_rnn.nn.sublayers import call_norm, like_of
 from relational_rnn.spec.checks import check_bool, check_number, check_size
 
 
@@ -76,13 +76,13 @@ class _Layer(nn.Module):
         Returns:
             The steps' features (B, T, D), and keys and values with the new ones, (B, H, P + T, K).
         """
-        projected = self.qkv(self.attention_norm(rows)).unflatten(-1, (3, self.num_heads, -1))
+        projected = self.qkv(call_norm(self.attention_norm, rows)).unflatten(-1, (3, self.num_heads, -1))
         q, k, v = projected.permute(2, 0, 3, 1, 4)  # (B, H, T, K) each
         keys, values = torch.cat([keys, k], 2), torch.cat([values, v], 2)
         dropout = self.dropout if self.training else 0.0
         found = dot_product_attention(q, keys, values, mask=visible, causal=visible is None, dropout=dropout)
         rows = rows + F.dropout(self.attention_output(found.transpose(1, 2).flatten(2)), dropout)
-        mixed = self.narrow(F.relu(self.widen(self.mlp_norm(rows))))
+        mixed = self.narrow(F.relu(self.widen(call_norm(self.mlp_norm, rows))))
         return rows + F.dropout(mixed, dropout), keys, values
 
 
@@ -175,7 +175,9 @@ class CausalTransformer(nn.Module):
         """
         batch = check_size("batch_size", batch_size)
         like = like_of(self, self.input_projection)
-        nothing = like.new_empty(batch, self.num_layers, self.num_heads, 0, self.head_size)
+        single_thread_after_fork()
+        sizes = batch, self.num_layers, self.num_heads, 0, self.head_size
+        nothing = torch.empty(sizes, dtype=like.dtype, device=like.device)
         return TransformerState(nothing, nothing, torch.ones(batch, 0, dtype=torch.bool, device=like.device))
 
     def forward(
@@ -223,10 +225,11 @@ class CausalTransformer(nn.Module):
         own = opened.pad(torch.ones(len(opened.data), dtype=torch.bool, device=like.device))  # (B, T)
         valid = _valid_after(past.valid, first, own)
         last = TransformerState(torch.stack(all_keys, 1), torch.stack(all_values, 1), valid)
-        if resets is not None:  # what no row sees any more is let go
+        counted = not torch.compiler.is_compiling() and not transformed((valid,))
+        if resets is not None and counted:  # what no row sees any more is let go
             gone = int(valid.any(0).int().argmax())
             last = TransformerState(last.keys[..., gone:, :], last.values[..., gone:, :], valid[:, gone:])
-        outputs = opened.close(opened.unpad(self.output_norm(rows)))
+        outputs = opened.close(opened.unpad(call_norm(self.output_norm, rows)))
         return outputs, TransformerState(*map(opened.unsort, last))
 
     def extra_repr(self) -> str:

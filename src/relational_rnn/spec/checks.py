@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import math
 import operator
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from relational_rnn.spec.axes import AXES
@@ -91,18 +91,24 @@ def check_shape(name: str, shape: Sequence[int], axes: Sequence[str], **sizes: i
     Example:
         >>> check_shape("input", (2, 7, 40), ("B", "T", "F"), F=40)
     """
-    wanted = f"({', '.join(axes)})"
-    where = [f"{axis} = {sizes[axis]}" if axis in sizes else f"{axis} = {AXES[axis]}" for axis in axes]
-    wanted += f" with {', '.join(where)}"
+    # Words only where something is wrong: a size in a text is a fixed size for torch.export.
     if len(shape) != len(axes):
+        wanted = _in_words(axes, sizes)
         raise ValueError(f"{name} must have {len(axes)} axes {wanted}; got shape {tuple(shape)}")
     for axis, size in zip(axes, shape, strict=True):
         if axis in sizes and size != sizes[axis]:
+            wanted = _in_words(axes, sizes)
             raise ValueError(f"{name} must have shape {wanted}; got {tuple(shape)}, where {axis} = {size}")
         if size == 0:
+            wanted = _in_words(axes, sizes)
             raise ValueError(
                 f"{name} must not be empty: shape {wanted}; got {tuple(shape)}, where {axis} = 0"
             )
+
+
+def _in_words(axes: Sequence[str], sizes: Mapping[str, int]) -> str:
+    where = [f"{axis} = {sizes[axis]}" if axis in sizes else f"{axis} = {AXES[axis]}" for axis in axes]
+    return f"({', '.join(axes)}) with {', '.join(where)}"
 
 
 def check_unknown(caller: str, unknown: Collection[str], *functions: Callable[..., Any]) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from relational_rnn.kernels.eager import in_range
+from relational_rnn.kernels.eager import check_kinds, in_range
 from relational_rnn.kernels.fused import rows as rowwise
 from relational_rnn.kernels.products import linear, with_weights_in
 from relational_rnn.kernels.workspace import carve, empties, empty, room_for
@@ -284,8 +284,9 @@ def sequence_forward(
         `keep=False`).
     """
     check_parameters(config, parameters)
+    check_kinds(parameters, memory)
     samples, batch = len(inputs), batch_sizes[0]
-    memory, initial = memory.contiguous(), initial.contiguous()
+    memory, initial = in_range(config, memory.contiguous()), initial.contiguous()
     parameters = with_weights_in(compute_dtype, parameters)
     state = memory.shape[1:]
     memories = empty(memory, samples, *state)

@@ -67,6 +67,16 @@ INLINE long running(const problem *p, const sizes *s, long block, long t) {
     return left < 0 ? 0 : smaller(left, s->samples);
 }
 
+/* From this size on a number of the projected input, or of the first memory, is out of range: kernels/eager.py. */
+#define LARGEST_ROW 1.8446743e15f
+
+static void keep_in_range(float *x, long count) {
+    EACH_VECTOR(count, {
+        const vf y = load_some(x + i, left), size = pick(y < 0.0f, -y, y);
+        store_some(x + i, pick(size < LARGEST_ROW, y, splat(NAN)), left);
+    });
+}
+
 /* Copy the memory of `samples` samples before step t. `before` and `now` are the numbers of the first of them in
  * steps t - 1 and t. */
 static void copy_start(const problem *p, long t, long first, int64_t before, int64_t now, long samples, float *to) {
@@ -74,6 +84,7 @@ static void copy_start(const problem *p, long t, long first, int64_t before, int
     const float *memory = t ? p->memories + before * size : p->memory + first * size;
     for (long b = 0; b < samples; b++)
         memcpy(to + b * size, p->resets && p->resets[now + b] ? p->initial : memory + b * size, (size_t)size * 4);
+    if (!t) keep_in_range(to, samples * size);
 }
 
 typedef struct {
@@ -92,9 +103,6 @@ INLINE kept kept_at(const problem *p, kept all, kept room, int64_t now) {
     return room;
 }
 
-/* From this size on a number of the projected input is out of range: kernels/eager.py, `in_range`. */
-#define LARGEST_ROW 1.8446743e15f
-
 /* A thread's share of the input's work. */
 static void forward_inputs(const void *argument, int64_t thread) {
     const forward_job *job = argument;
@@ -107,10 +115,7 @@ static void forward_inputs(const void *argument, int64_t thread) {
         float *x = job->work.rows + row * s.width, *hat = job->work.hat + row * s.projection;
         product(p->inputs + row * p->features, rows, job->weights->input_projection,
                 p->values.input_projection.bias, x, 0, words);
-        EACH_VECTOR(rows * s.width, {
-            const vf y = load_some(x + i, left), size = pick(y < 0.0f, -y, y);
-            store_some(x + i, pick(size < LARGEST_ROW, y, splat(NAN)), left);
-        });
+        keep_in_range(x, rows * s.width);
         if (p->gate)
             product(x, count, job->weights->gate_input, p->values.gate_input.bias,
                     job->work.gates + first * 2 * p->gate, 0, words);
