@@ -111,7 +111,7 @@ def test_what_changes_before_the_backward_never_counts_as_what_it_was(backend, c
     change(core)
     try:
         (found,) = torch.autograd.grad(weigh(outputs), x)
-    except (ValueError, RuntimeError):
+    except (ValueError, TypeError, RuntimeError):
         return
     assert_close(found, expected, "float32")
 
@@ -124,7 +124,7 @@ def test_memory_that_was_given_back(backend):
         kept = tensor.untyped_storage().nbytes()
         values = tensor.detach().clone()
         tensor.untyped_storage().resize_(0)
-        with pytest.raises((ValueError, RuntimeError), match=r"storage"):
+        with pytest.raises((ValueError, RuntimeError), match=r"storage|given back"):
             core(x, memory)
         tensor.untyped_storage().resize_(kept)
         tensor.data.copy_(values)

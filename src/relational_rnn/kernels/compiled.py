@@ -23,6 +23,8 @@ from relational_rnn.kernels.operation import READ_PARAMETERS, Implementation, le
 from relational_rnn.kernels.workspace import rounded
 from relational_rnn.spec import RelationalMemoryConfig, parameter_shapes
 
+_TAKES: Final = "a compiled sequence takes plain tensors of one dtype and device"
+
 IN_ONE_PIECE: Final = ("fused", "native")
 """The backends that the operator runs on; eager's operations the compiler sees one by one."""
 
@@ -117,7 +119,7 @@ def _sequence(
     core = _from_text(config)
     values = dict(zip(_names(core), parameters, strict=True))
     if (reason := left_to_eager(values, inputs, memory, initial)) is not None:
-        raise ValueError(f"a compiled sequence takes plain tensors of one dtype and device: {reason}")
+        raise ValueError(f"{_TAKES}: {reason}")
     memories, last, kept = _passes(backend, recompute, compute_dtype).forward(
         core, values, inputs, [len(inputs) // steps] * steps, memory, initial, resets, keep
     )
@@ -168,6 +170,8 @@ def _sequence_backward(
     """Return the gradients of the inputs, the memory, the initial one, and the parameters."""
     core = _from_text(config)
     values = dict(zip(_names(core), parameters, strict=True))
+    if (reason := left_to_eager(values, inputs, d_memories, d_last)) is not None:
+        raise ValueError(f"{_TAKES}: {reason}")
     name = "saved" if backend == "native" else "room"
     d_inputs, d_memory, d_initial, by_name = _passes(backend, recompute, compute_dtype).backward(
         core,

@@ -10,18 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import forward_ad
-from torch.utils._python_dispatch import _get_current_dispatch_mode
-
-_flash = getattr(torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu", None)
-_flash_backward = getattr(torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu_backward", None)
-"""What `F.scaled_dot_product_attention` is made of on a CPU, if this torch has it under these names."""
-
 
 _differentiated_again: ContextVar[bool] = ContextVar("_differentiated_again", default=False)
 
@@ -113,66 +106,51 @@ def dot_product_attention(
     """
     if torch.compiler.is_compiling():
         return F.scaled_dot_product_attention(q, k, v, mask, dropout, causal)
-    if dropout or transformed((q, k, v)):
+    if dropout or transformed((q,)):
         values, weights = plain_attention(q, k, v, mask, causal)
         return F.dropout(weights, dropout) @ v if dropout else values
-    left_alone = torch._C._get_tracing_state() is not None or _get_current_dispatch_mode() is not None
-    if (
-        left_alone
-        or not torch.is_grad_enabled()
-        or not (q.requires_grad or k.requires_grad or v.requires_grad)
-    ):
-        return F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal)
     kind = q.device.type
-    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind) and q.dtype != torch.float64:
-        q, k, v = (x.to(torch.get_autocast_dtype(kind)) for x in (q, k, v))  # as torch's own does
-    return _Attention.apply(q, k, v, mask, causal)  # type: ignore[no-any-return, no-untyped-call]
+    casts = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    if casts and q.dtype != torch.float64:  # as torch's own does
+        q, k, v = (x.to(torch.get_autocast_dtype(kind)) for x in (q, k, v))
+    found: Tensor = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal)
+    node = found.grad_fn
+    if node is not None and node.name().startswith("ScaledDotProduct"):  # fused: no plain products
+        node.register_hook(_Again(q, k, v, mask, causal))
+    return found
 
 
-class _Attention(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
-        found: Tensor
-        ctx.causal, ctx.flash = causal, mask is None and _has_flash(q, k, v)
-        if ctx.flash:
-            found, normaliser = _flash(q, k, v, 0.0, causal)  # type: ignore[misc]
-            ctx.save_for_backward(q, k, v, found, normaliser)
-        else:
-            found = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal)
-            ctx.save_for_backward(q, k, v, mask)
-        return found
+class _Again:
+    """Put the plain formula's gradients in place of the fused ones where they are differentiated in turn."""
 
-    @staticmethod
-    def backward(ctx: Any, d: Tensor) -> tuple[Tensor | None, ...]:
-        q, k, v, *more = ctx.saved_tensors
-        again = torch.is_grad_enabled()
-        if ctx.flash and not again and not transformed((d,)):
-            # Whoever packed and unpacked them may have laid them out in another way.
-            found, normaliser = (x.contiguous() for x in more)
-            q, k, v = (x if x.stride(-1) == 1 else x.contiguous() for x in (q, k, v))
-            gradients = _flash_backward(d, q, k, v, found, normaliser, 0.0, ctx.causal)  # type: ignore[misc]
-            return *gradients, None, None
-        needed = ctx.needs_input_grad[:3]
-        with torch.enable_grad(), _without_autocast(q.device.type):
+    def __init__(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool) -> None:
+        self.kept: tuple[Tensor, Tensor, Tensor] | None = (q, k, v)
+        self.mask, self.causal = mask, causal
+
+    def __call__(
+        self, gradients: tuple[Tensor | None, ...], d: tuple[Tensor | None, ...]
+    ) -> tuple[Tensor | None, ...] | None:
+        """Return the gradients of q, k and v, or None: those that are there stay."""
+        again, slope = torch.is_grad_enabled(), d[0]
+        if slope is None:  # 0
+            return None
+        if self.kept is None or not (again or transformed((slope,))):
+            if not _graph_is_kept():
+                self.kept = None  # as the graph lets go of what it saved
+            return None
+        with torch.enable_grad(), _without_autocast(slope.device.type):
             # As views: one tensor may be queries and keys at once, and each has a gradient of its own.
-            parts = q.view_as(q), k.view_as(k), v.view_as(v)
-            found, _ = plain_attention(*parts, None if ctx.flash else more[0], ctx.causal)
-        wanted = [x for x, need in zip(parts, needed, strict=True) if need]
-        slopes = iter(torch.autograd.grad(found, wanted, d, create_graph=again))
-        return *(next(slopes) if need else None for need in needed), None, None
+            parts = [x.view_as(x) for x in self.kept]
+            q, k, v = parts
+            found, _ = plain_attention(q, k, v, self.mask, self.causal)
+            wanted = [x for x, there in zip(parts, gradients, strict=False) if there is not None]
+            plain = iter(torch.autograd.grad(found, wanted, slope, create_graph=again))
+        return *(None if there is None else next(plain) for there in gradients[:3]), *gradients[3:]
+
+
+_graph_is_kept = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", lambda: True)
+"""Says whether the graph that a backward runs through stays for another one."""
 
 
 def _without_autocast(kind: str) -> AbstractContextManager[object]:
     return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
-
-
-def _has_flash(q: Tensor, k: Tensor, v: Tensor) -> bool:
-    """Say whether torch's fused attention of the CPU takes these tensors."""
-    return (
-        _flash is not None
-        and _flash_backward is not None
-        and q.device.type == "cpu"
-        and q.shape[-1] == v.shape[-1]
-        and q.ndim == 4
-        and q.stride(-1) == k.stride(-1) == v.stride(-1) == 1
-    )

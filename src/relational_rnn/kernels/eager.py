@@ -220,6 +220,26 @@ def relate(
     return rows, attentions
 
 
+def blend(
+    config: RelationalMemoryConfig, gates: Tensor, new: Tensor, memory: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Let the gates choose between what is new and the memory.
+
+    Args:
+        config: the core.
+        gates: (B, N, 2G), before biases and sigmoid.
+        new: (B, N, D).
+        memory: (B, N, D).
+
+    Returns:
+        The next memory (B, N, D), and the input and the forget gate (B, N, G).
+    """
+    take, keep = gates.chunk(2, -1)
+    take = torch.sigmoid(take + config.input_bias if config.input_bias else take)
+    keep = torch.sigmoid(keep + config.forget_bias if config.forget_bias else keep)
+    return take * torch.tanh(new) + keep * memory, take, keep
+
+
 def step(
     config: RelationalMemoryConfig,
     parameters: Parameters,
@@ -245,10 +265,7 @@ def step(
         gates = linear(parameters, "gate_memory", torch.tanh(memory))  # (B, N, 2G)
         if work is not None and work.gates is not None:
             gates = gates + work.gates
-        input_gate, forget_gate = gates.chunk(2, -1)
-        input_gate = torch.sigmoid(input_gate + config.input_bias)
-        forget_gate = torch.sigmoid(forget_gate + config.forget_bias)
-        new = input_gate * torch.tanh(new) + forget_gate * memory
+        new, input_gate, forget_gate = blend(config, gates, new, memory)
     return new, Trace(torch.stack(attentions, 1), input_gate, forget_gate) if trace else None
 
 

@@ -153,15 +153,18 @@ class _Sequence(torch.autograd.Function):
         tensors, kept = saved[: ctx.count], dict(zip(ctx.kept, saved[ctx.count :]))
         wanted = ctx.needs_input_grad[2:]
         grads = [d for d in (d_memories, d_last) if d is not None]
-        if torch.is_grad_enabled() or left_to_eager({}, *grads) is not None:
+        inputs, memory, initial, *values = tensors
+        parameters = dict(zip(call.names, values))
+        # They may have changed since: moved, cast, or packed and unpacked as something else.
+        reason = left_to_eager(parameters, inputs, memory, initial, *grads)
+        if torch.is_grad_enabled() or reason is not None:
             # Gradients of gradients, or gradients of many losses at once: differentiate the eager twin.
             found = _eager_gradients(call, resets, tensors, wanted, d_memories, d_last)
             return (None, None, *found)
-        inputs, _, _, *values = tensors
         keys = ("inputs", "memory", "initial", *call.names)
         gradients = call.implementation.backward(
             call.config,
-            dict(zip(call.names, values)),
+            parameters,
             inputs,
             call.batch_sizes,
             resets,

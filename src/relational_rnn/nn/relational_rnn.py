@@ -110,10 +110,10 @@ class _Hybrid(nn.Module):
         h, c, memory = state
         return h, c, memory
 
-    def _enter(self, h: Tensor) -> Tensor:
-        """Make of h the slots' update and their gate's input, side by side: (..., hidden) -> (..., 2S)."""
+    def _enter(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Make of h (rows, hidden) the slots' update and their gate's input, (rows, 1, S) each."""
         u = h if self.hidden_size == self.slot_size else self.memory_input(h)
-        return torch.cat([self.update(u), self.gate_input(u)], -1)
+        return self.update(u).unsqueeze(1), self.gate_input(u).unsqueeze(1)
 
     def _joined(self) -> tuple[Tensor, Tensor] | None:
         """Return W_q, W_k and W_v as one layer, so that a step needs one product for all three.
@@ -125,9 +125,10 @@ class _Hybrid(nn.Module):
             return None
         return torch.cat([layer.weight for layer in layers]), torch.cat([layer.bias for layer in layers])
 
-    def _relate(self, entered: Tensor, memory: Tensor, joined: tuple[Tensor, Tensor] | None) -> Tensor:
+    def _relate(
+        self, update: Tensor, gate_input: Tensor, memory: Tensor, joined: tuple[Tensor, Tensor] | None
+    ) -> Tensor:
         """Write into all slots, let them attend to each other, and blend with what they held: (B, N, S)."""
-        update, gate_input = entered.unsqueeze(1).chunk(2, -1)  # (B, 1, S) each
         written = memory + update
         if joined is None:
             projected = torch.cat([self.W_q(written), self.W_k(written), self.W_v(written)], -1)
@@ -207,7 +208,7 @@ class RelationalRNNCell(_Hybrid):
         batch = len(input)
         h, c, memory = self.initial_state(batch) if state is None else self._check_state(state, batch)
         h, c = lstm_step(self.lstm, input, (h, c))
-        memory = self._relate(self._enter(h), memory, self._joined())
+        memory = self._relate(*self._enter(h), memory, self._joined())
         return self._read(h, memory), (h, c, memory)
 
 
@@ -325,8 +326,10 @@ class RelationalRNN(_Hybrid):
             hiddens, (h, c) = unroll(self._step_lstm, opened.data, sizes, (h, c), zeros, flags)
         joined = self._joined()
 
-        def relate(entered: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor]]:
-            memory = self._relate(entered, state[0], joined)
+        def relate(
+            update: Tensor, gate_input: Tensor, state: tuple[Tensor, ...]
+        ) -> tuple[Tensor, tuple[Tensor]]:
+            memory = self._relate(update, gate_input, state[0], joined)
             return memory, (memory,)
 
         initial = (self.initial_memory[None],)

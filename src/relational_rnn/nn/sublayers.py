@@ -6,7 +6,7 @@ sharded layers) would be passed over in silence there, so such a core calls its 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
@@ -100,8 +100,11 @@ def lstm_step(cell: nn.Module, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple
 
 def call_norm(layer: nn.Module, x: Tensor) -> Tensor:
     """Call a layer norm, or compute what it does by its formula where torch's own derivatives are wrong."""
-    plain = why_called(layer) is None and not hooks_everywhere() and transformed((x,))
-    if plain and isinstance(layer, nn.LayerNorm):
+    if (
+        transformed((x,))
+        and isinstance(layer, nn.LayerNorm)
+        and not (why_called(layer) or hooks_everywhere())
+    ):
         return layer_norm(x, layer.weight, layer.bias, layer.eps)
     return layer(x)  # type: ignore[no-any-return]
 
@@ -146,10 +149,7 @@ def called_step(
     if config.gate_width:
         both = core.gate_memory(torch.tanh(memory))  # (B, N, 2G)
         both = both if gates is None else both + gates
-        input_gate, forget_gate = both.chunk(2, -1)
-        input_gate = torch.sigmoid(input_gate + config.input_bias)
-        forget_gate = torch.sigmoid(forget_gate + config.forget_bias)
-        new = input_gate * torch.tanh(new) + forget_gate * memory
+        new, input_gate, forget_gate = eager.blend(config, both, new, memory)
     return new, Trace(torch.stack(attentions, 1), input_gate, forget_gate) if trace else None
 
 
@@ -176,16 +176,15 @@ def called_sequence(
     Arguments and results are those of `kernels.eager.sequence`.
     """
     rows, gates = called_input(core, inputs)
-    width, traces = rows.shape[1:].numel(), []
-    parts = [rows.flatten(1)] if gates is None else [rows.flatten(1), gates.flatten(1)]
+    traces = []
 
-    def step(entered: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor]]:
-        row = entered[:, :width].unflatten(1, rows.shape[1:])
-        share = None if gates is None else entered[:, width:].unsqueeze(1)
-        after, report = called_step(core, state[0], row, share, trace)
+    def step(row: Tensor, *more: Any) -> tuple[Tensor, tuple[Tensor]]:
+        *share, state = more
+        after, report = called_step(core, state[0], row, share[0] if share else None, trace)
         if report is not None:
             traces.append(report)
         return after, (after,)
 
-    memories, (last,) = unroll(step, torch.cat(parts, 1), batch_sizes, (memory,), (initial[None],), resets)
+    entered = (rows,) if gates is None else (rows, gates)
+    memories, (last,) = unroll(step, entered, batch_sizes, (memory,), (initial[None],), resets)
     return memories, last, eager.stack_traces(traces, batch_sizes[0]) if trace else None

@@ -12,8 +12,8 @@ State = tuple[Tensor, ...]
 
 
 def unroll(
-    step: Callable[[Tensor, State], tuple[Tensor, State]],
-    inputs: Tensor,
+    step: Callable[..., tuple[Tensor, State]],
+    inputs: Tensor | tuple[Tensor, ...],
     batch_sizes: list[int],
     state: State,
     initial: State,
@@ -22,8 +22,9 @@ def unroll(
     """Run a step function over a sequence.
 
     Args:
-        step: inputs (rows, ...) and their state -> outputs (rows, ...) and the next state.
-        inputs: (S, ...), stored as in `torch.nn.utils.rnn.PackedSequence`; S is the sum of `batch_sizes`.
+        step: inputs (rows, ...), one or several, and their state -> outputs (rows, ...) and the next state.
+        inputs: (S, ...), or several of them, stored as in `torch.nn.utils.rnn.PackedSequence`; S is the sum
+            of `batch_sizes`.
         batch_sizes: how many rows run at each of the T steps; never rising, the first is B.
         state: before the first step; each part (B, ...).
         initial: what a reset puts back; each part (1, ...).
@@ -42,8 +43,9 @@ def unroll(
     restarts = [None] * len(batch_sizes) if resets is None else resets.split(batch_sizes)
     outputs: list[Tensor] = []
     ended: list[State] = []  # the last states of rows that have ended, the longest row last
-    for x, restart in zip(inputs.split(batch_sizes), restarts, strict=True):
-        running = len(x)
+    several = inputs if isinstance(inputs, tuple) else (inputs,)
+    steps = zip(*(x.split(batch_sizes) for x in several), strict=True)
+    for running, now, restart in zip(batch_sizes, steps, restarts, strict=True):
         if running < len(state[0]):
             ended.append(tuple(part[running:] for part in state))
             state = tuple(part[:running] for part in state)
@@ -52,7 +54,7 @@ def unroll(
                 torch.where(restart.reshape(-1, *[1] * (part.ndim - 1)), start, part)
                 for start, part in zip(initial, state, strict=True)
             )
-        output, state = step(x, state)
+        output, state = step(*now, state)
         outputs.append(output)
     last = tuple(torch.cat(parts) for parts in zip(state, *reversed(ended), strict=True))
     return torch.cat(outputs), last

@@ -165,6 +165,4 @@ class VariantRelationalMemory(RelationalMemory):
         if not config.gate_width:
             return new, None, None
         gates = eager.linear(parameters, "gate_memory", torch.tanh(memory))  # (B, N, 2G)
-        take, keep = (gates + eager.linear(parameters, "gate_input", row)).chunk(2, -1)
-        take, keep = torch.sigmoid(take + config.input_bias), torch.sigmoid(keep + config.forget_bias)
-        return take * torch.tanh(new) + keep * memory, take, keep
+        return eager.blend(config, gates + eager.linear(parameters, "gate_input", row), new, memory)

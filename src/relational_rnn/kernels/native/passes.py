@@ -173,11 +173,11 @@ class _Call:
     """What both passes tell the library; it holds the tensors that the problem points at.
 
     This is the gate: the address of a tensor from outside goes to C only through `point` and `layers`, which
-    see that it has the shape, dtype and device that C takes for granted, memory of its own, and its numbers
-    side by side. (That it is a plain tensor `left_to_eager` has seen.)
+    see that it has the shape that C takes for granted, and memory in which its numbers lie side by side.
+    (That all are plain tensors of one dtype and device `left_to_eager` has seen.)
 
     Raises:
-        ValueError: a tensor of another shape, dtype or device, or batch sizes that do not fit the inputs.
+        ValueError: a tensor of another shape or without memory, or batch sizes that do not fit the inputs.
     """
 
     def __init__(
@@ -243,7 +243,8 @@ class _Call:
         """Point at what goes from forward to backward."""
         if saved.numel() < self.room_sizes[0]:
             raise ValueError(f"saved must have {self.room_sizes[0]} numbers, got {saved.numel()}")
-        self.point("saved", saved, saved.shape)
+        if self.room_sizes[0]:
+            self.point("saved", saved, saved.shape)
 
     def layers(self, tensors: Parameters) -> Any:
         """Point at all layers' tensors, which are read."""
@@ -251,11 +252,6 @@ class _Call:
         values = [tensors[name] for name in self.names]
         if [x.shape for x in values] != self.shapes:
             check_parameters(self.config, dict(zip(self.names, values)))
-        dtypes, on_cpu = [x.dtype for x in values], [x.is_cpu for x in values]
-        if dtypes.count(torch.float32) != len(values) or False in on_cpu:
-            for name, x in zip(self.names, values):
-                if x.dtype is not torch.float32 or not x.is_cpu:
-                    raise ValueError(f"{name} must be torch.float32 on the CPU, got {x.dtype} on {x.device}")
         if True in [x.is_neg() for x in values]:
             values = [x.resolve_neg() for x in values]
         try:
@@ -268,11 +264,11 @@ class _Call:
     def pointers(self, values: list[Tensor]) -> Any:
         """Return the addresses of all layers' tensors."""
         self.held.append(values)
-        found = Layers()
-        for number, (place, x) in enumerate(zip(self.places, values)):
-            found[place] = address = x.data_ptr()
-            if not address:
-                raise ValueError(f"the memory of {self.names[number]} was given back: its storage is empty")
+        found, addresses = Layers(), [x.data_ptr() for x in values]
+        if 0 in addresses:
+            raise ValueError(f"the memory of {self.names[addresses.index(0)]} was given back")
+        for place, address in zip(self.places, addresses):
+            found[place] = address
         return found
 
     def _address(self, name: str, x: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> int:
@@ -282,11 +278,11 @@ class _Call:
         if x.dtype is not dtype or not x.is_cpu:
             raise ValueError(f"{name} must be {dtype} on the CPU, got {x.dtype} on {x.device}")
         x = x.contiguous().resolve_neg()  # with the negative bit set memory holds the opposite of what counts
-        end = (x.storage_offset() + x.numel()) * x.element_size()
-        if x.untyped_storage().nbytes() < end:
-            raise ValueError(f"the memory of {name} was given back: its storage is too small")
         self.held.append(x)
-        return x.data_ptr()
+        address = x.data_ptr()
+        if not address:
+            raise ValueError(f"the memory of {name} was given back")
+        return address
 
     def run(self, function: Any) -> None:
         """Call the library with a workspace."""
