@@ -1,5 +1,7 @@
 """Derivatives beyond the first: of gradients, forward mode, Hessians, vmap; for all that attends."""
 
+import gc
+
 import pytest
 
 pytestmark = [
@@ -242,6 +244,28 @@ def test_states_resets_and_dropout():
     inputs, memory = make_inputs(core, T, 2).requires_grad_(), make_memory(core, 2).requires_grad_()
     flags = torch.tensor([[False, True], [True, False], [False, False]])
     assert gradgradcheck(lambda x, m: core(x, m, resets=flags), (inputs, memory), fast_mode=True)
+
+
+def attended():
+    """How many tensors of the shape of queries, with a graph, are held by anyone."""
+    gc.collect()
+    return sum(type(t) is torch.Tensor and t.ndim == 4 and t.grad_fn is not None for t in gc.get_objects())
+
+
+@pytest.mark.parametrize("label", ["RelationalMemory, eager", "hybrid", "transformer"])
+def test_a_checkpoint_keeps_no_more_than_its_input(label):
+    from torch.utils.checkpoint import checkpoint
+
+    _, outputs, x = make(label)
+    x.requires_grad_()
+    plain = torch.autograd.grad(outputs(x).sin().sum(), x, create_graph=True)[0]
+    before = attended()
+    found = checkpoint(outputs, x, use_reentrant=False)
+    assert attended() == before, "queries, keys or values are held"
+    slope = torch.autograd.grad(found.sin().sum(), x, create_graph=True)[0]
+    assert_close(slope.detach(), plain.detach())
+    twice = [torch.autograd.grad(s.square().sum(), x)[0] for s in (slope, plain)]
+    assert_close(*twice)
 
 
 def test_a_transformer_mapped_over_its_state():

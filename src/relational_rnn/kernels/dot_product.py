@@ -106,7 +106,8 @@ def dot_product_attention(
     """
     if torch.compiler.is_compiling():
         return F.scaled_dot_product_attention(q, k, v, mask, dropout, causal)
-    if dropout or transformed((q,)):
+    # Whoever packs what a graph saves (checkpoints, offloading) would miss what the hook below holds.
+    if dropout or transformed((q,)) or _packing(False) is not None:
         values, weights = plain_attention(q, k, v, mask, causal)
         return F.dropout(weights, dropout) @ v if dropout else values
     kind = q.device.type
@@ -147,6 +148,9 @@ class _Again:
             plain = iter(torch.autograd.grad(found, wanted, slope, create_graph=again))
         return *(None if there is None else next(plain) for there in gradients[:3]), *gradients[3:]
 
+
+_packing = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", lambda _: None)
+"""Says what packs and unpacks the tensors that a graph saves now, or None."""
 
 _graph_is_kept = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", lambda: True)
 """Says whether the graph that a backward runs through stays for another one."""
