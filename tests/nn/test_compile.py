@@ -202,6 +202,28 @@ def test_other_models(label):
         assert_alike(run(x, resets=flags)[:1], model(x, resets=flags)[:1])
 
 
+@every_backend
+def test_transforms_inside_a_compiled_function(backend):
+    core = make_core(dtype=torch.float32, backend=backend)
+    x = make_inputs(core, 2, B, dtype=torch.float32)
+    own = {name: p.detach() for name, p in core.named_parameters()}
+
+    def outputs(x):
+        return torch.func.functional_call(core, own, (x,))[0]
+
+    functions = {
+        "forward mode": lambda x: torch.func.jvp(outputs, (x,), (torch.ones_like(x),))[1],
+        "gradient": torch.func.grad(lambda x: weigh(outputs(x))),
+        "vmap": lambda x: torch.vmap(outputs)(torch.stack([x, -x])),
+        "hessian-vector product": lambda x: torch.func.jvp(
+            torch.func.grad(lambda x: weigh(outputs(x))), (x,), (torch.ones_like(x),)
+        )[1],
+    }
+    for name, function in functions.items():
+        found = torch.compile(function, backend="aot_eager")(x)
+        assert_close(found.detach(), function(x).detach(), "float32", name)
+
+
 # the operator
 
 

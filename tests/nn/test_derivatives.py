@@ -304,6 +304,17 @@ def test_attention_is_its_formula(dtype, sizes, kind):
         assert_close(one.double(), other, name_of(q))
 
 
+def test_a_query_that_sees_nothing():
+    q, k, v = torch.randn(3, 2, 1, 4, 8, generator=generator(), dtype=torch.float64).unbind()
+    mask = torch.ones(4, 4, dtype=torch.bool).tril(-1)  # the first one
+    q.requires_grad_()
+    found, (plain, _) = dot_product_attention(q, k, v, mask), plain_attention(q, k, v, mask)
+    assert_close(found.detach(), plain.detach())
+    assert not found[:, :, 0].any()
+    slopes = [torch.autograd.grad(x.sin().sum(), q)[0] for x in (found, plain)]
+    assert_close(*slopes)
+
+
 def test_attention_of_a_tensor_to_itself():
     x = torch.randn(2, 3, 4, 5, generator=generator(), dtype=torch.float64, requires_grad=True)
     expected = torch.autograd.grad(plain_attention(x, x, x)[0].sin().sum(), x, create_graph=True)[0]

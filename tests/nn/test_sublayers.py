@@ -298,6 +298,15 @@ def test_a_call_of_its_own_acts():
     assert core.backend_in_use == "eager"
 
 
+def test_a_call_that_is_patched_for_all_modules_acts(monkeypatch):
+    core, seen = make_core(), []
+    usual = nn.Module.__call__
+    monkeypatch.setattr(nn.Module, "__call__", lambda *a, **k: (seen.append(a[0]), usual(*a, **k))[1])
+    core(make_inputs(core, TIME, BATCH))
+    assert core.backend_in_use == "eager"
+    assert core.mlp[0] in seen
+
+
 def test_another_number_of_layers():
     core = make_core()
     x = make_inputs(core, TIME, BATCH)

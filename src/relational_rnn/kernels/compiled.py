@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from relational_rnn.kernels.backends import BACKENDS
+from relational_rnn.kernels.dot_product import transformed
 from relational_rnn.kernels.fused.forward import room_shapes
 from relational_rnn.kernels.native.passes import saved_size
 from relational_rnn.kernels.operation import READ_PARAMETERS, Implementation, left_to_eager
@@ -30,10 +31,13 @@ IN_ONE_PIECE: Final = ("fused", "native")
 
 
 def takes(backend: str, x: Tensor) -> bool:
-    """Say whether the operator runs a backend for inputs like x; not under autocast, which is eager's."""
+    """Say whether the operator runs a backend for inputs like x.
+
+    It has a first derivative only; torch.func's transforms, forward mode and autocast are eager's.
+    """
     kind = x.device.type
     autocast = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
-    return backend in IN_ONE_PIECE and not autocast
+    return backend in IN_ONE_PIECE and not autocast and not transformed((x,))
 
 
 def sequence(

@@ -31,12 +31,10 @@ def plain_formulas() -> Iterator[None]:
 
 def transformed(tensors: Iterable[Tensor]) -> bool:
     """Say whether torch.func, vmap or forward-mode differentiation is at work on these tensors."""
-    if (
-        torch.compiler.is_compiling()
-    ):  # a tracer sees plain operations anyway, and cannot follow these questions
-        return False
     if forward_ad._current_level >= 0 or torch._C._are_functorch_transforms_active():
         return True
+    if torch.compiler.is_compiling():  # a tracer cannot follow the other questions, nor needs their answers
+        return False
     if _differentiated_again.get():
         return True
     # What `torch.autograd.grad(..., is_grads_batched=True)` makes.
@@ -77,9 +75,11 @@ def plain_attention(
     if causal:
         size = scores.shape[-2:]
         mask = torch.ones(size, dtype=torch.bool, device=q.device).tril()
-    if mask is not None:
-        scores = scores.masked_fill(~mask, -torch.inf)
-    weights = torch.softmax(scores, -1)
+    if mask is None:
+        weights = torch.softmax(scores, -1)
+    else:  # the smallest number, not -inf: a query that sees no key gets 0, as from torch's own
+        smallest = torch.finfo(scores.dtype).min
+        weights = torch.softmax(scores.masked_fill(~mask, smallest), -1) * mask
     return weights @ v, weights
 
 
@@ -104,10 +104,11 @@ def dot_product_attention(
         >>> dot_product_attention(x, x, x + 1).shape
         torch.Size([1, 1, 2, 4])
     """
-    if torch.compiler.is_compiling():
+    changed = transformed((q,))
+    if torch.compiler.is_compiling() and not changed:
         return F.scaled_dot_product_attention(q, k, v, mask, dropout, causal)
     # Whoever packs what a graph saves (checkpoints, offloading) would miss what the hook below holds.
-    if dropout or transformed((q,)) or _packing(False) is not None:
+    if dropout or changed or _packing(False) is not None:
         values, weights = plain_attention(q, k, v, mask, causal)
         return F.dropout(weights, dropout) @ v if dropout else values
     kind = q.device.type

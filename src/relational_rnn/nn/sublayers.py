@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from relational_rnn.nn.relational_memory import RelationalMemory, RelationalMemoryCell
 
 _LINEAR, _NORM, _CELL = nn.Linear.forward, nn.LayerNorm.forward, nn.LSTMCell.forward
+_CALL = nn.Module.__call__
 """Of the layers whose parameters say all, as this module found them: a patched one is another."""
 
 
@@ -40,7 +41,8 @@ def why_called(layer: nn.Module) -> str | None:
     forward = kind.forward
     if forward is not _LINEAR and forward is not _NORM and forward is not _CELL:
         return f"is of type {kind.__name__}"
-    if kind.__call__ is not nn.Module.__call__:
+    exporting = torch.compiler.is_compiling  # it patches the call of all modules, to take notes
+    if kind.__call__ is not _CALL and not (exporting() and kind.__call__ is nn.Module.__call__):
         return f"is called in its own way by {kind.__name__}"
     if has_hooks(layer):
         return "has hooks"
