@@ -160,7 +160,7 @@ def test_resets_that_hold_nothing_never_count_as_no_resets(backend):
     core = core_of(backend)
     with FakeTensorMode():
         resets = torch.ones(T, 3, dtype=torch.bool)
-    with pytest.raises(Exception, match="FakeTensor"):
+    with pytest.raises(TypeError, match="resets must be a tensor with data, got a FakeTensor"):
         core(single(core, T, 3), resets=resets)
     with pytest.raises(TypeError, match="resets must be a dense tensor"):
         core(single(core, T, 3), resets=torch.ones(T, 3, dtype=torch.bool).to_sparse())
@@ -277,6 +277,16 @@ def test_what_is_only_a_shape_is_run_as_one(backend):
         outputs, last = core(mode.from_tensor(single(core, T, 3)))
     assert outputs.shape == (T, 3, core.output_size)
     assert type(last).__name__ == "FakeTensor"
+
+
+@every_backend
+def test_a_tensor_around_tensors_does_not_mix_with_plain_ones(backend):
+    from torch.testing._internal.two_tensor import TwoTensor
+
+    core = core_of(backend)
+    x = single(core, T, 3)
+    with pytest.raises(TypeError, match="input must be a Parameter like the parameters, got a TwoTensor"):
+        core(TwoTensor(x, x))
 
 
 # packed sequences

@@ -40,6 +40,11 @@ def check_tensor(name: str, x: Any, like: Tensor) -> None:
     """
     if not isinstance(x, Tensor):
         raise TypeError(f"{name} must be a torch.Tensor, got {type(x).__name__}")
+    # A tensor around other tensors, sharded perhaps, does not mix with plain ones.
+    if hasattr(type(x), "__tensor_flatten__") and type(x) is not type(like):
+        raise TypeError(
+            f"{name} must be a {type(like).__name__} like the parameters, got a {type(x).__name__}"
+        )
     if x.layout is not torch.strided or x.is_nested:
         raise TypeError(f"{name} must be a dense tensor, got {'a nested one' if x.is_nested else x.layout}")
     if not x.is_floating_point():
@@ -168,6 +173,8 @@ class OpenSequence:
             raise TypeError(f"resets must be on the input's device {self.data.device}, got {resets.device}")
         if isinstance(resets, Tensor) and (resets.layout is not torch.strided or resets.is_nested):
             raise TypeError(f"resets must be a dense tensor, got {resets.layout}")
+        if isinstance(resets, Tensor) and type(self.data) is Tensor and _holds_no_data(resets):
+            raise TypeError(f"resets must be a tensor with data, got a {type(resets).__name__}")
         flags: Tensor = torch.as_tensor(resets, device=self.data.device)
         if flags.dtype != torch.bool:
             raise TypeError(f"resets must be bool, got {flags.dtype}")
@@ -183,6 +190,11 @@ class OpenSequence:
         if layout == self.layout:
             return flags.reshape(-1)
         return self.unpad(self.sort(flags.T))
+
+
+def _holds_no_data(x: Tensor) -> bool:
+    """Say whether a tensor's class answers for its operations itself, as fake and sharded ones do."""
+    return type(x).__torch_dispatch__ is not Tensor.__torch_dispatch__
 
 
 def _order(packed: PackedSequence) -> list[int]:

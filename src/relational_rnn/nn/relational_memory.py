@@ -391,6 +391,7 @@ class RelationalMemoryCell(_Core):
         if parameters is None:
             _tell(found)
             rows, gates = (None, None) if input is None else called_input(self, input)
+            memory = eager.in_range(config, memory)
             memory, trace = called_step(self, memory, rows, gates, return_trace)
         else:
             backend = BACKENDS[self._choose(like)]

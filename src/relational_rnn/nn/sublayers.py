@@ -131,7 +131,6 @@ def called_step(
         The next memory (B, N, D), and the trace or None: a `spec.Trace` without its T axis.
     """
     config, slots = core.config, core.config.mem_slots
-    memory = eager.in_range(config, memory)
     attentions, new = [], memory
     mlp = list(core.mlp) if config.use_mlp else []
     if config.input_fusion == "tile":
@@ -178,7 +177,7 @@ def called_sequence(
     Arguments and results are those of `kernels.eager.sequence`.
     """
     rows, gates = called_input(core, inputs)
-    traces = []
+    memory, traces = eager.in_range(core.config, memory), []
 
     def step(row: Tensor, *more: Any) -> tuple[Tensor, tuple[Tensor]]:
         *share, state = more

@@ -78,12 +78,13 @@ class _Layer(nn.Module):
         """
         projected = self.qkv(call_norm(self.attention_norm, rows)).unflatten(-1, (3, self.num_heads, -1))
         q, k, v = projected.permute(2, 0, 3, 1, 4)  # (B, H, T, K) each
-        keys, values = torch.cat([keys, k], 2), torch.cat([values, v], 2)
+        if keys.shape[2]:
+            k, v = torch.cat([keys, k], 2), torch.cat([values, v], 2)
         dropout = self.dropout if self.training else 0.0
-        found = dot_product_attention(q, keys, values, mask=visible, causal=visible is None, dropout=dropout)
+        found = dot_product_attention(q, k, v, mask=visible, causal=visible is None, dropout=dropout)
         rows = rows + F.dropout(self.attention_output(found.transpose(1, 2).flatten(2)), dropout)
         mixed = self.narrow(F.relu(self.widen(call_norm(self.mlp_norm, rows))))
-        return rows + F.dropout(mixed, dropout), keys, values
+        return rows + F.dropout(mixed, dropout), k, v
 
 
 class CausalTransformer(nn.Module):
