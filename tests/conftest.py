@@ -6,6 +6,7 @@ Without a GPU the Triton kernels are interpreted; that has to be said before any
 import importlib.util
 import os
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("repeatable", deadline=None, derandomize=True)
@@ -17,3 +18,12 @@ if all(importlib.util.find_spec(name) for name in ("torch", "triton")):
     if not torch.cuda.is_available():
         os.environ["TRITON_INTERPRET"] = "1"
     os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")  # what it is by default; unset, Triton 3.9 warns
+
+
+@pytest.fixture
+def unread():
+    """A stream whose reader has left."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", encoding="utf-8") as stream:
+        yield stream

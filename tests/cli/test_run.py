@@ -21,15 +21,6 @@ RATES = ["--over", "learning_rate=1e-3:1e-2", "--trials", "1"]
 
 
 @pytest.fixture
-def unread():
-    """A stream whose reader has left."""
-    reader, writer = os.pipe()
-    os.close(reader)
-    with os.fdopen(writer, "w", encoding="utf-8") as stream:
-        yield stream
-
-
-@pytest.fixture
 def handlers():
     """The handlers of a program around the command."""
     found = {number: lambda *arguments: None for number in STOP_SIGNALS}

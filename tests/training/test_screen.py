@@ -2,7 +2,6 @@
 
 import doctest
 import io
-import os
 import sys
 import time
 
@@ -10,15 +9,6 @@ import pytest
 
 from relational_rnn.training.common import screen
 from relational_rnn.training.common.screen import lasting, say_error, silence
-
-
-@pytest.fixture
-def unread():
-    """A stream whose reader has left."""
-    reader, writer = os.pipe()
-    os.close(reader)
-    with os.fdopen(writer, "w", encoding="utf-8") as stream:
-        yield stream
 
 
 def test_what_nobody_reads_is_dropped(unread):

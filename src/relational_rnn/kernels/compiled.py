@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from relational_rnn.kernels.backends import BACKENDS
-from relational_rnn.kernels.dot_product import transformed
+from relational_rnn.kernels.dot_product import autocasts, transformed
 from relational_rnn.kernels.fused.forward import room_shapes
 from relational_rnn.kernels.native.passes import saved_size
 from relational_rnn.kernels.operation import READ_PARAMETERS, Implementation, left_to_eager
@@ -35,9 +35,7 @@ def takes(backend: str, x: Tensor) -> bool:
 
     It has a first derivative only; torch.func's transforms, forward mode and autocast are eager's.
     """
-    kind = x.device.type
-    autocast = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
-    return backend in IN_ONE_PIECE and not autocast and not transformed((x,))
+    return backend in IN_ONE_PIECE and not autocasts(x.device.type) and not transformed((x,))
 
 
 def sequence(

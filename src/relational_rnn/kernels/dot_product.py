@@ -41,6 +41,16 @@ def transformed(tensors: Iterable[Tensor]) -> bool:
     return any(torch._C._functorch.is_legacy_batchedtensor(x) for x in tensors)
 
 
+def autocasts(kind: str) -> bool:
+    """Say whether autocast is at work on a type of devices.
+
+    Example:
+        >>> autocasts("cpu")
+        False
+    """
+    return torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+
+
 def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float) -> Tensor:
     """Normalise the last axis by torch's layer norm, or by its formula where more than a slope is asked.
 
@@ -112,8 +122,7 @@ def dot_product_attention(
         values, weights = plain_attention(q, k, v, mask, causal)
         return F.dropout(weights, dropout) @ v if dropout else values
     kind = q.device.type
-    casts = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
-    if casts and q.dtype != torch.float64:  # as torch's own does
+    if autocasts(kind) and q.dtype != torch.float64:  # as torch's own does
         q, k, v = (x.to(torch.get_autocast_dtype(kind)) for x in (q, k, v))
     found: Tensor = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal)
     node = found.grad_fn

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from relational_rnn.kernels.dot_product import dot_product_attention, layer_norm, plain_attention
+from relational_rnn.kernels.dot_product import autocasts, dot_product_attention, layer_norm, plain_attention
 from relational_rnn.spec import RelationalMemoryConfig, Trace, check_parameters
 
 EPSILON = 1e-5
@@ -59,8 +59,7 @@ def check_kinds(parameters: Parameters, like: Tensor) -> None:
     Raises:
         TypeError: naming the parameter and what it is.
     """
-    kind = like.device.type
-    casts = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    casts = autocasts(like.device.type)
     for name, x in parameters.items():
         dense = x.layout is torch.strided and not x.is_nested and x.is_floating_point()
         if not dense or x.device != like.device or (x.ndim == 2 and x.dtype != like.dtype and not casts):

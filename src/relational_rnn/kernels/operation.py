@@ -13,7 +13,7 @@ from torch.utils._device import DeviceContext
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from relational_rnn.kernels import eager
-from relational_rnn.kernels.dot_product import plain_formulas, transformed
+from relational_rnn.kernels.dot_product import autocasts, plain_formulas, transformed
 from relational_rnn.kernels.forked import single_thread_after_fork
 from relational_rnn.spec import RelationalMemoryConfig, Trace
 
@@ -61,7 +61,7 @@ def left_to_eager(parameters: Mapping[str, Tensor], *tensors: Tensor, trace: boo
     kind, dtype, device = first.device.type, first.dtype, first.device
     if kind == "meta":
         return "the tensors hold no data"
-    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+    if autocasts(kind):
         return "autocast is active"
     if transformed(tensors):
         return "a torch.func transform, vmap or forward-mode differentiation is active"

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from relational_rnn.kernels import single_thread_after_fork
+from relational_rnn.kernels import autocasts, single_thread_after_fork
 from relational_rnn.spec import RelationalMemoryConfig
 from relational_rnn.spec.checks import check_shape
 
@@ -51,9 +51,7 @@ def check_tensor(name: str, x: Any, like: Tensor) -> None:
         raise TypeError(f"{name} must be floating point ({like.dtype}), got {x.dtype}")
     if x.device != like.device:
         raise TypeError(f"{name} must be on the parameters' device {like.device}, got {x.device}")
-    kind = like.device.type
-    casts = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
-    if x.dtype != like.dtype and not casts:
+    if x.dtype != like.dtype and not autocasts(like.device.type):
         raise TypeError(f"{name} must have the parameters' dtype {like.dtype}, got {x.dtype}")
 
 

@@ -322,13 +322,6 @@ class _Core(nn.Module):
             return found
         return {name: getattr(self, name) for name in READ_PARAMETERS if hasattr(self, name)}
 
-    def _parameters_by_name(self) -> dict[str, Tensor]:
-        found: dict[str, Tensor] = {}
-        for path, leaves in self._parameter_paths.items():
-            owner = self.get_submodule(".".join(path))
-            found |= {name: getattr(owner, leaf) for name, leaf in leaves}
-        return found
-
 
 class RelationalMemoryCell(_Core):
     __doc__ = f"""One step of the Relational Memory Core.

@@ -84,6 +84,13 @@ class VariantRelationalMemory(RelationalMemory):
                         like = norm.weight
                         setattr(block, name, nn.LayerNorm(sizes, device=like.device, dtype=like.dtype))
 
+    def _parameters_by_name(self) -> dict[str, Tensor]:
+        found: dict[str, Tensor] = {}
+        for path, leaves in self._parameter_paths.items():
+            owner = self.get_submodule(".".join(path))
+            found |= {name: getattr(owner, leaf) for name, leaf in leaves}
+        return found
+
     def _drop(self, *norms: str) -> None:
         """Take layer norms, and with them their parameters, out of every block that has them."""
         for number, block in enumerate(self.blocks):
