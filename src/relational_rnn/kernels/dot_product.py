@@ -38,7 +38,7 @@ def transformed(tensors: Iterable[Tensor]) -> bool:
     if _differentiated_again.get():
         return True
     # What `torch.autograd.grad(..., is_grads_batched=True)` makes.
-    return any(torch._C._functorch.is_legacy_batchedtensor(x) for x in tensors)
+    return any(map(torch._C._functorch.is_legacy_batchedtensor, tensors))
 
 
 def autocasts(kind: str) -> bool:
@@ -115,18 +115,17 @@ def dot_product_attention(
         torch.Size([1, 1, 2, 4])
     """
     changed = transformed((q,))
-    if torch.compiler.is_compiling() and not changed:
+    if not changed and torch.compiler.is_compiling():
         return F.scaled_dot_product_attention(q, k, v, mask, dropout, causal)
     # Whoever packs what a graph saves (checkpoints, offloading) would miss what the hook below holds.
-    if dropout or changed or _packing(False) is not None:
+    if changed or dropout or _packing(False) is not None:
         values, weights = plain_attention(q, k, v, mask, causal)
         return F.dropout(weights, dropout) @ v if dropout else values
-    kind = q.device.type
-    if autocasts(kind) and q.dtype != torch.float64:  # as torch's own does
-        q, k, v = (x.to(torch.get_autocast_dtype(kind)) for x in (q, k, v))
     found: Tensor = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal)
     node = found.grad_fn
     if node is not None and node.name().startswith("ScaledDotProduct"):  # fused: no plain products
+        if found.dtype != q.dtype:  # autocast
+            q, k, v = q.to(found.dtype), k.to(found.dtype), v.to(found.dtype)
         node.register_hook(_Again(q, k, v, mask, causal))
     return found
 

@@ -32,7 +32,7 @@ class InputWork(NamedTuple):
     """append: (..., R, Q), the normed projection of the input rows in the first block;
     tile: (..., blocks, Q), the input's share of every block's projection, biases included."""
     gates: Tensor | None
-    """(..., 1, 2G): the input's share of the gates, bias included."""
+    """(..., 1, 2G): the input's share of the gates, all biases included."""
 
     def split(self, sizes: list[int]) -> list[InputWork]:
         """Cut the first axis into steps of these sizes."""
@@ -110,7 +110,9 @@ def input_work(config: RelationalMemoryConfig, parameters: Parameters, inputs: T
         inputs = inputs.unsqueeze(-2)  # (..., R = 1, F)
     rows = in_range(config, linear(parameters, "input_projection", inputs))  # (..., R, D)
     flat = rows.flatten(-2)  # (..., R*D)
-    gates = linear(parameters, "gate_input", flat).unsqueeze(-2) if config.gate_width else None
+    gates = None
+    if config.gate_width:
+        gates = with_offsets(config, linear(parameters, "gate_input", flat)).unsqueeze(-2)
     if config.input_fusion == "append":
         first = norm(config, parameters, "blocks.0.qkv_norm", linear(parameters, "blocks.0.qkv", rows))
     else:
@@ -145,8 +147,9 @@ def project(
 
 def split_heads(config: RelationalMemoryConfig, projected: Tensor) -> list[Tensor]:
     """Split (B, M, Q) head-major into queries, keys (B, H, M, K) and values (B, H, M, V)."""
-    heads = projected.unflatten(-1, (config.num_heads, -1)).transpose(1, 2)  # (B, H, M, 2K+V)
-    return list(heads.split([config.key_width, config.key_width, config.head_size], -1))
+    batch, rows, _ = projected.shape
+    widths = [config.key_width, config.key_width, config.head_size]
+    return list(projected.view(batch, rows, config.num_heads, sum(widths)).transpose(1, 2).split(widths, -1))
 
 
 def attend(
@@ -171,11 +174,12 @@ def attend(
         weights = rows.new_full((batch, config.num_heads, queries, count), 1 / count) if trace else None
         return mean, weights
     q, k, v = split_heads(config, rows)
-    q, weights = q[:, :, :queries], None
+    if queries < q.shape[2]:
+        q = q[:, :, :queries]
     if trace:
         attended, weights = plain_attention(q, k, v)
     else:
-        attended = dot_product_attention(q, k, v)
+        attended, weights = dot_product_attention(q, k, v), None
     return attended.transpose(1, 2).flatten(-2), weights
 
 
@@ -219,24 +223,29 @@ def relate(
     return rows, attentions
 
 
-def blend(
-    config: RelationalMemoryConfig, gates: Tensor, new: Tensor, memory: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+def with_offsets(config: RelationalMemoryConfig, gates: Tensor) -> Tensor:
+    """Add what opens or closes the gates (..., 2G) from the start: `input_bias` and `forget_bias`."""
+    if not (config.input_bias or config.forget_bias):
+        return gates
+    width = (config.gate_width,)
+    return gates + torch.cat(
+        [gates.new_full(width, config.input_bias), gates.new_full(width, config.forget_bias)]
+    )
+
+
+def blend(gates: Tensor, new: Tensor, memory: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Let the gates choose between what is new and the memory.
 
     Args:
-        config: the core.
-        gates: (B, N, 2G), before biases and sigmoid.
+        gates: (B, N, 2G), before the sigmoid, all biases included.
         new: (B, N, D).
         memory: (B, N, D).
 
     Returns:
         The next memory (B, N, D), and the input and the forget gate (B, N, G).
     """
-    take, keep = gates.chunk(2, -1)
-    take = torch.sigmoid(take + config.input_bias if config.input_bias else take)
-    keep = torch.sigmoid(keep + config.forget_bias if config.forget_bias else keep)
-    return take * torch.tanh(new) + keep * memory, take, keep
+    take, keep = torch.sigmoid(gates).chunk(2, -1)
+    return torch.addcmul(keep * memory, take, torch.tanh(new)), take, keep
 
 
 def step(
@@ -262,9 +271,9 @@ def step(
     input_gate = forget_gate = None
     if config.gate_width:
         gates = linear(parameters, "gate_memory", torch.tanh(memory))  # (B, N, 2G)
-        if work is not None and work.gates is not None:
-            gates = gates + work.gates
-        new, input_gate, forget_gate = blend(config, gates, new, memory)
+        entered = None if work is None else work.gates
+        gates = with_offsets(config, gates) if entered is None else gates + entered
+        new, input_gate, forget_gate = blend(gates, new, memory)
     return new, Trace(torch.stack(attentions, 1), input_gate, forget_gate) if trace else None
 
 

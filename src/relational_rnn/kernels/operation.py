@@ -14,7 +14,6 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from relational_rnn.kernels import eager
 from relational_rnn.kernels.dot_product import autocasts, plain_formulas, transformed
-from relational_rnn.kernels.forked import single_thread_after_fork
 from relational_rnn.spec import RelationalMemoryConfig, Trace
 
 logger = logging.getLogger(__name__)
@@ -144,7 +143,6 @@ class _Sequence(torch.autograd.Function):
     def backward(ctx: Any, d_memories: Tensor | None, d_last: Tensor | None) -> tuple[Tensor | None, ...]:
         if d_memories is None and d_last is None:
             return (None,) * len(ctx.needs_input_grad)
-        single_thread_after_fork()
         call: _Call = ctx.call
         resets, *saved = ctx.saved_tensors
         d_memories, d_last = (

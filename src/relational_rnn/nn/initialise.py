@@ -7,8 +7,6 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from relational_rnn.kernels import single_thread_after_fork
-
 
 @torch.no_grad()
 def truncated_normal_(weight: Tensor, fan_in: int, generator: torch.Generator | None = None) -> Tensor:
@@ -20,7 +18,6 @@ def truncated_normal_(weight: Tensor, fan_in: int, generator: torch.Generator | 
         >>> bool(truncated_normal_(torch.empty(50, 4), fan_in=4).abs().max() <= 1.0)
         True
     """
-    single_thread_after_fork()
     deviation = fan_in**-0.5
     return nn.init.trunc_normal_(
         weight, std=deviation, a=-2 * deviation, b=2 * deviation, generator=generator
@@ -46,7 +43,6 @@ def initialise_gates_(parameters: Iterable[Tensor], generator: torch.Generator |
             weight_ih (G hidden, F), weight_hh (G hidden, hidden), bias_ih, bias_hh (G hidden,), G gates.
         generator: where the values are drawn from; None means torch's own.
     """
-    single_thread_after_fork()
     weight_ih, weight_hh, bias_ih, bias_hh = parameters
     hidden = weight_hh.shape[1]
     for weight, draw in ((weight_ih, nn.init.xavier_uniform_), (weight_hh, nn.init.orthogonal_)):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from relational_rnn.kernels import autocasts, single_thread_after_fork
+from relational_rnn.kernels import autocasts
 from relational_rnn.spec import RelationalMemoryConfig
 from relational_rnn.spec.checks import check_shape
 
@@ -218,7 +218,6 @@ def open_sequence(
         TypeError: not a floating-point tensor of the parameters' dtype and device.
         ValueError: wrong shape, an empty batch or sequence.
     """
-    single_thread_after_fork()
     if isinstance(x, PackedSequence):
         check_tensor("input", x.data, like)
         check_shape("input.data", x.data.shape, ("B", *axes), **sizes)

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from relational_rnn.kernels import single_thread_after_fork
 from relational_rnn.nn.initialise import initialise_gates_
 from relational_rnn.nn.inputs import Resets, Sequence, check_dtype, check_parts, open_sequence
 from relational_rnn.nn.unroll import State, run_between_resets
@@ -69,7 +68,6 @@ class Recurrent(nn.Module, ABC):
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draw all initial values anew."""
-        single_thread_after_fork()
         if self.initialisation == "torch":
             bound = self.hidden_size**-0.5
             for parameter in self.parameters():
@@ -85,7 +83,6 @@ class Recurrent(nn.Module, ABC):
 
     def _zeros(self, batch_size: int) -> State:
         shape = (self.num_layers, check_size("batch_size", batch_size), self.hidden_size)
-        single_thread_after_fork()
         like = self._like
         return tuple(torch.zeros(shape, dtype=like.dtype, device=like.device) for _ in self._parts)
 

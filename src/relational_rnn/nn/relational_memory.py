@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
-from relational_rnn.kernels import BACKENDS, choose_backend, compiled, eager, single_thread_after_fork
+from relational_rnn.kernels import BACKENDS, choose_backend, compiled, eager
 from relational_rnn.kernels.operation import READ_PARAMETERS
 from relational_rnn.nn.initialise import initialise_linear_, truncated_normal_
 from relational_rnn.nn.inputs import (
@@ -236,7 +236,6 @@ class _Core(nn.Module):
 
     def _start(self, batch: int) -> Tensor:
         # Apart from the check, which would fix the batch size of a `torch.export`.
-        single_thread_after_fork()
         return self._first_memory().repeat(batch, 1, 1)
 
     def _first_memory(self) -> Tensor:
@@ -367,7 +366,6 @@ class RelationalMemoryCell(_Core):
         parameters = None if isinstance(found, str) else found
         like = self._like if parameters is None else parameters["input_projection.weight"]
         check_bool("return_trace", return_trace)
-        single_thread_after_fork()
         if input is not None:
             check_tensor("input", input, like)
             check_shape("input", input.shape, ("B", *config.input_axes), **config.input_sizes)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
-from relational_rnn.kernels import dot_product_attention, single_thread_after_fork, transformed
+from relational_rnn.kernels import dot_product_attention, transformed
 from relational_rnn.nn.initialise import initialise_gates_
 from relational_rnn.nn.inputs import (
     Resets,
@@ -95,7 +95,6 @@ class _Hybrid(nn.Module):
             TypeError: `batch_size` is no integer.
             ValueError: it is below 1.
         """
-        single_thread_after_fork()
         zeros = self.initial_memory.new_zeros(check_size("batch_size", batch_size), self.hidden_size)
         return zeros, zeros.clone(), self.initial_memory.repeat(batch_size, 1, 1)
 
@@ -134,12 +133,13 @@ class _Hybrid(nn.Module):
             projected = torch.cat([self.W_q(written), self.W_k(written), self.W_v(written)], -1)
         else:
             projected = F.linear(written, *joined)
-        projected = projected.unflatten(-1, (3, self.num_heads, -1))
-        q, k, v = projected.permute(2, 0, 3, 1, 4)  # (B, H, N, S/H) each
+        batch, slots, size = written.shape
+        heads = projected.view(batch, slots, 3, self.num_heads, size // self.num_heads)
+        q, k, v = heads.permute(2, 0, 3, 1, 4).unbind()  # (B, H, N, S/H) each
         attended = dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
         candidate = torch.tanh(written + self.W_o(attended))
         forget = torch.sigmoid(self.gate_memory(memory) + gate_input)
-        return candidate + forget * (memory - candidate)
+        return torch.lerp(candidate, memory, forget.to(memory.dtype))  # autocast makes it smaller
 
     def _read(self, h: Tensor, memory: Tensor) -> Tensor:
         """Return the output: (..., hidden) and (..., N, S) -> (..., output_size)."""
@@ -202,7 +202,6 @@ class RelationalRNNCell(_Hybrid):
             TypeError: not a tensor, not floating point, or another dtype or device than the parameters'.
             ValueError: wrong shape, or an empty batch.
         """
-        single_thread_after_fork()
         check_tensor("input", input, self.initial_memory)
         check_shape("input", input.shape, ("B", "F"), F=self.input_size)
         batch = len(input)

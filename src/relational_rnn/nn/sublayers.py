@@ -124,7 +124,8 @@ def called_step(
         core: whose layers are called.
         memory: (B, N, D).
         rows: (B, R, D), the projected input, or None for a step without input.
-        gates: (B, 1, 2G), the input's share of the gates, or None where there is no input or no gate.
+        gates: (B, 1, 2G), the input's share of the gates and their offsets, or None where there is no input
+            or no gate.
         trace: also return attention and gates.
 
     Returns:
@@ -149,8 +150,8 @@ def called_step(
     input_gate = forget_gate = None
     if config.gate_width:
         both = core.gate_memory(torch.tanh(memory))  # (B, N, 2G)
-        both = both if gates is None else both + gates
-        new, input_gate, forget_gate = eager.blend(config, both, new, memory)
+        both = eager.with_offsets(config, both) if gates is None else both + gates
+        new, input_gate, forget_gate = eager.blend(both, new, memory)
     return new, Trace(torch.stack(attentions, 1), input_gate, forget_gate) if trace else None
 
 
@@ -160,7 +161,9 @@ def called_input(
     """Project inputs (S, F) or (S, R, F): rows (S, R, D) and the gates' share (S, 1, 2G) or None."""
     rows = core.input_projection(inputs if core.config.treat_input_as_matrix else inputs.unsqueeze(1))
     rows = eager.in_range(core.config, rows)
-    return rows, core.gate_input(rows.flatten(1)).unsqueeze(1) if core.config.gate_width else None
+    if not core.config.gate_width:
+        return rows, None
+    return rows, eager.with_offsets(core.config, core.gate_input(rows.flatten(1))).unsqueeze(1)
 
 
 def called_sequence(

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
-from relational_rnn.kernels import dot_product_attention, single_thread_after_fork, transformed
+from relational_rnn.kernels import dot_product_attention, transformed
 from relational_rnn.nn.initialise import initialise_linear_
 from relational_rnn.nn.inputs import Resets, Sequence, check_dtype, check_tensor, open_sequence
 from relational_rnn.nn.sublayers import call_norm, like_of
@@ -176,7 +176,6 @@ class CausalTransformer(nn.Module):
         """
         batch = check_size("batch_size", batch_size)
         like = like_of(self, self.input_projection)
-        single_thread_after_fork()
         sizes = batch, self.num_layers, self.num_heads, 0, self.head_size
         nothing = torch.empty(sizes, dtype=like.dtype, device=like.device)
         return TransformerState(nothing, nothing, torch.ones(batch, 0, dtype=torch.bool, device=like.device))
@@ -204,15 +203,15 @@ class CausalTransformer(nn.Module):
         batch, steps = opened.batch, opened.steps
         past = self.initial_state(batch) if state is None else self._check_state(state, batch)
         past = TransformerState(*map(opened.sort, past))
-        flags = torch.zeros(batch, steps, dtype=torch.bool, device=like.device)
-        if resets is not None:
-            flags = opened.pad(opened.match(resets))
-        first = _first_step_seen(past.valid, flags)  # (B, T)
-        now = torch.arange(steps, device=like.device)
+        own = opened.pad(torch.ones(len(opened.data), dtype=torch.bool, device=like.device))  # (B, T)
+        positions = torch.arange(steps, device=like.device)
         if resets is None and past.valid.shape[1] == 0:
-            visible, positions = None, now  # the same for all rows
+            visible, valid = None, own  # and positions are the same for all rows
         else:
-            visible, positions = _visible(past.valid, first), now - first
+            flags = torch.zeros_like(own) if resets is None else opened.pad(opened.match(resets))
+            first = _first_step_seen(past.valid, flags)  # (B, T)
+            visible, valid = _visible(past.valid, first), _valid_after(past.valid, first, own)
+            positions = positions - first
 
         rows = self.input_projection(opened.pad(opened.data))
         exact = torch.promote_types(rows.dtype, torch.float32)  # smaller floats cannot count far
@@ -223,8 +222,6 @@ class CausalTransformer(nn.Module):
             all_keys.append(keys)
             all_values.append(values)
 
-        own = opened.pad(torch.ones(len(opened.data), dtype=torch.bool, device=like.device))  # (B, T)
-        valid = _valid_after(past.valid, first, own)
         last = TransformerState(torch.stack(all_keys, 1), torch.stack(all_values, 1), valid)
         counted = not torch.compiler.is_compiling() and not transformed((valid,))
         if resets is not None and counted:  # what no row sees any more is let go

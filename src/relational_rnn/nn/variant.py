@@ -172,4 +172,5 @@ class VariantRelationalMemory(RelationalMemory):
         if not config.gate_width:
             return new, None, None
         gates = eager.linear(parameters, "gate_memory", torch.tanh(memory))  # (B, N, 2G)
-        return eager.blend(config, gates + eager.linear(parameters, "gate_input", row), new, memory)
+        gates = gates + eager.with_offsets(config, eager.linear(parameters, "gate_input", row))
+        return eager.blend(gates, new, memory)

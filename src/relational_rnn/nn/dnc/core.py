@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
-from relational_rnn.kernels import single_thread_after_fork
 from relational_rnn.nn.dnc.memory import Memory, access, interface_widths, parse_interface
 from relational_rnn.nn.initialise import initialise_gates_, initialise_linear_
 from relational_rnn.nn.inputs import Resets, Sequence, check_dtype, check_parts, open_sequence
@@ -143,7 +142,6 @@ class DNC(nn.Module):
         """
         sizes = self._sizes(check_size("batch_size", batch_size))
         shapes, like = ([sizes[axis] for axis in axes] for axes in _AXES.values()), like_of(self, self.output)
-        single_thread_after_fork()
         place: dict[str, Any] = {"dtype": like.dtype, "device": like.device}
         return DNCState(*(torch.zeros(shape, **place) for shape in shapes))
 
