@@ -8,8 +8,8 @@ import textwrap
 import pytest
 
 from relational_rnn.cli.main import main
+from relational_rnn.config import RelationalMemoryConfig, parameter_shapes
 from relational_rnn.reference import LSTM, RelationalMemory, RelationalRNN
-from relational_rnn.spec import RelationalMemoryConfig, parameter_shapes
 
 
 def run(capsys, *arguments):

@@ -5,10 +5,10 @@ import pytest
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
+from relational_rnn.config import parameter_shapes  # noqa: E402
 from relational_rnn.interop.agreement import ALLOWED, check_agreement  # noqa: E402
 from relational_rnn.kernels import BACKENDS, eager  # noqa: E402
 from relational_rnn.nn import RelationalMemory  # noqa: E402
-from relational_rnn.spec import parameter_shapes  # noqa: E402
 
 SIZES = dict(input_size=5, mem_slots=3, head_size=4, num_heads=2)
 

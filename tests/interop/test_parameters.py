@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from relational_rnn import reference
+from relational_rnn.config import parameter_shapes
 from relational_rnn.interop import get_gradients, get_parameters, set_parameters
-from relational_rnn.spec import parameter_shapes
 
 SIZES = dict(input_size=3, mem_slots=2, head_size=4)
 KINDS = ["RelationalMemory", "RelationalMemoryCell"]

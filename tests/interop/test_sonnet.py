@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from relational_rnn import reference
+from relational_rnn.config import RelationalMemoryConfig, parameter_shapes
 from relational_rnn.interop import get_gradients, get_parameters
 from relational_rnn.interop.sonnet import export_gradients, export_variables, load_variables, variable_names
-from relational_rnn.spec import RelationalMemoryConfig, parameter_shapes
 
 SIZES = dict(input_size=3, mem_slots=2, head_size=4, num_heads=2)
 AUTHORS = [

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from kernels import test_native
 from kernels.sequences import assert_as_eager, cases, make_case, results
+from relational_rnn.config import RelationalMemoryConfig
 from relational_rnn.kernels import eager, workspace
 from relational_rnn.kernels.native import function, library, passes
-from relational_rnn.spec import RelationalMemoryConfig
 from tolerances import difference
 
 EXAMPLES = 25

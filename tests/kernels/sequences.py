@@ -6,9 +6,9 @@ import torch
 from hypothesis import strategies as st
 
 from parity.cores import drawn
+from relational_rnn.config import RelationalMemoryConfig, parameter_shapes
 from relational_rnn.kernels import eager
 from relational_rnn.kernels.operation import READ_PARAMETERS
-from relational_rnn.spec import RelationalMemoryConfig, parameter_shapes
 from tolerances import ABSOLUTE, difference
 
 

@@ -12,10 +12,10 @@ pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
 from kernels.sequences import assert_as_eager, cases, make_case, results  # noqa: E402
+from relational_rnn.config import RelationalMemoryConfig  # noqa: E402
 from relational_rnn.kernels import BACKENDS, backends, choose_backend, eager  # noqa: E402
 from relational_rnn.kernels.backends import OPTIONS, cannot_run  # noqa: E402
 from relational_rnn.nn import RelationalMemory  # noqa: E402
-from relational_rnn.spec import RelationalMemoryConfig  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 
 FASTER = [name for name in BACKENDS if name != "eager"]
@@ -154,7 +154,7 @@ def test_nothing_that_is_passed_is_changed(name):
 
 
 def make(input_fusion, treat_input_as_matrix):
-    from relational_rnn.spec import parameter_shapes
+    from relational_rnn.config import parameter_shapes
 
     torch.manual_seed(0)
     config = RelationalMemoryConfig(

@@ -15,10 +15,10 @@ torch = pytest.importorskip("torch")
 from torch.autograd import forward_ad  # noqa: E402
 
 from kernels.sequences import assert_as_eager, cases, make_case, results  # noqa: E402
+from relational_rnn.config import RelationalMemoryConfig  # noqa: E402
 from relational_rnn.kernels import eager, fused, products, workspace  # noqa: E402
 from relational_rnn.kernels.fused import backward, forward, rows  # noqa: E402
 from relational_rnn.kernels.operation import left_to_eager  # noqa: E402
-from relational_rnn.spec import RelationalMemoryConfig  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 
 CONFIG = RelationalMemoryConfig(input_size=3, mem_slots=4, head_size=2, num_heads=3)

@@ -13,10 +13,10 @@ pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
 from kernels.sequences import assert_as_eager, cases, make_case, results  # noqa: E402
+from relational_rnn.config import RelationalMemoryConfig  # noqa: E402
 from relational_rnn.kernels import eager, native, workspace  # noqa: E402
 from relational_rnn.kernels.native import build, function, library  # noqa: E402
 from relational_rnn.kernels.operation import run  # noqa: E402
-from relational_rnn.spec import RelationalMemoryConfig  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 
 LIBRARY = library.load()

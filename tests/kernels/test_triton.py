@@ -18,11 +18,11 @@ pytestmark = [
 torch = pytest.importorskip("torch")
 
 from kernels.sequences import assert_as_eager, cases, make_case, on, results  # noqa: E402
+from relational_rnn.config import RelationalMemoryConfig  # noqa: E402
 from relational_rnn.kernels import choose_backend, eager, triton  # noqa: E402
 from relational_rnn.kernels.operation import Implementation, run  # noqa: E402
 from relational_rnn.kernels.triton import support  # noqa: E402
 from relational_rnn.nn import RelationalMemory  # noqa: E402
-from relational_rnn.spec import RelationalMemoryConfig  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -328,7 +328,7 @@ import torch
 import triton
 from triton.backends.compiler import GPUTarget
 from relational_rnn.kernels.triton.passes import TritonSequence
-from relational_rnn.spec import RelationalMemoryConfig, parameter_shapes
+from relational_rnn.config import RelationalMemoryConfig, parameter_shapes
 
 
 class Driver:

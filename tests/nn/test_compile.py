@@ -15,13 +15,13 @@ from torch.nn.utils.rnn import pack_padded_sequence  # noqa: E402
 
 from nn.cores import CONFIGURATIONS, gradients, make_core, make_inputs, make_memory, weigh  # noqa: E402
 from nn.models import draw, make_model  # noqa: E402
+from relational_rnn.config import RelationalMemoryConfig  # noqa: E402
 from relational_rnn.kernels import BACKENDS, compiled  # noqa: E402
 from relational_rnn.kernels.backends import cannot_run  # noqa: E402
 from relational_rnn.kernels.fused.forward import shared_shapes  # noqa: E402
 from relational_rnn.kernels.native.passes import saved_size  # noqa: E402
 from relational_rnn.kernels.workspace import room_for  # noqa: E402
 from relational_rnn.nn import RelationalMemory, RelationalMemoryCell, SequenceClassifier  # noqa: E402
-from relational_rnn.spec import RelationalMemoryConfig  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 
 B, T = 3, 4

@@ -9,7 +9,7 @@ import pytest
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
-ROOMS = [importlib.import_module(f"relational_rnn.{room}") for room in ("spec", "kernels", "nn", "interop")]
+ROOMS = [importlib.import_module(f"relational_rnn.{room}") for room in ("config", "kernels", "nn", "interop")]
 MODULES = [
     module.name
     for room in ROOMS

@@ -53,9 +53,9 @@ FIRST = {
 
 @pytest.mark.parametrize("first", FIRST.values(), ids=FIRST)
 def test_every_model_answers_in_a_forked_child(first):
+    from relational_rnn.config import RelationalMemoryConfig
     from relational_rnn.kernels import BACKENDS
     from relational_rnn.kernels.backends import cannot_run
-    from relational_rnn.spec import RelationalMemoryConfig
 
     core = (
         RelationalMemoryConfig(input_size=40, mem_slots=8, head_size=32),

@@ -10,10 +10,10 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence  # noqa: E40
 
 from nn.cores import SIZES, gradients, make_core, make_inputs, make_memory, weigh  # noqa: E402
 from nn.models import MODELS, B, F, T, draw, make_model, parts  # noqa: E402
+from relational_rnn.config import RelationalMemoryConfig, parameter_shapes  # noqa: E402
 from relational_rnn.kernels import BACKENDS  # noqa: E402
 from relational_rnn.kernels.backends import cannot_run  # noqa: E402
 from relational_rnn.nn import RelationalMemory, RelationalMemoryCell  # noqa: E402
-from relational_rnn.spec import RelationalMemoryConfig, parameter_shapes  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 
 CONFIG = RelationalMemoryConfig(**SIZES)

@@ -23,9 +23,9 @@ from nn.cores import (  # noqa: E402
     make_memory,
     weigh,
 )
+from relational_rnn.config import RelationalMemoryConfig  # noqa: E402
 from relational_rnn.kernels import BACKENDS  # noqa: E402
 from relational_rnn.nn import RelationalMemory, RelationalMemoryCell  # noqa: E402
-from relational_rnn.spec import RelationalMemoryConfig  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 
 every_configuration = pytest.mark.parametrize("options", CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())

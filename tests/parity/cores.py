@@ -4,8 +4,8 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
+from relational_rnn.config.core import GATE_STYLES, INITIAL_MEMORIES, INPUT_FUSIONS, READ_HEADS
 from relational_rnn.interop import get_parameters, set_parameters
-from relational_rnn.spec.core import GATE_STYLES, INITIAL_MEMORIES, INPUT_FUSIONS, READ_HEADS
 
 
 class Drawn(NamedTuple):

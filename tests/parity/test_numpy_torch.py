@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from parity.cores import drawn, make_memory, make_pair
 from relational_rnn import reference
+from relational_rnn.config import parameter_shapes
 from relational_rnn.interop import get_gradients
-from relational_rnn.spec import parameter_shapes
 from tolerances import assert_close
 
 pytestmark = pytest.mark.torch

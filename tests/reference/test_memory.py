@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from reference.configurations import BATCH, CONFIGURATIONS, TIME, drawn_options, make_core, make_inputs
 from reference.gradients import check_gradient
 from reference.plain_core import plain_read, plain_step
+from relational_rnn.config import RelationalMemoryConfig, parameter_shapes
 from relational_rnn.reference import RelationalMemory
-from relational_rnn.spec import RelationalMemoryConfig, parameter_shapes
 from tolerances import assert_close
 
 every_configuration = pytest.mark.parametrize("options", CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())

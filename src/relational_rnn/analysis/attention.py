@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from relational_rnn.analysis import style
-from relational_rnn.spec.checks import check_shape
+from relational_rnn.config.checks import check_shape
 from relational_rnn.tasks.nth_farthest_text import question
 from relational_rnn.training.common.attention import RecordedAttention
 

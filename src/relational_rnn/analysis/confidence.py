@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from relational_rnn.spec.checks import check_number, check_size
+from relational_rnn.config.checks import check_number, check_size
 
 Z_95 = 1.959963984540054
 """The normal distribution keeps 95 % of its mass within this many standard deviations."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relational_rnn.analysis import style
-from relational_rnn.spec.checks import check_number
+from relational_rnn.config.checks import check_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,7 +12,7 @@ import numpy as np
 
 from relational_rnn.analysis import style
 from relational_rnn.analysis.layout import group_labels, spread
-from relational_rnn.spec.checks import check_number
+from relational_rnn.config.checks import check_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

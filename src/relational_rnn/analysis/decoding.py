@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from relational_rnn.spec.checks import check_shape
+from relational_rnn.config.checks import check_shape
 from relational_rnn.training.common.attention import RecordedMemories
 
 RIDGE = 1e-3

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from jaxtyping import Bool, Float
 
 from relational_rnn.analysis.recorded_memory import RecordedMemory
+from relational_rnn.config.checks import check_shape
 from relational_rnn.reference.arrays import as_booleans, as_floats
-from relational_rnn.spec.checks import check_shape
 
 SATURATED = 0.99
 """An output of a tanh beyond this counts as saturated: its slope is below 2 % of the largest."""

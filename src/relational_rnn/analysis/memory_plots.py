@@ -15,8 +15,8 @@ from relational_rnn.analysis import style
 from relational_rnn.analysis.layout import spread
 from relational_rnn.analysis.memory import effective_rank, slot_changes, slot_norms, specialisation
 from relational_rnn.analysis.recorded_memory import RecordedMemory
+from relational_rnn.config.checks import check_shape
 from relational_rnn.reference.arrays import as_booleans
-from relational_rnn.spec.checks import check_shape
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

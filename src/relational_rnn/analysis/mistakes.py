@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from relational_rnn.analysis import style
-from relational_rnn.spec.checks import check_size
+from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.nth_farthest import NthFarthestBatch, trivial_accuracy
 
 if TYPE_CHECKING:

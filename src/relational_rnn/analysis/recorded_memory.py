@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float
 
+from relational_rnn.config.checks import check_shape, check_size
 from relational_rnn.reference import LSTM, Classifier, RelationalMemory, RelationalRNN
 from relational_rnn.reference.arrays import Array, as_floats
-from relational_rnn.spec.checks import check_shape, check_size
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from relational_rnn.analysis import style
-from relational_rnn.spec.checks import check_number
+from relational_rnn.config.checks import check_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

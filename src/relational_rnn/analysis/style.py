@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from relational_rnn.spec.checks import check_choice
+from relational_rnn.config.checks import check_choice
 from relational_rnn.training.common.files import write_atomically
 
 if TYPE_CHECKING:

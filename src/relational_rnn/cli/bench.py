@@ -58,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
     options = tyro.cli(Bench, prog="relational-rnn bench", args=list(argv))
 
     from relational_rnn.cli.run import make_console, print_table
-    from relational_rnn.spec.checks import check_number, check_size
+    from relational_rnn.config.checks import check_number, check_size
     from relational_rnn.training.common.measure import REST, machine, machine_line, measure
 
     if check_number("seconds", options.seconds) <= 0:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import tyro
 
-from relational_rnn.spec import RelationalMemoryConfig
+from relational_rnn.config import RelationalMemoryConfig
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -259,8 +259,8 @@ def _case(
     options: Options, name: str, kind: Any, settings: dict[str, Any], features: tuple[int, ...]
 ) -> Case:
     """Make a model in float64, all its parameters away from special values such as 0 and 1, and inputs."""
+    from relational_rnn.config.checks import check_size
     from relational_rnn.reference.arrays import make_generator
-    from relational_rnn.spec.checks import check_size
 
     sizes = check_size("batch", options.batch), check_size("steps", options.steps), *features
     generator = make_generator(options.seed)

@@ -13,7 +13,7 @@ import tyro
 
 from relational_rnn.analysis import Table
 from relational_rnn.cli.run import find_framework, make_console, print_table
-from relational_rnn.spec.checks import check_size
+from relational_rnn.config.checks import check_size
 from relational_rnn.training.common.failures import Trained, find_failures, load
 from relational_rnn.training.common.files import find_target, write_json
 

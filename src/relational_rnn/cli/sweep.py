@@ -25,7 +25,7 @@ from relational_rnn.cli.experiment import (
 from relational_rnn.cli.factors import Values, only_values, parse_factors, refuse_own
 from relational_rnn.cli.run import make_console, require, seeds_in_words, train_and_show
 from relational_rnn.cli.train import S
-from relational_rnn.spec.checks import check_number, check_size
+from relational_rnn.config.checks import check_number, check_size
 from relational_rnn.training.common.core_settings import FREE
 from relational_rnn.training.common.experiment import Trainer, summarise_variant
 from relational_rnn.training.common.factors import SLOT_SIZE, Range, Variant, product, variant

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from relational_rnn.config.checks import check_size
 from relational_rnn.interop.parameters import get_parameters, set_parameters
 from relational_rnn.reference import RelationalMemory
 from relational_rnn.reference.gradient_check import GradientCheck, compare
-from relational_rnn.spec.checks import check_size
 
 if TYPE_CHECKING:
     from relational_rnn import nn

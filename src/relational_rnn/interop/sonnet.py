@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from relational_rnn.config import RelationalMemoryConfig
 from relational_rnn.interop.parameters import get_gradients, get_parameters, set_parameters
-from relational_rnn.spec import RelationalMemoryConfig
 
 SCOPE = "relational_memory"
 """The authors' default module name, the first part of every variable's name."""

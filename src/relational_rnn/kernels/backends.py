@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import torch
 
+from relational_rnn.config import RelationalMemoryConfig
+from relational_rnn.config.checks import check_choice
 from relational_rnn.kernels import eager, fused, native, triton
-from relational_rnn.spec import RelationalMemoryConfig
-from relational_rnn.spec.checks import check_choice
 
 BACKENDS: Final[dict[str, ModuleType]] = {"eager": eager, "fused": fused, "native": native, "triton": triton}
 """From slow to fast. Each offers `cell`, `read` and `sequence` with the signatures of

@@ -16,13 +16,13 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
+from relational_rnn.config import RelationalMemoryConfig, parameter_shapes
 from relational_rnn.kernels.backends import BACKENDS
 from relational_rnn.kernels.dot_product import autocasts, transformed
 from relational_rnn.kernels.fused.forward import room_shapes
 from relational_rnn.kernels.native.passes import saved_size
 from relational_rnn.kernels.operation import READ_PARAMETERS, Implementation, left_to_eager
 from relational_rnn.kernels.workspace import rounded
-from relational_rnn.spec import RelationalMemoryConfig, parameter_shapes
 
 _TAKES: Final = "a compiled sequence takes plain tensors of one dtype and device"
 

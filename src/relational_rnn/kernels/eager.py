@@ -1,6 +1,6 @@
 """The core's step and sequence in plain torch: the twin that every faster backend is compared with.
 
-Pure functions: parameters come in as a mapping named as `spec.parameter_shapes` names them, nothing is kept.
+Pure functions; nothing is kept. Parameters come in as a mapping, by the names of `config.parameter_shapes`.
 Equations: docs/core.md. Everything that depends only on the input is computed for all steps at once.
 """
 
@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from relational_rnn.config import RelationalMemoryConfig, Trace, check_parameters
 from relational_rnn.kernels.dot_product import autocasts, dot_product_attention, layer_norm, plain_attention
-from relational_rnn.spec import RelationalMemoryConfig, Trace, check_parameters
 
 EPSILON = 1e-5
 """The authors' layer norm epsilon."""
@@ -265,7 +265,7 @@ def step(
         trace: also return attention and gates.
 
     Returns:
-        The next memory (B, N, D), and the trace or None: a `spec.Trace` without its T axis.
+        The next memory (B, N, D), and the trace or None: a `config.Trace` without its T axis.
     """
     new, attentions = relate(config, parameters, memory, work, trace)
     input_gate = forget_gate = None

@@ -12,9 +12,9 @@ from torch.overrides import _get_current_function_mode_stack
 from torch.utils._device import DeviceContext
 from torch.utils._python_dispatch import _get_current_dispatch_mode
 
+from relational_rnn.config import RelationalMemoryConfig, Trace
 from relational_rnn.kernels import eager
 from relational_rnn.kernels.dot_product import autocasts, plain_formulas, transformed
-from relational_rnn.spec import RelationalMemoryConfig, Trace
 
 logger = logging.getLogger(__name__)
 

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
+from relational_rnn.config.checks import check_choice, check_size
+from relational_rnn.config.core import HEAD_ACTIVATIONS
 from relational_rnn.nn.initialise import initialise_linear_
-from relational_rnn.spec.checks import check_choice, check_size
-from relational_rnn.spec.core import HEAD_ACTIVATIONS
 
 ACTIVATIONS: Final[dict[str, type[nn.Module]]] = {"relu": nn.ReLU, "gelu": nn.GELU}
-"""By the names of `spec.core.HEAD_ACTIVATIONS`."""
+"""By the names of `config.core.HEAD_ACTIVATIONS`."""
 
 
 class SequenceClassifier(nn.Module):

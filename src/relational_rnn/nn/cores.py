@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Protocol, runtime_checkable
 
+from relational_rnn.config.checks import check_choice
 from relational_rnn.nn.dnc import DNC
 from relational_rnn.nn.gru import GRU
 from relational_rnn.nn.inputs import Resets, Sequence
@@ -12,7 +13,6 @@ from relational_rnn.nn.lstm import LSTM
 from relational_rnn.nn.relational_memory import RelationalMemory
 from relational_rnn.nn.relational_rnn import RelationalRNN
 from relational_rnn.nn.transformer import CausalTransformer
-from relational_rnn.spec.checks import check_choice
 
 
 @runtime_checkable

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
+from relational_rnn.config import RelationalMemoryConfig
+from relational_rnn.config.checks import check_shape
 from relational_rnn.kernels import autocasts
-from relational_rnn.spec import RelationalMemoryConfig
-from relational_rnn.spec.checks import check_shape
 
 Sequence = Tensor | PackedSequence
 Resets = Sequence | npt.ArrayLike

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from relational_rnn.config.checks import check_bool, check_choice, check_size
 from relational_rnn.nn.initialise import initialise_gates_
 from relational_rnn.nn.inputs import Resets, Sequence, check_dtype, check_parts, open_sequence
 from relational_rnn.nn.unroll import State, run_between_resets
-from relational_rnn.spec.checks import check_bool, check_choice, check_size
 
 INITIALISATIONS: Final = ("torch", "orthogonal")
 

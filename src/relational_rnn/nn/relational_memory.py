@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
+from relational_rnn.config import RelationalMemoryConfig, Trace, check_parameters, parameter_shapes
+from relational_rnn.config.checks import check_bool, check_shape, check_size, check_unknown
 from relational_rnn.kernels import BACKENDS, choose_backend, compiled, eager
 from relational_rnn.kernels.operation import READ_PARAMETERS
 from relational_rnn.nn.initialise import initialise_linear_, truncated_normal_
@@ -30,8 +32,6 @@ from relational_rnn.nn.sublayers import (
     like_of,
     why_called,
 )
-from relational_rnn.spec import RelationalMemoryConfig, Trace, check_parameters, parameter_shapes
-from relational_rnn.spec.checks import check_bool, check_shape, check_size, check_unknown
 
 logger = logging.getLogger(__name__)
 
@@ -355,8 +355,8 @@ class RelationalMemoryCell(_Core):
             return_trace: also return attention and gates.
 
         Returns:
-            The output (B, output_size), the next memory (B, N, D), and the `spec.Trace` if asked for, without
-            its T axis: attention (B, blocks, H, N, M), gates (B, N, G).
+            The output (B, output_size), the next memory (B, N, D), and the `config.Trace` if asked for,
+            without its T axis: attention (B, blocks, H, N, M), gates (B, N, G).
 
         Raises:
             TypeError: not a tensor, not floating point, or another dtype or device than the parameters'.
@@ -515,7 +515,7 @@ class RelationalMemory(_Core):
 
         Returns:
             The outputs in the input's layout with `output_size` features, the last memory of each row
-            (B, N, D), and the `spec.Trace` if asked for.
+            (B, N, D), and the `config.Trace` if asked for.
 
         Raises:
             TypeError: not a tensor, not floating point, or another dtype or device than the parameters';

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
+from relational_rnn.config.checks import check_bool, check_shape, check_size
 from relational_rnn.kernels import dot_product_attention, transformed
 from relational_rnn.nn.initialise import initialise_gates_
 from relational_rnn.nn.inputs import (
@@ -22,7 +23,6 @@ from relational_rnn.nn.inputs import (
 )
 from relational_rnn.nn.sublayers import hooks_everywhere, lstm_step, why_called
 from relational_rnn.nn.unroll import run_between_resets, unroll
-from relational_rnn.spec.checks import check_bool, check_shape, check_size
 
 HybridState = tuple[Tensor, Tensor, Tensor]
 """h and c, each (B, hidden), and the memory (B, N, S)."""

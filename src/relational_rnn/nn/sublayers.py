@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.module import _has_any_global_hook
 
+from relational_rnn.config import Trace
 from relational_rnn.kernels import eager, layer_norm, transformed
 from relational_rnn.nn.unroll import unroll
-from relational_rnn.spec import Trace
 
 if TYPE_CHECKING:
     from relational_rnn.nn.relational_memory import RelationalMemory, RelationalMemoryCell
@@ -129,7 +129,7 @@ def called_step(
         trace: also return attention and gates.
 
     Returns:
-        The next memory (B, N, D), and the trace or None: a `spec.Trace` without its T axis.
+        The next memory (B, N, D), and the trace or None: a `config.Trace` without its T axis.
     """
     config, slots = core.config, core.config.mem_slots
     attentions, new = [], memory

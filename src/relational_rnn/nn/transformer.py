@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
+from relational_rnn.config.checks import check_bool, check_number, check_size
 from relational_rnn.kernels import dot_product_attention, transformed
 from relational_rnn.nn.initialise import initialise_linear_
 from relational_rnn.nn.inputs import Resets, Sequence, check_dtype, check_tensor, open_sequence
 from relational_rnn.nn.sublayers import call_norm, like_of
-from relational_rnn.spec.checks import check_bool, check_number, check_size
 
 
 class TransformerState(NamedTuple):

@@ -11,11 +11,11 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from relational_rnn.config import Trace
+from relational_rnn.config.checks import check_bool, check_choice, check_shape
 from relational_rnn.kernels import eager
 from relational_rnn.nn.inputs import check_state, check_tensor
 from relational_rnn.nn.relational_memory import RelationalMemory
-from relational_rnn.spec import Trace
-from relational_rnn.spec.checks import check_bool, check_choice, check_shape
 
 BLOCK_NORMS: Final = ("post", "pre", "none")
 """Where the two layer norms of a block can be."""
@@ -109,7 +109,7 @@ class VariantRelationalMemory(RelationalMemory):
             return_trace: also return attention and gates of every step.
 
         Returns:
-            The outputs (B, T, output_size), the last memory (B, N, D), and the `spec.Trace` if asked for.
+            The outputs (B, T, output_size), the last memory (B, N, D), and the `config.Trace` if asked for.
 
         Raises:
             TypeError: not a tensor, or another dtype or device than the parameters'.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from relational_rnn.spec.checks import check_size
+from relational_rnn.config.checks import check_size
 
 Array = npt.NDArray[Any]
 """A float array; signatures that say more about the shape use jaxtyping."""

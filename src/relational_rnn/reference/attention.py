@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Bool, Float
 
+from relational_rnn.config.checks import check_bool, check_shape, check_size
 from relational_rnn.reference.arrays import Array, as_booleans, as_floats
 from relational_rnn.reference.softmax import softmax_backward, softmax_forward
-from relational_rnn.spec.checks import check_bool, check_shape, check_size
 
 
 class AttentionCache(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Literal, overload
 import numpy as np
 import numpy.typing as npt
 
+from relational_rnn.config.checks import check_bool, check_shape, check_size
 from relational_rnn.reference.arrays import Array, as_floats, check_dtype, make_generator
 from relational_rnn.reference.attention import (
     AttentionCache,
@@ -17,7 +18,6 @@ from relational_rnn.reference.attention import (
 )
 from relational_rnn.reference.initialise import xavier_uniform
 from relational_rnn.reference.linear import LinearCache, linear_backward, linear_forward
-from relational_rnn.spec.checks import check_bool, check_shape, check_size
 
 
 class MultiHeadAttention:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from relational_rnn.config import RelationalMemoryConfig
 from relational_rnn.reference.arrays import Array
 from relational_rnn.reference.attention import (
     AttentionCache,
@@ -24,7 +25,6 @@ from relational_rnn.reference.layer_norm import (
 from relational_rnn.reference.linear import linear_backward_input, linear_forward
 from relational_rnn.reference.mlp import MLPCache, mlp_backward_input, mlp_forward
 from relational_rnn.reference.parameter_gradients import ParameterGradients
-from relational_rnn.spec import RelationalMemoryConfig
 
 
 class BlockCache(NamedTuple):

@@ -7,14 +7,14 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from relational_rnn.config.checks import check_bool, check_choice, check_shape, check_size
+from relational_rnn.config.core import HEAD_ACTIVATIONS
 from relational_rnn.reference.arrays import Array, as_floats, make_generator
 from relational_rnn.reference.initialise import xavier_uniform
 from relational_rnn.reference.lstm import LSTM
 from relational_rnn.reference.memory import RelationalMemory
 from relational_rnn.reference.mlp import MLPCache, mlp_backward, mlp_forward
 from relational_rnn.reference.relational_rnn import RelationalRNN
-from relational_rnn.spec.checks import check_bool, check_choice, check_shape, check_size
-from relational_rnn.spec.core import HEAD_ACTIVATIONS
 
 
 class Classifier:

@@ -8,14 +8,14 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float
 
+from relational_rnn.config import RelationalMemoryConfig, Trace, parameter_shapes
+from relational_rnn.config.checks import check_shape, check_size, check_unknown
 from relational_rnn.reference.arrays import Array, as_floats, check_dtype, make_generator
 from relational_rnn.reference.initialise import truncated_normal
 from relational_rnn.reference.input_work import join_tile_weights, split_tile_weights
 from relational_rnn.reference.parameter_gradients import ParameterGradients
 from relational_rnn.reference.read_head import ReadCache, read_head_backward, read_head_forward
 from relational_rnn.reference.unroll import UnrollCache, unroll_backward, unroll_forward, unroll_trace
-from relational_rnn.spec import RelationalMemoryConfig, Trace, parameter_shapes
-from relational_rnn.spec.checks import check_shape, check_size, check_unknown
 
 
 class _ForwardCache(NamedTuple):

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from relational_rnn.config.checks import check_size
 from relational_rnn.reference.arrays import Array, make_generator
 from relational_rnn.reference.gradient_problem import (
     Model,
@@ -22,7 +23,6 @@ from relational_rnn.reference.gradient_problem import (
 from relational_rnn.reference.lstm import LSTM
 from relational_rnn.reference.memory import RelationalMemory
 from relational_rnn.reference.relational_rnn import RelationalRNN
-from relational_rnn.spec.checks import check_size
 
 TOLERANCE: Final = 1e-7
 """Allowed against central differences, as a share of max(1, largest gradient of the array)."""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float
 
+from relational_rnn.config.checks import check_shape, check_size
 from relational_rnn.reference.activations import tanh_backward, tanh_forward
 from relational_rnn.reference.arrays import Array, as_floats, check_dtype, make_generator
 from relational_rnn.reference.initialise import xavier_uniform
@@ -20,7 +21,6 @@ from relational_rnn.reference.lstm_unroll import (
     lstm_unroll_forward,
 )
 from relational_rnn.reference.slots import SlotsCache, slots_backward, slots_forward
-from relational_rnn.spec.checks import check_shape, check_size
 
 HybridState = tuple[Array, Array, Array]
 """h and c, each (B, hidden), and the memory (B, N, S)."""

@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from relational_rnn.config import RelationalMemoryConfig
 from relational_rnn.reference.arrays import Array
 from relational_rnn.reference.block import norm_backward, norm_forward
 from relational_rnn.reference.layer_norm import LayerNormCache
 from relational_rnn.reference.linear import linear_backward_input, linear_forward
 from relational_rnn.reference.parameter_gradients import ParameterGradients
-from relational_rnn.spec import RelationalMemoryConfig
 
 
 class InputWork(NamedTuple):

@@ -8,12 +8,12 @@ from typing import Literal, overload
 import numpy as np
 import numpy.typing as npt
 
+from relational_rnn.config.checks import check_bool, check_shape, check_size
 from relational_rnn.reference.arrays import Array, as_floats, make_generator
 from relational_rnn.reference.initialise import xavier_uniform
 from relational_rnn.reference.linear import linear_backward, linear_forward
 from relational_rnn.reference.lstm_cell import LSTMCore
 from relational_rnn.reference.lstm_step import State
-from relational_rnn.spec.checks import check_bool, check_shape, check_size
 
 
 class LSTM(LSTMCore):

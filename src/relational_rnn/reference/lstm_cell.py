@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float
 
+from relational_rnn.config.checks import check_shape, check_size
 from relational_rnn.reference.arrays import Array, as_floats, check_dtype, make_generator
 from relational_rnn.reference.lstm_step import State
 from relational_rnn.reference.lstm_unroll import (
@@ -17,7 +18,6 @@ from relational_rnn.reference.lstm_unroll import (
     lstm_unroll_backward,
     lstm_unroll_forward,
 )
-from relational_rnn.spec.checks import check_shape, check_size
 
 
 class LSTMCore:

@@ -7,10 +7,10 @@ from typing import Literal, overload
 import numpy as np
 import numpy.typing as npt
 
+from relational_rnn.config import Trace
+from relational_rnn.config.checks import check_bool, check_shape
 from relational_rnn.reference.arrays import Array, as_booleans, as_floats
 from relational_rnn.reference.core import Core
-from relational_rnn.spec import Trace
-from relational_rnn.spec.checks import check_bool, check_shape
 
 
 class RelationalMemory(Core):
@@ -44,7 +44,7 @@ class RelationalMemory(Core):
 
     Attributes:
         config: the `RelationalMemoryConfig`.
-        params: arrays by name, as in `spec.parameter_shapes`; change them in place or replace them.
+        params: arrays by name, as in `config.parameter_shapes`; change them in place or replace them.
         grads: the same names; overwritten by each `backward`, not accumulated.
         buffers: "initial_memory" if that is random, else empty.
 
@@ -99,7 +99,7 @@ class RelationalMemory(Core):
             return_trace: also return attention and gates of every step.
 
         Returns:
-            The outputs (B, T, output_size), the last memory (B, N, D), and the `spec.Trace` if asked for.
+            The outputs (B, T, output_size), the last memory (B, N, D), and the `config.Trace` if asked for.
 
         Raises:
             TypeError: inputs or memory that hold no floats, resets that hold no booleans.

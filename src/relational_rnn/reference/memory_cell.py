@@ -6,10 +6,10 @@ from typing import Literal, overload
 
 import numpy.typing as npt
 
+from relational_rnn.config import Trace
+from relational_rnn.config.checks import check_bool, check_shape
 from relational_rnn.reference.arrays import Array, as_floats
 from relational_rnn.reference.core import Core
-from relational_rnn.spec import Trace
-from relational_rnn.spec.checks import check_bool, check_shape
 
 
 class RelationalMemoryCell(Core):
@@ -57,7 +57,7 @@ class RelationalMemoryCell(Core):
             return_trace: also return attention and gates.
 
         Returns:
-            The output (B, output_size), the memory after the step (B, N, D), and the `spec.Trace` if asked
+            The output (B, output_size), the memory after the step (B, N, D), and the `config.Trace` if asked
             for, without its T axis: attention (B, blocks, H, N, M), gates (B, N, G).
 
         Raises:

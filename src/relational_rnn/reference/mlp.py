@@ -16,7 +16,7 @@ from relational_rnn.reference.linear import (
 )
 
 ACTIVATIONS: Final = {"relu": (relu_forward, relu_backward), "gelu": (gelu_forward, gelu_backward)}
-"""Forward and backward, by the names of `spec.core.HEAD_ACTIVATIONS`."""
+"""Forward and backward, by the names of `config.core.HEAD_ACTIVATIONS`."""
 
 MLPCache = tuple[list[np.ndarray], Sequence[np.ndarray], str, list[np.ndarray]]
 """The input of every layer, the weights, and the activation with what it kept of every layer but the last."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from relational_rnn.config.checks import check_number
 from relational_rnn.reference.arrays import Array
-from relational_rnn.spec.checks import check_number
 
 Arrays = Mapping[str, Array]
 """Arrays by name: a model's `params` or `grads`."""

@@ -8,11 +8,11 @@ from typing import Literal, overload
 import numpy as np
 import numpy.typing as npt
 
+from relational_rnn.config.checks import check_bool, check_shape, check_size
 from relational_rnn.reference.arrays import Array, as_floats, make_generator
 from relational_rnn.reference.hybrid import HybridCore, HybridState, check_gradients_came
 from relational_rnn.reference.initialise import xavier_uniform
 from relational_rnn.reference.linear import LinearCache, linear_backward, linear_forward
-from relational_rnn.spec.checks import check_bool, check_shape, check_size
 
 
 class RelationalRNN(HybridCore):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from relational_rnn.config.checks import check_shape
 from relational_rnn.reference.arrays import Array, as_floats
 from relational_rnn.reference.hybrid import HybridCore, check_gradients_came
-from relational_rnn.spec.checks import check_shape
 
 
 class RelationalRNNCell(HybridCore):

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
+from relational_rnn.config.checks import check_size
 from relational_rnn.reference.arrays import Array
 from relational_rnn.reference.classifier import Classifier
 from relational_rnn.reference.losses import check_mask, cross_entropy_loss, mse_loss
 from relational_rnn.reference.lstm import LSTM
 from relational_rnn.reference.optimisers import SGD, Adam, clip_gradients, global_norm
 from relational_rnn.reference.relational_rnn import RelationalRNN
-from relational_rnn.spec.checks import check_size
 
 Model = LSTM | RelationalRNN | Classifier
 """What can be trained; a `RelationalMemory` needs the head of a `Classifier`."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
+from relational_rnn.config import RelationalMemoryConfig, Trace
 from relational_rnn.reference.activations import tanh_backward, tanh_forward
 from relational_rnn.reference.arrays import Array
 from relational_rnn.reference.block import BlockCache, attention_weights, block_backward, block_forward
@@ -20,7 +21,6 @@ from relational_rnn.reference.input_work import (
 )
 from relational_rnn.reference.linear import linear_backward_input, linear_forward
 from relational_rnn.reference.parameter_gradients import ParameterGradients
-from relational_rnn.spec import RelationalMemoryConfig, Trace
 
 
 class StepCache(NamedTuple):

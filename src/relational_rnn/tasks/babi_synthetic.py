@@ -34,7 +34,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
 
-from relational_rnn.spec.checks import check_size
+from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.babi_words import (
     IDS,
     OBJECTS,

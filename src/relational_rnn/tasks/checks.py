@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from relational_rnn.spec.checks import check_shape, check_size
+from relational_rnn.config.checks import check_shape, check_size
 
 
 def check_generator(generator: Any) -> np.random.Generator:

@@ -34,7 +34,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Float32, Float64, Int64
 
-from relational_rnn.spec.checks import check_size
+from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.checks import check_generator, check_inputs, one_example_generators, refuse
 
 

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from jaxtyping import Float32
 
-from relational_rnn.spec.checks import check_size
+from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.checks import check_at_most, check_generator
 from relational_rnn.tasks.nth_farthest import NthFarthest, NthFarthestBatch
 

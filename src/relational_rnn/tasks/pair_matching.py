@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Float32, Int64
 
-from relational_rnn.spec.checks import check_size
+from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.batch import ReasoningBatch, at_last_step, last_step_batch, most_frequent
 from relational_rnn.tasks.checks import (
     check_at_most,

@@ -8,7 +8,7 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from relational_rnn.spec.checks import check_size
+from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.babi_synthetic import StoryBatch
 from relational_rnn.tasks.batch import ReasoningBatch
 from relational_rnn.tasks.registry import find_task

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, Int64
 
-from relational_rnn.spec.checks import check_size
+from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.batch import ReasoningBatch
 from relational_rnn.tasks.checks import check_generator, check_inputs, one_example_generators, refuse
 from relational_rnn.tasks.growing import growing

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from relational_rnn.config import RelationalMemoryConfig
 from relational_rnn.kernels.fused import rows as rowwise
 from relational_rnn.kernels.fused.forward import (
     Buffers,
@@ -32,7 +33,6 @@ from relational_rnn.kernels.fused.forward import (
 from relational_rnn.kernels.fused.parameter_gradients import Factors, Normed, Totals
 from relational_rnn.kernels.products import linear, with_weights_in
 from relational_rnn.kernels.workspace import carve
-from relational_rnn.spec import RelationalMemoryConfig
 
 
 class Gradients(NamedTuple):

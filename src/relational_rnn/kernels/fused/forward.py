@@ -9,11 +9,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from relational_rnn.config import RelationalMemoryConfig, check_parameters
 from relational_rnn.kernels.eager import check_kinds, in_range
 from relational_rnn.kernels.fused import rows as rowwise
 from relational_rnn.kernels.products import linear, with_weights_in
 from relational_rnn.kernels.workspace import carve, empties, empty, room_for
-from relational_rnn.spec import RelationalMemoryConfig, check_parameters
 
 CHUNK_ROWS = 1024
 """Memory rows in a chunk: enough for products at full speed, few enough to stay in the cache."""

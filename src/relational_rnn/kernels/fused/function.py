@@ -8,9 +8,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from relational_rnn.config import RelationalMemoryConfig, Trace
 from relational_rnn.kernels.fused import backward, forward
 from relational_rnn.kernels.operation import Implementation, run
-from relational_rnn.spec import RelationalMemoryConfig, Trace
 
 
 def implementation_for(recompute: bool = False, compute_dtype: torch.dtype | None = None) -> Implementation:

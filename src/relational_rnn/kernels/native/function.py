@@ -9,11 +9,11 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from relational_rnn.config import RelationalMemoryConfig, Trace
 from relational_rnn.kernels import eager, fused
 from relational_rnn.kernels.native.library import Library, load
 from relational_rnn.kernels.native.passes import NativeSequence, unsupported
 from relational_rnn.kernels.operation import Implementation, run
-from relational_rnn.spec import RelationalMemoryConfig, Trace
 
 logger = logging.getLogger(__name__)
 

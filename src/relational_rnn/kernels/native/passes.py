@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from relational_rnn.config import RelationalMemoryConfig, check_parameters, parameter_shapes
 from relational_rnn.kernels import workspace
 from relational_rnn.kernels.eager import check_kinds
 from relational_rnn.kernels.native.library import LAYERS, MAX_LAYERS, Layers, Library, Problem, load
-from relational_rnn.spec import RelationalMemoryConfig, check_parameters, parameter_shapes
 
 Parameters = Mapping[str, Tensor]
 

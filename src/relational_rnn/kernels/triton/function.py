@@ -9,10 +9,10 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from relational_rnn.config import RelationalMemoryConfig, Trace
 from relational_rnn.kernels import eager, fused
 from relational_rnn.kernels.operation import Implementation, run
 from relational_rnn.kernels.triton.support import unsupported, unsupported_products
-from relational_rnn.spec import RelationalMemoryConfig, Trace
 
 logger = logging.getLogger(__name__)
 

@@ -11,13 +11,13 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
+from relational_rnn.config import RelationalMemoryConfig, check_parameters
 from relational_rnn.kernels.fused.backward import Gradients
 from relational_rnn.kernels.triton.graphs import Graphs
 from relational_rnn.kernels.triton.rooms import Buffers, Parameters, input_room, layers, new_carry
 from relational_rnn.kernels.triton.runs import INPUT_WORK, BackwardRun, ForwardRun, run_again
 from relational_rnn.kernels.triton.steps import chunks, steps
 from relational_rnn.kernels.triton.sums import Sums
-from relational_rnn.spec import RelationalMemoryConfig, check_parameters
 
 CHUNK_SAMPLES = 1 << 14
 """At least so many samples are run again together with `recompute`, where there are so many."""

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from relational_rnn.config import RelationalMemoryConfig
 from relational_rnn.kernels.fused import forward
 from relational_rnn.kernels.products import with_weights_in
-from relational_rnn.spec import RelationalMemoryConfig
 
 Buffers = dict[str, Tensor]
 Parameters = Mapping[str, Tensor]

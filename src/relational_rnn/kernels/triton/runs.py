@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from relational_rnn.config import RelationalMemoryConfig
 from relational_rnn.kernels.triton.rooms import (
     Buffers,
     input_room,
@@ -13,7 +14,6 @@ from relational_rnn.kernels.triton.rooms import (
     new_step_room,
 )
 from relational_rnn.kernels.triton.steps import Step, backward_step, forward_step, steps
-from relational_rnn.spec import RelationalMemoryConfig
 
 INPUT_WORK = ("rows", "unnormed", "first", "gates")
 """Names of what `input_room` returns."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from relational_rnn.spec import RelationalMemoryConfig
+from relational_rnn.config import RelationalMemoryConfig
 
 
 def pad(size: int) -> int:

@@ -12,11 +12,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from relational_rnn.config import RelationalMemoryConfig
 from relational_rnn.kernels.triton import finish as rest
 from relational_rnn.kernels.triton import mix as mixing
 from relational_rnn.kernels.triton.rooms import Buffers
 from relational_rnn.kernels.triton.sizes import gate_sizes, mix_sizes, row_sizes
-from relational_rnn.spec import RelationalMemoryConfig
 
 
 class Step(NamedTuple):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from relational_rnn.config import RelationalMemoryConfig
 from relational_rnn.kernels.fused.backward import Gradients, input_backward
 from relational_rnn.kernels.fused.forward import InputWork, normed
 from relational_rnn.kernels.fused.parameter_gradients import Normed, Totals
 from relational_rnn.kernels.triton.runs import BackwardRun
 from relational_rnn.kernels.triton.steps import multiply
-from relational_rnn.spec import RelationalMemoryConfig
 
 
 class Sums:

@@ -7,8 +7,8 @@ from functools import cache, lru_cache
 
 import torch
 
+from relational_rnn.config import RelationalMemoryConfig
 from relational_rnn.kernels.triton.sizes import largest_tile
-from relational_rnn.spec import RelationalMemoryConfig
 
 MOST_ENTRIES = 1 << 15
 """Numbers in the largest tile of a program: more do not fit into the registers that its threads have."""

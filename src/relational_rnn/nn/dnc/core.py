@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
+from relational_rnn.config.checks import check_bool, check_size
 from relational_rnn.nn.dnc.memory import Memory, access, interface_widths, parse_interface
 from relational_rnn.nn.initialise import initialise_gates_, initialise_linear_
 from relational_rnn.nn.inputs import Resets, Sequence, check_dtype, check_parts, open_sequence
 from relational_rnn.nn.sublayers import like_of, lstm_step
 from relational_rnn.nn.unroll import unroll
-from relational_rnn.spec.checks import check_bool, check_size
 
 
 class DNCState(NamedTuple):

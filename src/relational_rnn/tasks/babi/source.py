@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from relational_rnn.spec.checks import check_choice
+from relational_rnn.config.checks import check_choice
 
 ADDRESS = "https://huggingface.co/datasets/facebook/babi_qa/resolve/main/data/tasks_1-20_v1-2.tar.gz"
 """Version 1.2, CC BY 3.0."""

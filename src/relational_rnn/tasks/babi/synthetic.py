@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from relational_rnn.spec.checks import check_size
+from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.babi.data import BabiData
 from relational_rnn.tasks.babi.stories import Question, Story, words_of
 from relational_rnn.tasks.babi_synthetic import BabiSynthetic, as_record, sample

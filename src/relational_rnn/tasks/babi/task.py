@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float32, Int
 
-from relational_rnn.spec.checks import check_bool, check_choice
+from relational_rnn.config.checks import check_bool, check_choice
 from relational_rnn.tasks.babi.data import load
 from relational_rnn.tasks.babi.encode import EncodedStories, Vocabulary, encode
 from relational_rnn.tasks.babi.scores import BabiScores, majority_scores

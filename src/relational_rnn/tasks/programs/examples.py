@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64, Integer, UInt8
 
-from relational_rnn.spec.checks import check_size
+from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.checks import check_generator, check_inputs, refuse
 from relational_rnn.tasks.programs.characters import CHARACTERS, ID, PADDING, as_strings, one_hot
 from relational_rnn.tasks.programs.task import CharacterTask

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from relational_rnn.spec.checks import check_size
+from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.growing import growing
 from relational_rnn.tasks.programs.characters import literals, packed
 from relational_rnn.tasks.programs.curriculum import draw_sizes

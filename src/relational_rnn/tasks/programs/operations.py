@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int64, UInt8
 
-from relational_rnn.spec.checks import check_size
+from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.checks import check_at_most
 from relational_rnn.tasks.growing import growing
 from relational_rnn.tasks.programs.characters import (

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64, Integer
 
-from relational_rnn.spec.checks import check_size
+from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.programs.characters import ANSWER_CLASSES, PADDING
 from relational_rnn.tasks.programs.examples import CharacterBatch, after_texts, sample
 from relational_rnn.tasks.programs.task import CharacterTask

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from relational_rnn.spec.checks import check_shape
+from relational_rnn.config.checks import check_shape
 
 
 @dataclass(frozen=True, eq=False)

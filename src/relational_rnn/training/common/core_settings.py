@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from relational_rnn.spec.checks import check_bool, check_choice, check_size
-from relational_rnn.spec.core import GATE_STYLES, HEAD_ACTIVATIONS, INITIAL_MEMORIES
+from relational_rnn.config.checks import check_bool, check_choice, check_size
+from relational_rnn.config.core import GATE_STYLES, HEAD_ACTIVATIONS, INITIAL_MEMORIES
 from relational_rnn.training.common.processes import available_cores
 
 LABELS: Final = {

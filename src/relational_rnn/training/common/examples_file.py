@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from relational_rnn.spec.checks import check_shape
+from relational_rnn.config.checks import check_shape
 from relational_rnn.training.common.pretrained import PREFIX, find_pretrained
 
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from relational_rnn.config.checks import check_size
 from relational_rnn.reference.arrays import Array
-from relational_rnn.spec.checks import check_size
 from relational_rnn.tasks import find_task
 from relational_rnn.training.common.core_settings import LABELS
 from relational_rnn.training.common.supervised import FRESH, at_full_size

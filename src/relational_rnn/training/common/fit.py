@@ -16,10 +16,10 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from relational_rnn.config.checks import check_bool, check_choice, check_size
 from relational_rnn.reference import Batch
 from relational_rnn.reference.arrays import Array
 from relational_rnn.reference.training import Examples
-from relational_rnn.spec.checks import check_bool, check_choice, check_size
 from relational_rnn.training.common.arrays_file import load_arrays, save_arrays, with_prefix, without_prefix
 from relational_rnn.training.common.files import find_target, read_lines, write_text
 from relational_rnn.training.common.screen import lasting

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from relational_rnn.spec.checks import check_bool, check_choice, check_number, check_size
+from relational_rnn.config.checks import check_bool, check_choice, check_number, check_size
 from relational_rnn.tasks.nth_farthest import NthFarthest, NthFarthestBatch, sample, trivial_accuracy
 from relational_rnn.training.common.core_settings import INITIALISATIONS, LABELS, ModelSettings
 

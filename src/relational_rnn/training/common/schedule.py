@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from relational_rnn.spec.checks import check_size
+from relational_rnn.config.checks import check_size
 
 
 def warmup_cosine(step: int, progress: float, warmup_steps: int, final_share: float) -> float:

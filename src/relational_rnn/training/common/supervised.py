@@ -8,8 +8,8 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from relational_rnn.config.checks import check_choice, check_number, check_size
 from relational_rnn.reference.training import Examples
-from relational_rnn.spec.checks import check_choice, check_number, check_size
 from relational_rnn.tasks import ReasoningData, find_task, generate_reasoning_data, programs
 from relational_rnn.tasks.babi.task import Babi, StoryExamples, read
 from relational_rnn.tasks.programs.curriculum import WITH_LEVELS

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from relational_rnn.config.checks import check_shape, check_size
 from relational_rnn.reference import Batch
-from relational_rnn.spec.checks import check_shape, check_size
 from relational_rnn.tasks import find_task
 from relational_rnn.training.common.examples_file import check_targets, read_examples
 from relational_rnn.training.common.supervised import FRESH, at_full_size, held_out_data

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from relational_rnn.config.checks import check_choice, check_size
 from relational_rnn.reference import SGD, Adam, evaluate, train_step
 from relational_rnn.reference.arrays import Array
 from relational_rnn.reference.training import Examples, Model
-from relational_rnn.spec.checks import check_choice, check_size
 from relational_rnn.training.common.fit import FitResult, Record, Shuffled, Training
 
 

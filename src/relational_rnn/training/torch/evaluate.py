@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from relational_rnn.spec.checks import check_size
+from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.nth_farthest import NthFarthestBatch, sample
 from relational_rnn.tasks.nth_farthest_variants import MORE_STEPS, lengthen
 from relational_rnn.training.common.examples_file import check_targets, read_examples

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from relational_rnn.spec.checks import check_bool, check_choice, check_number, check_size
+from relational_rnn.config.checks import check_bool, check_choice, check_number, check_size
 
 GATE_STYLES: Final = ("unit", "memory", "none")
 INITIAL_MEMORIES: Final = ("identity", "random", "trainable")

@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from relational_rnn.spec.axes import AXES
+from relational_rnn.config.axes import AXES
 
 
 def check_size(name: str, value: Any, minimum: int = 1) -> int:
@@ -82,7 +82,7 @@ def check_shape(name: str, shape: Sequence[int], axes: Sequence[str], **sizes: i
     Args:
         name: what the array is called in the message.
         shape: the shape that came.
-        axes: one letter of `spec.axes.AXES` for each axis, for example `("B", "T", "F")`.
+        axes: one letter of `config.axes.AXES` for each axis, for example `("B", "T", "F")`.
         sizes: the size an axis must have; axes without one may have any size but 0.
 
     Raises:

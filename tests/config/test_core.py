@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from relational_rnn.spec import RelationalMemoryConfig, parameter_shapes
+from relational_rnn.config import RelationalMemoryConfig, parameter_shapes
 
 SIZES = dict(input_size=7, mem_slots=5, head_size=6, num_heads=2)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from relational_rnn.spec import AXES, checks
+from relational_rnn.config import AXES, checks
 
 
 def test_what_passes():
