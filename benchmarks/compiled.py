@@ -10,11 +10,11 @@ import pages
 import torch
 from speed import median, number
 
+from relational_rnn.bench.fwd_bwd_numpy import draw_inputs
+from relational_rnn.bench.fwd_bwd_torch import threads, variants
+from relational_rnn.bench.measure import measure as measure_runs
+from relational_rnn.bench.workloads import SIZES_TITLE, Sizes
 from relational_rnn.nn import RelationalMemory, SequenceClassifier
-from relational_rnn.training.common.measure import measure as measure_runs
-from relational_rnn.training.common.workloads import SIZES_TITLE, Sizes
-from relational_rnn.training.numpy.passes import draw_inputs
-from relational_rnn.training.torch.passes import threads, variants
 
 CONFIGURATIONS = (Sizes(256, 8, 40, 8, 16, 4), Sizes(1, 8, 64, 4, 32, 4))
 """Short sequences: of the eager backend the compiler gets every step's operations, one after the other."""

@@ -16,14 +16,7 @@ import pages
 import torch
 from speed import median, number
 
-from relational_rnn.training.common.measure import measure as measure_runs
-from relational_rnn.training.common.workloads import (
-    SIZES_TITLE,
-    Sizes,
-    floating_point_operations,
-    matched_lstm,
-)
-from relational_rnn.training.torch.passes import (
+from relational_rnn.bench.fwd_bwd_torch import (
     BFLOAT16,
     LSTM,
     PORT,
@@ -32,6 +25,13 @@ from relational_rnn.training.torch.passes import (
     lstm_pass,
     port_pass,
     variants,
+)
+from relational_rnn.bench.measure import measure as measure_runs
+from relational_rnn.bench.workloads import (
+    SIZES_TITLE,
+    Sizes,
+    floating_point_operations,
+    matched_lstm,
 )
 
 DEVICE = "cuda"

@@ -15,10 +15,10 @@ from typing import Any
 
 import pages
 
+from relational_rnn.bench.fwd_bwd_torch import LSTM, PORT, RECOMPUTE, opponents, threads, variants
+from relational_rnn.bench.measure import memory_growth
+from relational_rnn.bench.workloads import LONG, Sizes
 from relational_rnn.interop.port import load_port
-from relational_rnn.training.common.measure import memory_growth
-from relational_rnn.training.common.workloads import LONG, Sizes
-from relational_rnn.training.torch.passes import LSTM, PORT, RECOMPUTE, opponents, threads, variants
 
 SIZES = LONG
 

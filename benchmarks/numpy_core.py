@@ -28,12 +28,12 @@ import pages
 import torch
 
 from relational_rnn import nn
+from relational_rnn.bench.fwd_bwd_torch import NUMPY, PORT, opponents, threads
+from relational_rnn.bench.measure import measure
+from relational_rnn.bench.workloads import CONFIGURATIONS, SIZES_TITLE, Sizes
 from relational_rnn.interop.agreement import ALLOWED_LARGE, check_agreement
 from relational_rnn.interop.port import load_port
 from relational_rnn.training.common.files import find_target, write_text
-from relational_rnn.training.common.measure import measure
-from relational_rnn.training.common.workloads import CONFIGURATIONS, SIZES_TITLE, Sizes
-from relational_rnn.training.torch.passes import NUMPY, PORT, opponents, threads
 
 TORCH = "torch core, eager"
 

@@ -10,9 +10,9 @@ from typing import Any
 import pages
 
 from relational_rnn.analysis import style
-from relational_rnn.training.common.measure import measure as measure_runs
-from relational_rnn.training.common.workloads import Sizes
-from relational_rnn.training.torch.passes import LSTM, NUMPY, opponents, threads, variants
+from relational_rnn.bench.fwd_bwd_torch import LSTM, NUMPY, opponents, threads, variants
+from relational_rnn.bench.measure import measure as measure_runs
+from relational_rnn.bench.workloads import Sizes
 
 AXES = {
     "steps": [Sizes(8, steps, 64, 4, 32, 4) for steps in (16, 64, 256, 1024, 4096)],

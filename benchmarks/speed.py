@@ -9,17 +9,17 @@ import pages
 import torch
 
 from relational_rnn import nn
-from relational_rnn.interop.agreement import ALLOWED_LARGE, check_agreement
-from relational_rnn.training.common.measure import REST, machine
-from relational_rnn.training.common.measure import measure as measure_runs
-from relational_rnn.training.common.workloads import (
+from relational_rnn.bench.fwd_bwd_torch import BFLOAT16, PORT, auto_backend, opponents, threads, variants
+from relational_rnn.bench.measure import REST, machine
+from relational_rnn.bench.measure import measure as measure_runs
+from relational_rnn.bench.products import best_products
+from relational_rnn.bench.workloads import (
     CONFIGURATIONS,
     SIZES_TITLE,
     Sizes,
     floating_point_operations,
 )
-from relational_rnn.training.torch.passes import BFLOAT16, PORT, auto_backend, opponents, threads, variants
-from relational_rnn.training.torch.products import best_products
+from relational_rnn.interop.agreement import ALLOWED_LARGE, check_agreement
 
 THREADS = (1, 2)
 BFLOAT16_AT = CONFIGURATIONS[2]

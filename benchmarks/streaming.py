@@ -9,9 +9,9 @@ import pages
 import torch
 
 from relational_rnn import nn
-from relational_rnn.training.common.measure import measure as measure_runs
-from relational_rnn.training.common.workloads import SIZES_TITLE, Sizes, matched_lstm
-from relational_rnn.training.torch.passes import LSTM, PORT, streaming_step, threads, variants
+from relational_rnn.bench.fwd_bwd_torch import LSTM, PORT, streaming_step, threads, variants
+from relational_rnn.bench.measure import measure as measure_runs
+from relational_rnn.bench.workloads import SIZES_TITLE, Sizes, matched_lstm
 
 CONFIGURATIONS = (Sizes(1, 1, 64, 4, 32, 4), Sizes(1, 1, 40, 8, 32, 8))
 CALLS = 100

@@ -9,12 +9,12 @@ from typing import Any
 import pages
 from speed import median, narrow_variants, number
 
+from relational_rnn.bench.estimate import full_task_training
+from relational_rnn.bench.fwd_bwd_torch import threads, variants
+from relational_rnn.bench.measure import measure as measure_runs
 from relational_rnn.recipes import find_recipe
-from relational_rnn.training.common.measure import measure as measure_runs
 from relational_rnn.training.common.nth_farthest import NthFarthestSettings
 from relational_rnn.training.torch.build import build_model
-from relational_rnn.training.torch.estimate import full_task_training
-from relational_rnn.training.torch.passes import threads, variants
 
 SETTINGS = find_recipe("nth-farthest", "paper8x16")
 OPTIMISERS = ("soap", "adam")

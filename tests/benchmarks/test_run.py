@@ -15,7 +15,7 @@ pytestmark = pytest.mark.torch
 @pytest.fixture
 def run(scripts, monkeypatch, tmp_path):
     """benchmarks/run.py with everything tiny."""
-    from relational_rnn.training.torch.products import Product
+    from relational_rnn.bench.products import Product
 
     module = importlib.import_module("run")
     speed, streaming, memory, scaling = module.speed, module.streaming, module.memory_growth, module.scaling
@@ -55,7 +55,7 @@ def green(scripts, monkeypatch):
 @pytest.mark.parametrize("name", ["speed", "streaming", "memory", "scaling", "compiled", "training", "gpu"])
 def test_a_benchmark_prints_and_keeps_its_record(run, green, scripts, capsys, name, tmp_path):
     pytest.importorskip("matplotlib")
-    from relational_rnn.training.torch.passes import variants
+    from relational_rnn.bench.fwd_bwd_torch import variants
 
     run.main([name, "--rounds", "1", "--publish"])
     record = json.loads((scripts.RECORDS / f"{name}.json").read_text())

@@ -7,10 +7,10 @@ import textwrap
 
 import pytest
 
+from relational_rnn.bench.workloads import Sizes
 from relational_rnn.cli import bench
 from relational_rnn.cli.main import main
 from relational_rnn.recipes import nth_farthest
-from relational_rnn.training.common.workloads import Sizes
 
 TINY = Sizes(2, 3, 5, 2, 3, 2)
 
@@ -32,8 +32,8 @@ def run(capsys, *arguments):
 
 @pytest.mark.torch
 def test_every_backend_is_checked_and_timed(tiny, capsys):
+    from relational_rnn.bench.fwd_bwd_torch import auto_backend
     from relational_rnn.kernels import BACKENDS
-    from relational_rnn.training.torch.passes import auto_backend
 
     code, (out, err) = run(capsys, "--json")
     assert (code, err) == (0, "")
@@ -152,7 +152,7 @@ def test_without_torch(tmp_path):
         sys.meta_path.insert(0, Blocked)
         from relational_rnn.cli import bench
         from relational_rnn.cli.main import main
-        from relational_rnn.training.common.workloads import Sizes
+        from relational_rnn.bench.workloads import Sizes
 
         bench.configurations = lambda: [Sizes(2, 3, 5, 2, 3, 2)]
         bench.ROUNDS = 2

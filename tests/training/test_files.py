@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from relational_rnn.training.common import files
+from relational_rnn.training.common import files, pretrained
 from relational_rnn.training.common.files import (
     check_folder,
     find_target,
@@ -153,4 +153,5 @@ def test_folders_that_cannot_be_written(tmp_path, monkeypatch):
 
 
 def test_docstrings():
-    assert doctest.testmod(files).failed == 0
+    for module in (files, pretrained):
+        assert doctest.testmod(module).failed == 0

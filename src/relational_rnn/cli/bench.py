@@ -14,9 +14,9 @@ import tyro
 
 if TYPE_CHECKING:
     from relational_rnn.analysis import Table
+    from relational_rnn.bench.measure import Quantiles
+    from relational_rnn.bench.workloads import Sizes
     from relational_rnn.reference.gradient_check import GradientCheck
-    from relational_rnn.training.common.measure import Quantiles
-    from relational_rnn.training.common.workloads import Sizes
 
 ROUNDS: Final = 1000
 """More than fit into the time."""
@@ -57,9 +57,9 @@ def main(argv: Sequence[str]) -> int:
     """Check, time and print; return the exit code."""
     options = tyro.cli(Bench, prog="relational-rnn bench", args=list(argv))
 
+    from relational_rnn.bench.measure import REST, machine, machine_line, measure
     from relational_rnn.cli.run import make_console, print_table
     from relational_rnn.config.checks import check_number, check_size
-    from relational_rnn.training.common.measure import REST, machine, machine_line, measure
 
     if check_number("seconds", options.seconds) <= 0:
         raise ValueError(f"seconds must be above 0, got {options.seconds}")
@@ -109,8 +109,8 @@ def check_with_torch() -> list[dict[str, Any]]:
     import torch
 
     from relational_rnn import nn
+    from relational_rnn.bench.fwd_bwd_torch import variants
     from relational_rnn.interop.agreement import ALLOWED, check_agreement
-    from relational_rnn.training.torch.passes import variants
 
     ours, missing = variants()
     found = [_absent(name, reason) for name, reason in missing.items()]
@@ -140,21 +140,21 @@ def check_numpy() -> dict[str, Any]:
 
 def runs(sizes: Sizes, with_torch: bool, port: ModuleType | None) -> dict[str, Callable[[], None]]:
     """Return what is timed, by name; an LSTM with at least the core's parameters stands last."""
-    from relational_rnn.training.common.workloads import matched_lstm
-    from relational_rnn.training.numpy import passes
+    from relational_rnn.bench import fwd_bwd_numpy
+    from relational_rnn.bench.workloads import matched_lstm
 
     if not with_torch:
         hidden = matched_lstm(sizes)
-        return {NUMPY: passes.core_pass(sizes), "NumPy LSTM": passes.lstm_pass(sizes, hidden)}
-    from relational_rnn.training.torch.passes import opponents, variants
+        return {NUMPY: fwd_bwd_numpy.core_pass(sizes), "NumPy LSTM": fwd_bwd_numpy.lstm_pass(sizes, hidden)}
+    from relational_rnn.bench.fwd_bwd_torch import opponents, variants
 
     return opponents(sizes, variants()[0], port, wide=False)
 
 
 def expect(seconds: float) -> tuple[str, dict[str, Any]]:
     """Return what a training with the preset will take, in words and as a record."""
+    from relational_rnn.bench.estimate import estimate_run
     from relational_rnn.recipes.nth_farthest import quick
-    from relational_rnn.training.torch.estimate import estimate_run
 
     estimate = estimate_run(quick(), rounds=ROUNDS, seconds=seconds)
     steps = ", ".join(f"{model.upper()} {1000 * step:.1f} ms" for model, step in estimate.step.items())
@@ -170,8 +170,8 @@ def expect(seconds: float) -> tuple[str, dict[str, Any]]:
 
 def configurations() -> list[Sizes]:
     """Return what is timed: the core of the preset, a wide batch, a long batch and one sequence alone."""
+    from relational_rnn.bench.workloads import Sizes
     from relational_rnn.recipes.nth_farthest import quick
-    from relational_rnn.training.common.workloads import Sizes
 
     preset = quick()
     core = preset.task.input_size, preset.mem_slots, preset.head_size, preset.num_heads
@@ -262,14 +262,14 @@ def _has_torch() -> bool:
 
 
 def _auto(sizes: Sizes) -> str:
-    from relational_rnn.training.torch.passes import auto_backend
+    from relational_rnn.bench.fwd_bwd_torch import auto_backend
 
     return auto_backend(sizes)
 
 
 def _threads(count: int, with_torch: bool) -> AbstractContextManager[object]:
     if with_torch:
-        from relational_rnn.training.torch.passes import threads
+        from relational_rnn.bench.fwd_bwd_torch import threads
 
         return threads(count)
     from threadpoolctl import threadpool_limits

@@ -20,7 +20,7 @@ from relational_rnn.training.common.arrays_file import load_arrays
 from relational_rnn.training.common.core_settings import LABELS, check_sizes
 from relational_rnn.training.common.files import read_json, write_json
 from relational_rnn.training.common.fit import Learner, Training
-from relational_rnn.training.common.measure import peak_memory
+from relational_rnn.training.common.processes import peak_memory
 from relational_rnn.training.common.records import RunFolder
 from relational_rnn.training.common.schedule import warmup_cosine
 from relational_rnn.training.common.supervised import (

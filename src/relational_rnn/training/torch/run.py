@@ -16,7 +16,6 @@ import torch
 
 from relational_rnn.training.common.core_settings import check_sizes
 from relational_rnn.training.common.files import read_json, write_json
-from relational_rnn.training.common.measure import peak_memory
 from relational_rnn.training.common.nth_farthest import (
     TEST,
     Change,
@@ -25,6 +24,7 @@ from relational_rnn.training.common.nth_farthest import (
     held_out_batch,
     model_results,
 )
+from relational_rnn.training.common.processes import peak_memory
 from relational_rnn.training.common.records import RunFolder
 from relational_rnn.training.common.supervised import examples_to_reach
 from relational_rnn.training.common.trainings import train_all

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import importlib.metadata
 import platform
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from relational_rnn.config.checks import check_size
-from relational_rnn.training.common.processes import available_cores
+from relational_rnn.training.common.processes import available_cores, peak_memory
 
 FEWEST_ROUNDS: Final = 3
 """So many rounds there are, however long they take."""
@@ -167,16 +166,6 @@ def _resident(field: str) -> int:
     """Return a size of this process in bytes; `field` as /proc/self/status names it."""
     found = dict(line.split(":", 1) for line in _lines(Path("/proc/self/status")) if ":" in line)
     return 1024 * int(found[field].split()[0]) if field in found else peak_memory()
-
-
-def peak_memory() -> int:
-    """Return the most bytes that were ever resident in this process; 0 where the system does not say."""
-    try:
-        import resource
-    except ModuleNotFoundError:  # Windows
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def _cpuinfo() -> tuple[str, set[str]]:

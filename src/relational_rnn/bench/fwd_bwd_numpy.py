@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from relational_rnn.bench.workloads import Sizes
 from relational_rnn.reference import LSTM, RelationalMemory
-from relational_rnn.training.common.workloads import Sizes
 
 
 def draw_inputs(sizes: Sizes) -> np.ndarray:

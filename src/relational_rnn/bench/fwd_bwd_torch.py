@@ -13,12 +13,12 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from relational_rnn.bench import fwd_bwd_numpy
+from relational_rnn.bench.fwd_bwd_numpy import draw_inputs
+from relational_rnn.bench.workloads import Sizes, matched_lstm
 from relational_rnn.kernels import BACKENDS
 from relational_rnn.kernels.backends import DEVICES
 from relational_rnn.nn import RelationalMemory
-from relational_rnn.training.common.workloads import Sizes, matched_lstm
-from relational_rnn.training.numpy import passes as numpy_passes
-from relational_rnn.training.numpy.passes import draw_inputs
 
 PORT, NUMPY = "PyTorch port", "NumPy core"
 LSTM, WIDE_LSTM = "LSTM, equal parameters", "LSTM, equal width"
@@ -138,7 +138,7 @@ def opponents(
     """
     runs = {} if port is None else {PORT: port_pass(sizes, port)}
     runs |= {name: core_pass(sizes, **options) for name, options in ours.items()}
-    runs[NUMPY] = numpy_passes.core_pass(sizes)
+    runs[NUMPY] = fwd_bwd_numpy.core_pass(sizes)
     runs[LSTM] = lstm_pass(sizes, matched_lstm(sizes))
     if wide:
         runs[WIDE_LSTM] = lstm_pass(sizes, sizes.config.output_size)
@@ -167,7 +167,7 @@ def threads(count: int) -> Iterator[Callable[[], float]]:
     """Give NumPy and torch so many threads.
 
     Yields:
-        The clock for `training.common.measure`: with one thread the processor's time, so that other programs
+        The clock for `bench.measure`: with one thread the processor's time, so that other programs
         count little and a thread beside it counts in full; else the wall's.
     """
     before = torch.get_num_threads()

@@ -12,15 +12,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from relational_rnn.training.common.measure import (
+from relational_rnn.bench.measure import (
     machine,
     machine_line,
     measure,
     memory_growth,
     orders,
-    peak_memory,
 )
-from relational_rnn.training.common.workloads import CONFIGURATIONS, Sizes, floating_point_operations
+from relational_rnn.bench.workloads import CONFIGURATIONS, Sizes, floating_point_operations
+from relational_rnn.training.common.processes import peak_memory
 
 
 def test_everyone_stands_everywhere_and_next_to_everyone_equally_often():
@@ -103,7 +103,7 @@ def test_a_system_that_says_nothing(monkeypatch):
 @pytest.mark.parametrize("size", [0, 48 * 2**20])
 def test_memory_growth(size):
     code = f"""
-from relational_rnn.training.common.measure import memory_growth
+from relational_rnn.bench.measure import memory_growth
 print(memory_growth(lambda: len(bytearray(b"x") * {size})))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -131,8 +131,8 @@ def test_the_operations_are_those_that_torch_counts(sizes):
 @pytest.mark.torch
 def test_an_estimate_follows_the_budgets(monkeypatch):
     pytest.importorskip("torch")
+    from relational_rnn.bench import estimate
     from relational_rnn.recipes.nth_farthest import tiny
-    from relational_rnn.training.torch import estimate
 
     quantiles = {"rmc": SimpleNamespace(median=0.25), "lstm": SimpleNamespace(median=1.0)}
     monkeypatch.setattr(estimate, "measure", lambda runs, rounds, seconds: quantiles)
@@ -148,7 +148,7 @@ def test_an_estimate_follows_the_budgets(monkeypatch):
 @pytest.mark.torch
 def test_ways_to_multiply_agree():
     torch = pytest.importorskip("torch")
-    from relational_rnn.training.torch.products import best_products, routes
+    from relational_rnn.bench.products import best_products, routes
 
     x, weight = torch.randn(5, 7), torch.randn(6, 7)
     for way in routes(x, weight).values():
@@ -161,19 +161,19 @@ def test_ways_to_multiply_agree():
         product.run()
 
 
-@pytest.mark.parametrize("module", ["measure", "pretrained", "workloads"])
+@pytest.mark.parametrize("module", ["measure", "workloads"])
 def test_docstrings(module):
-    assert_examples_run(f"common.{module}")
+    assert_examples_run(module)
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("module", ["passes", "products", "estimate"])
+@pytest.mark.parametrize("module", ["fwd_bwd_torch", "products", "estimate"])
 def test_docstrings_with_torch(module):
-    assert_examples_run(f"torch.{module}", torch=pytest.importorskip("torch"))
+    assert_examples_run(module, torch=pytest.importorskip("torch"))
 
 
 def assert_examples_run(module, **names):
-    found = importlib.import_module(f"relational_rnn.training.{module}")
+    found = importlib.import_module(f"relational_rnn.bench.{module}")
     failed, tried = doctest.testmod(found, extraglobs=names)
     assert tried > 0
     assert failed == 0

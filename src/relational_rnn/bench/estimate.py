@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from relational_rnn.training.common.measure import measure
+from relational_rnn.bench.measure import measure
 from relational_rnn.training.common.nth_farthest import Growth, NthFarthestSettings
 from relational_rnn.training.torch.loop import Budget, Training
 from relational_rnn.training.torch.models import build_model, contestants
@@ -46,7 +46,7 @@ def estimate_run(settings: NthFarthestSettings, *, rounds: int = 9, seconds: flo
 
     Args:
         settings: of the run, with one seed.
-        rounds, seconds: how long to measure, as for `training.common.measure.measure`.
+        rounds, seconds: how long to measure, as for `bench.measure.measure`.
 
     Example:
         >>> from relational_rnn.training.common.nth_farthest import NthFarthestSettings

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from relational_rnn.training.common.measure import REST, measure
+from relational_rnn.bench.measure import REST, measure
 
 SHAPES: Final = ((2048, 128, 384), (2048, 256, 768), (2048, 512, 512), (1024, 1024, 1024), (8192, 256, 256))
 """Rows, features in, features out: what cores multiply, and what suits a processor best."""
@@ -66,7 +66,7 @@ def best_products(
     Args:
         rounds: how often each is timed; medians count.
         shapes: rows, features in, features out.
-        clock: as in `training.common.measure.measure`.
+        clock: as in `bench.measure.measure`.
     """
     generator = torch.Generator().manual_seed(0)
     best: dict[str, Product] = {}
