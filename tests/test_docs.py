@@ -1,8 +1,5 @@
-"""What the docs say is so: snippets run, links lead somewhere, results pages equal their records."""
+"""What the docs say is so: snippets run, links lead somewhere, commands exist."""
 
-import dataclasses
-import importlib.util
-import json
 import re
 import shlex
 from pathlib import Path
@@ -76,43 +73,3 @@ def test_readme_commands_exist():
     makefile = (ROOT / "Makefile").read_text()
     for target in ("demo", "test", "lint"):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE)
-
-
-def load_publish():
-    path = ROOT / "docs" / "results" / "publish.py"
-    spec = importlib.util.spec_from_file_location("publish", path)
-    publish = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(publish)
-    return publish
-
-
-def test_published_commands_make_the_recorded_settings():
-    from relational_rnn.cli import ablate, compare, sweep
-    from relational_rnn.cli.experiment import resolve
-    from relational_rnn.cli.train import parse
-    from relational_rnn.training.common.records import defaults_of
-
-    publish = load_publish()
-    for name, record in publish.records().items():
-        _, verb, task, *arguments = shlex.split(publish.command(name, record))
-        if verb == "ablate":
-            settings = resolve(verb, [task, *arguments], ablate.Ablate, **ablate.DEFAULTS)[1].settings
-        elif verb == "sweep":
-            settings = resolve(verb, [task, *arguments], sweep.Sweep, **sweep.DEFAULTS)[1].settings
-        else:
-            changed = compare.defaults(task) if verb == "compare" else None
-            settings = parse(task, arguments, command=verb, defaults=changed).settings
-        # A setting that came after the record was made has its default.
-        made = json.loads(json.dumps(dataclasses.asdict(settings)))
-        assert made == defaults_of(settings) | record["config"]["settings"], name
-
-
-def test_results_pages_equal_their_records(tmp_path):
-    publish = load_publish()
-    assert publish.records()
-    parts = publish.generated_parts()
-    for page in publish.PAGES:
-        copy = tmp_path / page.name
-        copy.write_text(page.read_text())
-        publish.fill(copy, parts)
-        assert copy.read_text() == page.read_text(), f"{page.name}: run python docs/results/publish.py"

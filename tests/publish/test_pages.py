@@ -1,0 +1,149 @@
+"""Pages hold what their records say, and the manifest says which: nothing is left over on either side."""
+
+import dataclasses
+import doctest
+import json
+import re
+import shlex
+
+import pytest
+
+from tools.publish import figures, records, text
+from tools.publish.manifest import FIGURES, MANIFEST, OPPONENTS, Group
+from tools.publish.pages import PAGES, fill, generated_parts
+from tools.publish.records import RECORDS, command, read_group
+from tools.publish.tables import TABLES, write_table
+
+
+@pytest.fixture(scope="module")
+def parts():
+    return generated_parts()
+
+
+def test_pages_equal_their_records(parts, tmp_path):
+    for page in PAGES:
+        copy = tmp_path / page.name
+        copy.write_text(page.read_text())
+        fill(copy, parts)
+        assert copy.read_text() == page.read_text(), f"{page.name}: run python -m tools.publish pages"
+
+
+def test_every_table_has_a_place(parts):
+    places = [place for page in PAGES for place in re.findall(r"<!-- ([^/].*?) -->", page.read_text())]
+    assert set(places) == parts.keys()
+
+
+def test_every_record_is_shown():
+    shown = {name for group in MANIFEST.values() for name in group.records}
+    assert shown == {path.stem for path in RECORDS.glob("*.json")}
+    assert {group.kind for group in MANIFEST.values()} == TABLES.keys()
+
+
+def test_every_figure_is_shown():
+    shown = {name for page in PAGES for name in re.findall(r"\(.*?figures/([^)]+)", page.read_text())}
+    known = {f"{name}_{figure}.png" for figure, names in FIGURES.items() for name in names}
+    assert known < shown
+    others = {f"{OPPONENTS}_training_curves.png", "why_the_ports_stay.png"}
+    assert {name for name in shown - known if not name.startswith("pretrained-")} == others
+    assert all((figures.FOLDER / name).exists() for name in shown)
+
+
+def test_examples_in_the_docstrings():
+    failed, tried = doctest.testmod(text)
+    assert tried
+    assert not failed
+
+
+def test_a_place_that_nothing_fills(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("<!-- a b -->\nold\n<!-- /a b -->\n")
+    fill(page, {"a b": "new"})
+    assert page.read_text() == "<!-- a b -->\nnew\n<!-- /a b -->\n"
+    with pytest.raises(ValueError, match=r"page.md has the place 'a b', which nothing in the manifest fills"):
+        fill(page, {})
+
+
+def test_tables_that_are_not_there():
+    with pytest.raises(ValueError, match=r"kind 'reasoning' shows overview, got 'kinds'"):
+        write_table(MANIFEST["reasoning"], "kinds")
+    with pytest.raises(ValueError, match=r"copy has nothing for this table"):
+        write_table(MANIFEST["copy"], "kinds")
+    with pytest.raises(FileNotFoundError, match=r"none.json"):
+        write_table(Group("supervised", ("none",), ("summary",)), "summary")
+
+
+@pytest.mark.parametrize("group", MANIFEST.values(), ids=MANIFEST)
+def test_published_commands_make_the_recorded_settings(group):
+    from relational_rnn.cli import ablate, compare, sweep
+    from relational_rnn.cli.experiment import resolve
+    from relational_rnn.cli.train import parse
+    from relational_rnn.training.common.records import defaults_of
+
+    for record in read_group(group):
+        _, verb, task, *arguments = shlex.split(command(record))
+        if verb == "ablate":
+            settings = resolve(verb, [task, *arguments], ablate.Ablate, **ablate.DEFAULTS)[1].settings
+        elif verb == "sweep":
+            settings = resolve(verb, [task, *arguments], sweep.Sweep, **sweep.DEFAULTS)[1].settings
+        else:
+            changed = compare.defaults(task) if verb == "compare" else None
+            settings = parse(task, arguments, command=verb, defaults=changed).settings
+        # A setting that came after the record was made has its default.
+        made = json.loads(json.dumps(dataclasses.asdict(settings)))
+        assert made == defaults_of(settings) | record.content["config"]["settings"], record.name
+
+
+def finished(folder, command="train sorting"):
+    (folder / "plots").mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"command": command}))
+    for part in ("results", "memory"):
+        (folder / f"{part}.json").write_text(json.dumps({"of": part}))
+    curve = [{"model": "rmc-0", "examples": 64, "seconds": 1.23456789, "validation_accuracy": 0.5}]
+    loss = [{"model": "rmc-0", "step": 3, "loss": 1.0}]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in loss + curve))
+    for figure in ("training_curves", "nobody_shows_it"):
+        (folder / "plots" / f"{figure}.png").write_text("drawn")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "line"),
+    [
+        ("new", "train sorting", 'Group("supervised", ("new",), ("summary",))'),
+        ("new", "train nth-farthest", 'Group("training", ("new",), ("seeds",))'),
+        ("new", "ablate sorting --over patience=3", 'Group("ablation", ("new",), ("overview",))'),
+        ("sorting", "train sorting", ""),
+    ],
+)
+def test_a_run_is_added(tmp_path, monkeypatch, name, command, line):
+    monkeypatch.setattr(records, "RECORDS", tmp_path)
+    monkeypatch.setattr(figures, "FOLDER", tmp_path)
+    run = finished(tmp_path / "run", command)
+    told = records.add_record(name, run)
+    assert line in told
+    assert bool(told) == (name == "new")
+    record = json.loads((tmp_path / f"{name}.json").read_text())
+    assert record["memory"] == {"of": "memory"}
+    point = {"examples": 64, "seconds": 1.23457, "validation_accuracy": 0.5}
+    assert record.get("evaluations") == ({"rmc-0": [point]} if command.startswith("train") else None)
+    figures.copy_figures(name, run)
+    assert [path.name for path in tmp_path.glob("*.png")] == ([] if told else ["sorting_training_curves.png"])
+
+
+def test_what_shows_a_record_is_drawn(tmp_path, monkeypatch):
+    monkeypatch.setattr(figures, "FOLDER", tmp_path)
+    figures.draw("ablation-norms-quick")
+    figures.draw("sorting")  # its figures come from its run
+    assert [path.name for path in tmp_path.iterdir()] == ["ablation-norms-quick_layer_norm_placement.png"]
+    figures.draw("quick-0")
+    assert (tmp_path / "quick-0_training_curves.png").exists()
+
+
+def test_figures_of_several_records(tmp_path, monkeypatch):
+    monkeypatch.setattr(figures, "FOLDER", tmp_path)
+    figures.draw("compare-paper8x16-0-dnc")
+    figures.draw("ablation-full")
+    assert {path.name for path in tmp_path.iterdir()} == {
+        f"{OPPONENTS}_training_curves.png",
+        "why_the_ports_stay.png",
+    }

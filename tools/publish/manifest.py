@@ -1,0 +1,220 @@
+"""Which record fills which table and figure of the pages.
+
+The place `<!-- GROUP TABLE -->` of a page holds a table of the records of a group. To show a new record, put
+its name into a group; to show a new table, name it in `shows` and write its place into a page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Kind = Literal[
+    "training", "supervised", "reasoning", "programs", "ablation", "comparison", "opponents", "search"
+]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Records that pages show together."""
+
+    kind: Kind
+    """Of what its runs are: a key of `tables.TABLES`."""
+    records: tuple[str, ...]
+    """Files of docs/results/records, in the order of the rows."""
+    shows: tuple[str, ...]
+    """Tables of its kind; of an ablation also names of its factors."""
+    preset: str = "quick"
+    """Preset of the commands."""
+
+
+REASONING: Final = ("sorting", "pair-matching", "object-tracking", "babi-synthetic")
+PROGRAMS: Final = ("copy", "reverse", "double", "addition", "control", "program")
+COMPARED: Final = tuple(
+    f"compare-paper8x16-{seed}-{model}"
+    for seed in (0, 1, 2)
+    for model in ("dnc", "gru", "hybrid", "lstm", "transformer-own", "transformer")
+)
+
+MANIFEST: Final[dict[str, Group]] = {
+    # Nth farthest, the RMC; `quick` beside an LSTM.
+    "quick": Group("training", ("quick-0", "quick-0b", "quick-1", "quick-2"), ("seeds", "trainings")),
+    "paper8x16": Group(
+        "training",
+        ("paper8x16-0", "paper8x16-1", "paper8x16-2"),
+        ("seeds", "milestones", "growth", "longer", "mistakes", "slots"),
+        "paper8x16",
+    ),
+    "short": Group(
+        "training",
+        ("short-paper8x16-0", "short-paper8x16-1", "short-paper8x16-2"),
+        ("seeds", "milestones", "longer", "mistakes", "slots"),
+        "paper8x16",
+    ),
+    "shipped": Group("training", ("shipped-paper8x16-0",), ("seeds",), "paper8x16"),
+    "smaller": Group(
+        "training",
+        ("smaller-paper8x16-0", "smaller-paper8x16-0b", "smaller-paper8x16-1", "smaller-paper8x16-2"),
+        ("seeds", "milestones", "longer"),
+        "paper8x16",
+    ),
+    "gelu": Group(
+        "training",
+        ("gelu-paper8x16-0", "gelu-paper8x16-1", "gelu-paper8x16-2"),
+        ("seeds", "milestones", "longer"),
+        "paper8x16",
+    ),
+    "gelulong": Group("training", ("gelulong-paper8x16-0",), ("seeds", "milestones", "longer"), "paper8x16"),
+    "twice": Group(
+        "training", ("twice-paper8x16-0",), ("seeds", "milestones", "longer", "slots"), "paper8x16"
+    ),
+    "twicelow": Group("training", ("twicelow-paper8x16-0",), ("seeds", "milestones", "longer"), "paper8x16"),
+    "batch1024": Group("training", ("batch1024-paper8x16-0",), ("seeds", "milestones"), "paper8x16"),
+    "threshold": Group("training", ("threshold-paper8x16-0",), ("seeds", "milestones"), "paper8x16"),
+    "rate4e3": Group("training", ("rate4e3-paper8x16-0", "rate4e3-paper8x16-1"), ("seeds",), "paper8x16"),
+    "direct": Group("training", ("direct-paper8x16-1",), ("seeds",), "paper8x16"),
+    "adam": Group("training", ("adam-paper8x16-0",), ("seeds", "growth"), "paper8x16"),
+    "dimensions32": Group(
+        "training",
+        ("dimensions32-paper8x16-0", "dimensions32-paper8x16-0b", "dimensions32-paper8x16-0c"),
+        ("seeds", "growth"),
+        "paper8x16",
+    ),
+    "objects16": Group("training", ("objects16-paper8x16-0",), ("seeds", "growth"), "paper8x16"),
+    # Nth farthest, other models beside the RMC, and what they are tuned with.
+    "compare-nth-farthest": Group(
+        "comparison", ("compare-nth-farthest",), ("command", "summary", "longer", "cost", "memory")
+    ),
+    "compare-paper8x16": Group("opponents", COMPARED, ("command", "summary", "best", "longer"), "paper8x16"),
+    "sweep-paper8x16": Group(
+        "search",
+        (
+            *("sweep-paper8x16-dnc", "sweep-paper8x16-gru", "sweep-paper8x16-hybrid", "sweep-paper8x16-lstm"),
+            *("sweep-paper8x16-rmc-3e3", "sweep-paper8x16-rmc", "sweep-paper8x16-transformer"),
+        ),
+        ("command", "summary"),
+        "paper8x16",
+    ),
+    "growth-paper8x16": Group(
+        "search",
+        (
+            *("growth-paper8x16-dnc", "growth-paper8x16-gru", "growth-paper8x16-hybrid-low"),
+            *("growth-paper8x16-hybrid", "growth-paper8x16-lstm-high", "growth-paper8x16-lstm"),
+            *("growth-paper8x16-rmc-3e3", "growth-paper8x16-rmc", "growth-paper8x16-transformer"),
+        ),
+        ("command", "summary"),
+        "paper8x16",
+    ),
+    # Nth farthest, one thing changed at a time.
+    "nth-farthest": Group(
+        "ablation",
+        ("ablation-nth-farthest",),
+        (
+            *("command", "mem_slots", "slot_size", "num_heads", "num_blocks", "gate_style"),
+            *("use_attention", "use_mlp", "use_residual", "use_layer_norm"),
+            *("initial_memory", "initialisation"),
+        ),
+    ),
+    "norms-quick": Group("ablation", ("ablation-norms-quick",), ("command", "layer_norm_placement")),
+    "low-quick": Group("ablation", ("ablation-low-quick",), ("command", "overview")),
+    "why": Group("ablation", ("ablation-why",), ("command", "overview")),
+    "torch": Group("ablation", ("ablation-torch",), ("command", "overview")),
+    "full": Group("ablation", ("ablation-full",), ("command", "overview")),
+    "port": Group("ablation", ("ablation-port",), ("command", "overview")),
+    "portlow": Group("ablation", ("ablation-portlow",), ("command", "overview")),
+    "portown": Group("ablation", ("ablation-portown",), ("command", "overview")),
+    "five-paper8x16": Group("ablation", ("ablation-five-paper8x16",), ("command", "overview"), "paper8x16"),
+    "short-paper8x16": Group("ablation", ("ablation-short-paper8x16",), ("command", "overview"), "paper8x16"),
+    "smaller-paper8x16": Group(
+        "ablation", ("ablation-smaller-paper8x16",), ("command", "overview"), "paper8x16"
+    ),
+    # Other tasks.
+    "reasoning": Group("reasoning", REASONING, ("overview",)),
+    "sorting": Group("supervised", ("sorting",), ("summary", "seeds", "memory")),
+    "pair-matching": Group("supervised", ("pair-matching",), ("summary", "seeds", "memory")),
+    "object-tracking": Group("supervised", ("object-tracking",), ("summary", "seeds", "memory")),
+    "babi-synthetic": Group("supervised", ("babi-synthetic",), ("summary", "kinds", "seeds", "memory")),
+    "programs": Group("programs", PROGRAMS, ("overview",)),
+    "copy": Group("supervised", ("copy",), ("summary", "efficiency")),
+    "reverse": Group("supervised", ("reverse",), ("summary", "generalisation", "efficiency")),
+    "double": Group("supervised", ("double",), ("summary", "generalisation", "efficiency")),
+    "addition": Group("supervised", ("addition",), ("summary", "generalisation", "efficiency")),
+    "control": Group("supervised", ("control",), ("summary", "generalisation", "efficiency")),
+    "program": Group("supervised", ("program",), ("summary", "generalisation", "efficiency")),
+    "babi": Group("supervised", ("babi",), ("summary", "kinds", "efficiency")),
+    "compare-sorting": Group(
+        "comparison", ("compare-sorting",), ("command", "summary", "generalisation", "cost", "memory")
+    ),
+}
+"""Group -> what pages show of it."""
+
+OPPONENTS: Final = "compare-paper8x16"
+"""The group whose models train with what the searches led to."""
+
+PRETRAINED_TABLES: Final = ("mistakes", "slots", "attention")
+"""What pages show of a packaged core, at places `pretrained-NAME TABLE`."""
+
+FIGURES: Final[dict[str, tuple[str, ...]]] = {
+    # Drawn from records.
+    "training_curves": (
+        *("quick-0", "paper8x16-0", "short-paper8x16-0", "smaller-paper8x16-0b", "dimensions32-paper8x16-0"),
+        *("compare-nth-farthest", *REASONING, *PROGRAMS, "babi"),  # copied from their runs
+    ),
+    "all_factors": ("ablation-nth-farthest", "ablation-five-paper8x16"),
+    "mem_slots": ("ablation-nth-farthest",),
+    "gate_style": ("ablation-nth-farthest",),
+    "initialisation": ("ablation-nth-farthest",),
+    "layer_norm_placement": ("ablation-norms-quick",),
+    # Copied from their runs.
+    "mistakes": ("paper8x16-0",),
+    "slot_contents": ("paper8x16-0",),
+    "memory_evolution": REASONING,
+    "slot_usage": ("pair-matching",),
+    "generalisation": ("compare-sorting",),
+    "sample_efficiency": ("compare-sorting", "compare-nth-farthest", "addition", "control"),
+}
+"""Figure -> records of which pages show it, as figures/RECORD_FIGURE.png."""
+
+MENDED: Final = {
+    "with the authors' core and loss": "port_fault=none",
+    "with the authors' initial weights": "initialisation=authors",
+    "with a growing task": "grow=true",
+}
+"""What is mended in a port -> the variant of its ablation."""
+
+WHY: Final[tuple[tuple[str, tuple[str, str], dict[str, tuple[str, str]]], ...]] = (
+    (
+        "a public port, its rate 0.0001, its head of four",
+        ("portown", "base"),
+        {text: ("portown", variant) for text, variant in MENDED.items()},
+    ),
+    (
+        "a public port, learning rate 0.001",
+        ("portlow", "base"),
+        {text: ("portlow", variant) for text, variant in MENDED.items()},
+    ),
+    (
+        "a public port, learning rate 0.004",
+        ("port", "base"),
+        {
+            **{text: ("port", variant) for text, variant in MENDED.items()},
+            "with both of the last two": ("why", "port_fault=all"),
+        },
+    ),
+    (
+        "the authors' code on a growing task, 0.004",
+        ("why", "base"),
+        {
+            "with torch's initial weights": ("why", "initialisation=torch"),
+            "with torch's initial weights, 0.001": ("torch", "learning_rate=0.001"),
+            "with the full task at once": ("why", "grow=false"),
+            "with the full task at once, 0.001": ("full", "learning_rate=0.001"),
+            "with an MLP of tied layers": ("why", "port_fault=tied-mlp"),
+            "with a ReLU after the MLP": ("why", "port_fault=final-relu"),
+            "with one layer norm over all rows": ("why", "port_fault=joint-norm"),
+            "with the softmax of a softmax": ("why", "port_fault=double-softmax"),
+        },
+    ),
+)
+"""Rows of the figure on the public ports: a heading with its own row, and what is changed in it, each with
+the ablation above whose record has it, and the variant."""

@@ -1,0 +1,119 @@
+"""Tables of the tasks other than Nth farthest."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from relational_rnn import analysis
+from relational_rnn.tasks.babi.stories import TASKS
+from relational_rnn.training.common.core_settings import LABELS
+from tools.publish.records import Record, command, results_of, trainings_of
+from tools.publish.text import as_markdown, commands, markdown, percent, whole_percent
+
+PROGRAM_MODELS: Final = ("rmc", "lstm", "transformer", "dnc")
+REASONING_MODELS: Final = ("rmc", "hybrid", "lstm")
+
+
+def summary(records: Sequence[Record]) -> str:
+    """Return the sizes of a run's task, its command, and one row a model."""
+    (record,) = records
+    results = results_of(record)
+    sizes = ", ".join(f"{size} {value}" for size, value in results["size"].items() if value is not None)
+    if results["task"] == "babi":
+        sizes = f"{len(results['size']['tasks'])} tasks, variant {results['size']['variant']}"
+    several = f"means of {results['seeds']} seeds (lowest to highest)" if results["seeds"] > 1 else "one seed"
+    told = (
+        f"Sizes: {sizes}; harder: {results['harder']}. {results['test_examples']:,} test examples of each, "
+        f"{several}, {results['wall_seconds']:.0f} s for all "
+        f"{results['seeds'] * len(results['models'])} trainings:"
+    )
+    return f"{told}\n\n{commands(records)}\n\n{as_markdown(analysis.summary_table(results))}"
+
+
+def seeds_table(records: Sequence[Record]) -> str:
+    """Return one row a training."""
+    (record,) = records
+    return as_markdown(analysis.seeds_table(results_of(record)))
+
+
+def kinds_table(records: Sequence[Record]) -> str:
+    """Return accuracies by the kind of question; bAbI's kinds are its tasks, which have names."""
+    (record,) = records
+    results = results_of(record)
+    told = as_markdown(_there(record, analysis.kinds_table(results)))
+    if results["task"] != "babi":
+        return told
+    return re.sub(r"(?<=\| )task (\d+)", lambda match: f"{match[1]} {TASKS[int(match[1])]}", told)
+
+
+def generalisation_table(records: Sequence[Record]) -> str:
+    """Return accuracies on larger sizes than in training."""
+    (record,) = records
+    return as_markdown(_there(record, analysis.generalisation_table(results_of(record))))
+
+
+def memory(records: Sequence[Record]) -> str:
+    """Return what was read of the memories, and what they are like."""
+    (record,) = records
+    return f"Read: {record.content['memory']['examples']}.\n\n{memory_table(records)}"
+
+
+def memory_table(records: Sequence[Record]) -> str:
+    """Return what the memories of a run are like."""
+    (record,) = records
+    return as_markdown(analysis.memory_table(record.content["memory"]["models"]))
+
+
+def efficiency_table(records: Sequence[Record]) -> str:
+    """Return one row a model: examples seen until an accuracy on validation, means over the seeds."""
+    (record,) = records
+    results, evaluations = results_of(record), record.content["evaluations"]
+    points = itertools.chain.from_iterable(evaluations.values())
+    best = max(point["validation_accuracy"] for point in points)
+    accuracies = analysis.thresholds(results["trivial_accuracy"], best)
+    rows = []
+    for model in analysis.model_efficiencies(results, evaluations, accuracies):
+        cells = [model.name]
+        for needed in zip(*model.examples):
+            reached = [examples for examples in needed if examples is not None]
+            some = f" ({len(reached)} of {len(needed)})" if 0 < len(reached) < len(needed) else ""
+            cells.append(f"{sum(reached) / len(reached):,.0f}{some}" if reached else "-")
+        rows.append(cells)
+    return markdown(["model", *map(whole_percent, accuracies)], rows)
+
+
+def programs_table(records: Sequence[Record]) -> str:
+    """Return one row a program task: digits predicted rightly and, in brackets, answers without a mistake."""
+    rows = []
+    for record in records:
+        cells = [record.name]
+        for model in PROGRAM_MODELS:
+            trainings = trainings_of(record)[model]
+            right = sum(training.test_accuracy for training in trainings) / len(trainings)
+            solved = sum(training.test_sequence_accuracy or 0.0 for training in trainings) / len(trainings)
+            cells.append(f"{percent(right)} ({percent(solved)})")
+        cells.append(percent(results_of(record)["trivial"]["test"]["majority"]))
+        rows.append([*cells, f"`{command(record)}`"])
+    return markdown(["task", *(LABELS[model] for model in PROGRAM_MODELS), "majority", "command"], rows)
+
+
+def reasoning_table(records: Sequence[Record]) -> str:
+    """Return one row a reasoning task: mean test accuracies and the best score that asks for no reasoning."""
+    rows = []
+    for record in records:
+        results = results_of(record)
+        scores = [results["models"][model]["test_accuracy"] for model in REASONING_MODELS]
+        trivial = max(score for score in results["trivial"]["test"].values() if score is not None)
+        rows.append([record.name, *map(percent, (*scores, trivial)), f"`{command(record)}`"])
+    return markdown(
+        ["task", *(LABELS[model] for model in REASONING_MODELS), "without reasoning", "command"], rows
+    )
+
+
+def _there(record: Record, table: analysis.Table | None) -> analysis.Table:
+    if table is None:
+        raise ValueError(f"{record.name} has nothing for this table")
+    return table
