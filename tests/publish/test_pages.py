@@ -8,7 +8,8 @@ import shlex
 
 import pytest
 
-from tools.publish import figures, records, text
+from tools.publish import figures, pages, records, text
+from tools.publish.__main__ import main
 from tools.publish.manifest import FIGURES, MANIFEST, OPPONENTS, Group
 from tools.publish.pages import PAGES, fill, generated_parts
 from tools.publish.records import RECORDS, command, read_group
@@ -147,3 +148,17 @@ def test_figures_of_several_records(tmp_path, monkeypatch):
         f"{OPPONENTS}_training_curves.png",
         "why_the_ports_stay.png",
     }
+
+
+@pytest.mark.parametrize("command", ["add", "draw", "pages"])
+def test_every_command_writes_the_pages(tmp_path, monkeypatch, capsys, command):
+    done = []
+    monkeypatch.setattr(records, "RECORDS", tmp_path)
+    monkeypatch.setattr(figures, "draw", lambda name=None: done.append(name))
+    monkeypatch.setattr(figures, "draw_pretrained", lambda: done.append("pretrained"))
+    monkeypatch.setattr(pages, "write_pages", lambda: done.append("pages"))
+    arguments = ["new", str(finished(tmp_path / "run"))] if command == "add" else []
+    monkeypatch.setattr("sys.argv", ["publish", command, *arguments])
+    main()
+    assert done == {"add": ["new"], "draw": ["pretrained", None], "pages": []}[command] + ["pages"]
+    assert ("No page shows new." in capsys.readouterr().out) == (command == "add")

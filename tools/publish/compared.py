@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from relational_rnn import analysis
 from relational_rnn.training.common.core_settings import LABELS
 from relational_rnn.training.common.nth_farthest import NthFarthestSettings, model_results
-from tools.publish.records import Json, Record, results_of, settings_of
-from tools.publish.text import as_markdown, commands, markdown, percent
+from tools.publish.records import Json, Record, results_of, seeds_of, settings_of
+from tools.publish.text import as_markdown, check_seeds, commands, head, in_sentence, markdown, percent
 
 
 def comparison_command(records: Sequence[Record]) -> str:
@@ -17,6 +17,7 @@ def comparison_command(records: Sequence[Record]) -> str:
     (record,) = records
     results = results_of(record)
     wall = f"{results['wall_seconds']:.0f} s for all trainings, {results['test_examples']:,} test examples"
+    check_seeds(record.name, wall, seeds_of(record))
     return f"{wall}:\n\n{commands(records)}"
 
 
@@ -24,29 +25,30 @@ def summary_table(records: Sequence[Record]) -> str:
     """Return one row a model; on Nth farthest one row a way to the task."""
     (record,) = records
     results = results_of(record)
-    ways = results["task"] == "nth-farthest"
-    return as_markdown(analysis.ways_table(results) if ways else analysis.summary_table(results))
+    if results["task"] == "nth-farthest":
+        return opponents_table(records)
+    return as_markdown(analysis.summary_table(results), head("model", len(seeds_of(record))))
 
 
 def cost_table(records: Sequence[Record]) -> str:
     """Return what models cost."""
     (record,) = records
-    return _written(record.name, analysis.cost_table(_counting(results_of(record))))
+    return _written(records, analysis.cost_table(_counting(results_of(record))))
 
 
 def longer_table(records: Sequence[Record]) -> str:
     """Return how models do with more steps in Nth farthest's sequences than in training."""
-    return _written(records[0].name, analysis.longer_table(_counting(together(records))))
+    return _written(records, analysis.longer_table(_counting(together(records))))
 
 
 def _counting(results: Json) -> Json:
     return analysis.counting_only(results) if results["task"] == "nth-farthest" else results
 
 
-def _written(name: str, table: analysis.Table | None) -> str:
+def _written(records: Sequence[Record], table: analysis.Table | None) -> str:
     if table is None:
-        raise ValueError(f"{name} has nothing for this table")
-    return as_markdown(table)
+        raise ValueError(f"{records[0].name} has nothing for this table")
+    return as_markdown(table, head(table.columns[0], together(records)["seeds"]))
 
 
 def together(records: Sequence[Record]) -> Json:
@@ -76,14 +78,19 @@ def together(records: Sequence[Record]) -> Json:
 
 def opponents_table(records: Sequence[Record]) -> str:
     """Return one row a way to the task of a model, means over the seeds of the runs."""
-    return as_markdown(analysis.ways_table(together(records)))
+    results = together(records)
+    return as_markdown(analysis.ways_table(results), head("training", results["seeds"]))
 
 
 def best_sentence(records: Sequence[Record]) -> str:
     """Return what each model came to, the best way to the task, as a sentence."""
-    results = analysis.counting_only(together(records))
-    scores = [cells[1] for _, cells in analysis.ways_table(results).rows]  # a row a model
-    return ", ".join(f"{LABELS[model]} {score} %" for model, score in zip(results["models"], scores)) + "."
+    seeds = {record.name: results_of(record)["seed"] for record in records}
+    told = []
+    for name, model in analysis.counting_only(together(records))["models"].items():
+        runs = {score["name"].rsplit(" of ", 1)[1]: score["test_accuracy"] for score in model["trainings"]}
+        scores = {seeds[run]: accuracy for run, accuracy in runs.items()}
+        told.append(in_sentence(", ".join(runs), f"{LABELS[name]} {{}}", scores))
+    return ", ".join(told) + "."
 
 
 def searches_table(records: Sequence[Record], compared: Sequence[Record]) -> str:
@@ -113,7 +120,7 @@ def searches_table(records: Sequence[Record], compared: Sequence[Record]) -> str
         [LABELS[model], start, *(row.get(rate, "-") for rate in rates)]
         for (model, start), row in sorted(rows.items(), key=lambda entry: models.index(entry[0][0]))
     ]
-    return markdown(["model", "start", *(f"{rate:g}" for rate in rates)], cells)
+    return markdown([head("model", 1), "start", *(f"{rate:g}" for rate in rates)], cells)
 
 
 def _start_and_rate(settings: NthFarthestSettings, model: str) -> tuple[str, float]:
@@ -127,10 +134,12 @@ def _reached(score: Json) -> str:
 def ablation_table(records: Sequence[Record], factor: str) -> str:
     """Return a table of one factor of an ablation."""
     (record,) = records
-    return as_markdown(analysis.factor_table(results_of(record), factor))
+    table = analysis.factor_table(results_of(record), factor)
+    return as_markdown(table, head(table.columns[0], len(seeds_of(record))))
 
 
 def overview_table(records: Sequence[Record]) -> str:
     """Return a table of all variants of an ablation."""
     (record,) = records
-    return as_markdown(analysis.overview_table(results_of(record)))
+    table = analysis.overview_table(results_of(record))
+    return as_markdown(table, head(table.columns[0], len(seeds_of(record))))

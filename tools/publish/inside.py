@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from relational_rnn import analysis
 from relational_rnn.analysis.decoding import HOME
 from relational_rnn.training.common.files import read_json
 from tools.publish.nth_farthest import run_label
 from tools.publish.records import Json, Record
-from tools.publish.text import as_markdown, percent
+from tools.publish.text import ONE_SEED, head, markdown, percent
 
 
 def slots_table(records: Sequence[Record]) -> str:
@@ -42,8 +41,8 @@ def _columns_table(
     labels: Sequence[str], contents: Sequence[Json], describe: Callable[[Json], dict[str, str]]
 ) -> str:
     columns = [describe(content) for content in contents]
-    rows = [(False, [row, *(column[row] for column in columns)]) for row in columns[0]]
-    return as_markdown(analysis.Table(("what", *labels), rows))
+    rows = [[row, *(column[row] for column in columns)] for row in columns[0]]
+    return markdown([f"what, {ONE_SEED} a column", *labels], rows)
 
 
 def slots_found(record: Json) -> dict[str, str]:
@@ -98,5 +97,5 @@ def attention_table(shares: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
     phases = {"before": "before the reference", "reference": "when it comes", "after": "after it"}
     columns = [f"{what}, {told}" for what in ("input", "itself") for told in phases.values()]
     found = [shares[what][phase] for what in ("input", "itself") for phase in phases]
-    rows = [(False, [str(head + 1), *map(percent, cells)]) for head, cells in enumerate(zip(*found))]
-    return as_markdown(analysis.Table(("head", *columns), rows))
+    rows = [[str(number), *map(percent, cells)] for number, cells in enumerate(zip(*found), start=1)]
+    return markdown([head("head", 1), *columns], rows)

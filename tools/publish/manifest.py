@@ -42,13 +42,13 @@ MANIFEST: Final[dict[str, Group]] = {
     "paper8x16": Group(
         "training",
         ("paper8x16-0", "paper8x16-1", "paper8x16-2"),
-        ("seeds", "milestones", "growth", "longer", "mistakes", "slots"),
+        ("seeds", "score", "milestones", "growth", "longer", "mistakes", "slots"),
         "paper8x16",
     ),
     "short": Group(
         "training",
         ("short-paper8x16-0", "short-paper8x16-1", "short-paper8x16-2"),
-        ("seeds", "milestones", "longer", "mistakes", "slots"),
+        ("seeds", "score", "milestones", "longer", "mistakes", "slots"),
         "paper8x16",
     ),
     "shipped": Group("training", ("shipped-paper8x16-0",), ("seeds",), "paper8x16"),

@@ -8,10 +8,12 @@ from typing import Final
 from relational_rnn import analysis
 from relational_rnn.recipes import find_recipe
 from tools.publish.records import Record, command, results_of, rmc_of, score_of, settings_of, trainings_of
-from tools.publish.text import as_markdown, markdown, percent, whole_percent
+from tools.publish.text import ONE_SEED, as_markdown, head, in_sentence, markdown, percent, whole_percent
 
 MILESTONES: Final = (0.5, 0.75, 0.91, 0.95, 0.97)
 """91 % is the paper's own score."""
+
+SEED: Final = f"{ONE_SEED} a row"
 
 LSTM, TIME_OF_ALL = "LSTM, best of three", "time of all"
 """Columns of a table of seeds that only runs with an LSTM fill."""
@@ -34,7 +36,7 @@ def seeds_table(records: Sequence[Record]) -> str:
         alone = lstm is None or results["wall_seconds"] is None
         rows.append(
             {
-                "seed": str(results["seed"]),
+                SEED: str(results["seed"]),
                 "RMC": percent(rmc.test_accuracy),
                 LSTM: "-" if lstm is None else percent(lstm.test_accuracy),
                 "trivial score": percent(results["trivial_accuracy"]),
@@ -71,7 +73,7 @@ def trainings_table(records: Sequence[Record]) -> str:
                     f"{score.parameters:,}",
                 ]
             )
-    return markdown(["training", "test accuracy", "seconds", "examples", "parameters"], rows)
+    return markdown([head("training", 1), "test accuracy", "seconds", "examples", "parameters"], rows)
 
 
 def milestones_table(records: Sequence[Record]) -> str:
@@ -86,7 +88,7 @@ def milestones_table(records: Sequence[Record]) -> str:
             told = [f"{p['seconds'] / 60:.1f} min, {p['examples'] / 1e6:.1f} M examples" for p in reached]
             cells.append(told[0] if told else "-")
         rows.append(cells)
-    return markdown(["seed", "steps", *map(whole_percent, MILESTONES)], rows)
+    return markdown([SEED, "steps", *map(whole_percent, MILESTONES)], rows)
 
 
 def growth_table(records: Sequence[Record]) -> str:
@@ -96,12 +98,25 @@ def growth_table(records: Sequence[Record]) -> str:
         [f"{objects} x {dimensions}", f"{step:,}", f"{step * batch:,}"]
         for step, objects, dimensions in rmc_of(records[0]).changes
     ]
-    return markdown(["task", "from step", "examples before"], rows)
+    return markdown([head("task", 1), "from step", "examples before"], rows)
 
 
 def run_label(record: Record) -> str:
     """Return what tells a run of a group from the others."""
     return f"seed {results_of(record)['seed']}, {rmc_of(record).steps:,} steps"
+
+
+def score(records: Sequence[Record]) -> str:
+    """Return the RMC's test accuracy over the seeds, for a sentence.
+
+    Raises:
+        ValueError: there are too few seeds, or two records of one seed.
+    """
+    scores = {results_of(record)["seed"]: rmc_of(record).test_accuracy for record in records}
+    names = ", ".join(record.name for record in records)
+    if len(scores) < len(records):
+        raise ValueError(f"two records of one seed give no mean: {names}")
+    return in_sentence(names, "{}", scores)
 
 
 def longer_table(records: Sequence[Record]) -> str:
@@ -111,6 +126,6 @@ def longer_table(records: Sequence[Record]) -> str:
         table = analysis.longer_table(analysis.counting_only(results_of(record)))
         if table is None:
             raise ValueError(f"{record.name} has no scores of longer sequences")
-        columns = ("run", *table.columns[1:])
+        columns = table.columns
         rows.append((False, [run_label(record), *table.rows[0][1][1:]]))  # the RMC comes first
-    return as_markdown(analysis.Table(columns, rows))
+    return as_markdown(analysis.Table(columns, rows), f"run, {SEED}")

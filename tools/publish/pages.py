@@ -1,4 +1,8 @@
-"""The pages: what is generated stands between `<!-- GROUP TABLE -->` and `<!-- /GROUP TABLE -->`."""
+"""The pages: what is generated stands between `<!-- GROUP TABLE -->` and `<!-- /GROUP TABLE -->`.
+
+A table has these on lines of their own, a number in a sentence has them beside it, and never at the beginning
+of a line, where Markdown would take the line for HTML.
+"""
 
 from __future__ import annotations
 
@@ -39,10 +43,10 @@ def fill(page: Path, parts: Mapping[str, str]) -> None:
     def part(match: re.Match[str]) -> str:
         if match[2] not in parts:
             raise ValueError(f"{page.name} has the place {match[2]!r}, which nothing in the manifest fills")
-        return f"{match[1]}{parts[match[2]]}\n{match[3]}"
+        return f"{match[1]}{parts[match[2]]}{match[3]}{match[4]}"
 
     text = page.read_text(encoding="utf-8")
-    write_text(page, re.sub(r"(<!-- ([^/].*?) -->\n).*?(<!-- /\2 -->)", part, text, flags=re.DOTALL))
+    write_text(page, re.sub(r"(<!-- ([^/].*?) -->(\n?)).*?(<!-- /\2 -->)", part, text, flags=re.DOTALL))
 
 
 def write_pages() -> None:

@@ -55,7 +55,7 @@ class Score:
     steps: int
     examples: int
     parameters: int
-    test_sequence_accuracy: float | None = None
+    test_sequence_accuracy: float = float("nan")
     changes: Sequence[tuple[int, int, int]] = ()
     """Step, objects and dimensions, each time the task grew."""
 

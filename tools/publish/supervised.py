@@ -10,8 +10,17 @@ from typing import Final
 from relational_rnn import analysis
 from relational_rnn.tasks.babi.stories import TASKS
 from relational_rnn.training.common.core_settings import LABELS
-from tools.publish.records import Record, command, results_of, trainings_of
-from tools.publish.text import as_markdown, commands, markdown, percent, whole_percent
+from tools.publish.records import Record, command, results_of, seeds_of, trainings_of
+from tools.publish.text import (
+    ONE_SEED,
+    as_markdown,
+    check_seeds,
+    commands,
+    head,
+    markdown,
+    percent,
+    whole_percent,
+)
 
 PROGRAM_MODELS: Final = ("rmc", "lstm", "transformer", "dnc")
 REASONING_MODELS: Final = ("rmc", "hybrid", "lstm")
@@ -24,26 +33,37 @@ def summary(records: Sequence[Record]) -> str:
     sizes = ", ".join(f"{size} {value}" for size, value in results["size"].items() if value is not None)
     if results["task"] == "babi":
         sizes = f"{len(results['size']['tasks'])} tasks, variant {results['size']['variant']}"
-    several = f"means of {results['seeds']} seeds (lowest to highest)" if results["seeds"] > 1 else "one seed"
+    seeds = len(seeds_of(record))
     told = (
-        f"Sizes: {sizes}; harder: {results['harder']}. {results['test_examples']:,} test examples of each, "
-        f"{several}, {results['wall_seconds']:.0f} s for all "
-        f"{results['seeds'] * len(results['models'])} trainings:"
+        f"Sizes: {sizes}; harder: {results['harder']}. {results['test_examples']:,} test examples of each"
+        f"{_several(record) if seeds > 1 else ''}:"
     )
-    return f"{told}\n\n{commands(records)}\n\n{as_markdown(analysis.summary_table(results))}"
+    table = as_markdown(analysis.summary_table(results), head("model", seeds))
+    return f"{told}\n\n{commands(records)}\n\n{table}"
+
+
+def _several(record: Record) -> str:
+    results = results_of(record)
+    sentence = (
+        f", means of {results['seeds']} seeds (lowest to highest), {results['wall_seconds']:.0f} s for all "
+        f"{results['seeds'] * len(results['models'])} trainings"
+    )
+    check_seeds(record.name, sentence, seeds_of(record))
+    return sentence
 
 
 def seeds_table(records: Sequence[Record]) -> str:
     """Return one row a training."""
     (record,) = records
-    return as_markdown(analysis.seeds_table(results_of(record)))
+    return as_markdown(analysis.seeds_table(results_of(record)), f"training, {ONE_SEED} a row")
 
 
 def kinds_table(records: Sequence[Record]) -> str:
     """Return accuracies by the kind of question; bAbI's kinds are its tasks, which have names."""
     (record,) = records
     results = results_of(record)
-    told = as_markdown(_there(record, analysis.kinds_table(results)))
+    table = _there(record, analysis.kinds_table(results))
+    told = as_markdown(table, head(table.columns[0], len(seeds_of(record))))
     if results["task"] != "babi":
         return told
     return re.sub(r"(?<=\| )task (\d+)", lambda match: f"{match[1]} {TASKS[int(match[1])]}", told)
@@ -52,7 +72,8 @@ def kinds_table(records: Sequence[Record]) -> str:
 def generalisation_table(records: Sequence[Record]) -> str:
     """Return accuracies on larger sizes than in training."""
     (record,) = records
-    return as_markdown(_there(record, analysis.generalisation_table(results_of(record))))
+    table = _there(record, analysis.generalisation_table(results_of(record)))
+    return as_markdown(table, head("model", len(seeds_of(record))))
 
 
 def memory(records: Sequence[Record]) -> str:
@@ -62,9 +83,9 @@ def memory(records: Sequence[Record]) -> str:
 
 
 def memory_table(records: Sequence[Record]) -> str:
-    """Return what the memories of a run are like."""
+    """Return what the memories of a run's first seed are like."""
     (record,) = records
-    return as_markdown(analysis.memory_table(record.content["memory"]["models"]))
+    return as_markdown(analysis.memory_table(record.content["memory"]["models"]), head("memory", 1))
 
 
 def efficiency_table(records: Sequence[Record]) -> str:
@@ -82,7 +103,7 @@ def efficiency_table(records: Sequence[Record]) -> str:
             some = f" ({len(reached)} of {len(needed)})" if 0 < len(reached) < len(needed) else ""
             cells.append(f"{sum(reached) / len(reached):,.0f}{some}" if reached else "-")
         rows.append(cells)
-    return markdown(["model", *map(whole_percent, accuracies)], rows)
+    return markdown([head("model", len(seeds_of(record))), *map(whole_percent, accuracies)], rows)
 
 
 def programs_table(records: Sequence[Record]) -> str:
@@ -93,11 +114,12 @@ def programs_table(records: Sequence[Record]) -> str:
         for model in PROGRAM_MODELS:
             trainings = trainings_of(record)[model]
             right = sum(training.test_accuracy for training in trainings) / len(trainings)
-            solved = sum(training.test_sequence_accuracy or 0.0 for training in trainings) / len(trainings)
+            solved = sum(training.test_sequence_accuracy for training in trainings) / len(trainings)
             cells.append(f"{percent(right)} ({percent(solved)})")
         cells.append(percent(results_of(record)["trivial"]["test"]["majority"]))
         rows.append([*cells, f"`{command(record)}`"])
-    return markdown(["task", *(LABELS[model] for model in PROGRAM_MODELS), "majority", "command"], rows)
+    task = head("task", min(len(seeds_of(record)) for record in records))
+    return markdown([task, *(LABELS[model] for model in PROGRAM_MODELS), "majority", "command"], rows)
 
 
 def reasoning_table(records: Sequence[Record]) -> str:
@@ -108,8 +130,9 @@ def reasoning_table(records: Sequence[Record]) -> str:
         scores = [results["models"][model]["test_accuracy"] for model in REASONING_MODELS]
         trivial = max(score for score in results["trivial"]["test"].values() if score is not None)
         rows.append([record.name, *map(percent, (*scores, trivial)), f"`{command(record)}`"])
+    task = head("task", min(len(seeds_of(record)) for record in records))
     return markdown(
-        ["task", *(LABELS[model] for model in REASONING_MODELS), "without reasoning", "command"], rows
+        [task, *(LABELS[model] for model in REASONING_MODELS), "without reasoning", "command"], rows
     )
 
 

@@ -13,6 +13,7 @@ from tools.publish.text import commands
 TABLES: Final[dict[Kind, dict[str, Callable[[Sequence[Record]], str]]]] = {
     "training": {
         "seeds": nth_farthest.seeds_table,
+        "score": nth_farthest.score,
         "trainings": nth_farthest.trainings_table,
         "milestones": nth_farthest.milestones_table,
         "growth": nth_farthest.growth_table,
