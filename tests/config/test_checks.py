@@ -73,15 +73,28 @@ def test_shapes():
 
 
 def test_unknown_arguments():
-    def one(self, a, b=1, *rest, c=2, **unknown):
-        pass
+    class One:
+        def __init__(self, size, rows=1, *rest, layers=2, **options):
+            checks.check_unknown(type(self), options, ["bias", "residual"])
 
-    def other(b, d):
-        pass
+    class Two(One):
+        def __init__(self, size, *, dtype=None, **options):
+            super().__init__(size, **options)
 
-    checks.check_unknown("One", [], one)
-    with pytest.raises(TypeError, match=r"^One got unknown arguments: x, y; allowed are a, b, c, d$"):
-        checks.check_unknown("One", ["x", "y"], one, other)
+    One(3, bias=1, residual=2)
+    Two(3, layers=4, bias=1)
+    with pytest.raises(TypeError) as caught:
+        One(3, y=0, biases=0)
+    assert str(caught.value) == (
+        "One got unknown arguments: y, biases (did you mean bias?); "
+        "allowed are size, rows, layers, bias, residual"
+    )
+    with pytest.raises(TypeError) as caught:
+        Two(3, layer=4)
+    assert str(caught.value) == (
+        "Two got unknown arguments: layer (did you mean layers?); "
+        "allowed are size, dtype, rows, layers, bias, residual"
+    )
 
 
 def test_the_legend_has_one_letter_for_each_axis():

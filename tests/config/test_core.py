@@ -1,17 +1,26 @@
 """The configuration of a core: what it refuses, and the sizes that follow from it."""
 
 import dataclasses
+import typing
 
 import numpy as np
 import pytest
 
-from relational_rnn.config import RelationalMemoryConfig, parameter_shapes
+from relational_rnn.config import CoreOptions, RelationalMemoryConfig, parameter_shapes
 
 SIZES = dict(input_size=7, mem_slots=5, head_size=6, num_heads=2)
 
 
 def make(**options):
     return RelationalMemoryConfig(**{**SIZES, **options})
+
+
+def test_the_options_are_the_fields_beside_the_sizes():
+    fields = typing.get_type_hints(RelationalMemoryConfig)
+    assert list(fields)[: len(SIZES)] == list(SIZES)
+    options = typing.get_type_hints(CoreOptions)
+    assert list(fields.items())[len(SIZES) :] == list(options.items())
+    assert CoreOptions.__optional_keys__ == set(options)
 
 
 def test_sizes_that_follow():

@@ -70,7 +70,7 @@ def test_sizes(kind, name, value, error, message):
         (
             dict(memory_slots=3),
             TypeError,
-            "got unknown arguments: memory_slots; allowed are input_size, mem_slots,",
+            r"got unknown arguments: memory_slots \(did you mean mem_slots\?\); allowed are input_size, mem",
         ),
     ],
 )
@@ -83,11 +83,13 @@ def test_unknown_options_list_what_is_allowed():
     with pytest.raises(TypeError) as caught:
         RelationalMemory(**SIZES, heads=2, slots=3)
     message = str(caught.value)
-    assert message.startswith("RelationalMemory got unknown arguments: heads, slots; allowed are input_size,")
-    assert message.endswith(
-        "use_layer_norm, batch_first, device, dtype, generator, backend, recompute, compute_dtype"
+    assert message.startswith(
+        "RelationalMemory got unknown arguments: heads (did you mean num_heads?), slots (did you mean "
+        "mem_slots?); allowed are input_size, mem_slots, head_size, num_heads, batch_first, device, dtype, "
+        "generator, backend, recompute, compute_dtype, num_blocks,"
     )
-    for name in ("self", "unknown", "args", "options"):
+    assert message.endswith("use_residual, use_layer_norm")
+    for name in ("self", "args", "kwargs", "options"):
         assert name not in message.split("allowed are ")[1].split(", ")
     with pytest.raises(
         TypeError, match="RelationalMemoryCell got unknown arguments: batch_first; allowed are"

@@ -4,6 +4,7 @@ import copy
 import inspect
 import io
 import pickle
+import re
 
 import pytest
 
@@ -23,7 +24,7 @@ from nn.cores import (  # noqa: E402
     make_memory,
     weigh,
 )
-from relational_rnn.config import RelationalMemoryConfig  # noqa: E402
+from relational_rnn.config import CoreOptions, RelationalMemoryConfig  # noqa: E402
 from relational_rnn.kernels import BACKENDS  # noqa: E402
 from relational_rnn.nn import RelationalMemory, RelationalMemoryCell  # noqa: E402
 from tolerances import assert_close  # noqa: E402
@@ -117,22 +118,29 @@ def test_autocast_with_resets_and_a_trace(options):
 
 
 def test_the_signature_shows_every_argument():
-    sizes = ["input_size", "mem_slots", "head_size", "num_heads", "num_blocks", "key_size"]
-    options = ["attention_mlp_layers", "gate_style", "forget_bias", "input_bias", "treat_input_as_matrix"]
-    options += ["input_rows", "initial_memory", "input_fusion", "read_head"]
-    switches = ["use_attention", "use_mlp", "use_residual", "use_layer_norm"]
-    place = ["device", "dtype", "generator", "backend"]
     shown = inspect.signature(RelationalMemory).parameters
+    sizes, place = (
+        ["input_size", "mem_slots", "head_size", "num_heads"],
+        ["device", "dtype", "generator", "backend"],
+    )
     faster = ["recompute", "compute_dtype"]
-    assert list(shown) == [*sizes, *options, *switches, "batch_first", *place, *faster, "unknown"]
+    assert list(shown) == [*sizes, "batch_first", *place, *faster, "options"]
+    assert shown["options"].annotation == "Unpack[CoreOptions]"
     fields = inspect.signature(RelationalMemoryConfig).parameters
-    for name, field in fields.items():
-        assert shown[name].default == field.default, name
-    others = {name: shown[name].default for name in ("batch_first", *place)}
-    assert others == dict(batch_first=False, device=None, dtype=None, generator=None, backend="auto")
+    assert [shown[name].default for name in sizes] == [fields[name].default for name in sizes]
+    others = {name: shown[name].default for name in ("batch_first", *place, *faster)}
+    torchs = dict(device=None, dtype=None, generator=None)
+    assert others == dict(batch_first=False, **torchs, backend="auto", recompute=False, compute_dtype=None)
     cell = inspect.signature(RelationalMemoryCell).parameters
     only = ["batch_first", *faster]
     assert list(cell.values()) == [value for name, value in shown.items() if name not in only]
+
+
+def test_the_docstring_explains_every_argument():
+    explained = re.findall(r"^ {8}(\w[\w, ]*):", RelationalMemory.__doc__, re.MULTILINE)
+    names = [name for entry in explained for name in entry.split(", ")]
+    shown = list(inspect.signature(RelationalMemory).parameters)[:-1]
+    assert sorted(names[: names.index("TypeError")]) == sorted([*shown, *CoreOptions.__annotations__])
 
 
 @both
@@ -142,8 +150,9 @@ def test_every_argument_arrives(kind):
     values |= dict(treat_input_as_matrix=True, input_rows=9, initial_memory="random", input_fusion="tile")
     values |= dict(read_head="mean", use_attention=False, use_mlp=False, use_residual=False)
     values |= dict(use_layer_norm=False)
-    assert vars(kind(*values.values()).config) == values
     assert vars(kind(**values).config) == values
+    options = {name: values[name] for name in CoreOptions.__annotations__}
+    assert vars(kind(2, 3, 4, 5, **options).config) == values
 
 
 # saving and copying

@@ -1,6 +1,7 @@
 """The core over a sequence: what it computes, its gradients, and properties that any recurrent layer has."""
 
 import inspect
+import re
 
 import numpy as np
 import pytest
@@ -293,11 +294,21 @@ def test_what_was_passed_can_be_changed_before_backward(options, batch, time):
 
 
 def test_the_arguments_are_the_configuration():
-    arguments = inspect.signature(RelationalMemory.__init__).parameters
+    arguments = inspect.signature(RelationalMemory).parameters
+    assert list(arguments) == [
+        "input_size",
+        "mem_slots",
+        "head_size",
+        "num_heads",
+        "dtype",
+        "seed",
+        "options",
+    ]
+    assert arguments["options"].annotation == "Unpack[CoreOptions]"
     fields = inspect.signature(RelationalMemoryConfig).parameters
-    ours = {name: p.default for name, p in arguments.items() if name in fields}
-    assert ours == {name: p.default for name, p in fields.items()}
-    assert set(arguments) - set(fields) == {"self", "dtype", "seed", "unknown"}
+    assert [arguments[name].default for name in list(fields)[:4]] == [p.default for p in fields.values()][:4]
+    explained = re.findall(r"^ {8}(\w+):", RelationalMemory.__doc__.split("Attributes:")[0], re.MULTILINE)
+    assert sorted(explained) == sorted([*fields, "dtype", "seed"])
     assert RelationalMemory(2, 3, 4, gate_style=None).config.gate_style == "none"
 
 
@@ -311,7 +322,7 @@ def make(**options):
         (
             dict(heads=2),
             TypeError,
-            "RelationalMemory got unknown arguments: heads; allowed are input_size, mem",
+            r"RelationalMemory got unknown arguments: heads \(did you mean num_heads\?\); allowed are input",
         ),
         (dict(dtype=np.int64), TypeError, "dtype must be float32 or float64, got .*int64"),
         (dict(dtype="float16"), TypeError, "dtype must be float32 or float64, got 'float16'"),

@@ -8,7 +8,8 @@ from __future__ import annotations
 import inspect
 import math
 import operator
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 from relational_rnn.config.axes import AXES
@@ -111,19 +112,40 @@ def _in_words(axes: Sequence[str], sizes: Mapping[str, int]) -> str:
     return f"({', '.join(axes)}) with {', '.join(where)}"
 
 
-def check_unknown(caller: str, unknown: Collection[str], *functions: Callable[..., Any]) -> None:
-    """Say so when keyword arguments came that none of `functions` names.
+def check_unknown(kind: type, options: Iterable[str], known: Iterable[str]) -> None:
+    """Say so when a constructor's `**options` hold a name that is none: `Unpack` tells only type checkers.
+
+    Args:
+        kind: the class that is made.
+        options: the names that came.
+        known: the names that may come; the message adds what the constructors of `kind` name themselves.
 
     Raises:
-        TypeError: listing the unknown names and the ones that are allowed.
+        TypeError: listing the unknown names, the nearest known one of each, and all that are allowed.
+
+    Example:
+        >>> check_unknown(type("Core", (), {}), {"slots": 3}, ["mem_slots", "seed"])
+        Traceback (most recent call last):
+        TypeError: Core got unknown arguments: slots (did you mean mem_slots?); allowed are mem_slots, seed
     """
-    if unknown:
-        allowed: dict[str, None] = {}  # a set that keeps the order
-        for function in functions:
-            for parameter in inspect.signature(function).parameters.values():
-                if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-                    allowed[parameter.name] = None
-        allowed.pop("self", None)
-        raise TypeError(
-            f"{caller} got unknown arguments: {', '.join(unknown)}; allowed are {', '.join(allowed)}"
-        )
+    known = dict.fromkeys(known)  # a set that keeps the order
+    unknown = [name for name in options if name not in known]
+    if not unknown:
+        return
+    constructors = [vars(base).get("__init__") for base in kind.__mro__]
+    parameters = [
+        parameter
+        for constructor in constructors
+        if inspect.isfunction(constructor)
+        for parameter in list(inspect.signature(constructor).parameters.values())[1:]  # the first is `self`
+    ]
+    named = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    allowed = list(dict.fromkeys([*named, *known]))
+    found = [f"{name}{_did_you_mean(name, allowed)}" for name in unknown]
+    raise TypeError(
+        f"{kind.__name__} got unknown arguments: {', '.join(found)}; allowed are {', '.join(allowed)}"
+    )
+
+
+def _did_you_mean(name: str, allowed: Sequence[str]) -> str:
+    return "".join(f" (did you mean {near}?)" for near in get_close_matches(name, allowed, n=1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypedDict
 
 from relational_rnn.config.checks import check_bool, check_choice, check_number, check_size
 
@@ -14,6 +14,29 @@ INITIAL_MEMORIES: Final = ("identity", "random", "trainable")
 HEAD_ACTIVATIONS: Final = ("relu", "gelu")
 INPUT_FUSIONS: Final = ("append", "tile")
 READ_HEADS: Final = ("flatten", "mean", "weighted", "attention")
+
+
+class CoreOptions(TypedDict, total=False):
+    """What a core takes by keyword beside its sizes: the one list behind `**options` everywhere.
+
+    Names and types are those of `RelationalMemoryConfig`, which has the defaults and says more of each.
+    """
+
+    num_blocks: int  # rounds of attention and MLP in a step
+    key_size: int | None  # K; None means head_size
+    attention_mlp_layers: int  # linear layers of the row-wise MLP
+    gate_style: str | None  # "unit", "memory", "none" or None
+    forget_bias: float  # added to the forget gate before the sigmoid
+    input_bias: float  # added to the input gate before the sigmoid
+    treat_input_as_matrix: bool  # an input has R rows, which attention sees separately
+    input_rows: int  # R
+    initial_memory: str  # "identity", "random" or "trainable"
+    input_fusion: str  # "append" or "tile"
+    read_head: str  # "flatten", "mean", "weighted" or "attention"
+    use_attention: bool  # False: the mean of the values instead
+    use_mlp: bool  # False: no row-wise MLP
+    use_residual: bool  # False: no residual connections
+    use_layer_norm: bool  # False: no layer norms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +68,8 @@ class RelationalMemoryConfig:
     """K, key size of an attention head; None means `head_size`."""
     attention_mlp_layers: int = 2
     """Linear layers of the row-wise MLP, ReLU between them."""
-    gate_style: str = "unit"
-    """"unit": a gate for every element, "memory": one for every slot, "none": no gates."""
+    gate_style: str | None = "unit"
+    """"unit": a gate for every element, "memory": one for every slot, "none" (which None becomes): none."""
     forget_bias: float = 1.0
     """Constant added to the forget gate before the sigmoid."""
     input_bias: float = 0.0
@@ -72,11 +95,9 @@ class RelationalMemoryConfig:
 
     def __post_init__(self) -> None:
         """Check every field; sizes become plain ints."""
-        for name in ("input_size", "mem_slots", "head_size", "num_heads", "num_blocks", "input_rows"):
+        sizes = ("input_size", "mem_slots", "head_size", "num_heads", "num_blocks", "input_rows")
+        for name in (*sizes, "attention_mlp_layers"):
             object.__setattr__(self, name, check_size(name, getattr(self, name)))
-        object.__setattr__(
-            self, "attention_mlp_layers", check_size("attention_mlp_layers", self.attention_mlp_layers)
-        )
         if self.key_size is not None:
             object.__setattr__(self, "key_size", check_size("key_size", self.key_size))
         for name in ("forget_bias", "input_bias"):
@@ -87,13 +108,8 @@ class RelationalMemoryConfig:
         check_choice("initial_memory", self.initial_memory, INITIAL_MEMORIES)
         check_choice("input_fusion", self.input_fusion, INPUT_FUSIONS)
         check_choice("read_head", self.read_head, READ_HEADS)
-        for name in (
-            "treat_input_as_matrix",
-            "use_attention",
-            "use_mlp",
-            "use_residual",
-            "use_layer_norm",
-        ):
+        switches = ("use_attention", "use_mlp", "use_residual", "use_layer_norm")
+        for name in ("treat_input_as_matrix", *switches):
             check_bool(name, getattr(self, name))
         if self.input_rows != 1 and not self.treat_input_as_matrix:
             raise ValueError(
@@ -130,7 +146,8 @@ class RelationalMemoryConfig:
     @property
     def gate_width(self) -> int:
         """G: D for unit gates, 1 for memory gates, 0 without gates."""
-        return {"unit": self.memory_width, "memory": 1, "none": 0}[self.gate_style]
+        widths: dict[str | None, int] = {"unit": self.memory_width, "memory": 1, "none": 0}
+        return widths[self.gate_style]
 
     @property
     def output_size(self) -> int:

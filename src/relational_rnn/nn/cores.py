@@ -63,7 +63,7 @@ CORES: Final[dict[str, tuple[Callable[..., AnyCore], str]]] = {
 """Name -> the core, and its argument that widens it and so is free to match a number of parameters."""
 
 
-def build_core(name: str, input_size: int, size: int, **options: Any) -> AnyCore:
+def build_core(name: str, input_size: int, size: int, **options: object) -> AnyCore:
     """Build a core by name.
 
     The number of parameters rises with `size`, so a search over it finds the core of a budget (the hybrid has

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
-from relational_rnn.config import RelationalMemoryConfig, Trace, check_parameters, parameter_shapes
+from relational_rnn.config import (
+    CoreOptions,
+    RelationalMemoryConfig,
+    Trace,
+    check_parameters,
+    parameter_shapes,
+)
 from relational_rnn.config.checks import check_bool, check_shape, check_size, check_unknown
 from relational_rnn.kernels import BACKENDS, choose_backend, compiled, eager
 from relational_rnn.kernels.operation import READ_PARAMETERS
@@ -34,27 +40,6 @@ from relational_rnn.nn.sublayers import (
 )
 
 logger = logging.getLogger(__name__)
-
-_ARGUMENTS = """Args:
-        input_size: F, features of an input (of an input row with `treat_input_as_matrix`).
-        mem_slots: N, memory slots.
-        head_size: V, value size of an attention head; the memory width is D = head_size * num_heads.
-        num_heads: H, attention heads.
-        num_blocks: rounds of attention and MLP in a step.
-        key_size: K, key size of a head; None means head_size.
-        attention_mlp_layers: linear layers of the row-wise MLP.
-        gate_style: "unit" (a gate for every element), "memory" (one for every slot), "none" or None.
-        forget_bias: constant added to the forget gate.
-        input_bias: constant added to the input gate.
-        treat_input_as_matrix: an input is a matrix of rows that attention sees separately.
-        input_rows: R, rows of a matrix input.
-        initial_memory: "identity", "random" (drawn once, kept as a buffer) or "trainable".
-        input_fusion: "append" (the input is an extra row) or "tile" (concatenated to every slot).
-        read_head: "flatten" (output N*D), "mean", "weighted" or "attention" (output D).
-        use_attention: False replaces attention by the mean of the values.
-        use_mlp: False leaves the MLP out.
-        use_residual: False leaves the residual connections out.
-        use_layer_norm: False leaves the layer norms out."""
 
 
 def _tell(reason: object) -> None:
@@ -117,51 +102,22 @@ class _Core(nn.Module):
         mem_slots: int,
         head_size: int,
         num_heads: int = 1,
-        num_blocks: int = 1,
-        key_size: int | None = None,
-        attention_mlp_layers: int = 2,
-        gate_style: str | None = "unit",
-        forget_bias: float = 1.0,
-        input_bias: float = 0.0,
-        treat_input_as_matrix: bool = False,
-        input_rows: int = 1,
-        initial_memory: str = "identity",
-        input_fusion: str = "append",
-        read_head: str = "flatten",
-        use_attention: bool = True,
-        use_mlp: bool = True,
-        use_residual: bool = True,
-        use_layer_norm: bool = True,
         *,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
         generator: torch.Generator | None = None,
         backend: str = "auto",
-        **unknown: Any,
+        **options: Unpack[CoreOptions],
     ) -> None:
         """Check the arguments and draw the initial values."""
         super().__init__()
-        check_unknown(type(self).__name__, unknown, _Core.__init__)
+        check_unknown(type(self), options, CoreOptions.__annotations__)
         self.config = config = RelationalMemoryConfig(
             input_size=input_size,
             mem_slots=mem_slots,
             head_size=head_size,
             num_heads=num_heads,
-            num_blocks=num_blocks,
-            key_size=key_size,
-            attention_mlp_layers=attention_mlp_layers,
-            gate_style="none" if gate_style is None else gate_style,
-            forget_bias=forget_bias,
-            input_bias=input_bias,
-            treat_input_as_matrix=treat_input_as_matrix,
-            input_rows=input_rows,
-            initial_memory=initial_memory,
-            input_fusion=input_fusion,
-            read_head=read_head,
-            use_attention=use_attention,
-            use_mlp=use_mlp,
-            use_residual=use_residual,
-            use_layer_norm=use_layer_norm,
+            **options,
         )
         dtype = check_dtype(dtype)
         device = torch.get_default_device() if device is None else device
@@ -323,15 +279,14 @@ class _Core(nn.Module):
 
 
 class RelationalMemoryCell(_Core):
-    __doc__ = f"""One step of the Relational Memory Core.
+    """One step of the Relational Memory Core.
 
     Equations: docs/core.md. Source: Santoro et al. 2018, section 3.3; Sonnet 1.36, `relational_memory.py`.
     The paper lets only memory rows ask in attention; the authors' code, and this, let the input row ask too.
 
-    {_ARGUMENTS}
-        device, dtype: as everywhere in torch.
-        generator: where initial values are drawn from; None means torch's own.
-        backend: "auto" or one of `relational_rnn.kernels.BACKENDS`; `backend_in_use` says which runs.
+    Args:
+        input_size, mem_slots, head_size, num_heads, backend, device, dtype, generator, **options: as for
+            `RelationalMemory`.
 
     Raises:
         TypeError: a size is no integer, an unknown argument, a dtype that is not floating point.
@@ -392,12 +347,31 @@ class RelationalMemoryCell(_Core):
 
 
 class RelationalMemory(_Core):
-    __doc__ = f"""The Relational Memory Core over a sequence, called like `torch.nn.LSTM`.
+    """The Relational Memory Core over a sequence, called like `torch.nn.LSTM`.
 
     Equations: docs/core.md. Source: Santoro et al. 2018, section 3.3; Sonnet 1.36, `relational_memory.py`.
     The paper lets only memory rows ask in attention; the authors' code, and this, let the input row ask too.
 
-    {_ARGUMENTS}
+    Args:
+        input_size: F, features of an input (of an input row with `treat_input_as_matrix`).
+        mem_slots: N, memory slots.
+        head_size: V, value size of an attention head; the memory width is D = head_size * num_heads.
+        num_heads: H, attention heads.
+        num_blocks: rounds of attention and MLP in a step.
+        key_size: K, key size of a head; None means head_size.
+        attention_mlp_layers: linear layers of the row-wise MLP.
+        gate_style: "unit" (a gate for every element), "memory" (one for every slot), "none" or None.
+        forget_bias: constant added to the forget gate.
+        input_bias: constant added to the input gate.
+        treat_input_as_matrix: an input is a matrix of rows that attention sees separately.
+        input_rows: R, rows of a matrix input.
+        initial_memory: "identity", "random" (drawn once, kept as a buffer) or "trainable".
+        input_fusion: "append" (the input is an extra row) or "tile" (concatenated to every slot).
+        read_head: "flatten" (output N*D), "mean", "weighted" or "attention" (output D).
+        use_attention: False replaces attention by the mean of the values.
+        use_mlp: False leaves the MLP out.
+        use_residual: False leaves the residual connections out.
+        use_layer_norm: False leaves the layer norms out.
         batch_first: inputs and outputs are (B, T, ...) instead of (T, B, ...); memory is always (B, N, D).
         device, dtype: as everywhere in torch.
         generator: where initial values are drawn from; None means torch's own.
@@ -426,21 +400,6 @@ class RelationalMemory(_Core):
         mem_slots: int,
         head_size: int,
         num_heads: int = 1,
-        num_blocks: int = 1,
-        key_size: int | None = None,
-        attention_mlp_layers: int = 2,
-        gate_style: str | None = "unit",
-        forget_bias: float = 1.0,
-        input_bias: float = 0.0,
-        treat_input_as_matrix: bool = False,
-        input_rows: int = 1,
-        initial_memory: str = "identity",
-        input_fusion: str = "append",
-        read_head: str = "flatten",
-        use_attention: bool = True,
-        use_mlp: bool = True,
-        use_residual: bool = True,
-        use_layer_norm: bool = True,
         *,
         batch_first: bool = False,
         device: torch.device | str | None = None,
@@ -449,33 +408,18 @@ class RelationalMemory(_Core):
         backend: str = "auto",
         recompute: bool = False,
         compute_dtype: torch.dtype | None = None,
-        **unknown: Any,
+        **options: Unpack[CoreOptions],
     ) -> None:
-        check_unknown(type(self).__name__, unknown, RelationalMemory.__init__)
         super().__init__(
             input_size,
             mem_slots,
             head_size,
             num_heads,
-            num_blocks,
-            key_size,
-            attention_mlp_layers,
-            gate_style,
-            forget_bias,
-            input_bias,
-            treat_input_as_matrix,
-            input_rows,
-            initial_memory,
-            input_fusion,
-            read_head,
-            use_attention,
-            use_mlp,
-            use_residual,
-            use_layer_norm,
             device=device,
             dtype=dtype,
             generator=generator,
             backend=backend,
+            **options,
         )
         if check_bool("recompute", recompute):
             self._backend_options["recompute"] = True

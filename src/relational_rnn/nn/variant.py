@@ -6,12 +6,12 @@ nothing is done otherwise this is equal to it.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final, Unpack
 
 import torch
 from torch import Tensor, nn
 
-from relational_rnn.config import Trace
+from relational_rnn.config import CoreOptions, Trace
 from relational_rnn.config.checks import check_bool, check_choice, check_shape
 from relational_rnn.kernels import eager
 from relational_rnn.nn.inputs import check_state, check_tensor
@@ -30,7 +30,8 @@ class VariantRelationalMemory(RelationalMemory):
     copied port; of where layer norms can be, Xiong et al. 2020 (arXiv:2002.04745), figure 1.
 
     Args:
-        *args: as of `RelationalMemory`.
+        input_size, mem_slots, head_size, num_heads, device, dtype, generator, **options: as of
+            `RelationalMemory`.
         tied_mlp: all layers of the row-wise MLP are one and the same (the port multiplies a list of one).
         final_relu: a ReLU follows the last layer of the row-wise MLP too, so it can only add.
         joint_norm: layer norm over all rows and features together, with a weight for each of them, so that
@@ -38,7 +39,6 @@ class VariantRelationalMemory(RelationalMemory):
         qkv_norm: queries, keys and values are normalised together; False as in the paper's text.
         block_norms: "post": after each residual sum, as the authors have them; "pre": on what goes into the
             attention and into the row-wise MLP, so that the sums themselves never are normalised; "none".
-        **options: as of `RelationalMemory`, but for `backend` and what goes with it.
 
     Raises:
         TypeError: a switch is no bool; as `RelationalMemory`.
@@ -53,15 +53,34 @@ class VariantRelationalMemory(RelationalMemory):
 
     def __init__(
         self,
-        *args: Any,
+        input_size: int,
+        mem_slots: int,
+        head_size: int,
+        num_heads: int = 1,
+        *,
         tied_mlp: bool = False,
         final_relu: bool = False,
         joint_norm: bool = False,
         qkv_norm: bool = True,
         block_norms: str = "post",
-        **options: Any,
+        batch_first: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        generator: torch.Generator | None = None,
+        **options: Unpack[CoreOptions],
     ) -> None:
-        super().__init__(*args, **{"batch_first": True} | options, backend="eager")
+        super().__init__(
+            input_size,
+            mem_slots,
+            head_size,
+            num_heads,
+            batch_first=batch_first,
+            device=device,
+            dtype=dtype,
+            generator=generator,
+            backend="eager",
+            **options,
+        )
         config = self.config
         if not self.batch_first or config.input_fusion != "append" or config.treat_input_as_matrix:
             raise ValueError("a variant takes batch_first=True, input_fusion='append' and one input row")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, Unpack
 
 import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float
 
-from relational_rnn.config import RelationalMemoryConfig, Trace, parameter_shapes
+from relational_rnn.config import CoreOptions, RelationalMemoryConfig, Trace, parameter_shapes
 from relational_rnn.config.checks import check_shape, check_size, check_unknown
 from relational_rnn.reference.arrays import Array, as_floats, check_dtype, make_generator
 from relational_rnn.reference.initialise import truncated_normal
@@ -36,56 +36,27 @@ class Core:
         mem_slots: int,
         head_size: int,
         num_heads: int = 1,
-        num_blocks: int = 1,
-        key_size: int | None = None,
-        attention_mlp_layers: int = 2,
-        gate_style: str | None = "unit",
-        forget_bias: float = 1.0,
-        input_bias: float = 0.0,
-        treat_input_as_matrix: bool = False,
-        input_rows: int = 1,
-        initial_memory: str = "identity",
-        input_fusion: str = "append",
-        read_head: str = "flatten",
-        use_attention: bool = True,
-        use_mlp: bool = True,
-        use_residual: bool = True,
-        use_layer_norm: bool = True,
         *,
         dtype: npt.DTypeLike = np.float64,
         seed: int | np.random.Generator = 0,
-        **unknown: Any,
+        **options: Unpack[CoreOptions],
     ) -> None:
-        check_unknown(type(self).__name__, unknown, Core.__init__)
+        check_unknown(type(self), options, CoreOptions.__annotations__)
         self.config = RelationalMemoryConfig(
             input_size=input_size,
             mem_slots=mem_slots,
             head_size=head_size,
             num_heads=num_heads,
-            num_blocks=num_blocks,
-            key_size=key_size,
-            attention_mlp_layers=attention_mlp_layers,
-            gate_style="none" if gate_style is None else gate_style,
-            forget_bias=forget_bias,
-            input_bias=input_bias,
-            treat_input_as_matrix=treat_input_as_matrix,
-            input_rows=input_rows,
-            initial_memory=initial_memory,
-            input_fusion=input_fusion,
-            read_head=read_head,
-            use_attention=use_attention,
-            use_mlp=use_mlp,
-            use_residual=use_residual,
-            use_layer_norm=use_layer_norm,
+            **options,
         )
         self.dtype = check_dtype(dtype)
         generator = make_generator(seed)
         self.params = initial_parameters(self.config, generator, self.dtype)
         self.grads: dict[str, Array] = {}  # filled by `backward`
         self.buffers: dict[str, Array] = {}
-        if initial_memory == "random":
-            width = self.config.memory_width
-            drawn = generator.standard_normal((mem_slots, width)) / np.sqrt(width)
+        if self.config.initial_memory == "random":
+            slots, width = self.config.mem_slots, self.config.memory_width
+            drawn = generator.standard_normal((slots, width)) / np.sqrt(width)
             self.buffers["initial_memory"] = drawn.astype(self.dtype)
         self._cache: _ForwardCache | None = None
 
