@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch.nn.utils import skip_init
 
 from relational_rnn.config.checks import check_choice, check_size
 from relational_rnn.config.core import HEAD_ACTIVATIONS
+from relational_rnn.nn.factory import FactoryKwargs
 from relational_rnn.nn.initialise import initialise_linear_
 
 ACTIVATIONS: Final[dict[str, type[nn.Module]]] = {"relu": nn.ReLU, "gelu": nn.GELU}
@@ -61,16 +62,16 @@ class SequenceClassifier(nn.Module):
         self.head_activation = check_choice("head_activation", head_activation, HEAD_ACTIVATIONS)
         activation = ACTIVATIONS[head_activation]
         layers: list[nn.Module] = []
-        place: dict[str, Any] = {"device": like.device, "dtype": like.dtype}
+        factory_kwargs: FactoryKwargs = {"device": like.device, "dtype": like.dtype}
         for inputs, outputs in pairwise(widths):
-            layers += [skip_init(nn.Linear, inputs, outputs, **place), activation()]
-        layers.append(skip_init(nn.Linear, widths[-1], check_size("classes", classes), **place))
+            layers += [skip_init(nn.Linear, inputs, outputs, **factory_kwargs), activation()]
+        layers.append(skip_init(nn.Linear, widths[-1], check_size("classes", classes), **factory_kwargs))
         self.head = nn.Sequential(*layers)
         for layer in self.head:
             if isinstance(layer, nn.Linear):
                 initialise_linear_(layer, generator)
 
-    def forward(self, inputs: Tensor, state: Any = None, *, asked: Tensor | None = None) -> Tensor:
+    def forward(self, inputs: Tensor, state: object = None, *, asked: Tensor | None = None) -> Tensor:
         """Classify (B, T, F) sequences, (B, T, R, F) for a core with a matrix input.
 
         Args:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 
 from relational_rnn.nn.inputs import Resets, Sequence
-from relational_rnn.nn.recurrent import Recurrent
+from relational_rnn.nn.recurrent import Recurrent, S
 
 
 class GRU(Recurrent):
@@ -64,6 +62,6 @@ class GRU(Recurrent):
         outputs, (h,) = self._run(input, None if state is None else (state,), resets)
         return outputs, h
 
-    def _network(self, input: Sequence, state: tuple[Tensor, ...]) -> tuple[Any, tuple[Tensor]]:
+    def _network(self, input: S, state: tuple[Tensor, ...]) -> tuple[S, tuple[Tensor]]:
         outputs, h = self.gru(input, *state)
         return outputs, (h,)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy.typing as npt
 import torch
@@ -20,20 +19,10 @@ Sequence = Tensor | PackedSequence
 Resets = Sequence | npt.ArrayLike
 
 
-def check_dtype(dtype: Any, name: str = "dtype") -> torch.dtype:
-    """Return the dtype of a module's parameters, torch's default for None.
+def check_tensor(name: str, x: object, like: Tensor) -> Tensor:
+    """Return `x`, or say why it is no dense floating-point tensor of `like`'s device and dtype.
 
-    Raises:
-        TypeError: it is no floating-point torch dtype.
-    """
-    dtype = torch.get_default_dtype() if dtype is None else dtype
-    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-        raise TypeError(f"{name} must be a floating-point torch dtype, got {dtype!r}")
-    return dtype
-
-
-def check_tensor(name: str, x: Any, like: Tensor) -> None:
-    """Say so when `x` is no dense floating-point tensor of `like`'s dtype (but under autocast) and device.
+    Under autocast the dtype may be another.
 
     Raises:
         TypeError: naming what came and what is allowed.
@@ -53,24 +42,25 @@ def check_tensor(name: str, x: Any, like: Tensor) -> None:
         raise TypeError(f"{name} must be on the parameters' device {like.device}, got {x.device}")
     if x.dtype != like.dtype and not autocasts(like.device.type):
         raise TypeError(f"{name} must have the parameters' dtype {like.dtype}, got {x.dtype}")
+    return x
 
 
 def check_state(
-    name: str, state: Any, batch: int | None, config: RelationalMemoryConfig, like: Tensor
+    name: str, state: object, batch: int | None, config: RelationalMemoryConfig, like: Tensor
 ) -> None:
     """Say so when a memory has the wrong type or is not (B, N, D), with B = `batch` unless that is None.
 
     Raises:
         TypeError, ValueError: naming what came and what is allowed.
     """
-    check_tensor(name, state, like)
+    memory = check_tensor(name, state, like)
     sizes = {} if batch is None else {"B": batch}
     sizes |= {"N": config.mem_slots, "D": config.memory_width}
-    check_shape(name, state.shape, ("B", "N", "D"), **sizes)
+    check_shape(name, memory.shape, ("B", "N", "D"), **sizes)
 
 
 def check_parts(
-    state: Any, parts: Mapping[str, tuple[str, ...]], sizes: Mapping[str, int], like: Tensor
+    state: object, parts: Mapping[str, tuple[str, ...]], sizes: Mapping[str, int], like: Tensor
 ) -> None:
     """Say so when a state is no tuple of tensors with these axes.
 
@@ -147,7 +137,7 @@ class OpenSequence:
             return steps.squeeze(1)
         return steps.transpose(0, 1) if self.layout == "batch" else steps
 
-    def match(self, resets: Any) -> Tensor:
+    def match(self, resets: Resets) -> Tensor:
         """Return `resets`, given with the input's leading axes, as (S,).
 
         For a packed input they are packed likewise, or padded: (T, B), or (B, T) with `batch_first`, in the
@@ -203,7 +193,7 @@ def _order(packed: PackedSequence) -> list[int]:
 
 
 def open_sequence(
-    x: Any, batch_first: bool, axes: tuple[str, ...], sizes: dict[str, int], like: Tensor
+    x: Sequence, batch_first: bool, axes: tuple[str, ...], sizes: dict[str, int], like: Tensor
 ) -> OpenSequence:
     """Check a sequence and store it step after step.
 

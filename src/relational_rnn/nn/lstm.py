@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 
 from relational_rnn.nn.inputs import Resets, Sequence
-from relational_rnn.nn.recurrent import Recurrent
+from relational_rnn.nn.recurrent import Recurrent, S
 
 State = tuple[Tensor, Tensor]
 
@@ -65,5 +63,5 @@ class LSTM(Recurrent):
         outputs, (h, c) = self._run(input, state, resets)
         return outputs, (h, c)
 
-    def _network(self, input: Sequence, state: tuple[Tensor, ...]) -> tuple[Any, State]:
+    def _network(self, input: S, state: tuple[Tensor, ...]) -> tuple[S, State]:
         return self.lstm(input, state)  # type: ignore[no-any-return]

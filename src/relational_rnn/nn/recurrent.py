@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from relational_rnn.config.checks import check_bool, check_choice, check_size
+from relational_rnn.nn.factory import check_dtype
 from relational_rnn.nn.initialise import initialise_gates_
-from relational_rnn.nn.inputs import Resets, Sequence, check_dtype, check_parts, open_sequence
+from relational_rnn.nn.inputs import Resets, Sequence, check_parts, open_sequence
 from relational_rnn.nn.unroll import State, run_between_resets
+
+S = TypeVar("S", bound=Sequence)
 
 INITIALISATIONS: Final = ("torch", "orthogonal")
 
@@ -87,7 +90,7 @@ class Recurrent(nn.Module, ABC):
         return tuple(torch.zeros(shape, dtype=like.dtype, device=like.device) for _ in self._parts)
 
     @abstractmethod
-    def _network(self, input: Sequence, state: State) -> tuple[Any, State]:
+    def _network(self, input: S, state: State) -> tuple[S, State]:
         """Call torch's network; the outputs are of the input's kind."""
 
     def _run(self, input: Sequence, state: State | None, resets: Resets | None) -> tuple[Sequence, State]:
@@ -108,8 +111,9 @@ class Recurrent(nn.Module, ABC):
             return opened.close(data), tuple(opened.unsort(part, 1) for part in state)
         if opened.layout != "one":
             return self._network(input, state)
-        outputs, state = self._network(input.unsqueeze(0 if self.batch_first else 1), state)  # type: ignore[union-attr]
-        return outputs.squeeze(0 if self.batch_first else 1), state
+        batch_axis = 0 if self.batch_first else 1
+        outputs, state = self._network(opened.data.unsqueeze(batch_axis), state)
+        return outputs.squeeze(batch_axis), state
 
     def _run_packed(self, data: Tensor, batch_sizes: Tensor, state: State) -> tuple[Tensor, State]:
         outputs, state = self._network(PackedSequence(data, batch_sizes), state)

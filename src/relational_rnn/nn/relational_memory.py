@@ -19,12 +19,12 @@ from relational_rnn.config import (
 from relational_rnn.config.checks import check_bool, check_shape, check_size, check_unknown
 from relational_rnn.kernels import BACKENDS, choose_backend, compiled, eager
 from relational_rnn.kernels.operation import READ_PARAMETERS
+from relational_rnn.nn.factory import FactoryKwargs, check_dtype
 from relational_rnn.nn.initialise import initialise_linear_, truncated_normal_
 from relational_rnn.nn.inputs import (
     OpenSequence,
     Resets,
     Sequence,
-    check_dtype,
     check_state,
     check_tensor,
     open_sequence,
@@ -50,16 +50,15 @@ def _tell(reason: object) -> None:
 class _Block(nn.Module):
     """The layers that one round of attention and MLP does not share with the others."""
 
-    def __init__(self, config: RelationalMemoryConfig, device: Any, dtype: Any) -> None:
+    def __init__(self, config: RelationalMemoryConfig, factory_kwargs: FactoryKwargs) -> None:
         super().__init__()
         self.config = config
-        place: dict[str, Any] = {"device": device, "dtype": dtype}
-        self.qkv = skip_init(nn.Linear, config.row_width, config.projection_width, **place)
+        self.qkv = skip_init(nn.Linear, config.row_width, config.projection_width, **factory_kwargs)
         if config.use_layer_norm:
-            self.qkv_norm = nn.LayerNorm(config.projection_width, **place)
-            self.attention_norm = nn.LayerNorm(config.memory_width, **place)
+            self.qkv_norm = nn.LayerNorm(config.projection_width, **factory_kwargs)
+            self.attention_norm = nn.LayerNorm(config.memory_width, **factory_kwargs)
             if config.use_mlp:
-                self.mlp_norm = nn.LayerNorm(config.memory_width, **place)
+                self.mlp_norm = nn.LayerNorm(config.memory_width, **factory_kwargs)
 
     def forward(
         self, rows: Tensor, mlp: list[nn.Module], queries: int, trace: bool
@@ -128,23 +127,25 @@ class _Core(nn.Module):
         self._chosen = dtype, device, chosen
 
         width = config.memory_width
-        place: dict[str, Any] = {"device": device, "dtype": dtype}
-        self.input_projection = skip_init(nn.Linear, config.input_size, width, **place)
-        self.blocks = nn.ModuleList(_Block(config, device, dtype) for _ in range(config.num_blocks))
+        factory_kwargs: FactoryKwargs = {"device": device, "dtype": dtype}
+        self.input_projection = skip_init(nn.Linear, config.input_size, width, **factory_kwargs)
+        self.blocks = nn.ModuleList(_Block(config, factory_kwargs) for _ in range(config.num_blocks))
         if config.use_mlp:
             layers = range(config.attention_mlp_layers)
-            self.mlp = nn.ModuleList(skip_init(nn.Linear, width, width, **place) for _ in layers)
+            self.mlp = nn.ModuleList(skip_init(nn.Linear, width, width, **factory_kwargs) for _ in layers)
         if config.gate_width:
-            self.gate_input = skip_init(nn.Linear, config.input_rows * width, 2 * config.gate_width, **place)
-            self.gate_memory = skip_init(nn.Linear, width, 2 * config.gate_width, **place)
+            self.gate_input = skip_init(
+                nn.Linear, config.input_rows * width, 2 * config.gate_width, **factory_kwargs
+            )
+            self.gate_memory = skip_init(nn.Linear, width, 2 * config.gate_width, **factory_kwargs)
         if config.initial_memory == "trainable":
-            self.initial_memory = nn.Parameter(torch.empty(config.mem_slots, width, **place))
+            self.initial_memory = nn.Parameter(torch.empty(config.mem_slots, width, **factory_kwargs))
         elif config.initial_memory == "random":
-            self.register_buffer("initial_memory", torch.empty(config.mem_slots, width, **place))
+            self.register_buffer("initial_memory", torch.empty(config.mem_slots, width, **factory_kwargs))
         if config.read_head == "weighted":
-            self.read_weights = nn.Parameter(torch.empty(config.mem_slots, **place))
+            self.read_weights = nn.Parameter(torch.empty(config.mem_slots, **factory_kwargs))
         if config.read_head == "attention":
-            self.read_query = nn.Parameter(torch.empty(width, **place))
+            self.read_query = nn.Parameter(torch.empty(width, **factory_kwargs))
         self._parameter_paths: dict[tuple[str, ...], list[tuple[str, str]]] = {}
         for name in parameter_shapes(config):
             *path, leaf = name.split(".")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Literal, overload
+from typing import Literal, overload
 
 import torch
 import torch.nn.functional as F
@@ -12,11 +12,11 @@ from torch.nn.utils import skip_init
 
 from relational_rnn.config.checks import check_bool, check_shape, check_size
 from relational_rnn.kernels import dot_product_attention, transformed
+from relational_rnn.nn.factory import make_factory_kwargs
 from relational_rnn.nn.initialise import initialise_gates_
 from relational_rnn.nn.inputs import (
     Resets,
     Sequence,
-    check_dtype,
     check_parts,
     check_tensor,
     open_sequence,
@@ -53,12 +53,9 @@ class _Hybrid(nn.Module):
             raise ValueError(
                 f"num_heads must divide slot_size, got num_heads={num_heads} and slot_size={slot_size}"
             )
-        place: dict[str, Any] = {
-            "device": torch.get_default_device() if device is None else device,
-            "dtype": check_dtype(dtype),
-        }
-        linear = partial(skip_init, nn.Linear, **place)
-        self.lstm = skip_init(nn.LSTMCell, self.input_size, hidden, **place)
+        factory_kwargs = make_factory_kwargs(device, dtype)
+        linear = partial(skip_init, nn.Linear, **factory_kwargs)
+        self.lstm = skip_init(nn.LSTMCell, self.input_size, hidden, **factory_kwargs)
         if hidden != size:
             self.memory_input = linear(hidden, size)
         self.update = linear(size, size)
@@ -72,7 +69,7 @@ class _Hybrid(nn.Module):
         self.combine = linear(2 * hidden, hidden)
         if output_size is not None:
             self.output = linear(hidden, output_size)
-        self.initial_memory = nn.Parameter(torch.empty(self.num_slots, size, **place))
+        self.initial_memory = nn.Parameter(torch.empty(self.num_slots, size, **factory_kwargs))
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
@@ -102,7 +99,7 @@ class _Hybrid(nn.Module):
         """Show the number of heads when printed; the layers say all other sizes."""
         return f"num_heads={self.num_heads}"
 
-    def _check_state(self, state: Any, batch: int) -> HybridState:
+    def _check_state(self, state: HybridState, batch: int) -> HybridState:
         parts = {"h": ("B", "hidden"), "c": ("B", "hidden"), "memory": ("B", "N", "S")}
         sizes = {"B": batch, "hidden": self.hidden_size, "N": self.num_slots, "S": self.slot_size}
         check_parts(state, parts, sizes, self.initial_memory)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -12,8 +12,9 @@ from torch.nn.utils import skip_init
 
 from relational_rnn.config.checks import check_bool, check_number, check_size
 from relational_rnn.kernels import dot_product_attention, transformed
+from relational_rnn.nn.factory import FactoryKwargs, make_factory_kwargs
 from relational_rnn.nn.initialise import initialise_linear_
-from relational_rnn.nn.inputs import Resets, Sequence, check_dtype, check_tensor, open_sequence
+from relational_rnn.nn.inputs import Resets, Sequence, check_tensor, open_sequence
 from relational_rnn.nn.sublayers import call_norm, like_of
 
 
@@ -50,15 +51,15 @@ class _Layer(nn.Module):
     """Attention to what came before, then an MLP; each beside a residual connection, behind a layer norm."""
 
     def __init__(
-        self, width: int, num_heads: int, mlp_size: int, dropout: float, place: dict[str, Any]
+        self, width: int, num_heads: int, mlp_size: int, dropout: float, factory_kwargs: FactoryKwargs
     ) -> None:
         super().__init__()
-        linear = partial(skip_init, nn.Linear, **place)
+        linear = partial(skip_init, nn.Linear, **factory_kwargs)
         self.num_heads, self.dropout = num_heads, dropout
-        self.attention_norm = nn.LayerNorm(width, **place)
+        self.attention_norm = nn.LayerNorm(width, **factory_kwargs)
         self.qkv = linear(width, 3 * width)
         self.attention_output = linear(width, width)
-        self.mlp_norm = nn.LayerNorm(width, **place)
+        self.mlp_norm = nn.LayerNorm(width, **factory_kwargs)
         self.widen = linear(width, mlp_size)
         self.narrow = linear(mlp_size, width)
 
@@ -143,15 +144,12 @@ class CausalTransformer(nn.Module):
         width = self.head_size * self.num_heads
         mlp_size = 4 * width if mlp_size is None else check_size("mlp_size", mlp_size)
         dropout = check_number("dropout", dropout, 0.0, 1.0)
-        place: dict[str, Any] = {
-            "device": torch.get_default_device() if device is None else device,
-            "dtype": check_dtype(dtype),
-        }
-        self.input_projection = skip_init(nn.Linear, self.input_size, width, **place)
+        factory_kwargs = make_factory_kwargs(device, dtype)
+        self.input_projection = skip_init(nn.Linear, self.input_size, width, **factory_kwargs)
         self.layers = nn.ModuleList(
-            _Layer(width, self.num_heads, mlp_size, dropout, place) for _ in range(self.num_layers)
+            _Layer(width, self.num_heads, mlp_size, dropout, factory_kwargs) for _ in range(self.num_layers)
         )
-        self.output_norm = nn.LayerNorm(width, **place)
+        self.output_norm = nn.LayerNorm(width, **factory_kwargs)
         self.reset_parameters(generator)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
@@ -234,7 +232,7 @@ class CausalTransformer(nn.Module):
         """Show the number of heads when printed; the layers say all other sizes."""
         return f"num_heads={self.num_heads}"
 
-    def _check_state(self, state: Any, batch: int) -> TransformerState:
+    def _check_state(self, state: object, batch: int) -> TransformerState:
         if not isinstance(state, tuple) or len(state) != 3:
             raise TypeError(f"state must be a tuple (keys, values, valid), got {type(state).__name__}")
         keys, values, valid = state

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -107,7 +107,7 @@ class HybridCore:
             check_shape(name, array.shape, ("B", "D"), B=batch, D=self.hidden_size)
         return array
 
-    def _check_state(self, name: str, state: Any, batch: int) -> HybridState:
+    def _check_state(self, name: str, state: object, batch: int) -> HybridState:
         if not isinstance(state, tuple | list) or len(state) != 3:
             raise ValueError(
                 f"{name} must be three arrays (h, c, memory) of (B, hidden), (B, hidden) and "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +43,7 @@ class LSTMCore:
         shape = (check_size("batch_size", batch_size), self.hidden_size)
         return np.zeros(shape, self.dtype), np.zeros(shape, self.dtype)
 
-    def _check_state(self, name: str, state: Any, batch: int) -> State:
+    def _check_state(self, name: str, state: object, batch: int) -> State:
         """Return `state` as two arrays of the layer's dtype; None gives zeros."""
         if state is None:
             return self.initial_state(batch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +10,9 @@ from torch.nn.utils import skip_init
 
 from relational_rnn.config.checks import check_bool, check_size
 from relational_rnn.nn.dnc.memory import Memory, access, interface_widths, parse_interface
+from relational_rnn.nn.factory import FactoryKwargs, make_factory_kwargs
 from relational_rnn.nn.initialise import initialise_gates_, initialise_linear_
-from relational_rnn.nn.inputs import Resets, Sequence, check_dtype, check_parts, open_sequence
+from relational_rnn.nn.inputs import Resets, Sequence, check_parts, open_sequence
 from relational_rnn.nn.sublayers import like_of, lstm_step
 from relational_rnn.nn.unroll import unroll
 
@@ -110,20 +111,17 @@ class DNC(nn.Module):
         self.read_heads = check_size("read_heads", read_heads)
         self.num_layers = check_size("num_layers", num_layers)
         self.batch_first = check_bool("batch_first", batch_first)
-        place: dict[str, Any] = {
-            "device": torch.get_default_device() if device is None else device,
-            "dtype": check_dtype(dtype),
-        }
+        factory_kwargs = make_factory_kwargs(device, dtype)
         read = self.read_heads * self.word_size
         seen = self.input_size + read  # of χ
         below = [seen] + [seen + self.hidden_size] * (self.num_layers - 1)
         self.controller = nn.ModuleList(
-            skip_init(nn.LSTMCell, inputs, self.hidden_size, **place) for inputs in below
+            skip_init(nn.LSTMCell, inputs, self.hidden_size, **factory_kwargs) for inputs in below
         )
         hidden = self.num_layers * self.hidden_size
         interface = sum(interface_widths(self.word_size, self.read_heads))
-        self.interface = skip_init(nn.Linear, hidden, interface, **place)
-        self.output = skip_init(nn.Linear, hidden + read, self.output_size, **place)
+        self.interface = skip_init(nn.Linear, hidden, interface, **factory_kwargs)
+        self.output = skip_init(nn.Linear, hidden + read, self.output_size, **factory_kwargs)
         self.reset_parameters(generator)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
@@ -142,8 +140,8 @@ class DNC(nn.Module):
         """
         sizes = self._sizes(check_size("batch_size", batch_size))
         shapes, like = ([sizes[axis] for axis in axes] for axes in _AXES.values()), like_of(self, self.output)
-        place: dict[str, Any] = {"dtype": like.dtype, "device": like.device}
-        return DNCState(*(torch.zeros(shape, **place) for shape in shapes))
+        factory_kwargs: FactoryKwargs = {"device": like.device, "dtype": like.dtype}
+        return DNCState(*(torch.zeros(shape, **factory_kwargs) for shape in shapes))
 
     def forward(
         self, input: Sequence, state: DNCState | None = None, *, resets: Resets | None = None
