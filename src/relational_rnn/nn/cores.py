@@ -21,6 +21,15 @@ class Core(Protocol):
 
     Outputs at a step follow from the inputs up to it and the state before the first, and rows of a batch do
     not know each other. A sequence may be split anywhere: the state after one part goes into the next.
+
+    Example:
+        >>> core: Core = GRU(input_size=5, hidden_size=6, batch_first=True)
+        >>> inputs = torch.randn(7, 11, 5)
+        >>> whole, _ = core(inputs)
+        >>> first, state = core(inputs[:, :4])
+        >>> second, _ = core(inputs[:, 4:], state)
+        >>> torch.allclose(torch.cat([first, second], dim=1), whole, atol=1e-6)
+        True
     """
 
     batch_first: bool

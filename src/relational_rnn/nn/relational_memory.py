@@ -188,6 +188,11 @@ class _Core(nn.Module):
         Raises:
             TypeError: `batch_size` is no integer.
             ValueError: it is below 1.
+
+        Example:
+            >>> RelationalMemory(input_size=5, mem_slots=2, head_size=3).initial_state(1)
+            tensor([[[1., 0., 0.],
+                     [0., 1., 0.]]])
         """
         return self._start(check_size("batch_size", batch_size))
 

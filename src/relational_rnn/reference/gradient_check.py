@@ -47,7 +47,13 @@ _EPSILON: Final = float(np.finfo(np.float64).eps)
 
 
 class GradientCheck(NamedTuple):
-    """How one array's gradient compares."""
+    """How one array's gradient compares.
+
+    Example:
+        >>> check = GradientCheck("mlp.0.bias", (8,), 8, largest=0.5, difference=2e-9, allowed=1e-8)
+        >>> check.passed, check._replace(difference=math.nan).passed
+        (True, False)
+    """
 
     name: str
     """Of the parameter, the input or the part of the state."""

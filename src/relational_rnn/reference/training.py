@@ -20,7 +20,14 @@ Model = LSTM | RelationalRNN | Classifier
 
 
 class Batch(NamedTuple):
-    """Examples: the least that `train_step` and `evaluate` ask for."""
+    """Examples: the least that `train_step` and `evaluate` ask for.
+
+    Example:
+        >>> counts = np.arange(6) >= np.full((7, 1), 3)  # (B, T): the last three steps
+        >>> batch = Batch(np.ones((7, 6, 5)), targets=np.zeros((7, 6), int), mask=counts)
+        >>> sorted(evaluate(LSTM(5, hidden_size=4, output_size=3), batch))
+        ['accuracy', 'loss', 'sequence_accuracy']
+    """
 
     inputs: Array
     """(B, T, F) floats."""
