@@ -1,6 +1,6 @@
 """The whole sequence in compiled C, one call each way, called through ctypes; float32 on the CPU.
 
-The C sources are beside this file. `build.py` compiles them, `library.py` finds and loads the result.
+`build.py` compiles the C sources of csrc/, `library.py` finds and loads the result.
 """
 
 from relational_rnn.kernels.eager import read

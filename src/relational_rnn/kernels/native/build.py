@@ -21,6 +21,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
+"""Where the library is put, and looked for."""
+
+SOURCES = FOLDER / "csrc"
 
 FLAGS = ["-std=gnu11", "-O3", "-fPIC", "-fvisibility=hidden", "-ffp-contract=fast", "-fno-math-errno"]
 """Not -ffast-math: NaN and infinity must come through. Not -march=native: the library may go elsewhere."""
@@ -92,13 +95,13 @@ def find_compiler() -> list[str]:
 def source_digest() -> str:
     """Return a digest of the C sources and of how they are compiled."""
     digest = hashlib.sha256(repr((FLAGS, INSTRUCTION_SETS)).encode())
-    for path in sorted([*FOLDER.glob("*.c"), *FOLDER.glob("*.h")]):
+    for path in sorted([*SOURCES.glob("*.c"), *SOURCES.glob("*.h")]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
 
 
 def is_current(library: Path) -> bool:
-    """Say whether a file is, to the last bit, what `build` made of the sources beside this one.
+    """Say whether a file is, to the last bit, what `build` made of the sources.
 
     Loading anything else could end the process: the system maps a library without looking at it.
 
@@ -159,7 +162,7 @@ def _compile(compiler: list[str], folder: Path, debug: bool) -> bytes:
 
     def compile_file(name: str, *more: str) -> str:
         made = f"{folder}/{name}.o"
-        _run([*compiler, *flags, *more, "-pthread", "-c", str(FOLDER / f"{name}.c"), "-o", made], failed)
+        _run([*compiler, *flags, *more, "-pthread", "-c", str(SOURCES / f"{name}.c"), "-o", made], failed)
         return made
 
     x86 = platform.machine().lower() in ("x86_64", "amd64")
