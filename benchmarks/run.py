@@ -28,6 +28,7 @@ import compiled
 import gpu
 import memory_growth
 import pages
+import routes
 import scaling
 import speed
 import streaming
@@ -57,6 +58,7 @@ BENCHMARKS = {
     "scaling": Benchmark(scaling.measure, scaling.table, scaling.draw),
     "compiled": Benchmark(compiled.measure, compiled.table),
     "training": Benchmark(training_step.measure, training_step.table),
+    "routes": Benchmark(routes.measure, routes.table),
     "gpu": Benchmark(gpu.measure, gpu.table),
 }
 """Name -> measurement; the record and the place in the docs have the same name."""

@@ -72,6 +72,17 @@ def test_a_benchmark_prints_and_keeps_its_record(run, green, scripts, capsys, na
     assert (tmp_path / "cost.png").exists() == (name == "scaling")
 
 
+def test_the_routes_of_products_and_the_rule(run, green, scripts, capsys, monkeypatch):
+    monkeypatch.setattr(run.routes, "SHAPES", ((2, 3, 3), (2048, 64, 64)))
+    monkeypatch.setattr(run.routes, "MULTIPLICATIONS", 1)
+    run.main(["routes", "--rounds", "1", "--publish"])
+    record = json.loads((scripts.RECORDS / "routes.json").read_text())
+    assert [row["product"] for row in record["rows"]] == 2 * ["layer", "input gradient", "weight gradient"]
+    small, large = capsys.readouterr().out.split("\n| 2")[1:]
+    assert "**" not in small
+    assert large.count("**") == 4, "the weight's gradient is too small"
+
+
 def test_the_tables_follow_from_the_record(run):
     times = {"PyTorch port": [1, 12.0, 13], "eager": [1, 4.0, 5], "eager, bfloat16": [1, 2.0, 3]}
     shared = {"threads": 1, "auto": "eager"}

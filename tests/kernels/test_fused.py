@@ -65,10 +65,11 @@ def test_recomputing(case, chunk_rows):
 @settings(max_examples=40)
 @given(cases(torch.float32))
 def test_the_other_route_of_products(case):
-    if not products.onednn_is_better():
+    if not products.onednn_suits():
         pytest.skip("this machine has one route only")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(products, "WORTHWHILE", 0)
+        patch.setattr(products, "LARGE", 0)
+        patch.setattr(products, "LARGE_GRADIENT", 0)
         assert_as_eager(fused.sequence, case)
 
 
@@ -348,23 +349,40 @@ def test_products(samples, dtype):
         assert (actual - exact).abs().max() <= tolerance * exact.abs().max()
 
 
-def test_a_route_that_is_wrong_missing_or_slow_is_not_taken(monkeypatch):
+def test_a_route_that_is_wrong_missing_or_of_no_use_is_not_taken(monkeypatch):
     def rounded(x, weight, bias):
         return (x.bfloat16() @ weight.bfloat16().t()).float()
 
     def missing(x, weight, bias):
         raise RuntimeError("not built")
 
-    def late(x, weight, bias):
-        for _ in range(20):
-            y = torch.nn.functional.linear(x.double(), weight.double()).float()
-        return y
+    for route in (rounded, missing):
+        products.onednn_suits.cache_clear()
+        monkeypatch.setattr(products, "onednn_linear", route)
+        assert not products.onednn_suits()
+    monkeypatch.undo()
+    products.onednn_suits.cache_clear()
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    assert not products.onednn_suits()
+    products.onednn_suits.cache_clear()
 
-    for route in (rounded, missing, late):
-        products.onednn_is_better.cache_clear()
-        monkeypatch.setattr(products, "_onednn", route)
-        assert not products.onednn_is_better()
-    products.onednn_is_better.cache_clear()
+
+def test_the_route_follows_from_the_sizes_alone(monkeypatch):
+    taken = []
+
+    def route(x, weight, bias):
+        taken.append(x.shape[0] * x.shape[1] * weight.shape[0])
+        return torch.nn.functional.linear(x, weight, bias)
+
+    monkeypatch.setattr(products, "onednn_linear", route)
+    monkeypatch.setattr(products, "onednn_suits", lambda: True)
+    weight = torch.ones(128, 64)
+    for count in (1023, 1024, 4095, 4096):
+        x = torch.ones(count, 64)
+        products.linear(x, weight)
+        products.weight_gradient(torch.ones(count, 128), x)
+        products.linear(x.double(), weight.double())
+    assert taken == [size * 128 * 64 for size in (1024, 4095, 4096, 4096)]
 
 
 # the workspace

@@ -1,22 +1,29 @@
 """Matrix products through the fastest route of the machine that is as exact as torch's own.
 
-On many processors oneDNN multiplies float32 matrices twice as fast as what `torch.mm` calls. Whether it does
-here, and with the same accuracy, is tried once, at the first product that is large enough to gain. Nothing
-that the user can set is changed: not the number of threads, not the precision of products.
+Where a processor has AVX-512, oneDNN multiplies large float32 matrices faster than what `torch.mm` calls, up
+to twice as fast. Which products take it is a rule, of their sizes and the instruction set, so that the same
+command gives the same bits every time. The rule was measured once: docs/performance.md, "Matrix products".
+Nothing that the user can set is changed: not the number of threads, not the precision of products.
 """
 
 from __future__ import annotations
 
 import functools
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-WORTHWHILE = 1 << 20
-"""Multiplications from which on oneDNN's longer call is made up for."""
+INSTRUCTIONS: Final = "AVX512"
+"""Where oneDNN is taken; with AVX2 it is no faster than torch's own products."""
+
+LARGE: Final = 1 << 23
+"""Multiplications from which on a linear layer takes oneDNN: its calls take longer."""
+
+LARGE_GRADIENT: Final = 1 << 25
+"""The same for the gradient of a weight, whose factors oneDNN has to turn round first."""
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -31,8 +38,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if weight.dtype != x.dtype:
         y = F.linear(x.to(weight.dtype), weight).to(x.dtype)
         return y if bias is None else y.add_(bias)
-    if x.numel() * len(weight) >= WORTHWHILE and _suits(x):
-        return _onednn(x, weight, bias)
+    if x.numel() * len(weight) >= LARGE and _suits(x):
+        return onednn_linear(x, weight, bias)
     return F.linear(x, weight, bias)
 
 
@@ -62,50 +69,38 @@ def weight_gradient(d_y: Tensor, x: Tensor, compute_dtype: torch.dtype | None = 
     """
     if compute_dtype not in (None, x.dtype):
         return (d_y.to(compute_dtype).t() @ x.to(compute_dtype)).to(x.dtype)
-    if d_y.numel() * x.shape[1] >= WORTHWHILE and _suits(x):
+    if d_y.numel() * x.shape[1] >= LARGE_GRADIENT and _suits(x):
         # The route copies its first argument when that is transposed: the smaller one here.
         if x.shape[1] <= d_y.shape[1]:
-            return _onednn(x.t(), d_y.t(), None).t()
-        return _onednn(d_y.t(), x.t(), None)
+            return onednn_linear(x.t(), d_y.t(), None).t()
+        return onednn_linear(d_y.t(), x.t(), None)
     return d_y.t() @ x
 
 
 def _suits(x: Tensor) -> bool:
     single = x.dtype == torch.float32 and x.device.type == "cpu"
-    return single and bool(torch.backends.mkldnn.enabled) and onednn_is_better()
+    return single and bool(torch.backends.mkldnn.enabled) and onednn_suits()
 
 
-def _onednn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def onednn_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Compute `x Wᵀ + b` in float32 by oneDNN, for x (..., inputs)."""
     if not (weight.is_contiguous() or weight.t().is_contiguous()):
         weight = weight.contiguous()  # oneDNN takes part of a matrix a hundred times slower
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")  # type: ignore[no-any-return]
 
 
 @functools.cache
-def onednn_is_better() -> bool:
-    """Try whether oneDNN's float32 products are there, as accurate as torch's and no slower.
-
-    A near tie goes to oneDNN, so that the answer, and with it the last digit of results, does not change from
-    one start of a program to the next.
-    """
+def onednn_suits() -> bool:
+    """Say whether the processor has the instructions, and oneDNN products that are as accurate as torch's."""
+    if torch.backends.cpu.get_cpu_capability() != INSTRUCTIONS:
+        return False
     if not hasattr(torch.ops.mkldnn, "_linear_pointwise") or not torch.backends.mkldnn.is_available():
         return False
     x = torch.linspace(0, 5e4, 256 * 256, dtype=torch.float64, device="cpu").sin().view(256, 256)
     single, exact = x.float(), x.float().double() @ x.float().double().t()
     try:
-        errors = [(f(single, single, None) - exact).abs().max().item() for f in (_onednn, F.linear)]
+        errors = [(f(single, single, None) - exact).abs().max().item() for f in (onednn_linear, F.linear)]
     except RuntimeError:  # not built for this processor
         return False
     # Its sums may be ordered less luckily; bfloat16 or TF32 inside would be off by hundreds of times.
-    if errors[0] > 8 * errors[1]:
-        return False
-    return _seconds(_onednn, single) <= 1.2 * _seconds(F.linear, single)
-
-
-def _seconds(product: Callable[[Tensor, Tensor, None], Tensor], x: Tensor) -> float:
-    times = []
-    for _ in range(6):
-        begin = time.perf_counter()
-        product(x, x, None)
-        times.append(time.perf_counter() - begin)
-    return min(times)
+    return errors[0] <= 8 * errors[1]
