@@ -19,7 +19,7 @@ from kernels import test_native
 from kernels.sequences import assert_as_eager, cases, make_case, results
 from relational_rnn.config import RelationalMemoryConfig
 from relational_rnn.kernels import eager, workspace
-from relational_rnn.kernels.native import function, library, passes
+from relational_rnn.kernels.native import backend, library
 from tolerances import difference
 
 EXAMPLES = 25
@@ -140,7 +140,7 @@ def main():
     path, task = sys.argv[1:]
     debug = library.load(Path(path))
     assert isinstance(debug, library.Library), debug
-    function.load = passes.load = lambda: debug
+    backend.load = lambda: debug
     debug.use_team(None, None, None)  # threads of its own, however many torch has
     workspace.LARGE = 1 << 60  # all memory is from malloc, whose ends the sanitizer sees
     if task == "wrong":

@@ -1,27 +1,19 @@
 """Drawn sequences for the functions of `kernels`: ragged, reset, some tensors in need of gradients."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from hypothesis import strategies as st
 
 from parity.cores import drawn
 from relational_rnn.config import RelationalMemoryConfig, parameter_shapes
-from relational_rnn.kernels import eager
+from relational_rnn.kernels import KernelOptions, SequenceInputs, eager, run_sequence
 from relational_rnn.kernels.operation import READ_PARAMETERS
 from tolerances import ABSOLUTE, difference
 
 
-class Case(NamedTuple):
+class Case(SequenceInputs):
     """A core and a sequence for it."""
-
-    config: RelationalMemoryConfig
-    parameters: dict[str, torch.Tensor]
-    inputs: torch.Tensor
-    batch_sizes: list[int]
-    memory: torch.Tensor
-    initial: torch.Tensor
-    resets: torch.Tensor | None
 
     @property
     def tensors(self) -> dict[str, torch.Tensor]:
@@ -73,9 +65,14 @@ def make_case(config, batch_sizes, seed=0, with_resets=True, asked=1.0, dtype=to
     )
 
 
+def sequence_by(backend, **options):
+    """A function like `eager.sequence` that runs a backend."""
+    return lambda given, trace=False: run_sequence(backend, given, KernelOptions(**options), trace)
+
+
 def results(sequence, case, outputs=(True, True)):
     """Outputs, last memory and all gradients (zeros where there is none) of a loss of these two."""
-    memories, last, trace = sequence(*case)
+    memories, last, trace = sequence(case)
     assert trace is None
     found = {"memories": memories, "last": last}
     asked = {name: x for name, x in case.tensors.items() if x.requires_grad}

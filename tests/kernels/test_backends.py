@@ -1,8 +1,7 @@
 """The choice between backends, and what every one of them promises."""
 
-import inspect
+import dataclasses
 import re
-import types
 
 import pytest
 from hypothesis import given, settings
@@ -11,10 +10,18 @@ from hypothesis import strategies as st
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
-from kernels.sequences import assert_as_eager, cases, make_case, results  # noqa: E402
+from kernels.sequences import assert_as_eager, cases, make_case, results, sequence_by  # noqa: E402
 from relational_rnn.config import RelationalMemoryConfig  # noqa: E402
-from relational_rnn.kernels import BACKENDS, backends, choose_backend, eager  # noqa: E402
-from relational_rnn.kernels.backends import OPTIONS, cannot_run  # noqa: E402
+from relational_rnn.kernels import (  # noqa: E402
+    BACKENDS,
+    KernelOptions,
+    SequenceInputs,
+    choose_backend,
+    eager,
+    run_sequence,
+    run_step,
+)
+from relational_rnn.kernels.backends import cannot_run  # noqa: E402
 from relational_rnn.nn import RelationalMemory  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 
@@ -40,10 +47,10 @@ def test_the_choice():
 
 
 def test_a_backend_that_cannot_run_says_why(monkeypatch):
-    def unsupported(config, dtype, device):
+    def unsupported(config, dtype, device, options):
         return None if dtype == torch.float32 else f"it has float32 only, got {dtype}"
 
-    picky = types.SimpleNamespace(**vars(eager), unsupported=unsupported)
+    picky = dataclasses.replace(BACKENDS["eager"], name="picky", unsupported=unsupported)
     monkeypatch.setitem(BACKENDS, "picky", picky)
     sizes = dict(input_size=3, mem_slots=4, head_size=2)
     core = RelationalMemory(**sizes)
@@ -59,8 +66,11 @@ def test_a_backend_that_cannot_run_says_why(monkeypatch):
 
 
 def test_the_choice_sees_the_values_of_options(monkeypatch):
-    monkeypatch.setitem(backends.PRODUCTS, "native", lambda dtype, compute_dtype: f"not in {compute_dtype}")
-    monkeypatch.setattr(BACKENDS["native"], "unsupported", lambda config, dtype, device: None)
+    def unsupported(config, dtype, device, options):
+        return f"not in {options.compute_dtype}" if options.compute_dtype else None
+
+    native = dataclasses.replace(BACKENDS["native"], unsupported=unsupported)
+    monkeypatch.setitem(BACKENDS, "native", native)
     sizes = dict(input_size=3, mem_slots=4, head_size=2, device="cpu")
     assert RelationalMemory(**sizes).backend_in_use == "native"
     assert RelationalMemory(**sizes, recompute=True).backend_in_use == "native"
@@ -69,18 +79,34 @@ def test_the_choice_sees_the_values_of_options(monkeypatch):
         RelationalMemory(**sizes, compute_dtype=torch.float16, backend="native")
 
 
-@pytest.mark.parametrize("name", backends.PRODUCTS)
+def test_the_eager_twin_has_no_options():
+    core = make("append", False)[0], torch.float32, torch.device("cpu")
+    assert cannot_run("eager", *core, KernelOptions()) is None
+    assert cannot_run("eager", *core, KernelOptions(recompute=True)) == "it has no recompute"
+    assert (
+        cannot_run("eager", *core, KernelOptions(compute_dtype=torch.bfloat16)) == "it has no compute_dtype"
+    )
+
+
+@pytest.mark.parametrize("name", ["native", "triton"])
 def test_products_in_an_unknown_dtype_are_refused(name):
-    assert "no products in torch.int8" in backends.PRODUCTS[name](torch.float32, torch.int8)
+    config = RelationalMemoryConfig(input_size=3, mem_slots=4, head_size=2)
+    core = config, torch.float32, torch.device("cpu")
+    if cannot_run(name, *core) is not None:
+        pytest.skip(cannot_run(name, *core))
+    assert "no products in torch.int8" in cannot_run(name, *core, KernelOptions(compute_dtype=torch.int8))
 
 
-@pytest.mark.parametrize("name", BACKENDS)
-def test_every_backend_has_the_functions_of_the_eager_one(name):
-    for function in ("cell", "read", "sequence"):
-        ours, theirs = getattr(BACKENDS[name], function), getattr(eager, function)
-        more = OPTIONS.get(name, ()) if function == "sequence" else ()
-        expected = [*inspect.signature(theirs).parameters, *more]
-        assert list(inspect.signature(ours).parameters) == expected
+def test_what_a_backend_cannot_run_is_eagers(caplog):
+    def unsupported(config, dtype, device, options):
+        return "it is a cloudy day"
+
+    cloudy = dataclasses.replace(
+        BACKENDS["native"], name="cloudy", unsupported=unsupported, kernel=pytest.fail
+    )
+    with caplog.at_level("DEBUG", "relational_rnn"):
+        assert_as_eager(sequence_by(cloudy), make_case(make("append", False)[0], [3, 2]))
+    assert "eager instead of cloudy: it is a cloudy day" in caplog.text
 
 
 @pytest.mark.parametrize("input_fusion", ["append", "tile"])
@@ -99,8 +125,9 @@ def test_the_input_work_of_all_steps_is_that_of_each(input_fusion, treat_input_a
 @given(cases(torch.float32))
 def test_a_step_is_that_of_the_eager_backend(name, case):
     def step(backend):
-        def sequence(config, parameters, inputs, batch_sizes, memory, initial, resets=None, trace=False):
-            memories, report = BACKENDS[backend].cell(config, parameters, inputs, memory, trace)
+        def sequence(given, trace=False):
+            config, parameters, inputs, _, memory, *_ = given
+            memories, report = run_step(BACKENDS[backend], config, parameters, inputs, memory, trace)
             return memories, memories, report
 
         return sequence
@@ -115,14 +142,14 @@ def test_a_step_is_that_of_the_eager_backend(name, case):
 @settings(max_examples=150)
 @given(cases(), st.sampled_from([(True, True), (True, False), (False, True)]))
 def test_a_sequence_is_that_of_the_eager_backend(name, case, outputs):
-    assert_as_eager(BACKENDS[name].sequence, case, outputs)
+    assert_as_eager(sequence_by(BACKENDS[name]), case, outputs)
 
 
 @pytest.mark.parametrize("name", FASTER)
 @settings(max_examples=100)
 @given(cases(torch.float32))
 def test_a_sequence_in_float32(name, case):
-    assert_as_eager(BACKENDS[name].sequence, case)
+    assert_as_eager(sequence_by(BACKENDS[name]), case)
 
 
 @pytest.mark.parametrize("name", FASTER)
@@ -130,9 +157,8 @@ def test_a_trace_is_that_of_the_eager_backend(name):
     config, parameters = make("append", False)
     arguments = torch.randn(6, 3), torch.randn(2, 4, 6), torch.randn(4, 6)
     x, m, start = (t.double() for t in arguments)
-    found = [
-        BACKENDS[n].sequence(config, parameters, x, [2] * 3, m, start, trace=True) for n in (name, "eager")
-    ]
+    given = SequenceInputs(config, parameters, x, [2] * 3, m, start)
+    found = [run_sequence(BACKENDS[n], given, trace=True) for n in (name, "eager")]
     for actual, expected in zip(found[0][2], found[1][2], strict=True):
         torch.testing.assert_close(actual, expected)
 
@@ -146,7 +172,8 @@ def test_nothing_that_is_passed_is_changed(name):
     passed = [x.double() if x.is_floating_point() else x for x in passed]
     before = [x.clone() for x in passed]
     x, m, start, flags, *_ = passed
-    memories, last, _ = BACKENDS[name].sequence(config, parameters, x, [2, 2, 2], m, start, flags, trace=True)
+    given = SequenceInputs(config, parameters, x, [2, 2, 2], m, start, flags)
+    memories, last, _ = run_sequence(BACKENDS[name], given, trace=True)
     memories += 1
     last += 1
     for now, then in zip(passed, before, strict=True):

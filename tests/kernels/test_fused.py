@@ -1,6 +1,5 @@
 """The fused sequence: its own backward, its workspace, and what it leaves to the eager twin."""
 
-import functools
 import gc
 import itertools
 import logging
@@ -14,9 +13,9 @@ torch = pytest.importorskip("torch")
 
 from torch.autograd import forward_ad  # noqa: E402
 
-from kernels.sequences import assert_as_eager, cases, make_case, results  # noqa: E402
+from kernels.sequences import assert_as_eager, cases, make_case, results, sequence_by  # noqa: E402
 from relational_rnn.config import RelationalMemoryConfig  # noqa: E402
-from relational_rnn.kernels import eager, fused, products, workspace  # noqa: E402
+from relational_rnn.kernels import KernelOptions, eager, fused, products, workspace  # noqa: E402
 from relational_rnn.kernels.fused import backward, forward, rows  # noqa: E402
 from relational_rnn.kernels.operation import left_to_eager  # noqa: E402
 from tolerances import assert_close  # noqa: E402
@@ -28,6 +27,7 @@ MORE = RelationalMemoryConfig(
 TILE = RelationalMemoryConfig(
     input_size=2, mem_slots=3, head_size=2, input_fusion="tile", treat_input_as_matrix=True, input_rows=2
 )
+sequence = sequence_by(fused.BACKEND)
 both = pytest.mark.parametrize("config", [CONFIG, MORE, TILE], ids=["one block", "two blocks", "tile"])
 
 
@@ -50,7 +50,7 @@ def test_chunks_of_any_size_and_poisoned_memory(case, chunk_rows):
     assert workspace.empty(torch.zeros(1), 3).isnan().all()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(forward, "CHUNK_ROWS", chunk_rows)
-        assert_as_eager(fused.sequence, case)
+        assert_as_eager(sequence, case)
 
 
 @pytest.mark.usefixtures("poisoned")
@@ -59,7 +59,7 @@ def test_chunks_of_any_size_and_poisoned_memory(case, chunk_rows):
 def test_recomputing(case, chunk_rows):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(forward, "CHUNK_ROWS", chunk_rows)
-        assert_as_eager(functools.partial(fused.sequence, recompute=True), case)
+        assert_as_eager(sequence_by(fused.BACKEND, recompute=True), case)
 
 
 @settings(max_examples=40)
@@ -70,7 +70,7 @@ def test_the_other_route_of_products(case):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(products, "LARGE", 0)
         patch.setattr(products, "LARGE_GRADIENT", 0)
-        assert_as_eager(fused.sequence, case)
+        assert_as_eager(sequence, case)
 
 
 @given(st.lists(st.integers(1, 900), min_size=1, max_size=20), st.integers(1, 9))
@@ -95,11 +95,11 @@ def test_half_precision(config, dtype):
         parameters={n: x.detach().float() for n, x in case.parameters.items()},
         **{name: getattr(case, name).detach().float() for name in ("inputs", "memory", "initial")},
     )
-    actual, expected = fused.sequence(*case), eager.sequence(*single)
+    actual, expected = sequence(case), eager.sequence(single)
     for ours, theirs in zip(actual[:2], expected[:2], strict=True):
         assert ours.dtype == dtype
         assert_close(ours.detach().float(), theirs, "bfloat16")
-    for name, gradient in results(fused.sequence, case).items():
+    for name, gradient in results(sequence, case).items():
         assert gradient.isfinite().all(), name
 
 
@@ -113,26 +113,26 @@ def test_nothing_is_kept_where_nothing_needs_it(config, monkeypatch):
 
     whole = forward.sequence_forward
 
-    def spy(*arguments, **options):
-        keeps.append(arguments[-1])
-        return whole(*arguments, **options)
+    def spy(given, options, keep):
+        keeps.append(keep)
+        return whole(given, options, keep)
 
     monkeypatch.setattr(forward, "sequence_forward", spy)
-    memories, _, _ = fused.sequence(*case)
+    memories, _, _ = sequence(case)
     assert memories.requires_grad
     with torch.no_grad():
-        same, last, _ = fused.sequence(*case)
+        same, last, _ = sequence(case)
     frozen = case._replace(
         parameters={n: x.detach() for n, x in case.parameters.items()},
         **{name: getattr(case, name).detach() for name in ("inputs", "memory", "initial")},
     )
-    assert not fused.sequence(*frozen)[0].requires_grad
+    assert not sequence(frozen)[0].requires_grad
     assert keeps == [True, False, False]
     assert torch.equal(same, memories)
     assert not same.requires_grad
     assert not last.requires_grad
-    assert whole(*frozen, False)[2] == {}
-    rooms = [whole(*frozen, True, recompute)[2]["room"].numel() for recompute in (False, True)]
+    assert whole(frozen, KernelOptions(), False)[2] == {}
+    rooms = [whole(frozen, KernelOptions(recompute), True)[2]["room"].numel() for recompute in (False, True)]
     assert rooms[1] < rooms[0] / 3
 
 
@@ -140,11 +140,11 @@ def test_nothing_is_kept_where_nothing_needs_it(config, monkeypatch):
 def test_only_the_gradients_that_are_asked_for(config):
     case = make_case(config, [4, 4, 2])
     with torch.no_grad():
-        memories, _, kept = forward.sequence_forward(*case)
-        fixed = case.config, case.parameters, case.inputs, case.batch_sizes, case.resets, kept
-        everything = backward.sequence_backward(*fixed, memories, None, frozenset(case.tensors))
+        memories, _, kept = forward.sequence_forward(case, KernelOptions(), True)
+        fixed = case, KernelOptions(), kept, (memories, None)
+        everything = backward.sequence_backward(*fixed, frozenset(case.tensors))
         for name in case.tensors:
-            found = backward.sequence_backward(*fixed, memories, None, frozenset([name]))
+            found = backward.sequence_backward(*fixed, frozenset([name]))
             given = {n: x for n, x in found._asdict().items() if n != "parameters" and x is not None}
             given |= found.parameters
             partner = name.removesuffix("weight").removesuffix("bias")  # a norm's two come together
@@ -157,7 +157,7 @@ def test_only_the_gradients_that_are_asked_for(config):
 @both
 def test_backward_leaves_what_was_kept(config):
     case = make_case(config, [4, 4, 2])
-    memories, last, _ = fused.sequence(*case)
+    memories, last, _ = sequence(case)
     tensors = [x for x in case.tensors.values() if x.requires_grad]
     once, twice = (
         torch.autograd.grad(memories.square().sum() + last.sum(), tensors, retain_graph=True) for _ in "ab"
@@ -169,7 +169,7 @@ def test_backward_leaves_what_was_kept(config):
 def test_what_is_kept_is_freed_by_the_backward(monkeypatch):
     monkeypatch.setattr(workspace, "LARGE", 0)
     workspace.clear()
-    memories, _, _ = fused.sequence(*make_case(CONFIG, [4, 4]))
+    memories, _, _ = sequence(make_case(CONFIG, [4, 4]))
     loss = memories.sum()
     held = len(workspace._free)
     loss.backward()  # the graph lives on with `loss`
@@ -182,7 +182,7 @@ def test_what_is_kept_is_freed_by_the_backward(monkeypatch):
 @pytest.mark.parametrize("changed", ["inputs", "memory", "mlp.0.weight", "blocks.0.qkv.weight", "initial"])
 def test_changes_in_place_before_the_backward_are_noticed(changed):
     case = make_case(CONFIG, [4, 4, 2])
-    memories, _, _ = fused.sequence(*case)
+    memories, _, _ = sequence(case)
     with torch.no_grad():
         case.tensors[changed].add_(1)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
@@ -192,14 +192,14 @@ def test_changes_in_place_before_the_backward_are_noticed(changed):
 def test_results_may_be_changed_in_place():
     case = make_case(CONFIG, [4, 4, 2])
 
-    def changed(sequence):
-        def run(*arguments):
-            memories, last, trace = sequence(*arguments)
+    def changed(function):
+        def run(given):
+            memories, last, trace = function(given)
             return memories.mul_(3), last.add_(1), trace
 
         return run
 
-    actual, expected = results(changed(fused.sequence), case), results(changed(eager.sequence), case)
+    actual, expected = results(changed(sequence), case), results(changed(eager.sequence), case)
     for name, x in expected.items():
         assert_close(actual[name], x, what=name)
 
@@ -217,14 +217,14 @@ def test_gradients_of_gradients(config):
         names = list(case.tensors)[3:]
         named = dict(zip(names, parameters, strict=True))
         changed = case._replace(inputs=inputs, memory=memory, initial=initial, parameters=named)
-        return fused.sequence(*changed)[:2]
+        return sequence(changed)[:2]
 
     assert torch.autograd.gradgradcheck(run, tensors, fast_mode=True)
 
 
 def test_gradients_of_many_losses_at_once():
     case = make_case(CONFIG, [3, 2])
-    memories, _, _ = fused.sequence(*case)
+    memories, _, _ = sequence(case)
     losses = memories.flatten()[:5]
     many = torch.autograd.grad(
         losses, case.memory, torch.eye(5, dtype=losses.dtype), is_grads_batched=True, retain_graph=True
@@ -240,7 +240,7 @@ def test_function_transforms():
     case = make_case(CONFIG, [3, 2], asked=0)
 
     def outputs(inputs):
-        return fused.sequence(*case._replace(inputs=inputs))[0]
+        return sequence(case._replace(inputs=inputs))[0]
 
     x, direction = case.inputs, torch.ones_like(case.inputs)
     step = 1e-6
@@ -275,10 +275,10 @@ def test_why_a_call_is_left_to_the_eager_twin(caplog, monkeypatch):
         patch.setattr(torch._C, "_get_tracing_state", lambda: "some")
         assert "traced" in left_to_eager({}, x)
     with caplog.at_level(logging.DEBUG, "relational_rnn"):
-        fused.sequence(*case)
+        sequence(case)
         assert not caplog.records
-        fused.sequence(*case, trace=True)
-    assert "eager instead of a fused sequence: a trace is asked for" in caplog.text
+        sequence(case, trace=True)
+    assert "eager instead of fused: a trace is asked for" in caplog.text
 
 
 @both
@@ -287,9 +287,9 @@ def test_compiling_sees_the_eager_twin(config):
 
     @torch.compile(backend="eager", fullgraph=True)
     def run(case):
-        return fused.sequence(*case)[:2]
+        return sequence(case)[:2]
 
-    for actual, expected in zip(run(case), eager.sequence(*case), strict=False):
+    for actual, expected in zip(run(case), eager.sequence(case), strict=False):
         assert torch.equal(actual, expected)
 
 

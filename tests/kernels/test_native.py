@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
-from kernels.sequences import assert_as_eager, cases, make_case, results  # noqa: E402
+from kernels.sequences import assert_as_eager, cases, make_case, results, sequence_by  # noqa: E402
 from relational_rnn.config import RelationalMemoryConfig  # noqa: E402
-from relational_rnn.kernels import eager, native, workspace  # noqa: E402
-from relational_rnn.kernels.native import build, function, library  # noqa: E402
-from relational_rnn.kernels.operation import run  # noqa: E402
+from relational_rnn.kernels import KernelOptions, SequenceInputs, eager, native, run_sequence, workspace  # noqa: E402
+from relational_rnn.kernels.native import backend, build, library  # noqa: E402
+from relational_rnn.kernels.native.passes import NativeSequence  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 
 LIBRARY = library.load()
@@ -37,15 +37,24 @@ CONFIGS = {
 }
 
 
+def kernel(variant, threads=None, recompute=False):
+    """The kernel on one instruction set."""
+    return NativeSequence(backend.load(), variant, threads, recompute)
+
+
 def sequence(variant, threads=None, recompute=False):
     """`sequence` by one instruction set."""
-    implementation = function.implementation(variant, threads, recompute)
+    made = kernel(variant, threads, recompute)
+    chosen = dataclasses.replace(native.BACKEND, kernel=lambda options, device: made)
 
-    def call(config, parameters, inputs, batch_sizes, memory, initial, resets=None, trace=False):
-        assert native.unsupported(config, inputs.dtype, inputs.device) is None
-        return run(implementation, config, parameters, inputs, batch_sizes, memory, initial, resets, trace)
+    def call(given, trace=False):
+        assert backend.unsupported(given.config, given.inputs.dtype, given.inputs.device) is None
+        return run_sequence(chosen, given, trace=trace)
 
     return call
+
+
+usual = sequence_by(native.BACKEND)
 
 
 def supported(case):
@@ -97,8 +106,8 @@ def test_what_is_computed_again_is_the_same(variant):
     kept, again = (results(sequence(variant, 2, recompute), case) for recompute in (False, True))
     for name, x in kept.items():
         assert torch.equal(again[name], x), name
-    passes = function.implementation(variant, recompute=True), function.implementation(variant)
-    less, everything = (p.forward(*case, True)[2]["saved"].numel() for p in passes)
+    kernels = kernel(variant, recompute=True), kernel(variant)
+    less, everything = (k.forward(case, True)[2]["saved"].numel() for k in kernels)
     assert less < everything / 4
 
 
@@ -145,8 +154,9 @@ def test_what_is_not_a_number_comes_through_and_stays_in_its_sample(variant, val
         memory = case.memory[2:3] if lone else case.memory
         inputs = bad.view(3, 5, -1)[:, 2] if lone else bad
         sizes = [1] * 3 if lone else case.batch_sizes
-        ours, _, _ = sequence(variant)(CONFIG, case.parameters, inputs, sizes, memory, case.initial)
-        theirs, _, _ = eager.sequence(CONFIG, case.parameters, inputs, sizes, memory, case.initial)
+        given = SequenceInputs(CONFIG, case.parameters, inputs, sizes, memory, case.initial)
+        ours, _, _ = sequence(variant)(given)
+        theirs, _, _ = eager.sequence(given)
         assert torch.equal(ours.isnan(), theirs.isnan())
         assert_close(ours, theirs, "float32")
 
@@ -161,9 +171,7 @@ def test_products_in_bfloat16(name, batch_sizes, recompute):
         pytest.skip("this processor, or the compiler, has no bfloat16")
     case = make_case(RelationalMemoryConfig(**CONFIGS[name]), batch_sizes, 2, dtype=torch.float32)
 
-    def half(*arguments):
-        return native.sequence(*arguments, recompute=recompute, compute_dtype=torch.bfloat16)
-
+    half = sequence_by(native.BACKEND, recompute=recompute, compute_dtype=torch.bfloat16)
     actual, expected = results(half, case), results(eager.sequence, case)
     # As a whole: where a ReLU goes the other way, single gradients are far off.
     errors = {what: (actual[what] - x).norm() / max(1, x.norm()) for what, x in expected.items()}
@@ -175,14 +183,14 @@ def test_products_in_bfloat16(name, batch_sizes, recompute):
 def test_products_in_other_dtypes_are_left_to_others(caplog):
     case = make_case(CONFIG, [3, 2], dtype=torch.float32)
     with caplog.at_level(logging.DEBUG, "relational_rnn"):
-        native.sequence(*case, compute_dtype=torch.float16)
-    assert "fused instead of native: products in torch.float16 are asked for" in caplog.text
+        sequence_by(native.BACKEND, compute_dtype=torch.float16)(case)
+    assert "eager instead of native: it has no products in torch.float16" in caplog.text
 
 
 @needs_library
 def test_backward_leaves_what_was_kept():
     case = make_case(CONFIG, [4, 4, 2], dtype=torch.float32)
-    memories, last, _ = native.sequence(*case)
+    memories, last, _ = usual(case)
     tensors = list(case.tensors.values())
     once, twice = (torch.autograd.grad(memories.sum() + last.sum(), tensors, retain_graph=True) for _ in "ab")
     for one, other in zip(once, twice, strict=True):
@@ -194,13 +202,13 @@ def test_results_may_be_changed_in_place():
     case = make_case(CONFIG, [4, 4, 2], dtype=torch.float32)
 
     def changed(function):
-        def call(*arguments):
-            memories, last, trace = function(*arguments)
+        def call(given):
+            memories, last, trace = function(given)
             return memories.mul_(3), last.add_(1), trace
 
         return call
 
-    actual, expected = results(changed(native.sequence), case), results(changed(eager.sequence), case)
+    actual, expected = results(changed(usual), case), results(changed(eager.sequence), case)
     for name, x in expected.items():
         assert_close(actual[name], x, "float32", name)
 
@@ -208,9 +216,9 @@ def test_results_may_be_changed_in_place():
 @needs_library
 def test_what_native_code_leaves_to_others(caplog):
     cpu, single = torch.device("cpu"), torch.float32
-    assert native.unsupported(CONFIG, single, cpu) is None
-    assert "float32, got torch.float64" in native.unsupported(CONFIG, torch.float64, cpu)
-    assert "CPU, got meta" in native.unsupported(CONFIG, single, torch.device("meta"))
+    assert backend.unsupported(CONFIG, single, cpu) is None
+    assert "float32, got torch.float64" in backend.unsupported(CONFIG, torch.float64, cpu)
+    assert "CPU, got meta" in backend.unsupported(CONFIG, single, torch.device("meta"))
     for option, value in (
         ("num_blocks", 2),
         ("input_fusion", "tile"),
@@ -221,14 +229,14 @@ def test_what_native_code_leaves_to_others(caplog):
         ("attention_mlp_layers", 9),
     ):
         other = dataclasses.replace(CONFIG, **{option: value})
-        assert str(value) in native.unsupported(other, single, cpu)
+        assert str(value) in backend.unsupported(other, single, cpu)
         case = make_case(other, [3, 2], dtype=single)
         caplog.clear()
         with caplog.at_level(logging.DEBUG, "relational_rnn"):
-            assert_as_eager(native.sequence, case)
-        assert "fused instead of native" in caplog.text
+            assert_as_eager(usual, case)
+        assert "eager instead of native" in caplog.text
     case = make_case(CONFIG, [3, 2], dtype=single)
-    ours, theirs = (function(*case, trace=True)[2] for function in (native.sequence, eager.sequence))
+    ours, theirs = (function(case, trace=True)[2] for function in (usual, eager.sequence))
     for actual, expected in zip(ours, theirs, strict=True):
         assert_close(actual.detach(), expected.detach(), "float32")
 
@@ -269,13 +277,12 @@ def activate(variant, number, x):
 
 
 def test_without_the_library_everything_runs(monkeypatch, caplog):
-    monkeypatch.setattr("relational_rnn.kernels.native.passes.load", lambda: "it is not built")
+    backend.kernel.cache_clear()
+    monkeypatch.setattr(backend, "load", lambda: "it is not built")
     case = make_case(CONFIG, [3, 2], dtype=torch.float32)
     with caplog.at_level(logging.DEBUG, "relational_rnn"):
-        assert_as_eager(native.sequence, case)
-    assert "fused instead of native: it is not built" in caplog.text
-    function.implementation.cache_clear()
-    monkeypatch.setattr(function, "load", lambda: "it is not built")
+        assert_as_eager(usual, case)
+    assert "eager instead of native: it is not built" in caplog.text
     with pytest.raises(RuntimeError, match="it is not built"):
-        function.implementation()
-    function.implementation.cache_clear()
+        backend.kernel(KernelOptions(), torch.device("cpu"))
+    backend.kernel.cache_clear()

@@ -17,17 +17,16 @@ pytestmark = [
 ]
 torch = pytest.importorskip("torch")
 
-from kernels.sequences import assert_as_eager, cases, make_case, on, results  # noqa: E402
+from kernels.sequences import assert_as_eager, cases, make_case, on, results, sequence_by  # noqa: E402
 from relational_rnn.config import RelationalMemoryConfig  # noqa: E402
-from relational_rnn.kernels import choose_backend, eager, triton  # noqa: E402
-from relational_rnn.kernels.operation import Implementation, run  # noqa: E402
-from relational_rnn.kernels.triton import support  # noqa: E402
+from relational_rnn.kernels import KernelOptions, choose_backend, eager, run_sequence, triton  # noqa: E402
+from relational_rnn.kernels.triton import backend  # noqa: E402
 from relational_rnn.nn import RelationalMemory  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 CONFIG = RelationalMemoryConfig(input_size=3, mem_slots=4, head_size=2, num_heads=3)
-REASON = triton.unsupported(CONFIG, torch.float32, DEVICE)
+REASON = backend.unsupported(CONFIG, torch.float32, DEVICE)
 needs_triton = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 if REASON is None:
     from relational_rnn.kernels.triton import passes, steps
@@ -44,16 +43,19 @@ CONFIGS = {
 }
 
 
-def sequence(**options):
-    """`sequence` by the kernels alone; options as of `TritonSequence`."""
-    both = passes.TritonSequence(**options)
-    implementation = Implementation(both.forward, both.backward)
+def sequence(graphs=None, **options):
+    """`sequence` by the kernels alone."""
+    kernel = passes.TritonSequence(KernelOptions(**options), graphs)
+    chosen = dataclasses.replace(triton.BACKEND, kernel=lambda options, device: kernel)
 
-    def call(config, parameters, inputs, batch_sizes, memory, initial, resets=None, trace=False):
-        assert triton.unsupported(config, inputs.dtype, inputs.device) is None
-        return run(implementation, config, parameters, inputs, batch_sizes, memory, initial, resets, trace)
+    def call(given, trace=False):
+        assert backend.unsupported(given.config, given.inputs.dtype, given.inputs.device) is None
+        return run_sequence(chosen, given, trace=trace)
 
     return call
+
+
+usual = sequence_by(triton.BACKEND)
 
 
 def case_of(config=CONFIG, batch_sizes=(2, 2, 1), dtype=torch.float64, **options):
@@ -105,7 +107,7 @@ def test_sizes(options, recompute, monkeypatch):
 def test_products_in_halves(dtype, recompute):
     options = CONFIGS["many slots"] | dict(gate_style="memory", input_bias=0.5)
     case = case_of(RelationalMemoryConfig(**options), dtype=torch.float32)
-    half = functools.partial(triton.sequence, recompute=recompute, compute_dtype=dtype)
+    half = sequence_by(triton.BACKEND, recompute=recompute, compute_dtype=dtype)
     actual, expected = results(half, case), results(eager.sequence, case)
     # As a whole: where a ReLU goes the other way, single gradients are far off.
     errors = {what: (actual[what] - x).norm() / max(1, x.norm()) for what, x in expected.items()}
@@ -121,17 +123,20 @@ def test_what_is_computed_again_is_the_same():
         assert_close(again[name], x, what=name)
     with torch.no_grad():
         less, everything = (
-            sum(x.numel() for x in passes.TritonSequence(recompute).forward(*case, True)[2].values())
+            sum(
+                x.numel()
+                for x in passes.TritonSequence(KernelOptions(recompute)).forward(case, True)[2].values()
+            )
             for recompute in (True, False)
         )
         assert less < everything / 4
-        assert passes.TritonSequence().forward(*case, False)[2] == {}
+        assert passes.TritonSequence().forward(case, False)[2] == {}
 
 
 @needs_triton
 def test_backward_leaves_what_was_kept():
     case = case_of()
-    memories, last, _ = sequence()(*case)
+    memories, last, _ = sequence()(case)
     tensors = list(case.tensors.values())
     once, twice = (torch.autograd.grad(memories.sum() + last.sum(), tensors, retain_graph=True) for _ in "ab")
     for one, other in zip(once, twice, strict=True):
@@ -144,9 +149,7 @@ def test_what_is_not_a_number_stays_in_its_sample(value):
     case = case_of(dtype=torch.float32, with_resets=False, asked=0, batch_sizes=[3, 3])
     bad = case.inputs.clone()
     bad[1, 2] = value
-    ours, theirs = (
-        function(*case._replace(inputs=bad))[0].cpu() for function in (sequence(), eager.sequence)
-    )
+    ours, theirs = (function(case._replace(inputs=bad))[0].cpu() for function in (sequence(), eager.sequence))
     assert torch.equal(ours.isnan(), theirs.isnan())
     assert_close(ours, theirs, "float32")
 
@@ -190,7 +193,7 @@ def test_several_forwards_before_their_backwards(recorded):
     call, graphs = recorded
     drawn = [case_of(batch_sizes=(2, 1), seed=seed) for seed in range(4)]
     expected = [results(eager.sequence, case) for case in drawn]
-    found = [call(*case) for case in drawn]
+    found = [call(case) for case in drawn]
     assert len(graphs.held) == 1
     for number in (2, 0, 3, 3, 2):  # some more than once
         memories, last, _ = found[number]
@@ -234,8 +237,8 @@ def test_a_recording_is_of_one_precision(recorded):
     try:
         for count, precision in enumerate(("highest", "high"), 1):
             torch.set_float32_matmul_precision(precision)
-            call(*case)
-            call(*case)
+            call(case)
+            call(case)
             assert len(graphs.held) == count
     finally:
         torch.set_float32_matmul_precision("highest")
@@ -252,7 +255,7 @@ def test_gradients_of_gradients():
     plain = functools.partial(eager.sequence, trace=True)  # its fast attention has no second derivative
 
     def twice(function):
-        first = torch.autograd.grad(function(*case)[0].square().sum(), tensors, create_graph=True)
+        first = torch.autograd.grad(function(case)[0].square().sum(), tensors, create_graph=True)
         return torch.autograd.grad(sum(x.square().sum() for x in first), tensors)
 
     for actual, expected in zip(twice(sequence()), twice(plain), strict=True):
@@ -261,7 +264,7 @@ def test_gradients_of_gradients():
 
 def test_what_is_left_to_others(caplog):
     single, gpu = torch.float32, torch.device("cuda")
-    assert "got torch.float16" in triton.unsupported(CONFIG, torch.float16, gpu)
+    assert "got torch.float16" in backend.unsupported(CONFIG, torch.float16, gpu)
     for option, value in (
         ("num_blocks", 2),
         ("input_fusion", "tile"),
@@ -271,37 +274,37 @@ def test_what_is_left_to_others(caplog):
         ("use_layer_norm", False),
     ):
         config = dataclasses.replace(CONFIG, **{option: value})
-        assert str(value) in triton.unsupported(config, single, gpu)
+        assert str(value) in backend.unsupported(config, single, gpu)
     for options in (dict(mem_slots=2000), dict(treat_input_as_matrix=True, input_rows=2500)):
         config = dataclasses.replace(CONFIG, **options)
-        assert "at most 32768 numbers of a sample at once, got 65536" in triton.unsupported(
+        assert "at most 32768 numbers of a sample at once, got 65536" in backend.unsupported(
             config, single, gpu
         )
-    assert "GPUs, got meta" in triton.unsupported(CONFIG, single, torch.device("meta"))
+    assert "GPUs, got meta" in backend.unsupported(CONFIG, single, torch.device("meta"))
     two = dataclasses.replace(CONFIG, num_blocks=2)
     with caplog.at_level(logging.DEBUG, "relational_rnn"):
-        assert_as_eager(triton.sequence, make_case(two, [2, 1]))
-        triton.sequence(*make_case(CONFIG, [2, 1]), trace=True)
-        triton.sequence(*make_case(CONFIG, [2, 1]), compute_dtype=single)
-    assert "fused instead of triton: the Triton kernels have one block, got num_blocks=2" in caplog.text
-    assert "a trace is asked for" in caplog.text or REASON is not None
-    assert "it has no products in torch.float32 for torch.float64" in caplog.text or REASON is not None
+        assert_as_eager(usual, make_case(two, [2, 1]))
+        usual(make_case(CONFIG, [2, 1]), trace=True)
+        sequence_by(triton.BACKEND, compute_dtype=single)(make_case(CONFIG, [2, 1]))
+    assert "eager instead of triton: the Triton kernels have one block, got num_blocks=2" in caplog.text
+    assert "a trace is asked for" in caplog.text
+    assert "it has no products in torch.float32 for torch.float64" in caplog.text
 
 
 def test_without_triton(monkeypatch):
-    support._cannot_run.cache_clear()
-    monkeypatch.setattr(support.importlib.util, "find_spec", lambda name: None)
+    backend._cannot_run.cache_clear()
+    monkeypatch.setattr(backend.importlib.util, "find_spec", lambda name: None)
     try:
-        assert triton.unsupported(CONFIG, torch.float32, torch.device("cuda")) == "Triton is not installed"
-        assert_as_eager(triton.sequence, make_case(CONFIG, [2, 1]))
+        assert backend.unsupported(CONFIG, torch.float32, torch.device("cuda")) == "Triton is not installed"
+        assert_as_eager(usual, make_case(CONFIG, [2, 1]))
     finally:
-        support._cannot_run.cache_clear()
+        backend._cannot_run.cache_clear()
 
 
 def test_the_interpreter_runs_only_when_it_is_named():
     core = CONFIG, torch.float32, torch.device("cpu")
     assert choose_backend("auto", *core) != "triton"
-    if triton.unsupported(*core) is None:
+    if backend.unsupported(*core) is None:
         assert choose_backend("triton", *core) == "triton"
         core = RelationalMemory(input_size=3, mem_slots=2, head_size=2, backend="triton")
         assert core.backend_in_use == "triton"
@@ -327,6 +330,7 @@ COMPILE = """
 import torch
 import triton
 from triton.backends.compiler import GPUTarget
+from relational_rnn.kernels import KernelOptions, SequenceInputs
 from relational_rnn.kernels.triton.passes import TritonSequence
 from relational_rnn.config import RelationalMemoryConfig, parameter_shapes
 
@@ -356,10 +360,10 @@ triton.JITFunction.__getitem__ = compile_only
 config = RelationalMemoryConfig(input_size=3, mem_slots=3, head_size=5, num_heads=2)
 parameters = {name: torch.zeros(shape) for name, shape in parameter_shapes(config).items()}
 inputs, memory, resets = torch.zeros(3, 3), torch.zeros(2, 3, 10), torch.zeros(3, dtype=torch.bool)
-both = TritonSequence(compute_dtype=torch.bfloat16)
-of_both = config, parameters, inputs, [2, 1]
-memories, last, kept = both.forward(*of_both, memory, memory[0], resets, True)
-both.backward(*of_both, resets, kept, memories, last, frozenset(parameters))
+kernel = TritonSequence(KernelOptions(compute_dtype=torch.bfloat16))
+given = SequenceInputs(config, parameters, inputs, [2, 1], memory, memory[0], resets)
+memories, last, kept = kernel.forward(given, True)
+kernel.backward(given, kept, memories, last, frozenset(parameters))
 print(*compiled)
 """
 

@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import pack_padded_sequence  # noqa: E402
 from nn.cores import CONFIGURATIONS, gradients, make_core, make_inputs, make_memory, weigh  # noqa: E402
 from nn.models import draw, make_model  # noqa: E402
 from relational_rnn.config import RelationalMemoryConfig  # noqa: E402
-from relational_rnn.kernels import BACKENDS, compiled  # noqa: E402
+from relational_rnn.kernels import BACKENDS, KernelOptions, SequenceInputs, compiled  # noqa: E402
 from relational_rnn.kernels.backends import cannot_run  # noqa: E402
 from relational_rnn.kernels.fused.forward import shared_shapes  # noqa: E402
 from relational_rnn.kernels.native.passes import saved_size  # noqa: E402
@@ -236,25 +236,25 @@ def test_the_operator_keeps_torchs_rules(backend, recompute, with_resets):
     x = make_inputs(core, T * B, dtype=torch.float32).requires_grad_()
     memory, initial = make_memory(core, B).requires_grad_(), make_memory(core, 1)[0]
     resets = torch.arange(T * B) % 3 == 1 if with_resets else None
-    how = compiled.as_text(core.config), backend, recompute, None
+    how = compiled.as_text(core.config, backend, KernelOptions(recompute))
     operator, arguments = (
         torch.ops.relational_rnn.sequence.default,
         (x, memory, initial, resets, parameters, T),
     )
     some = ("test_schema", "test_autograd_registration", "test_faketensor")
-    torch.library.opcheck(operator, (*arguments, *how, True), test_utils=some)
+    torch.library.opcheck(operator, (*arguments, how, True), test_utils=some)
     # All: without gradients, for then the room has gaps, in which anything may stand.
     plain = [t.detach() if isinstance(t, torch.Tensor) else t for t in (x, memory, initial, resets)]
-    torch.library.opcheck(operator, (*plain, [p.detach() for p in parameters], T, *how, False))
+    torch.library.opcheck(operator, (*plain, [p.detach() for p in parameters], T, how, False))
 
 
 def test_the_operator_takes_plain_tensors_of_one_kind_only():
     core = make_core(dtype=torch.float32)
     names = list(core.parameters())
-    how = (compiled.as_text(core.config), "fused", False, None, False)
+    how = compiled.as_text(core.config, "fused", KernelOptions())
     x, memory = make_inputs(core, B, dtype=torch.float32), make_memory(core, B)
     with pytest.raises(ValueError, match="dtypes or devices differ"):
-        torch.ops.relational_rnn.sequence(x, memory.double(), memory[0], None, names, 1, *how)
+        torch.ops.relational_rnn.sequence(x, memory.double(), memory[0], None, names, 1, how, False)
 
 
 @torch.no_grad()
@@ -271,10 +271,11 @@ def test_the_room_is_as_large_as_was_said(options, recompute, samples):
         for backend in HERE:
             if backend not in compiled.IN_ONE_PIECE:
                 continue
-            passes = BACKENDS[backend].implementation_for(recompute)
+            kernel = BACKENDS[backend].kernel(KernelOptions(recompute), x.device)
             memory = core.initial_state(1)
             values = dict(core.named_parameters())
-            *_, kept = passes.forward(config, values, x, [1] * samples, memory, memory[0], None, True)
+            given = SequenceInputs(config, values, x, [1] * samples, memory, memory[0])
+            *_, kept = kernel.forward(given, True)
             (room,) = kept.values()
             if backend == "native":
                 assert room.numel() == saved_size(config, samples, recompute)

@@ -17,7 +17,6 @@ from relational_rnn.bench import fwd_bwd_numpy
 from relational_rnn.bench.fwd_bwd_numpy import draw_inputs
 from relational_rnn.bench.workloads import Sizes, matched_lstm
 from relational_rnn.kernels import BACKENDS
-from relational_rnn.kernels.backends import DEVICES
 from relational_rnn.nn import RelationalMemory
 
 PORT, NUMPY = "PyTorch port", "NumPy core"
@@ -60,7 +59,7 @@ def variants(extra: str = "", device: str = "cpu") -> tuple[dict[str, dict[str, 
         options = {"backend": backend} | arguments
         if device != "cpu":
             options["device"] = device
-        meant = DEVICES.get(backend, (device,))
+        meant = BACKENDS[backend].devices or (device,)
         reason = _why_not(options) if device in meant else f"it is for {', '.join(meant)}"
         if reason is None:
             found[f"{backend}{extra}"] = options

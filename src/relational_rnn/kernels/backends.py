@@ -1,38 +1,30 @@
-"""Which implementation of the sequence runs: the only place that maps a backend's name to its functions."""
+"""Which implementation of the sequence runs: the only place that maps a backend's name to what it is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType, ModuleType
-from typing import Any, Final
+from typing import Final
 
 import torch
 
 from relational_rnn.config import RelationalMemoryConfig
 from relational_rnn.config.checks import check_choice
-from relational_rnn.kernels import eager, fused, native, triton
-
-BACKENDS: Final[dict[str, ModuleType]] = {"eager": eager, "fused": fused, "native": native, "triton": triton}
-"""From slow to fast. Each offers `cell`, `read` and `sequence` with the signatures of
-`kernels.eager`, and `unsupported(config, dtype, device)` if there are cores that it cannot run."""
-
-OPTIONS: Final[dict[str, tuple[str, ...]]] = dict.fromkeys(
-    ("fused", "native", "triton"), ("recompute", "compute_dtype")
-)
-"""What a backend's `sequence` takes more."""
+from relational_rnn.kernels import fused, native, triton
+from relational_rnn.kernels.backend import DEFAULTS, Backend, KernelOptions
 
 
-PRODUCTS: Final[dict[str, Callable[[torch.dtype, torch.dtype], str | None]]] = {
-    "native": native.unsupported_products,
-    "triton": triton.unsupported_products,
+def _lacks_options(
+    config: RelationalMemoryConfig, dtype: torch.dtype, device: torch.device, options: KernelOptions
+) -> str | None:
+    asked = (name for name, value in options._asdict().items() if value)
+    return next((f"it has no {name}" for name in asked), None)
+
+
+EAGER: Final = Backend(name="eager", unsupported=_lacks_options, kernel=None)
+
+BACKENDS: Final[dict[str, Backend]] = {
+    backend.name: backend for backend in (EAGER, fused.BACKEND, native.BACKEND, triton.BACKEND)
 }
-"""Why a backend has no products in a `compute_dtype` (the second) for cores of a dtype, or None if it has."""
-
-DEVICES: Final[dict[str, tuple[str, ...]]] = {"triton": ("cuda",)}
-"""Types of devices that a backend is meant for; on others it runs for tests alone."""
-
-NAMED_ONLY: Final = ("triton",)
-"""What "auto" does not take: nobody has measured it yet."""
+"""From slow to fast."""
 
 
 def cannot_run(
@@ -40,26 +32,18 @@ def cannot_run(
     config: RelationalMemoryConfig,
     dtype: torch.dtype,
     device: torch.device,
-    options: Mapping[str, Any] = MappingProxyType({}),
+    options: KernelOptions = DEFAULTS,
 ) -> str | None:
-    """Say why a backend cannot run a core here with some of the `OPTIONS`, or None if it can.
+    """Say why a backend cannot run a core here with these options, or None if it can.
 
     Example:
         >>> config = RelationalMemoryConfig(input_size=3, mem_slots=2, head_size=4)
         >>> core = config, torch.float32, torch.device("cpu")
         >>> cannot_run("eager", *core)
-        >>> cannot_run("eager", *core, {"recompute": True})
+        >>> cannot_run("eager", *core, KernelOptions(recompute=True))
         'it has no recompute'
     """
-    for option in options:
-        if option not in OPTIONS.get(name, ()):
-            return f"it has no {option}"
-    unsupported = getattr(BACKENDS[name], "unsupported", None)
-    reason: str | None = None if unsupported is None else unsupported(config, dtype, device)
-    compute_dtype = options.get("compute_dtype")
-    if reason is None and compute_dtype is not None and name in PRODUCTS:
-        reason = PRODUCTS[name](dtype, compute_dtype)
-    return reason
+    return BACKENDS[name].unsupported(config, dtype, device, options)
 
 
 def choose_backend(
@@ -67,7 +51,7 @@ def choose_backend(
     config: RelationalMemoryConfig,
     dtype: torch.dtype,
     device: torch.device,
-    options: Mapping[str, Any] = MappingProxyType({}),
+    options: KernelOptions = DEFAULTS,
 ) -> str:
     """Return the backend that `name` means for a core; "auto" takes the fastest that can run.
 
@@ -80,11 +64,11 @@ def choose_backend(
         'fused'
     """
     check_choice("backend", name, ("auto", *BACKENDS))
-    core = config, dtype, device
+    core = config, dtype, device, options
     if name == "auto":
-        known = (n for n in reversed(BACKENDS) if n not in NAMED_ONLY)
-        return next(n for n in known if cannot_run(n, *core, options) is None)
-    reason = cannot_run(name, *core, options)
+        known = (n for n, backend in reversed(BACKENDS.items()) if not backend.named_only)
+        return next(n for n in known if cannot_run(n, *core) is None)
+    reason = cannot_run(name, *core)
     if reason is not None:
         raise ValueError(f"backend={name!r} cannot run here: {reason}")
     return name

@@ -11,17 +11,18 @@ import functools
 import json
 import math
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor
 
 from relational_rnn.config import RelationalMemoryConfig, parameter_shapes
+from relational_rnn.kernels.backend import KernelOptions, SequenceInputs, SequenceKernel
 from relational_rnn.kernels.backends import BACKENDS
 from relational_rnn.kernels.dot_product import autocasts, transformed
 from relational_rnn.kernels.fused.forward import room_shapes
 from relational_rnn.kernels.native.passes import saved_size
-from relational_rnn.kernels.operation import READ_PARAMETERS, Implementation, left_to_eager
+from relational_rnn.kernels.operation import READ_PARAMETERS, left_to_eager
 from relational_rnn.kernels.workspace import rounded
 
 _TAKES: Final = "a compiled sequence takes plain tensors of one dtype and device"
@@ -47,10 +48,9 @@ def sequence(
     memory: Tensor,
     initial: Tensor,
     resets: Tensor | None,
-    recompute: bool = False,
-    compute_dtype: torch.dtype | None = None,
+    options: KernelOptions,
 ) -> tuple[Tensor, Tensor]:
-    """Run a backend over sequences of one length; arguments and results as of `kernels.fused.sequence`.
+    """Run a backend over sequences of one length, whose number a compiler may not know: T, not `batch_sizes`.
 
     Args:
         backend: one of `IN_ONE_PIECE`.
@@ -61,8 +61,7 @@ def sequence(
         memory: (B, N, D).
         initial: (N, D).
         resets: (S,) bool, or None.
-        recompute: as in `kernels.fused.sequence`.
-        compute_dtype: the same.
+        options: of the backend's kernel.
 
     Returns:
         The memories (S, N, D) and the last ones (B, N, D).
@@ -71,36 +70,51 @@ def sequence(
     if resets is None:
         initial = initial.detach()  # not used
     keep = torch.is_grad_enabled() and any(x.requires_grad for x in (inputs, memory, initial, *values))
-    how = as_text(config), backend, recompute, compute_dtype, keep
-    memories, last, _ = _sequence(inputs, memory, initial, resets, values, steps, *how)
+    how = as_text(config, backend, options)
+    memories, last, _ = _sequence(inputs, memory, initial, resets, values, steps, how, keep)
     return memories, last
 
 
-def as_text(config: RelationalMemoryConfig) -> str:
-    """Write a configuration as JSON: an operator's arguments are tensors, numbers and text.
+def as_text(config: RelationalMemoryConfig, backend: str, options: KernelOptions) -> str:
+    """Write what is no tensor as JSON: an operator's arguments are tensors, numbers and text.
 
     Example:
-        >>> as_text(RelationalMemoryConfig(input_size=3, mem_slots=2, head_size=4))[:19]
-        '{"input_size": 3, "'
+        >>> config = RelationalMemoryConfig(input_size=3, mem_slots=2, head_size=4)
+        >>> as_text(config, "fused", KernelOptions())[:49]
+        '{"backend": "fused", "recompute": false, "compute'
     """
-    return json.dumps(dataclasses.asdict(config))
+    dtype = options.compute_dtype
+    name = None if dtype is None else str(dtype).removeprefix("torch.")
+    how = {"backend": backend, "recompute": options.recompute, "compute_dtype": name}
+    return json.dumps(how | {"config": dataclasses.asdict(config)})
 
 
 as_text._dynamo_marked_constant = True  # type: ignore[attr-defined]  # a compiler takes the text as it is
 
 
+class _How(NamedTuple):
+    """What `as_text` writes."""
+
+    config: RelationalMemoryConfig
+    backend: str
+    options: KernelOptions
+
+    def kernel(self, device: torch.device) -> SequenceKernel:
+        make = BACKENDS[self.backend].kernel
+        assert make is not None
+        return make(self.options, device)
+
+
 @functools.lru_cache(maxsize=64)
-def _from_text(text: str) -> RelationalMemoryConfig:
-    return RelationalMemoryConfig(**json.loads(text))
+def _from_text(text: str) -> _How:
+    how = json.loads(text)
+    name = how["compute_dtype"]
+    options = KernelOptions(how["recompute"], None if name is None else getattr(torch, name))
+    return _How(RelationalMemoryConfig(**how["config"]), how["backend"], options)
 
 
 def _names(config: RelationalMemoryConfig) -> list[str]:
     return [name for name in parameter_shapes(config) if name not in READ_PARAMETERS]
-
-
-def _passes(backend: str, recompute: bool, compute_dtype: torch.dtype | None) -> Implementation:
-    made: Implementation = BACKENDS[backend].implementation_for(recompute, compute_dtype)
-    return made
 
 
 @torch.library.custom_op("relational_rnn::sequence", mutates_args=())
@@ -111,20 +125,16 @@ def _sequence(
     resets: Tensor | None,
     parameters: list[Tensor],
     steps: int,
-    config: str,
-    backend: str,
-    recompute: bool,
-    compute_dtype: torch.dtype | None,
+    how: str,
     keep: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the memories, the last ones, and the room that the gradients need (empty without `keep`)."""
-    core = _from_text(config)
-    values = dict(zip(_names(core), parameters, strict=True))
+    read = _from_text(how)
+    values = dict(zip(_names(read.config), parameters, strict=True))
     if (reason := left_to_eager(values, inputs, memory, initial)) is not None:
         raise ValueError(f"{_TAKES}: {reason}")
-    memories, last, kept = _passes(backend, recompute, compute_dtype).forward(
-        core, values, inputs, [len(inputs) // steps] * steps, memory, initial, resets, keep
-    )
+    given = SequenceInputs(read.config, values, inputs, [len(memory)] * steps, memory, initial, resets)
+    memories, last, kept = read.kernel(inputs.device).forward(given, keep)
     (room,) = kept.values() or [inputs.new_empty(0)]
     return memories, last, room
 
@@ -137,19 +147,17 @@ def _(
     resets: Tensor | None,
     parameters: list[Tensor],
     steps: int,
-    config: str,
-    backend: str,
-    recompute: bool,
-    compute_dtype: torch.dtype | None,
+    how: str,
     keep: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    core, samples = _from_text(config), inputs.shape[0]
+    core, backend, options = _from_text(how)
+    samples = inputs.shape[0]
     slots = core.mem_slots, core.memory_width
     size = 0
     if keep and backend == "native":
-        size = saved_size(core, samples, recompute)
+        size = saved_size(core, samples, options.recompute)
     elif keep:
-        shapes = room_shapes(core, recompute).values()
+        shapes = room_shapes(core, options.recompute).values()
         size = sum(rounded(samples * math.prod(shape), memory) for shape in shapes)
     memories, last = memory.new_empty(samples, *slots), memory.new_empty(memory.shape[0], *slots)
     return memories, last, memory.new_empty(size)
@@ -160,32 +168,24 @@ def _sequence_backward(
     d_memories: Tensor,
     d_last: Tensor,
     inputs: Tensor,
+    memory: Tensor,
+    initial: Tensor,
     resets: Tensor | None,
     parameters: list[Tensor],
     room: Tensor,
     steps: int,
-    config: str,
-    backend: str,
-    recompute: bool,
-    compute_dtype: torch.dtype | None,
+    how: str,
 ) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
     """Return the gradients of the inputs, the memory, the initial one, and the parameters."""
-    core = _from_text(config)
-    values = dict(zip(_names(core), parameters, strict=True))
-    if (reason := left_to_eager(values, inputs, d_memories, d_last)) is not None:
+    read = _from_text(how)
+    values = dict(zip(_names(read.config), parameters, strict=True))
+    if (reason := left_to_eager(values, inputs, memory, initial, d_memories, d_last)) is not None:
         raise ValueError(f"{_TAKES}: {reason}")
-    name = "saved" if backend == "native" else "room"
-    d_inputs, d_memory, d_initial, by_name = _passes(backend, recompute, compute_dtype).backward(
-        core,
-        values,
-        inputs,
-        [len(inputs) // steps] * steps,
-        resets,
-        {name: room},
-        d_memories,
-        d_last,
-        frozenset(("inputs", "memory", "initial", *values)),
-    )
+    name = "saved" if read.backend == "native" else "room"
+    given = SequenceInputs(read.config, values, inputs, [len(memory)] * steps, memory, initial, resets)
+    needed = frozenset(("inputs", "memory", "initial", *values))
+    kernel = read.kernel(inputs.device)
+    d_inputs, d_memory, d_initial, by_name = kernel.backward(given, {name: room}, d_memories, d_last, needed)
     assert d_inputs is not None
     assert d_memory is not None
     assert d_initial is not None
@@ -197,14 +197,13 @@ def _(
     d_memories: Tensor,
     d_last: Tensor,
     inputs: Tensor,
+    memory: Tensor,
+    initial: Tensor,
     resets: Tensor | None,
     parameters: list[Tensor],
     room: Tensor,
     steps: int,
-    config: str,
-    backend: str,
-    recompute: bool,
-    compute_dtype: torch.dtype | None,
+    how: str,
 ) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
     d_initial = d_last.new_empty(d_last.shape[1:])
     d_parameters = [x.new_empty(x.shape) for x in parameters]
@@ -212,19 +211,19 @@ def _(
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
-    x, _, _, resets, parameters, *others, keep = inputs
+    x, memory, initial, resets, parameters, *others, keep = inputs
     if not keep:
         raise RuntimeError("this sequence was compiled or exported without gradients")
-    ctx.save_for_backward(x, resets, output[2], *parameters)
+    ctx.save_for_backward(x, memory, initial, resets, output[2], *parameters)
     ctx.others = others
 
 
 def _backward(ctx: Any, d_memories: Tensor, d_last: Tensor, _: Tensor) -> tuple[Any, ...]:
-    inputs, resets, room, *parameters = ctx.saved_tensors
+    inputs, memory, initial, resets, room, *parameters = ctx.saved_tensors
     d_inputs, d_memory, d_initial, d_parameters = _sequence_backward(
-        d_memories, d_last, inputs, resets, parameters, room, *ctx.others
+        d_memories, d_last, inputs, memory, initial, resets, parameters, room, *ctx.others
     )
-    return d_inputs, d_memory, d_initial, None, d_parameters, *[None] * 6
+    return d_inputs, d_memory, d_initial, None, d_parameters, *[None] * 3
 
 
 _sequence.register_autograd(_backward, setup_context=_setup_context)

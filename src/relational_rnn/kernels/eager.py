@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from relational_rnn.config import RelationalMemoryConfig, Trace, check_parameters
+from relational_rnn.kernels.backend import SequenceInputs
 from relational_rnn.kernels.dot_product import autocasts, dot_product_attention, layer_norm, plain_attention
 
 EPSILON = 1e-5
@@ -317,32 +318,18 @@ def read(config: RelationalMemoryConfig, parameters: Parameters, memory: Tensor)
     return (weights.unsqueeze(-1) * memory).sum(-2)
 
 
-def sequence(
-    config: RelationalMemoryConfig,
-    parameters: Parameters,
-    inputs: Tensor,
-    batch_sizes: list[int],
-    memory: Tensor,
-    initial: Tensor,
-    resets: Tensor | None = None,
-    trace: bool = False,
-) -> tuple[Tensor, Tensor, Trace | None]:
-    """Run the core over a sequence, stored step after step as in `torch.nn.utils.rnn.PackedSequence`.
+def sequence(given: SequenceInputs, trace: bool = False) -> tuple[Tensor, Tensor, Trace | None]:
+    """Run the core over a sequence.
 
     Args:
-        config: the core.
-        parameters: its parameters.
-        inputs: (S, F), or (S, R, F) with `treat_input_as_matrix`; S is the sum of `batch_sizes`.
-        batch_sizes: how many rows run at each of the T steps; never rising, the first is B.
-        memory: (B, N, D) before the first step.
-        initial: (N, D), what a reset puts back.
-        resets: (S,) bool; True restarts that row before that step.
+        given: the core and the sequence.
         trace: also return attention and gates of every step.
 
     Returns:
         Memories after each step (S, N, D); the last memory of each row (B, N, D); the trace
         (batch first, NaN where a row has ended) or None.
     """
+    config, parameters, inputs, batch_sizes, memory, initial, resets = given
     check_parameters(config, parameters)
     check_kinds(parameters, memory)
     memory = in_range(config, memory)

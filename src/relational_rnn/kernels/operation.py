@@ -1,9 +1,9 @@
-"""A whole sequence by a kernel as one differentiable operation, and what is left to the eager twin."""
+"""A sequence by a backend's kernel as one differentiable operation, and what is left to the eager twin."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -14,21 +14,13 @@ from torch.utils._python_dispatch import _get_current_dispatch_mode
 
 from relational_rnn.config import RelationalMemoryConfig, Trace
 from relational_rnn.kernels import eager
+from relational_rnn.kernels.backend import DEFAULTS, Backend, KernelOptions, SequenceInputs, SequenceKernel
 from relational_rnn.kernels.dot_product import autocasts, plain_formulas, transformed
 
 logger = logging.getLogger(__name__)
 
 READ_PARAMETERS = ("read_weights", "read_query", "initial_memory")
 """Parameters that the sequence does not use: the read heads', and the memory that comes as `initial`."""
-
-
-class Implementation(NamedTuple):
-    """A whole-sequence forward and its backward, with the signatures of those in `kernels.fused`."""
-
-    forward: Callable[..., tuple[Tensor, Tensor, dict[str, Tensor]]]
-    """`fused.forward.sequence_forward`: the results share no storage with anything else."""
-    backward: Callable[..., tuple[Tensor | None, Tensor | None, Tensor | None, Mapping[str, Tensor]]]
-    """`fused.backward.sequence_backward`: must not change what was kept, which may be used again."""
 
 
 _PLAIN = {Tensor, torch.nn.Parameter}
@@ -82,57 +74,75 @@ def _function_mode() -> bool:
     return any(type(mode) is not DeviceContext for mode in _get_current_function_mode_stack())
 
 
-def run(
-    implementation: Implementation,
-    config: RelationalMemoryConfig,
-    parameters: Mapping[str, Tensor],
-    inputs: Tensor,
-    batch_sizes: list[int],
-    memory: Tensor,
-    initial: Tensor,
-    resets: Tensor | None,
-    trace: bool,
+def run_sequence(
+    backend: Backend, given: SequenceInputs, options: KernelOptions = DEFAULTS, trace: bool = False
 ) -> tuple[Tensor, Tensor, Trace | None]:
-    """Run `implementation` where it can, else `eager.sequence`; arguments and results as there."""
-    if torch.compiler.is_compiling():  # before anything that a tracer cannot follow
-        return eager.sequence(config, parameters, inputs, batch_sizes, memory, initial, resets, trace)
+    """Run a backend's kernel where it can, else `eager.sequence`, without the options; results as there.
+
+    A log record (level DEBUG) says what was left to eager, and why. Gradients of gradients are eager's.
+    """
+    if backend.kernel is None or torch.compiler.is_compiling():  # no more that a tracer cannot follow
+        return eager.sequence(given, trace)
+    config, parameters, inputs, batch_sizes, memory, initial, resets = given
     used = {name: x for name, x in parameters.items() if name not in READ_PARAMETERS}
     if resets is None and initial.requires_grad:
         initial = initial.detach()  # not used
-    tensors = (inputs, memory, initial, *used.values())
     reason = left_to_eager(used, inputs, memory, initial, trace=trace)
     if reason is None and resets is not None and type(resets) is not Tensor:
         reason = f"resets are a {type(resets).__name__}"
+    if reason is None:
+        reason = backend.unsupported(config, inputs.dtype, inputs.device, options)
     if reason is not None:
-        logger.debug("eager instead of a fused sequence: %s", reason)
-        return eager.sequence(config, parameters, inputs, batch_sizes, memory, initial, resets, trace)
+        logger.debug("eager instead of %s: %s", backend.name, reason)
+        return eager.sequence(given._replace(initial=initial), trace)
+    kernel = backend.kernel(options, inputs.device)
+    tensors = (inputs, memory, initial, *used.values())
     if torch.is_grad_enabled() and any(x.requires_grad for x in tensors):
-        call = _Call(implementation, config, tuple(used), batch_sizes)
+        call = _Call(kernel, config, tuple(used), batch_sizes)
         memories, last = _Sequence.apply(call, resets, *tensors)  # type: ignore[no-untyped-call]
     else:
-        memories, last, _ = implementation.forward(
-            config, used, inputs, batch_sizes, memory, initial, resets, False
-        )
+        given = SequenceInputs(config, used, inputs, batch_sizes, memory, initial, resets)
+        memories, last, _ = kernel.forward(given, keep=False)
     return memories, last, None
+
+
+def run_step(
+    backend: Backend,
+    config: RelationalMemoryConfig,
+    parameters: Mapping[str, Tensor],
+    inputs: Tensor | None,
+    memory: Tensor,
+    trace: bool = False,
+) -> tuple[Tensor, Trace | None]:
+    """Advance the memory by one step, as a sequence of one; arguments and results as of `eager.cell`.
+
+    A step without input, one that asks for a trace, and those of a backend that gains nothing are eager's.
+    """
+    if inputs is None or trace or not backend.runs_steps or torch.compiler.is_compiling():
+        return eager.cell(config, parameters, inputs, memory, trace)
+    given = SequenceInputs(config, parameters, inputs, [len(memory)], memory, memory[0])
+    return run_sequence(backend, given)[0], None
 
 
 class _Call(NamedTuple):
     """What is no tensor."""
 
-    implementation: Implementation
+    kernel: SequenceKernel
     config: RelationalMemoryConfig
     names: tuple[str, ...]
     batch_sizes: list[int]
+
+    def given(
+        self, resets: Tensor | None, inputs: Tensor, memory: Tensor, initial: Tensor, *values: Tensor
+    ) -> SequenceInputs:
+        parameters = dict(zip(self.names, values))
+        return SequenceInputs(self.config, parameters, inputs, self.batch_sizes, memory, initial, resets)
 
 
 class _Sequence(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, call: _Call, resets: Tensor | None, *tensors: Tensor) -> tuple[Tensor, Tensor]:
-        inputs, memory, initial, *values = tensors
-        parameters = dict(zip(call.names, values))
-        memories, last, kept = call.implementation.forward(
-            call.config, parameters, inputs, call.batch_sizes, memory, initial, resets, True
-        )
+        memories, last, kept = call.kernel.forward(call.given(resets, *tensors), keep=True)
         # All through `save_for_backward`: it notices changes in place, and frees the kept tensors in time.
         ctx.save_for_backward(resets, *tensors, *kept.values())
         ctx.call, ctx.kept, ctx.count = call, tuple(kept), len(tensors)
@@ -151,27 +161,16 @@ class _Sequence(torch.autograd.Function):
         tensors, kept = saved[: ctx.count], dict(zip(ctx.kept, saved[ctx.count :]))
         wanted = ctx.needs_input_grad[2:]
         grads = [d for d in (d_memories, d_last) if d is not None]
-        inputs, memory, initial, *values = tensors
-        parameters = dict(zip(call.names, values))
+        given = call.given(resets, *tensors)
         # They may have changed since: moved, cast, or packed and unpacked as something else.
-        reason = left_to_eager(parameters, inputs, memory, initial, *grads)
+        reason = left_to_eager(given.parameters, given.inputs, given.memory, given.initial, *grads)
         if torch.is_grad_enabled() or reason is not None:
             # Gradients of gradients, or gradients of many losses at once: differentiate the eager twin.
-            found = _eager_gradients(call, resets, tensors, wanted, d_memories, d_last)
+            found = _eager_gradients(call, resets, tensors, wanted, (d_memories, d_last))
             return (None, None, *found)
         keys = ("inputs", "memory", "initial", *call.names)
-        gradients = call.implementation.backward(
-            call.config,
-            parameters,
-            inputs,
-            call.batch_sizes,
-            resets,
-            kept,
-            d_memories,
-            d_last,
-            frozenset(key for key, want in zip(keys, wanted) if want),
-        )
-        *first, by_name = gradients
+        needed = frozenset(key for key, want in zip(keys, wanted) if want)
+        *first, by_name = call.kernel.backward(given, kept, d_memories, d_last, needed)
         found = [*first, *(by_name.get(name) for name in call.names)]
         return (None, None, *(x if want else None for x, want in zip(found, wanted)))
 
@@ -181,19 +180,17 @@ def _eager_gradients(
     resets: Tensor | None,
     tensors: list[Tensor],
     wanted: tuple[bool, ...],
-    d_memories: Tensor | None,
-    d_last: Tensor | None,
+    d_results: tuple[Tensor | None, Tensor | None],
 ) -> list[Tensor | None]:
     """Compute the gradients by running `eager.sequence` again; they can be differentiated in turn."""
     create_graph = torch.is_grad_enabled()
     with torch.enable_grad():
         # As views, so that nothing but this sequence lies between them and the results.
-        x, m, start, *values = (t.view_as(t) if want else t for t, want in zip(tensors, wanted))
-        parameters = dict(zip(call.names, values))
+        views = [t.view_as(t) if want else t for t, want in zip(tensors, wanted)]
         with plain_formulas():
-            memories, last, _ = eager.sequence(call.config, parameters, x, call.batch_sizes, m, start, resets)
-    results = [(y, d) for y, d in ((memories, d_memories), (last, d_last)) if d is not None]
-    asked = [t for t, want in zip((x, m, start, *values), wanted) if want]
+            memories, last, _ = eager.sequence(call.given(resets, *views))
+    results = [(y, d) for y, d in zip((memories, last), d_results) if d is not None]
+    asked = [t for t, want in zip(views, wanted) if want]
     found = iter(
         torch.autograd.grad(
             [y for y, _ in results],

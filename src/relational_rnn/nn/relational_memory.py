@@ -17,7 +17,16 @@ from relational_rnn.config import (
     parameter_shapes,
 )
 from relational_rnn.config.checks import check_bool, check_shape, check_size, check_unknown
-from relational_rnn.kernels import BACKENDS, choose_backend, compiled, eager
+from relational_rnn.kernels import (
+    BACKENDS,
+    KernelOptions,
+    SequenceInputs,
+    choose_backend,
+    compiled,
+    eager,
+    run_sequence,
+    run_step,
+)
 from relational_rnn.kernels.operation import READ_PARAMETERS
 from relational_rnn.nn.factory import FactoryKwargs, check_dtype
 from relational_rnn.nn.initialise import initialise_linear_, truncated_normal_
@@ -121,7 +130,7 @@ class _Core(nn.Module):
         dtype = check_dtype(dtype)
         device = torch.get_default_device() if device is None else device
         self._backend_asked_for = backend
-        self._backend_options: dict[str, Any] = {}
+        self._kernel_options = KernelOptions()
         device = torch.device(device)
         chosen = choose_backend(backend, config, dtype, device)  # if it cannot run, say so now
         self._chosen = dtype, device, chosen
@@ -229,9 +238,7 @@ class _Core(nn.Module):
         dtype, device, chosen = self._chosen
         if dtype is not like.dtype or device != like.device:
             dtype, device = like.dtype, like.device
-            chosen = choose_backend(
-                self._backend_asked_for, self.config, dtype, device, self._backend_options
-            )
+            chosen = choose_backend(self._backend_asked_for, self.config, dtype, device, self._kernel_options)
             self._chosen = dtype, device, chosen
         return chosen
 
@@ -347,7 +354,7 @@ class RelationalMemoryCell(_Core):
             memory, trace = called_step(self, memory, rows, gates, return_trace)
         else:
             backend = BACKENDS[self._choose(like)]
-            memory, trace = backend.cell(config, parameters, input, memory, return_trace)
+            memory, trace = run_step(backend, config, parameters, input, memory, return_trace)
         output = eager.read(config, self._read_parameters(found), memory)
         return (output, memory) if trace is None else (output, memory, trace)
 
@@ -427,15 +434,15 @@ class RelationalMemory(_Core):
             backend=backend,
             **options,
         )
-        if check_bool("recompute", recompute):
-            self._backend_options["recompute"] = True
-        if compute_dtype is not None:
-            self._backend_options["compute_dtype"] = check_dtype(compute_dtype, "compute_dtype")
+        self._kernel_options = KernelOptions(
+            check_bool("recompute", recompute),
+            None if compute_dtype is None else check_dtype(compute_dtype, "compute_dtype"),
+        )
         dtype, device, _ = self._chosen
         self._chosen = (
             dtype,
             device,
-            choose_backend(backend, self.config, dtype, device, self._backend_options),
+            choose_backend(backend, self.config, dtype, device, self._kernel_options),
         )
         self.batch_first = check_bool("batch_first", batch_first)
 
@@ -500,7 +507,6 @@ class RelationalMemory(_Core):
         """Run over an opened sequence: by calling all layers, by a compiler's operator, or by a backend."""
         # Only a reset needs it.
         initial = memory[0].detach() if resets is None else self._first_memory()
-        options = self._backend_options
         if isinstance(found, str):
             _tell(found)
             return called_sequence(self, opened.data, opened.batch_sizes, memory, initial, resets, trace)
@@ -508,10 +514,16 @@ class RelationalMemory(_Core):
         in_one_piece = opened.packed is None and not trace
         if torch.compiler.is_compiling() and in_one_piece and compiled.takes(name, opened.data):
             memories, last = compiled.sequence(
-                name, self.config, found, opened.data, opened.steps, memory, initial, resets, **options
+                name,
+                self.config,
+                found,
+                opened.data,
+                opened.steps,
+                memory,
+                initial,
+                resets,
+                self._kernel_options,
             )
             return memories, last, None
-        result: tuple[Tensor, Tensor, Trace | None] = BACKENDS[name].sequence(
-            self.config, found, opened.data, opened.batch_sizes, memory, initial, resets, trace, **options
-        )
-        return result
+        given = SequenceInputs(self.config, found, opened.data, opened.batch_sizes, memory, initial, resets)
+        return run_sequence(BACKENDS[name], given, self._kernel_options, trace)

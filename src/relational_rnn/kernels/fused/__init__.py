@@ -1,6 +1,5 @@
-"""The whole sequence as one differentiable operation; a cell's single step is the eager one."""
+"""The whole sequence in torch's own operations, with a backward derived by hand."""
 
-from relational_rnn.kernels.eager import cell, read
-from relational_rnn.kernels.fused.function import implementation_for, sequence
+from relational_rnn.kernels.fused.backend import BACKEND
 
-__all__ = ["cell", "implementation_for", "read", "sequence"]
+__all__ = ["BACKEND"]

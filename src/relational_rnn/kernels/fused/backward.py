@@ -13,38 +13,25 @@ import torch
 from torch import Tensor
 
 from relational_rnn.config import RelationalMemoryConfig
+from relational_rnn.kernels.backend import Gradients, KernelOptions, SequenceInputs
 from relational_rnn.kernels.fused import rows as rowwise
+from relational_rnn.kernels.fused.core import Core, block_sizes
 from relational_rnn.kernels.fused.forward import (
     Buffers,
     InputWork,
-    Parameters,
-    block_sizes,
     chunks,
     gather_heads,
     input_work,
     make_room,
-    normed,
     shared_shapes,
-    slot_weight,
     split_all,
     split_heads,
     step_forward,
 )
-from relational_rnn.kernels.fused.parameter_gradients import Factors, Normed, Totals
+from relational_rnn.kernels.fused.parameter_gradients import Factors, Totals
+from relational_rnn.kernels.fused.rows import Normed
 from relational_rnn.kernels.products import linear, with_weights_in
 from relational_rnn.kernels.workspace import carve
-
-
-class Gradients(NamedTuple):
-    """What a backward returns: None, or left out, where not asked for."""
-
-    inputs: Tensor | None
-    memory: Tensor | None
-    """(B, N, D)"""
-    initial: Tensor | None
-    """(N, D)"""
-    parameters: Mapping[str, Tensor]
-    """By name."""
 
 
 class Step(NamedTuple):
@@ -79,37 +66,29 @@ class Step(NamedTuple):
 
 
 def sequence_backward(
-    config: RelationalMemoryConfig,
-    parameters: Parameters,
-    inputs: Tensor,
-    batch_sizes: list[int],
-    resets: Tensor | None,
+    given: SequenceInputs,
+    options: KernelOptions,
     kept: Mapping[str, Tensor],
-    d_memories: Tensor | None,
-    d_last: Tensor | None,
+    d_results: tuple[Tensor | None, Tensor | None],
     needed: frozenset[str],
-    recompute: bool = False,
-    compute_dtype: torch.dtype | None = None,
 ) -> Gradients:
     """Back-propagate through time.
 
     Args:
-        config: the core.
-        parameters: its parameters.
-        inputs: what the forward had.
-        batch_sizes: same.
-        resets: same.
+        given: what the forward had.
+        options: same.
         kept: what the forward returned.
-        d_memories: gradient of the loss with respect to the memories (S, N, D), None for 0.
-        d_last: the same for the last memory (B, N, D).
+        d_results: gradients of the loss with respect to the memories (S, N, D) and to the last memory
+            (B, N, D), None for 0.
         needed: which gradients are asked for: "inputs", "memory", "initial", names of parameters.
-        recompute: what the forward had.
-        compute_dtype: same.
 
     Returns:
         The gradients of inputs, memory, initial (None where not asked for) and parameters.
     """
-    parameters = with_weights_in(compute_dtype, parameters)
+    config, parameters, inputs, batch_sizes, _, _, resets = given
+    recompute, compute_dtype = options
+    d_memories, d_last = d_results
+    core = Core(config, with_weights_in(compute_dtype, parameters))
     kept = carve(kept["room"], shared_shapes(config, recompute, len(inputs)))
     befores = kept["before"]
     totals = Totals(needed | _parts_needed(config, needed), compute_dtype)
@@ -123,10 +102,10 @@ def sequence_backward(
         begin, end, sizes = chunk
         part = {name: x[begin:end] for name, x in kept.items()}
         if recompute:
-            part |= _run_again(config, parameters, inputs[begin:end], part["before"])
+            part |= _run_again(core, inputs[begin:end], part["before"])
         unnormed = part.get("unnormed")
-        first = None if unnormed is None else Normed(*normed(parameters, "blocks.0.qkv_norm", unnormed))
-        whole = _again(config, parameters, part, None if first is None else first.y)
+        first = None if unnormed is None else core.norm("blocks.0.qkv_norm", unnormed)
+        whole = _again(core, part, None if first is None else first.y)
         d_work = _empty_work(config, befores, end - begin, unnormed)
         factors = Factors()
         for step, d_part in zip(reversed(whole.split(sizes)), reversed(d_work.split(sizes))):
@@ -136,7 +115,7 @@ def sequence_backward(
             if d_memories is not None:
                 d_step += d_memories[begin:end]
             carried = begin > 0 or not needed.isdisjoint(("memory", "initial"))
-            d_before = step_backward(config, parameters, step, d_step, d_part, factors, carried)
+            d_before = step_backward(core, step, d_step, d_part, factors, carried)
             end = begin
             if d_before is None:
                 continue
@@ -146,9 +125,9 @@ def sequence_backward(
                     d_initial += torch.where(restarted, d_before, 0).sum(0)
                 d_before = torch.where(restarted, 0, d_before)
             d_step.copy_(d_before)
-        _add_chunk(config, parameters, whole, factors, d_work, totals)
+        _add_chunk(core, whole, factors, d_work, totals)
         span = slice(chunk.begin, chunk.end)
-        d_some = input_backward(config, parameters, inputs[span], part, first, d_work, totals)
+        d_some = input_backward(core, inputs[span], part, first, d_work, totals)
         if d_inputs is not None and d_some is not None:
             d_inputs[span] = d_some
     if config.input_fusion == "tile":
@@ -157,8 +136,7 @@ def sequence_backward(
 
 
 def step_backward(
-    config: RelationalMemoryConfig,
-    parameters: Parameters,
+    core: Core,
     step: Step,
     d_after: Tensor,
     d_work: InputWork,
@@ -168,8 +146,7 @@ def step_backward(
     """Carry `d_after` (b, N, D) back through one step.
 
     Args:
-        config: the core.
-        parameters: its parameters.
+        core: its layers.
         step: what the step left behind.
         d_after: gradient of the loss with respect to the memory after the step.
         d_work: filled with the gradients of the input's part, but for `gates`, `shares` and `unnormed`.
@@ -179,6 +156,7 @@ def step_backward(
     Returns:
         That gradient (b, N, D), or None.
     """
+    config = core.config
     batch, before, kept = len(d_after), step.kept["before"], step.kept
     d_before: Tensor | None = None
     d_rows = d_after
@@ -194,7 +172,7 @@ def step_backward(
         d_logits = torch.ops.aten.sigmoid_backward(d_gates, gates)
         factors.add("gates", d_logits)
         if carried:
-            d_squashed = linear(d_logits, parameters["gate_memory.weight"].t())
+            d_squashed = core.linear_backward("gate_memory", d_logits)
             d_before = rowwise.tanh_backward(d_squashed, step.squashed).addcmul_(d_after, forget_gate)
         d_rows = rowwise.tanh_backward(d_after * input_gate, step.candidate)
     else:
@@ -203,18 +181,18 @@ def step_backward(
     sizes = block_sizes(config)
     for block in reversed(range(config.num_blocks)):
         if config.use_mlp:
-            d_rows = _mlp_backward(config, parameters, block, d_rows, step, factors)
+            d_rows = _mlp_backward(core, block, d_rows, step, factors)
         name = f"blocks.{block}.attention_norm"
         factors.add(name, d_rows)
-        d_rows = _norm_backward(parameters, name, d_rows, kept[f"{block}.attended"], step)
+        d_rows = core.norm_backward(name, d_rows, kept[f"{block}.attended"], step.norms[name])
 
         size, appended = sizes[block], block == 0 and d_work.first is not None
         d_values = d_rows.new_empty(batch, size.projected, config.projection_width)
         d_first = d_work.first if appended else None
-        _mix_backward(config, d_rows, step, block, d_values, d_first)
+        _mix_backward(config, d_rows, step, block, (d_values, d_first))
         name = f"blocks.{block}.qkv_norm"
         factors.add(name, d_values)
-        d_projected = _norm_backward(parameters, name, d_values, kept[f"{block}.projected"], step)
+        d_projected = core.norm_backward(name, d_values, kept[f"{block}.projected"], step.norms[name])
         factors.add(f"{block}.projected", d_projected)
 
         d_mixed = d_rows
@@ -226,7 +204,7 @@ def step_backward(
             else:
                 d_work.rows.zero_()
         if block or carried:
-            d_rows = linear(d_projected, slot_weight(config, parameters, block).t())
+            d_rows = linear(d_projected, core.slot_weight(block).t())
             if config.use_residual:
                 through = min(count, size.queries)
                 d_rows[:, :through] += d_mixed[:, :through]
@@ -235,30 +213,27 @@ def step_backward(
     return d_rows if d_before is None else d_before.add_(d_rows)
 
 
-def _run_again(
-    config: RelationalMemoryConfig, parameters: Parameters, inputs: Tensor, before: Tensor
-) -> Buffers:
+def _run_again(core: Core, inputs: Tensor, before: Tensor) -> Buffers:
     """Run some steps again, all at once, for what a forward with `recompute` did not keep."""
-    work = input_work(config, parameters, inputs)
-    kept = make_room(config, before, len(before))
-    step_forward(config, parameters, before, work, kept, torch.empty_like(before))
+    work = input_work(core, inputs)
+    kept = make_room(core.config, before, len(before))
+    step_forward(core, before, work, kept, torch.empty_like(before))
     kept["rows"] = work.rows
     if work.unnormed is not None:
         kept["unnormed"] = work.unnormed
     return kept
 
 
-def _again(
-    config: RelationalMemoryConfig, parameters: Parameters, kept: Buffers, first: Tensor | None
-) -> Step:
+def _again(core: Core, kept: Buffers, first: Tensor | None) -> Step:
     """Compute again, for some steps at once, what the forward did not keep."""
+    config = core.config
     norms: dict[str, Normed] = {}
     heads: dict[int, Tensor] = {}
     rows = kept["before"]
     for block in range(config.num_blocks):
         name = f"blocks.{block}"
         projected = kept[f"{block}.projected"]
-        norms[f"{name}.qkv_norm"] = Normed(*normed(parameters, f"{name}.qkv_norm", projected))
+        norms[f"{name}.qkv_norm"] = core.norm(f"{name}.qkv_norm", projected)
         if config.use_attention:
             values = norms[f"{name}.qkv_norm"].y
             heads[block] = gather_heads(config, values, first if block == 0 else None)
@@ -266,7 +241,7 @@ def _again(
         if config.use_mlp:
             parts["mlp_norm"] = kept[f"{block}.mixed"]
         for part, x in parts.items():
-            norms[f"{name}.{part}"] = Normed(*normed(parameters, f"{name}.{part}", x))
+            norms[f"{name}.{part}"] = core.norm(f"{name}.{part}", x)
             rows = norms[f"{name}.{part}"].y
     squashed = candidate = rows
     if config.gate_width:
@@ -274,31 +249,18 @@ def _again(
     return Step(kept, norms, heads, squashed, candidate)
 
 
-def _norm_backward(parameters: Parameters, name: str, d_y: Tensor, x: Tensor, step: Step) -> Tensor:
-    weight, bias = parameters.get(f"{name}.weight"), parameters.get(f"{name}.bias")
-    norm = step.norms[name]
-    return rowwise.norm_backward(d_y, x, norm.mean, norm.inverse, weight, bias)
-
-
-def _mlp_backward(
-    config: RelationalMemoryConfig,
-    parameters: Parameters,
-    block: int,
-    d_y: Tensor,
-    step: Step,
-    factors: Factors,
-) -> Tensor:
+def _mlp_backward(core: Core, block: int, d_y: Tensor, step: Step, factors: Factors) -> Tensor:
     """Carry `d_y` back through a block's MLP, residual and norm."""
     name = f"blocks.{block}.mlp_norm"
     factors.add(name, d_y)
-    d_mixed = _norm_backward(parameters, name, d_y, step.kept[f"{block}.mixed"], step)
+    d_mixed = core.norm_backward(name, d_y, step.kept[f"{block}.mixed"], step.norms[name])
     d_x = d_mixed
-    for layer in reversed(range(config.attention_mlp_layers)):
+    for layer in reversed(range(core.config.attention_mlp_layers)):
         factors.add(f"{block}.mlp.{layer}", d_x)
-        d_x = linear(d_x, parameters[f"mlp.{layer}.weight"].t())
+        d_x = core.linear_backward(f"mlp.{layer}", d_x)
         if layer:
             d_x = torch.ops.aten.threshold_backward(d_x, step.kept[f"{block}.hidden.{layer}"], 0)
-    return d_x.add_(d_mixed) if config.use_residual else d_x
+    return d_x.add_(d_mixed) if core.config.use_residual else d_x
 
 
 def _mix_backward(
@@ -306,10 +268,10 @@ def _mix_backward(
     d_mixed: Tensor,
     step: Step,
     block: int,
-    d_values: Tensor,
-    d_first: Tensor | None,
+    into: tuple[Tensor, Tensor | None],
 ) -> None:
-    """Carry `d_mixed` (b, queries, D) back through attention: fill `d_values` (b, rows, P) and `d_first`."""
+    """Carry `d_mixed` (b, queries, D) back through attention, into d_values (b, rows, P) and d_first."""
+    d_values, d_first = into
     size = block_sizes(config)[block]
     count = size.projected
     if not config.use_attention:
@@ -335,16 +297,9 @@ def _mix_backward(
                 target[:, :, asked_rows:, begin:end] = 0  # rows that did not ask
 
 
-def _add_chunk(
-    config: RelationalMemoryConfig,
-    parameters: Parameters,
-    whole: Step,
-    factors: Factors,
-    d_work: InputWork,
-    totals: Totals,
-) -> None:
+def _add_chunk(core: Core, whole: Step, factors: Factors, d_work: InputWork, totals: Totals) -> None:
     """Add a chunk's part of the parameters' gradients; fill the rest of the input work's gradients."""
-    kept, norms = whole.kept, whole.norms
+    config, kept, norms = core.config, whole.kept, whole.norms
     rows = kept["before"]
     for block in range(config.num_blocks):
         name = f"blocks.{block}"
@@ -358,7 +313,7 @@ def _add_chunk(
             places["mlp_norm"] = "mixed"
         for part, place in places.items():
             full, x = f"{name}.{part}", kept[f"{block}.{place}"]
-            totals.norm(parameters, full, factors.take(full), x, norms[full])
+            totals.norm(core, full, factors.take(full), x, norms[full])
         rows = norms[f"{name}.attention_norm"].y
         if config.use_mlp:
             x = rows
@@ -412,8 +367,7 @@ def _join_parts(config: RelationalMemoryConfig, found: dict[str, Tensor]) -> Non
 
 
 def input_backward(
-    config: RelationalMemoryConfig,
-    parameters: Parameters,
+    core: Core,
     inputs: Tensor,
     kept: Mapping[str, Tensor],
     first: Normed | None,
@@ -421,6 +375,7 @@ def input_backward(
     totals: Totals,
 ) -> Tensor | None:
     """Carry the gradients of the input work of some steps back to the inputs and the parameters."""
+    config = core.config
     rows, needed = kept["rows"], totals.needed
     flat = rows.flatten(1)  # (S, R*D)
     onward = not needed.isdisjoint(("inputs", "input_projection.weight", "input_projection.bias"))
@@ -432,25 +387,23 @@ def input_backward(
         d_gates = d_work.gates.squeeze(1)
         totals.linear("gate_input", d_gates, flat)
         if onward:
-            d_flat += linear(d_gates, parameters["gate_input.weight"].t())
+            d_flat += core.linear_backward("gate_input", d_gates)
     if first is not None:
         assert d_work.first is not None
         name, x = "blocks.0.qkv_norm", kept["unnormed"]
-        weight, bias = parameters.get(f"{name}.weight"), parameters.get(f"{name}.bias")
-        totals.norm(parameters, name, d_work.first, x, first)
-        d_projected = rowwise.norm_backward(d_work.first, x, first.mean, first.inverse, weight, bias)
+        totals.norm(core, name, d_work.first, x, first)
+        d_projected = core.norm_backward(name, d_work.first, x, first)
         totals.linear("blocks.0.qkv", d_projected, rows)
         if onward:
-            d_rows += linear(d_projected, parameters["blocks.0.qkv.weight"].t())
+            d_rows += core.linear_backward("blocks.0.qkv", d_projected)
     else:
         assert d_work.shares is not None
         for block in range(config.num_blocks):
             name, d_share = f"blocks.{block}.qkv", d_work.shares[:, block]
             totals.linear(f"{name}.inputs", d_share, flat)
             if onward:
-                weight = parameters[f"{name}.weight"][:, config.memory_width :]
-                d_flat += linear(d_share, weight.t())
+                d_flat += linear(d_share, core.input_weight(block).t())
     totals.linear("input_projection", d_rows, inputs.reshape(*rows.shape[:2], -1))
     if "inputs" not in needed:
         return None
-    return linear(d_rows, parameters["input_projection.weight"].t()).view_as(inputs)
+    return core.linear_backward("input_projection", d_rows).view_as(inputs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -10,27 +9,17 @@ import torch
 from torch import Tensor
 
 from relational_rnn.config import RelationalMemoryConfig, check_parameters
+from relational_rnn.kernels.backend import KernelOptions, SequenceInputs
 from relational_rnn.kernels.eager import check_kinds, in_range
 from relational_rnn.kernels.fused import rows as rowwise
+from relational_rnn.kernels.fused.core import Core, block_sizes
 from relational_rnn.kernels.products import linear, with_weights_in
 from relational_rnn.kernels.workspace import carve, empties, empty, room_for
 
 CHUNK_ROWS = 1024
 """Memory rows in a chunk: enough for products at full speed, few enough to stay in the cache."""
 
-Parameters = Mapping[str, Tensor]
 Buffers = dict[str, Tensor]
-
-
-class BlockSizes(NamedTuple):
-    """How many rows take part in one block of attention and MLP."""
-
-    projected: int
-    """Rows whose queries, keys and values are computed in the step."""
-    attended: int
-    """M, rows that can be attended to."""
-    queries: int
-    """Rows that ask, and come out. The last block leaves the input rows out."""
 
 
 class Chunk(NamedTuple):
@@ -58,21 +47,6 @@ def chunks(batch_sizes: list[int], slots: int) -> Iterator[Chunk]:
         if (end - begin) * slots >= CHUNK_ROWS or begin == 0:
             yield Chunk(begin, end, sizes[::-1])
             end, sizes = begin, []
-
-
-@functools.lru_cache
-def block_sizes(config: RelationalMemoryConfig) -> tuple[BlockSizes, ...]:
-    """Return every block's sizes.
-
-    Example:
-        >>> block_sizes(RelationalMemoryConfig(input_size=3, mem_slots=4, head_size=2))
-        (BlockSizes(projected=4, attended=5, queries=4),)
-    """
-    slots, total, last = config.mem_slots, config.attended_rows, config.num_blocks - 1
-    return tuple(
-        BlockSizes(total if block else slots, total, slots if block == last else total)
-        for block in range(config.num_blocks)
-    )
 
 
 def kept_shapes(config: RelationalMemoryConfig) -> dict[str, tuple[int, ...]]:
@@ -149,66 +123,49 @@ class InputWork(NamedTuple):
         return [InputWork(*(x[i] for x in parts)) for i in range(len(sizes))]  # type: ignore[arg-type]
 
 
-def normed(parameters: Parameters, name: str, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Apply the norm `name`, if there is one: y, mean, 1 / deviation."""
-    return rowwise.norm(x, parameters.get(f"{name}.weight"), parameters.get(f"{name}.bias"))
-
-
-def slot_weight(config: RelationalMemoryConfig, parameters: Parameters, block: int) -> Tensor:
-    """Return the columns of a block's projection that see the memory: all but with tile fusion."""
-    return parameters[f"blocks.{block}.qkv.weight"][:, : config.memory_width]
-
-
-def input_work(config: RelationalMemoryConfig, parameters: Parameters, inputs: Tensor) -> InputWork:
+def input_work(core: Core, inputs: Tensor) -> InputWork:
     """Compute what depends only on the inputs (S, F) or (S, R, F)."""
+    config, parameters = core
     inputs = inputs.reshape(len(inputs), config.input_rows, config.input_size)
-    rows = in_range(config, _linear(parameters, "input_projection", inputs))
+    rows = in_range(config, core.linear("input_projection", inputs))
     flat = rows.flatten(1)  # (S, R*D)
     unnormed = first = shares = gates = None
     if config.input_fusion == "append":
-        unnormed = _linear(parameters, "blocks.0.qkv", rows)
-        first, _, _ = normed(parameters, "blocks.0.qkv_norm", unnormed)
+        unnormed = core.linear("blocks.0.qkv", rows)
+        first = core.norm("blocks.0.qkv_norm", unnormed).y
     else:
         parts = []
         for block in range(config.num_blocks):
-            weight = parameters[f"blocks.{block}.qkv.weight"][:, config.memory_width :]
-            parts.append(linear(flat, weight, parameters[f"blocks.{block}.qkv.bias"]))
+            parts.append(linear(flat, core.input_weight(block), parameters[f"blocks.{block}.qkv.bias"]))
         shares = torch.stack(parts, 1)
     if config.gate_width:
-        gates = _linear(parameters, "gate_input", flat).unsqueeze(1)
+        gates = core.linear("gate_input", flat).unsqueeze(1)
         gates += parameters["gate_memory.bias"]
         gates[..., : config.gate_width] += config.input_bias
         gates[..., config.gate_width :] += config.forget_bias
     return InputWork(rows, unnormed, first, shares, gates)
 
 
-def step_forward(
-    config: RelationalMemoryConfig,
-    parameters: Parameters,
-    before: Tensor,
-    work: InputWork,
-    kept: Buffers,
-    out: Tensor,
-) -> None:
+def step_forward(core: Core, before: Tensor, work: InputWork, kept: Buffers, out: Tensor) -> None:
     """Advance memories by one step; of one step or, independent as they are, of several.
 
     Args:
-        config: the core.
-        parameters: its parameters.
+        core: its layers.
         before: (b, N, D) memories before the step.
         work: the input's part.
         kept: buffers that are filled, see `kept_shapes`.
         out: (b, N, D), filled with the memories after the step.
     """
+    config, parameters = core
     rows, batch = before, len(before)
     for block, size in enumerate(block_sizes(config)):
         projected = kept[f"{block}.projected"]
-        weight = slot_weight(config, parameters, block)
+        weight = core.slot_weight(block)
         if work.shares is None:
             projected.copy_(linear(rows, weight, parameters[f"blocks.{block}.qkv.bias"]))
         else:
             torch.add(linear(rows, weight), work.shares[:, block].unsqueeze(1), out=projected)
-        values, _, _ = normed(parameters, f"blocks.{block}.qkv_norm", projected)
+        values = core.norm(f"blocks.{block}.qkv_norm", projected).y
         first = work.first if block == 0 else None
         attended = kept[f"{block}.attended"]
         if config.use_attention:
@@ -227,9 +184,9 @@ def step_forward(
             attended[:, : rows.shape[1]] += rows[:, : size.queries]
             if size.queries > rows.shape[1]:
                 attended[:, rows.shape[1] :] += work.rows
-        rows, _, _ = normed(parameters, f"blocks.{block}.attention_norm", attended)
+        rows = core.norm(f"blocks.{block}.attention_norm", attended).y
         if config.use_mlp:
-            rows = _mlp(config, parameters, block, rows, kept)
+            rows = _mlp(core, block, rows, kept)
     if not config.gate_width:
         out.copy_(rows)
         return
@@ -260,34 +217,27 @@ def split_heads(x: Tensor, heads: int) -> Tensor:
 
 
 def sequence_forward(
-    config: RelationalMemoryConfig,
-    parameters: Parameters,
-    inputs: Tensor,
-    batch_sizes: list[int],
-    memory: Tensor,
-    initial: Tensor,
-    resets: Tensor | None = None,
-    keep: bool = True,
-    recompute: bool = False,
-    compute_dtype: torch.dtype | None = None,
+    given: SequenceInputs, options: KernelOptions, keep: bool
 ) -> tuple[Tensor, Tensor, Buffers]:
-    """Run the core over a sequence; arguments as in `eager.sequence`.
+    """Run the core over a sequence.
 
     Args:
+        given: the core and the sequence.
+        options: with `recompute` only the memories are kept; the backward runs each step again.
         keep: whether a backward follows. If not, the steps share the buffers of one.
-        recompute: keep only the memories; the backward runs each step again.
-        compute_dtype: dtype of the matrix products, None for the parameters'.
 
     Returns:
         The memories after each step (S, N, D), the last memory of each row (B, N, D), and as "room" what
         `sequence_backward` needs besides the arguments: `room_shapes` side by side (nothing with
         `keep=False`).
     """
+    config, parameters, inputs, batch_sizes, memory, initial, resets = given
+    recompute, compute_dtype = options
     check_parameters(config, parameters)
     check_kinds(parameters, memory)
+    core = Core(config, with_weights_in(compute_dtype, parameters))
     samples, batch = len(inputs), batch_sizes[0]
     memory, initial = in_range(config, memory.contiguous()), initial.contiguous()
-    parameters = with_weights_in(compute_dtype, parameters)
     state = memory.shape[1:]
     memories = empty(memory, samples, *state)
     last = torch.empty_like(memory, memory_format=torch.contiguous_format)
@@ -299,7 +249,7 @@ def sequence_forward(
     kept = shared if everything else make_room(config, memory, batch)
     running = batch
     for begin, end, sizes in reversed(list(chunks(batch_sizes, config.mem_slots))):
-        work = input_work(config, parameters, inputs[begin:end])
+        work = input_work(core, inputs[begin:end])
         if everything:
             kept["rows"][begin:end] = work.rows
             if work.unnormed is not None:
@@ -321,26 +271,21 @@ def sequence_forward(
                 memory = before.copy_(memory)
             if not everything and size < batch:
                 buffer = {name: x[:size] for name, x in buffer.items()}
-            step_forward(config, parameters, memory, part, buffer, after)
+            step_forward(core, memory, part, buffer, after)
             memory = after
     last[:running] = memory
     return memories, last, {} if room is None else {"room": room}
 
 
-def _linear(parameters: Parameters, name: str, x: Tensor) -> Tensor:
-    return linear(x, parameters[f"{name}.weight"], parameters[f"{name}.bias"])
-
-
-def _mlp(
-    config: RelationalMemoryConfig, parameters: Parameters, block: int, rows: Tensor, kept: Buffers
-) -> Tensor:
+def _mlp(core: Core, block: int, rows: Tensor, kept: Buffers) -> Tensor:
     """Apply the MLP with its residual and norm; fill the hidden layers and what goes into the norm."""
+    config = core.config
     hidden, last = rows, config.attention_mlp_layers - 1
     for layer in range(last):
         activated = kept[f"{block}.hidden.{layer + 1}"]
-        hidden = torch.clamp_min(_linear(parameters, f"mlp.{layer}", hidden), 0, out=activated)
+        hidden = torch.clamp_min(core.linear(f"mlp.{layer}", hidden), 0, out=activated)
     mixed = kept[f"{block}.mixed"]
-    mixed.copy_(_linear(parameters, f"mlp.{last}", hidden))
+    mixed.copy_(core.linear(f"mlp.{last}", hidden))
     if config.use_residual:
         mixed += rows
-    return normed(parameters, f"blocks.{block}.mlp_norm", mixed)[0]
+    return core.norm(f"blocks.{block}.mlp_norm", mixed).y

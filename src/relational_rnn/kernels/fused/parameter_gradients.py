@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from relational_rnn.kernels.fused import rows as rowwise
-from relational_rnn.kernels.fused.forward import Parameters
+from relational_rnn.kernels.fused.core import Core
+from relational_rnn.kernels.fused.rows import Normed
 from relational_rnn.kernels.products import weight_gradient
-
-
-class Normed(NamedTuple):
-    """A norm's output and statistics."""
-
-    y: Tensor
-    mean: Tensor
-    inverse: Tensor
 
 
 class Totals:
@@ -44,12 +36,12 @@ class Totals:
         if f"{name}.bias" in self.needed:
             self.add(f"{name}.bias", d_y.sum(0))
 
-    def norm(self, parameters: Parameters, name: str, d_y: Tensor, x: Tensor, norm: Normed) -> None:
+    def norm(self, core: Core, name: str, d_y: Tensor, x: Tensor, norm: Normed) -> None:
         """Add what one use of a norm contributes: d_y and x (..., features)."""
-        weight, bias = parameters.get(f"{name}.weight"), parameters.get(f"{name}.bias")
+        weight, bias = core.norm_parameters(name)
         if weight is None or bias is None or self.needed.isdisjoint((f"{name}.weight", f"{name}.bias")):
             return
-        d_weight, d_bias = rowwise.norm_parameter_gradients(d_y, x, norm.mean, norm.inverse, weight, bias)
+        d_weight, d_bias = rowwise.norm_parameter_gradients(d_y, x, norm, weight, bias)
         self.add(f"{name}.weight", d_weight)
         self.add(f"{name}.bias", d_bias)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -21,32 +23,38 @@ def _exact_on_cpu(x: Tensor) -> bool:
     return x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
 
 
-def norm(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """Normalise the last axis: y, mean and 1 / deviation; x itself (and no statistics) without a weight."""
+class Normed(NamedTuple):
+    """A norm's output and statistics."""
+
+    y: Tensor
+    mean: Tensor
+    rstd: Tensor
+    """1 / standard deviation."""
+
+
+def norm(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Normed:
+    """Normalise the last axis; without a weight the result is x itself, and no statistics."""
     if weight is None:
-        return x, x, x
-    y, mean, inverse = torch.native_layer_norm(x, weight.shape, weight, bias, EPSILON)
-    return y, mean, inverse
+        return Normed(x, x, x)
+    return Normed(*torch.native_layer_norm(x, weight.shape, weight, bias, EPSILON))
 
 
-def norm_backward(
-    d_y: Tensor, x: Tensor, mean: Tensor, inverse: Tensor, weight: Tensor | None, bias: Tensor | None
-) -> Tensor:
+def norm_backward(d_y: Tensor, x: Tensor, norm: Normed, weight: Tensor | None, bias: Tensor | None) -> Tensor:
     """Carry `d_y` back through `norm` to x."""
     if weight is None:
         return d_y
     d_x: Tensor = torch.ops.aten.native_layer_norm_backward(
-        d_y, x, weight.shape, mean, inverse, weight, bias, [True, False, False]
+        d_y, x, weight.shape, norm.mean, norm.rstd, weight, bias, [True, False, False]
     )[0]
     return d_x
 
 
 def norm_parameter_gradients(
-    d_y: Tensor, x: Tensor, mean: Tensor, inverse: Tensor, weight: Tensor, bias: Tensor
+    d_y: Tensor, x: Tensor, norm: Normed, weight: Tensor, bias: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return the gradients of a norm's weight and bias, summed over all rows."""
     _, d_weight, d_bias = torch.ops.aten.native_layer_norm_backward(
-        d_y, x, weight.shape, mean, inverse, weight, bias, [False, True, True]
+        d_y, x, weight.shape, norm.mean, norm.rstd, weight, bias, [False, True, True]
     )
     return d_weight, d_bias
 

@@ -13,49 +13,13 @@ from torch import Tensor
 
 from relational_rnn.config import RelationalMemoryConfig, check_parameters, parameter_shapes
 from relational_rnn.kernels import workspace
+from relational_rnn.kernels.backend import Gradients, SequenceInputs
 from relational_rnn.kernels.eager import check_kinds
-from relational_rnn.kernels.native.library import LAYERS, MAX_LAYERS, Layers, Library, Problem, load
-
-Parameters = Mapping[str, Tensor]
-
-
-def unsupported(config: RelationalMemoryConfig, dtype: torch.dtype, device: torch.device) -> str | None:
-    """Say why the library cannot run a core, or None if it can.
-
-    Example:
-        >>> config = RelationalMemoryConfig(input_size=3, mem_slots=2, head_size=4, num_blocks=2)
-        >>> unsupported(config, torch.float64, torch.device("cpu"))
-        'native code is for float32, got torch.float64'
-        >>> unsupported(config, torch.float32, torch.device("cpu"))
-        'native code has one block, got num_blocks=2'
-    """
-    if dtype != torch.float32:
-        return f"native code is for float32, got {dtype}"
-    if device.type != "cpu":
-        return f"native code is for the CPU, got {device}"
-    reason = _unsupported_options(config)
-    if reason is not None:
-        return reason
-    library = load()
-    return library if isinstance(library, str) else None
-
-
-@lru_cache(maxsize=64)
-def _unsupported_options(config: RelationalMemoryConfig) -> str | None:
-    if config.num_blocks > 1:
-        return f"native code has one block, got num_blocks={config.num_blocks}"
-    if config.input_fusion != "append":
-        return f"native code appends the input, got input_fusion={config.input_fusion!r}"
-    for name in ("use_attention", "use_mlp", "use_residual", "use_layer_norm"):
-        if not getattr(config, name):
-            return f"native code has no {name}=False"
-    if config.attention_mlp_layers > MAX_LAYERS:
-        return f"native code has at most {MAX_LAYERS} MLP layers, got {config.attention_mlp_layers}"
-    return None
+from relational_rnn.kernels.native.library import LAYERS, MAX_LAYERS, Layers, Library, Problem
 
 
 class NativeSequence:
-    """Both passes, by one instruction set.
+    """Forward and backward, see `SequenceKernel`, on one instruction set.
 
     Args:
         library: the compiled library.
@@ -69,33 +33,10 @@ class NativeSequence:
     ) -> None:
         self.library, self.variant, self.threads, self.recompute = library, variant, threads, recompute
 
-    def forward(
-        self,
-        config: RelationalMemoryConfig,
-        parameters: Parameters,
-        inputs: Tensor,
-        batch_sizes: list[int],
-        memory: Tensor,
-        initial: Tensor,
-        resets: Tensor | None,
-        keep: bool,
-    ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        """Run the sequence.
-
-        Args:
-            config: the core.
-            parameters: its parameters.
-            inputs: (S, F) or (S, R, F).
-            batch_sizes: rows of each step.
-            memory: (B, N, D) before the first step.
-            initial: (N, D), what a reset puts back.
-            resets: (S,) or None.
-            keep: whether a backward may follow.
-
-        Returns:
-            The memories (S, N, D), the last ones (B, N, D), and what `backward` needs.
-        """
-        call = _Call(self, config, parameters, inputs, batch_sizes, resets, keep)
+    def forward(self, given: SequenceInputs, keep: bool) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+        """Run the sequence."""
+        config, _, inputs, batch_sizes, memory, initial, _ = given
+        call = _Call(self, given, keep)
         slots = config.mem_slots, config.memory_width
         memories = inputs.new_empty(len(inputs), *slots)
         last = inputs.new_empty(batch_sizes[0], *slots)
@@ -109,37 +50,18 @@ class NativeSequence:
 
     def backward(
         self,
-        config: RelationalMemoryConfig,
-        parameters: Parameters,
-        inputs: Tensor,
-        batch_sizes: list[int],
-        resets: Tensor | None,
+        given: SequenceInputs,
         kept: Mapping[str, Tensor],
         d_memories: Tensor | None,
         d_last: Tensor | None,
         needed: frozenset[str],
-    ) -> tuple[Tensor | None, Tensor | None, Tensor | None, Mapping[str, Tensor]]:
-        """Carry the gradients of the memories and of the last ones back.
-
-        Args:
-            config: as in `forward`, like all that is not named here.
-            parameters: the same.
-            inputs: the same.
-            batch_sizes: the same.
-            resets: the same.
-            kept: what `forward` returned; not changed.
-            d_memories: (S, N, D), or None for 0.
-            d_last: (B, N, D), or None for 0.
-            needed: the gradients that are asked for: "inputs", "memory", "initial" and parameters' names. All
-                are computed: leaving some out would save little.
-
-        Returns:
-            Gradients of the inputs, the memory, `initial` and, by name, the parameters.
-        """
-        call = _Call(self, config, parameters, inputs, batch_sizes, resets, True)
+    ) -> Gradients:
+        """Back-propagate; all gradients are computed, as leaving some out would save little."""
+        config, inputs = given.config, given.inputs
+        call = _Call(self, given, keep=True)
         slots = config.mem_slots, config.memory_width
         d_inputs = inputs.new_empty(inputs.shape)
-        d_memory = inputs.new_empty(batch_sizes[0], *slots)
+        d_memory = inputs.new_empty(given.batch_sizes[0], *slots)
         d_initial = inputs.new_empty(slots)
         gradients = {name: inputs.new_empty(shape) for name, shape in zip(call.names, call.shapes)}
         call.problem.gradients = call.pointers(list(gradients.values()))
@@ -150,7 +72,7 @@ class NativeSequence:
         if d_last is not None:
             call.point("d_last", d_last, d_memory.shape)
         call.run(self.library.backward)
-        return d_inputs, d_memory, d_initial, gradients
+        return Gradients(d_inputs, d_memory, d_initial, gradients)
 
 
 def saved_size(config: RelationalMemoryConfig, samples: int, recompute: bool) -> int:
@@ -180,16 +102,8 @@ class _Call:
         ValueError: a tensor of another shape or without memory, or batch sizes that do not fit the inputs.
     """
 
-    def __init__(
-        self,
-        native: NativeSequence,
-        config: RelationalMemoryConfig,
-        parameters: Parameters,
-        inputs: Tensor,
-        batch_sizes: list[int],
-        resets: Tensor | None,
-        keep: bool,
-    ) -> None:
+    def __init__(self, native: NativeSequence, given: SequenceInputs, keep: bool) -> None:
+        config, parameters, inputs, batch_sizes, _, _, resets = given
         steps, batch, total = len(batch_sizes), batch_sizes[0], len(inputs)
         falling = steps == 1 or all(map(operator.ge, batch_sizes, batch_sizes[1:]))
         if sum(batch_sizes) != total or not falling or batch_sizes[-1] < 1:
@@ -246,7 +160,7 @@ class _Call:
         if self.room_sizes[0]:
             self.point("saved", saved, saved.shape)
 
-    def layers(self, tensors: Parameters) -> Any:
+    def layers(self, tensors: Mapping[str, Tensor]) -> Any:
         """Point at all layers' tensors, which are read."""
         # As `_address`, for all at once: a step of one sample takes little longer than a look at them.
         values = [tensors[name] for name in self.names]

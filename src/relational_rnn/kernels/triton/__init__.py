@@ -3,8 +3,6 @@
 Triton is imported when this backend is first asked whether it can run, and only here.
 """
 
-from relational_rnn.kernels.eager import cell, read
-from relational_rnn.kernels.triton.function import sequence
-from relational_rnn.kernels.triton.support import unsupported, unsupported_products
+from relational_rnn.kernels.triton.backend import BACKEND
 
-__all__ = ["cell", "read", "sequence", "unsupported", "unsupported_products"]
+__all__ = ["BACKEND"]

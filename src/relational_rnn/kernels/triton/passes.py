@@ -11,10 +11,10 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
-from relational_rnn.config import RelationalMemoryConfig, check_parameters
-from relational_rnn.kernels.fused.backward import Gradients
+from relational_rnn.config import check_parameters
+from relational_rnn.kernels.backend import DEFAULTS, Gradients, KernelOptions, SequenceInputs
 from relational_rnn.kernels.triton.graphs import Graphs
-from relational_rnn.kernels.triton.rooms import Buffers, Parameters, input_room, layers, new_carry
+from relational_rnn.kernels.triton.rooms import Buffers, input_room, layers, new_carry
 from relational_rnn.kernels.triton.runs import INPUT_WORK, BackwardRun, ForwardRun, run_again
 from relational_rnn.kernels.triton.steps import chunks, steps
 from relational_rnn.kernels.triton.sums import Sums
@@ -27,77 +27,58 @@ MOST_STEPS = 512
 
 
 class TritonSequence:
-    """Both passes.
+    """Forward and backward, see `SequenceKernel`.
 
     Args:
-        recompute: keep only the memories; `backward` computes the steps again, and nothing is recorded.
-        compute_dtype: of the matrix products, None for the parameters'.
+        options: with `recompute` nothing is recorded.
         graphs: where the loops over the steps are recorded, or None: they run step by step.
     """
 
-    def __init__(
-        self,
-        recompute: bool = False,
-        compute_dtype: torch.dtype | None = None,
-        graphs: Graphs | None = None,
-    ) -> None:
-        self.recompute, self.compute_dtype = recompute, compute_dtype
-        self.graphs = None if recompute else graphs
+    def __init__(self, options: KernelOptions = DEFAULTS, graphs: Graphs | None = None) -> None:
+        self.recompute, self.compute_dtype = options
+        self.graphs = None if self.recompute else graphs
 
-    def forward(
-        self,
-        config: RelationalMemoryConfig,
-        parameters: Parameters,
-        inputs: Tensor,
-        batch_sizes: list[int],
-        memory: Tensor,
-        initial: Tensor,
-        resets: Tensor | None,
-        keep: bool,
-    ) -> tuple[Tensor, Tensor, Buffers]:
-        """Run the sequence; arguments and results as in `native.passes.NativeSequence.forward`."""
+    def forward(self, given: SequenceInputs, keep: bool) -> tuple[Tensor, Tensor, Buffers]:
+        """Run the sequence."""
+        config, parameters, inputs, batch_sizes, memory, initial, resets = given
         check_parameters(config, parameters)
         with _current(inputs.device):
-            given = layers(parameters, self.compute_dtype)
-            given |= input_room(config, given, inputs) | {"initial": initial.contiguous()}
+            tensors = layers(parameters, self.compute_dtype)
+            tensors |= input_room(config, tensors, inputs) | {"initial": initial.contiguous()}
             if resets is not None:
-                given["restarts"] = resets.to(torch.uint8)
+                tensors["restarts"] = resets.to(torch.uint8)
             everything = keep and not self.recompute
 
-            def make_run(given: Buffers) -> ForwardRun:
-                return ForwardRun(config, batch_sizes, given, memory, self.compute_dtype, everything)
+            def make_run(tensors: Buffers) -> ForwardRun:
+                return ForwardRun(config, batch_sizes, tensors, memory, self.compute_dtype, everything)
 
             graphs = self.graphs
             if graphs is not None and len(batch_sizes) <= MOST_STEPS and not _capturing():
                 key = (config, tuple(batch_sizes), resets is not None, keep, *_surroundings(memory))
                 with graphs.lock:
-                    recorded = graphs.find(key, lambda: make_run(_clones(given)), keep)
+                    recorded = graphs.find(key, lambda: make_run(_clones(tensors)), keep)
                     if recorded is not None:
-                        memories, last = recorded.forward(given, memory)
-                        kept = {"ticket": recorded.ticket, "memory": memory, "initial": initial}
-                        return memories, last, kept if keep else {}
-            run = make_run(given)
+                        memories, last = recorded.forward(tensors, memory)
+                        return memories, last, {"ticket": recorded.ticket} if keep else {}
+            run = make_run(tensors)
             run.start(memory)
             run.loop()
             if everything:
-                kept = run.room | {name: given[name] for name in INPUT_WORK if name in given}
+                kept = run.room | {name: tensors[name] for name in INPUT_WORK if name in tensors}
             else:
                 kept = {"before": run.befores(memory)} if keep else {}
             return run.memories, run.last(), kept
 
     def backward(
         self,
-        config: RelationalMemoryConfig,
-        parameters: Parameters,
-        inputs: Tensor,
-        batch_sizes: list[int],
-        resets: Tensor | None,
+        given: SequenceInputs,
         kept: Mapping[str, Tensor],
         d_memories: Tensor | None,
         d_last: Tensor | None,
         needed: frozenset[str],
     ) -> Gradients:
-        """Back-propagate; arguments and results as in `fused.backward.sequence_backward`."""
+        """Back-propagate."""
+        config, parameters, inputs, batch_sizes, _, _, resets = given
         sums = Sums(config, inputs, needed, self.compute_dtype)
         with _current(inputs.device):
             if "ticket" in kept:
@@ -106,16 +87,15 @@ class TritonSequence:
                     recorded = None if _capturing() else self.graphs.holder(kept["ticket"])
                     if recorded is None:
                         # Another call has used the buffers since: once more, forward.
-                        again = kept["memory"], kept["initial"], resets, True
-                        _, _, kept = self.forward(config, parameters, inputs, batch_sizes, *again)
+                        _, _, kept = self.forward(given, keep=True)
                         recorded = self.graphs.holder(kept["ticket"]) if "ticket" in kept else None
                     if recorded is not None:
                         run = recorded.backward(d_memories, d_last)
                         sums.add(run, slice(None))
                         return sums.gradients(run, resets)
-            given = layers(parameters, self.compute_dtype)
+            tensors = layers(parameters, self.compute_dtype)
             if resets is not None:
-                given["restarts"] = resets.to(torch.uint8)
+                tensors["restarts"] = resets.to(torch.uint8)
             like = kept["before"]
             carry = new_carry(config, like, batch_sizes[0])
             if d_last is not None:
@@ -127,8 +107,8 @@ class TritonSequence:
                 span = slice(chunk[0].begin, chunk[-1].begin + chunk[-1].size)
                 room = dict(kept)
                 if self.recompute:
-                    room = run_again(config, given, inputs[span], like[span], self.compute_dtype)
-                run = BackwardRun(config, given, room, carry, d_memories, chunk, self.compute_dtype)
+                    room = run_again(config, tensors, inputs[span], like[span], self.compute_dtype)
+                run = BackwardRun(config, tensors, room, carry, d_memories, chunk, self.compute_dtype)
                 run.loop()
                 sums.add(run, span)
             return sums.gradients(run, resets)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from relational_rnn.config import RelationalMemoryConfig
 from relational_rnn.kernels.fused import forward
+from relational_rnn.kernels.fused.core import Core
 from relational_rnn.kernels.products import with_weights_in
 
 Buffers = dict[str, Tensor]
@@ -91,6 +92,6 @@ def layers(parameters: Parameters, compute_dtype: torch.dtype | None) -> Buffers
 
 def input_room(config: RelationalMemoryConfig, weights: Parameters, inputs: Tensor) -> Buffers:
     """Compute what depends only on the inputs, see `fused.forward.InputWork`."""
-    work = forward.input_work(config, weights, inputs)
+    work = forward.input_work(Core(config, weights), inputs)
     found = {"rows": work.rows, "unnormed": work.unnormed, "first": work.first, "gates": work.gates}
     return {name: x.contiguous() for name, x in found.items() if x is not None}

@@ -6,9 +6,11 @@ import torch
 from torch import Tensor
 
 from relational_rnn.config import RelationalMemoryConfig
-from relational_rnn.kernels.fused.backward import Gradients, input_backward
-from relational_rnn.kernels.fused.forward import InputWork, normed
-from relational_rnn.kernels.fused.parameter_gradients import Normed, Totals
+from relational_rnn.kernels.backend import Gradients
+from relational_rnn.kernels.fused.backward import input_backward
+from relational_rnn.kernels.fused.core import Core
+from relational_rnn.kernels.fused.forward import InputWork
+from relational_rnn.kernels.fused.parameter_gradients import Totals
 from relational_rnn.kernels.triton.runs import BackwardRun
 from relational_rnn.kernels.triton.steps import multiply
 
@@ -45,10 +47,11 @@ class Sums:
                 d_weight = torch.empty_like(run.given[weight], dtype=room["before"].dtype)
                 multiply(gradients[d_y].flatten(0, 1).t(), room[x].flatten(0, 1), d_weight)
                 self.totals.add(weight, d_weight)
-        first = Normed(*normed(run.given, "blocks.0.qkv_norm", room["unnormed"]))
+        core = Core(config, run.given)
+        first = core.norm("blocks.0.qkv_norm", room["unnormed"])
         d_work = InputWork(torch.empty_like(room["rows"]), None, gradients["d_first"], None, d_gates)
         inputs = self.inputs[span]
-        d_inputs = input_backward(config, run.given, inputs, room, first, d_work, self.totals)
+        d_inputs = input_backward(core, inputs, room, first, d_work, self.totals)
         if self.d_inputs is not None and d_inputs is not None:
             self.d_inputs[span] = d_inputs
 

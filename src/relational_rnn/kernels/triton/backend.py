@@ -1,4 +1,4 @@
-"""What the Triton kernels can run, and where."""
+"""What the Triton kernels can run, where, and with which options."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ from functools import cache, lru_cache
 import torch
 
 from relational_rnn.config import RelationalMemoryConfig
+from relational_rnn.kernels.backend import DEFAULTS, Backend, KernelOptions, SequenceKernel
 from relational_rnn.kernels.triton.sizes import largest_tile
 
 MOST_ENTRIES = 1 << 15
 """Numbers in the largest tile of a program: more do not fit into the registers that its threads have."""
 
 
-def unsupported(config: RelationalMemoryConfig, dtype: torch.dtype, device: torch.device) -> str | None:
+def unsupported(
+    config: RelationalMemoryConfig,
+    dtype: torch.dtype,
+    device: torch.device,
+    options: KernelOptions = DEFAULTS,
+) -> str | None:
     """Say why the kernels cannot run a core, or None if they can.
 
     Example:
@@ -26,7 +32,9 @@ def unsupported(config: RelationalMemoryConfig, dtype: torch.dtype, device: torc
     """
     if dtype not in (torch.float32, torch.float64):
         return f"the Triton kernels are for float32 and float64, got {dtype}"
-    reason = _unsupported_options(config)
+    if options.compute_dtype not in (None, dtype, torch.bfloat16, torch.float16):
+        return f"it has no products in {options.compute_dtype} for {dtype}"
+    reason = _unsupported_core(config)
     if reason is not None:
         return reason
     if device.type not in ("cuda", "cpu"):
@@ -34,20 +42,8 @@ def unsupported(config: RelationalMemoryConfig, dtype: torch.dtype, device: torc
     return _cannot_run(device.type)
 
 
-def unsupported_products(dtype: torch.dtype, compute_dtype: torch.dtype) -> str | None:
-    """Say why a core of one dtype cannot have products in another, or None if it can.
-
-    Example:
-        >>> unsupported_products(torch.float64, torch.float32)
-        'it has no products in torch.float32 for torch.float64'
-    """
-    if compute_dtype in (dtype, torch.bfloat16, torch.float16):
-        return None
-    return f"it has no products in {compute_dtype} for {dtype}"
-
-
 @lru_cache(maxsize=64)
-def _unsupported_options(config: RelationalMemoryConfig) -> str | None:
+def _unsupported_core(config: RelationalMemoryConfig) -> str | None:
     if config.num_blocks > 1:
         return f"the Triton kernels have one block, got num_blocks={config.num_blocks}"
     if config.input_fusion != "append":
@@ -78,3 +74,19 @@ def _cannot_run(device_type: str) -> str | None:
     except Exception as error:
         return f"Triton does not work here: {' '.join(str(error).split())[:200]}"
     return None
+
+
+def _kernel(options: KernelOptions, device: torch.device) -> SequenceKernel:
+    return _made(options, device.type == "cuda")
+
+
+@cache
+def _made(options: KernelOptions, graphs: bool) -> SequenceKernel:
+    """Make the kernel; with `graphs` the loops over the steps are recorded as CUDA graphs."""
+    from relational_rnn.kernels.triton.graphs import Graphs
+    from relational_rnn.kernels.triton.passes import TritonSequence
+
+    return TritonSequence(options, Graphs() if graphs else None)
+
+
+BACKEND = Backend(name="triton", unsupported=unsupported, kernel=_kernel, devices=("cuda",), named_only=True)
