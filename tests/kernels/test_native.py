@@ -16,7 +16,7 @@ from kernels.sequences import assert_as_eager, cases, make_case, results, sequen
 from relational_rnn.config import RelationalMemoryConfig  # noqa: E402
 from relational_rnn.kernels import KernelOptions, SequenceInputs, eager, native, run_sequence, workspace  # noqa: E402
 from relational_rnn.kernels.native import backend, build, library  # noqa: E402
-from relational_rnn.kernels.native.passes import NativeSequence  # noqa: E402
+from relational_rnn.kernels.native.fwd_bwd import NativeSequence  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 
 LIBRARY = library.load()

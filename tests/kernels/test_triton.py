@@ -29,7 +29,7 @@ CONFIG = RelationalMemoryConfig(input_size=3, mem_slots=4, head_size=2, num_head
 REASON = backend.unsupported(CONFIG, torch.float32, DEVICE)
 needs_triton = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 if REASON is None:
-    from relational_rnn.kernels.triton import passes, steps
+    from relational_rnn.kernels.triton import fwd_bwd, steps
     from relational_rnn.kernels.triton.graphs import Graphs
 
 CONFIGS = {
@@ -45,7 +45,7 @@ CONFIGS = {
 
 def sequence(graphs=None, **options):
     """`sequence` by the kernels alone."""
-    kernel = passes.TritonSequence(KernelOptions(**options), graphs)
+    kernel = fwd_bwd.TritonSequence(KernelOptions(**options), graphs)
     chosen = dataclasses.replace(triton.BACKEND, kernel=lambda options, device: kernel)
 
     def call(given, trace=False):
@@ -94,7 +94,7 @@ def test_drawn_sequences(case, outputs, recompute, dtype):
 @pytest.mark.parametrize("recompute", [False, True])
 @pytest.mark.parametrize("options", CONFIGS.values(), ids=CONFIGS)
 def test_sizes(options, recompute, monkeypatch):
-    monkeypatch.setattr(passes, "CHUNK_SAMPLES", 3)  # the steps of 2, 2 and 1 samples make two chunks
+    monkeypatch.setattr(fwd_bwd, "CHUNK_SAMPLES", 3)  # the steps of 2, 2 and 1 samples make two chunks
     config = RelationalMemoryConfig(**options)
     assert_as_eager(sequence(recompute=recompute), case_of(config))
     if not recompute:
@@ -125,12 +125,12 @@ def test_what_is_computed_again_is_the_same():
         less, everything = (
             sum(
                 x.numel()
-                for x in passes.TritonSequence(KernelOptions(recompute)).forward(case, True)[2].values()
+                for x in fwd_bwd.TritonSequence(KernelOptions(recompute)).forward(case, True)[2].values()
             )
             for recompute in (True, False)
         )
         assert less < everything / 4
-        assert passes.TritonSequence().forward(case, False)[2] == {}
+        assert fwd_bwd.TritonSequence().forward(case, False)[2] == {}
 
 
 @needs_triton
@@ -331,7 +331,7 @@ import torch
 import triton
 from triton.backends.compiler import GPUTarget
 from relational_rnn.kernels import KernelOptions, SequenceInputs
-from relational_rnn.kernels.triton.passes import TritonSequence
+from relational_rnn.kernels.triton.fwd_bwd import TritonSequence
 from relational_rnn.config import RelationalMemoryConfig, parameter_shapes
 
 

@@ -19,7 +19,7 @@ from relational_rnn.config import RelationalMemoryConfig  # noqa: E402
 from relational_rnn.kernels import BACKENDS, KernelOptions, SequenceInputs, compiled  # noqa: E402
 from relational_rnn.kernels.backends import cannot_run  # noqa: E402
 from relational_rnn.kernels.fused.forward import shared_shapes  # noqa: E402
-from relational_rnn.kernels.native.passes import saved_size  # noqa: E402
+from relational_rnn.kernels.native.fwd_bwd import saved_size  # noqa: E402
 from relational_rnn.kernels.workspace import room_for  # noqa: E402
 from relational_rnn.nn import RelationalMemory, RelationalMemoryCell, SequenceClassifier  # noqa: E402
 from tolerances import assert_close  # noqa: E402

@@ -21,7 +21,7 @@ from relational_rnn.kernels.backend import KernelOptions, SequenceInputs, Sequen
 from relational_rnn.kernels.backends import BACKENDS
 from relational_rnn.kernels.dot_product import autocasts, transformed
 from relational_rnn.kernels.fused.forward import room_shapes
-from relational_rnn.kernels.native.passes import saved_size
+from relational_rnn.kernels.native.fwd_bwd import saved_size
 from relational_rnn.kernels.operation import READ_PARAMETERS, left_to_eager
 from relational_rnn.kernels.workspace import rounded
 

@@ -8,8 +8,8 @@ import torch
 
 from relational_rnn.config import RelationalMemoryConfig
 from relational_rnn.kernels.backend import DEFAULTS, Backend, KernelOptions
+from relational_rnn.kernels.native.fwd_bwd import NativeSequence
 from relational_rnn.kernels.native.library import MAX_LAYERS, Library, load
-from relational_rnn.kernels.native.passes import NativeSequence
 
 
 def unsupported(

@@ -65,7 +65,7 @@ def _cannot_run(device_type: str) -> str | None:
     try:
         import triton
 
-        from relational_rnn.kernels.triton.finish import activate
+        from relational_rnn.kernels.triton.mlp_gate_kernel import activate
 
         if device_type == "cpu" and isinstance(activate, triton.JITFunction):
             return "the Triton kernels are for GPUs (on the CPU only interpreted: TRITON_INTERPRET=1)"
@@ -83,8 +83,8 @@ def _kernel(options: KernelOptions, device: torch.device) -> SequenceKernel:
 @cache
 def _made(options: KernelOptions, graphs: bool) -> SequenceKernel:
     """Make the kernel; with `graphs` the loops over the steps are recorded as CUDA graphs."""
+    from relational_rnn.kernels.triton.fwd_bwd import TritonSequence
     from relational_rnn.kernels.triton.graphs import Graphs
-    from relational_rnn.kernels.triton.passes import TritonSequence
 
     return TritonSequence(options, Graphs() if graphs else None)
 

@@ -12,8 +12,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from relational_rnn.kernels.triton.rooms import Buffers, new_carry
-from relational_rnn.kernels.triton.runs import INPUT_WORK, BackwardRun, ForwardRun
+from relational_rnn.kernels.triton.buffers import Buffers, new_carry
+from relational_rnn.kernels.triton.recurrence import INPUT_WORK, BackwardRun, ForwardRun
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ def pad(size: int) -> int:
 
 @functools.lru_cache(maxsize=64)
 def mix_sizes(config: RelationalMemoryConfig) -> dict[str, Any]:
-    """Return what the kernels of `mix` are compiled for."""
+    """Return what the kernels of `attention_kernel` are compiled for."""
     slots, rows, key, value = config.mem_slots, config.input_rows, config.key_width, config.head_size
     # Few rows are multiplied number by number: Triton's own product wants 16.
     dot = max(slots, rows) > 8
@@ -32,7 +32,7 @@ def mix_sizes(config: RelationalMemoryConfig) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=64)
 def row_sizes(config: RelationalMemoryConfig) -> dict[str, Any]:
-    """Return what the kernels of `finish` are compiled for."""
+    """Return what the kernels of `mlp_gate_kernel` are compiled for."""
     slots, width = config.mem_slots, config.memory_width
     padded = {"N_PAD": pad(slots), "D_PAD": pad(width)}
     return {"N": slots, "D": width, **padded, "num_warps": number_of_warps(pad(slots) * pad(width))}

@@ -13,9 +13,8 @@ import torch
 from torch import Tensor
 
 from relational_rnn.config import RelationalMemoryConfig
-from relational_rnn.kernels.triton import finish as rest
-from relational_rnn.kernels.triton import mix as mixing
-from relational_rnn.kernels.triton.rooms import Buffers
+from relational_rnn.kernels.triton import attention_kernel, mlp_gate_kernel
+from relational_rnn.kernels.triton.buffers import Buffers
 from relational_rnn.kernels.triton.sizes import gate_sizes, mix_sizes, row_sizes
 
 
@@ -101,7 +100,7 @@ def forward_step(
             "initial".
         room: "before", "operand" and "squashed" of this step; the rest, and these three of the next step, are
             filled.
-        scratch: see `rooms.new_scratch`.
+        scratch: see `buffers.new_scratch`.
         memories: filled with the memories after the step, (S, N, D).
         step: where.
     """
@@ -113,7 +112,7 @@ def forward_step(
         multiply(x.flatten(0, 1), given[f"{layer}.weight"].t(), y.flatten(0, 1))
 
     multiply_rows(room["operand"][span], "blocks.0.qkv", room["projected"][span])
-    mixing.mix[grid](
+    attention_kernel.mix[grid](
         room["projected"],
         given["blocks.0.qkv.bias"],
         given["blocks.0.qkv_norm.weight"],
@@ -135,11 +134,13 @@ def forward_step(
     for layer in range(last):
         multiply_rows(room[f"hidden.{layer}"][span], f"mlp.{layer}", product)
         hidden = room[f"hidden.{layer + 1}"]
-        rest.activate[grid](product, given[f"mlp.{layer}.bias"], hidden, step.place, **row_sizes(config))
+        mlp_gate_kernel.activate[grid](
+            product, given[f"mlp.{layer}.bias"], hidden, step.place, **row_sizes(config)
+        )
     multiply_rows(room[f"hidden.{last}"][span], f"mlp.{last}", room["mixed"][span])
     if config.gate_width:
         multiply_rows(room["squashed"][span], "gate_memory", room["logits"][span])
-    rest.finish[grid](
+    mlp_gate_kernel.finish[grid](
         room["mixed"],
         given[f"mlp.{last}.bias"],
         given["blocks.0.mlp_norm.weight"],
@@ -184,9 +185,9 @@ def backward_step(
         config: the core.
         given: its layers, "first" and "gates" of the steps in `room`, and, for resets, all "restarts".
         room: what the forward left.
-        gradients: filled for this step, see `rooms.new_gradient_room`.
+        gradients: filled for this step, see `buffers.new_gradient_room`.
         carry: what the next step left; then what this one leaves.
-        scratch: see `rooms.new_scratch`.
+        scratch: see `buffers.new_scratch`.
         d_memories: gradient of the loss with respect to all memories (S, N, D), None for 0.
         step: where.
     """
@@ -198,7 +199,7 @@ def backward_step(
         multiply(d_y[span].flatten(0, 1), given[f"{layer}.weight"], d_x.flatten(0, 1))
 
     last = config.attention_mlp_layers - 1
-    rest.finish_backward[grid](
+    mlp_gate_kernel.finish_backward[grid](
         room["mixed"],
         given[f"mlp.{last}.bias"],
         given["blocks.0.mlp_norm.weight"],
@@ -235,7 +236,7 @@ def backward_step(
     for layer in reversed(range(last + 1)):
         multiply_rows(gradients[f"d_mlp.{layer}"], f"mlp.{layer}", product)
         if layer:
-            rest.activate_backward[grid](
+            mlp_gate_kernel.activate_backward[grid](
                 product,
                 room[f"hidden.{layer}"],
                 gradients[f"d_mlp.{layer - 1}"],
@@ -243,7 +244,7 @@ def backward_step(
                 step.place,
                 **row_sizes(config),
             )
-    mixing.mix_backward[grid](
+    attention_kernel.mix_backward[grid](
         room["projected"],
         given["blocks.0.qkv.bias"],
         given["blocks.0.qkv_norm.weight"],

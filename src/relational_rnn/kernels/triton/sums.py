@@ -11,7 +11,7 @@ from relational_rnn.kernels.fused.backward import input_backward
 from relational_rnn.kernels.fused.core import Core
 from relational_rnn.kernels.fused.forward import InputWork
 from relational_rnn.kernels.fused.parameter_gradients import Totals
-from relational_rnn.kernels.triton.runs import BackwardRun
+from relational_rnn.kernels.triton.recurrence import BackwardRun
 from relational_rnn.kernels.triton.steps import multiply
 
 

@@ -2,7 +2,7 @@
 #ifndef RELATIONAL_FORWARD_H
 #define RELATIONAL_FORWARD_H
 
-#include "rooms.h"
+#include "buffers.h"
 
 /* Point at the M rows of one sample. */
 INLINE void point(const problem *p, const float **row, const float *slots, const float *appended, long width) {

@@ -2,7 +2,7 @@
 #ifndef RELATIONAL_GRADIENTS_H
 #define RELATIONAL_GRADIENTS_H
 
-#include "rooms.h"
+#include "buffers.h"
 
 #define COLLECT 128 /* rows at least, if there are so many, for one product that makes gradients of weights */
 

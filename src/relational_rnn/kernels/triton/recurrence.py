@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from relational_rnn.config import RelationalMemoryConfig
-from relational_rnn.kernels.triton.rooms import (
+from relational_rnn.kernels.triton.buffers import (
     Buffers,
     input_room,
     new_gradient_room,
@@ -114,7 +114,7 @@ class BackwardRun:
         config: the core.
         given: its layers, "initial" and, maybe, the "restarts" of the whole sequence.
         room: what the forward left of these steps, with their input work.
-        carry: what goes from step to step, see `rooms.new_carry`.
+        carry: what goes from step to step, see `buffers.new_carry`.
         d_memories: gradient of the loss with respect to all memories (S, N, D), None for 0.
         steps: which; their places are those in `room`.
         compute_dtype: of the products, None for the parameters'.

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from relational_rnn.config import check_parameters
 from relational_rnn.kernels.backend import DEFAULTS, Gradients, KernelOptions, SequenceInputs
+from relational_rnn.kernels.triton.buffers import Buffers, input_room, layers, new_carry
 from relational_rnn.kernels.triton.graphs import Graphs
-from relational_rnn.kernels.triton.rooms import Buffers, input_room, layers, new_carry
-from relational_rnn.kernels.triton.runs import INPUT_WORK, BackwardRun, ForwardRun, run_again
+from relational_rnn.kernels.triton.recurrence import INPUT_WORK, BackwardRun, ForwardRun, run_again
 from relational_rnn.kernels.triton.steps import chunks, steps
 from relational_rnn.kernels.triton.sums import Sums
 

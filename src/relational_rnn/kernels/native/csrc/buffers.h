@@ -1,6 +1,6 @@
 /* Sizes that follow from a problem's, and how the memory that Python hands in is cut up. */
-#ifndef RELATIONAL_ROOMS_H
-#define RELATIONAL_ROOMS_H
+#ifndef RELATIONAL_BUFFERS_H
+#define RELATIONAL_BUFFERS_H
 
 #include "rows.h"
 

@@ -78,7 +78,7 @@ class NativeSequence:
 def saved_size(config: RelationalMemoryConfig, samples: int, recompute: bool) -> int:
     """Return how many numbers a forward may keep for its backward; at most some hundred more than it does.
 
-    The library's own answer (rooms.h) is no formula, which a compiler needs for a number of samples that it
+    The library's own answer (buffers.h) is no formula, which a compiler needs for a number of samples that it
     does not know.
     """
     slots, width, projection = config.mem_slots, config.memory_width, config.projection_width
