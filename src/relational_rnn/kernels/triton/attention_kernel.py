@@ -27,7 +27,7 @@ def head_part(
     gain,
     shift,
     mean,
-    inverse,
+    rstd,
     begin,
     N: tl.constexpr,
     P: tl.constexpr,
@@ -40,7 +40,7 @@ def head_part(
     column = tl.arange(0, WIDTH_PAD)[None, :]
     inside = (row < N) & (column < WIDTH)
     x = tl.load(projected + begin + row * P + column, mask=inside, other=0)
-    hat = (x + load_row(bias + begin, WIDTH, WIDTH_PAD) - mean) * inverse
+    hat = (x + load_row(bias + begin, WIDTH, WIDTH_PAD) - mean) * rstd
     y = hat * load_row(gain + begin, WIDTH, WIDTH_PAD) + load_row(shift + begin, WIDTH, WIDTH_PAD)
     return tl.where(inside, y, 0.0)
 
@@ -90,9 +90,9 @@ def mix(
 
     at, inside = tile(N, P, N_PAD, P_PAD)
     x = tl.load(projected + at, mask=inside, other=0) + load_row(qkv_bias, P, P_PAD)
-    mean, inverse = statistics(tl.where(inside, x, 0.0), inside, P)
+    mean, rstd = statistics(tl.where(inside, x, 0.0), inside, P)
     store_column(qkv_statistics + kept * 2 * N, mean, N, N_PAD)
-    store_column(qkv_statistics + kept * 2 * N + N, inverse, N, N_PAD)
+    store_column(qkv_statistics + kept * 2 * N + N, rstd, N, N_PAD)
 
     slot = tl.arange(0, N_PAD)
     row = tl.arange(0, R_PAD)
@@ -103,9 +103,9 @@ def mix(
         q0 = head * HEAD
         k0 = q0 + K
         v0 = k0 + K
-        q = head_part(projected, qkv_bias, qkv_gain, qkv_shift, mean, inverse, q0, N, P, K, N_PAD, K_PAD)
-        k = head_part(projected, qkv_bias, qkv_gain, qkv_shift, mean, inverse, k0, N, P, K, N_PAD, K_PAD)
-        v = head_part(projected, qkv_bias, qkv_gain, qkv_shift, mean, inverse, v0, N, P, V, N_PAD, V_PAD)
+        q = head_part(projected, qkv_bias, qkv_gain, qkv_shift, mean, rstd, q0, N, P, K, N_PAD, K_PAD)
+        k = head_part(projected, qkv_bias, qkv_gain, qkv_shift, mean, rstd, k0, N, P, K, N_PAD, K_PAD)
+        v = head_part(projected, qkv_bias, qkv_gain, qkv_shift, mean, rstd, v0, N, P, V, N_PAD, V_PAD)
         has_key = (row[:, None] < R) & (key[None, :] < K)
         k_in = tl.load(first + k0 + row[:, None] * P + key[None, :], mask=has_key, other=0)
         has_more = (row[:, None] < R) & (value[None, :] < V)
@@ -132,10 +132,10 @@ def mix(
     tl.debug_barrier()  # the norm reads what other threads of the program have written
     at, inside = tile(N, D, N_PAD, D_PAD)
     y = tl.load(attended + at, mask=inside, other=0)
-    mean, inverse = statistics(y, inside, D)
+    mean, rstd = statistics(y, inside, D)
     store_column(attended_statistics + kept * 2 * N, mean, N, N_PAD)
-    store_column(attended_statistics + kept * 2 * N + N, inverse, N, N_PAD)
-    y = (y - mean) * inverse * load_row(gain, D, D_PAD) + load_row(shift, D, D_PAD)
+    store_column(attended_statistics + kept * 2 * N + N, rstd, N, N_PAD)
+    y = (y - mean) * rstd * load_row(gain, D, D_PAD) + load_row(shift, D, D_PAD)
     tl.store(normed + kept * N * D + at, y, mask=inside)
 
 
@@ -199,15 +199,15 @@ def mix_backward(
     # The norm after attention: in full for its sums, then once more head by head.
     at, inside = tile(N, D, N_PAD, D_PAD)
     mean = load_column(attended_statistics + kept * 2 * N, N, N_PAD)
-    inverse = load_column(attended_statistics + kept * 2 * N + N, N, N_PAD)
-    hat = tl.where(inside, (tl.load(attended + at, mask=inside, other=0) - mean) * inverse, 0.0)
+    rstd = load_column(attended_statistics + kept * 2 * N + N, N, N_PAD)
+    hat = tl.where(inside, (tl.load(attended + at, mask=inside, other=0) - mean) * rstd, 0.0)
     d_y = tl.load(d_mixed + at, mask=inside, other=0) + tl.load(d_through + at, mask=inside, other=0)
     add_rows(sum_gain + sample * D, d_y * hat, D, D_PAD)
     add_rows(sum_shift + sample * D, d_y, D, D_PAD)
     d_hat = d_y * load_row(gain, D, D_PAD)
     mean_d_hat = tl.sum(d_hat, 1)[:, None] / D
     along = tl.sum(d_hat * hat, 1)[:, None] / D
-    d_attended = (d_hat - mean_d_hat - hat * along) * inverse
+    d_attended = (d_hat - mean_d_hat - hat * along) * rstd
     at_before = sample * N * D + at
     d_attended += tl.load(d_direct + at_before, mask=inside, other=0)
     if GATES:
@@ -227,11 +227,11 @@ def mix_backward(
     row_value = (row[:, None] < R) & (value[None, :] < V)
     for head in range(H):
         at_head = slot[:, None] * D + head * V + value[None, :]
-        hat_head = (tl.load(attended + at_head, mask=slot_value, other=0) - mean) * inverse
+        hat_head = (tl.load(attended + at_head, mask=slot_value, other=0) - mean) * rstd
         d_head = tl.load(d_mixed + at_head, mask=slot_value, other=0)
         d_head += tl.load(d_through + at_head, mask=slot_value, other=0)
         d_head = d_head * load_row(gain + head * V, V, V_PAD) - mean_d_hat - hat_head * along
-        d_head = tl.where(slot_value, d_head * inverse, 0.0)
+        d_head = tl.where(slot_value, d_head * rstd, 0.0)
 
         q0 = head * HEAD
         k0 = q0 + K

@@ -74,8 +74,8 @@ def mlp_output(
     """Return mixed + bias + norm(attended): what goes into the norm after the MLP."""
     at, inside = tile(N, D, N_PAD, D_PAD)
     mean = load_column(attended_statistics, N, N_PAD)
-    inverse = load_column(attended_statistics + N, N, N_PAD)
-    hat = (tl.load(attended + at, mask=inside, other=0) - mean) * inverse
+    rstd = load_column(attended_statistics + N, N, N_PAD)
+    hat = (tl.load(attended + at, mask=inside, other=0) - mean) * rstd
     rows = hat * load_row(attended_gain, D, D_PAD) + load_row(attended_shift, D, D_PAD)
     x = rows + tl.load(mixed + at, mask=inside, other=0) + load_row(bias, D, D_PAD)
     return tl.where(inside, x, 0.0)
@@ -139,10 +139,10 @@ def finish(
         N_PAD,
         D_PAD,
     )
-    mean, inverse = statistics(x, inside, D)
+    mean, rstd = statistics(x, inside, D)
     store_column(mixed_statistics + kept * 2 * N, mean, N, N_PAD)
-    store_column(mixed_statistics + kept * 2 * N + N, inverse, N, N_PAD)
-    y = (x - mean) * inverse * load_row(gain, D, D_PAD) + load_row(shift, D, D_PAD)
+    store_column(mixed_statistics + kept * 2 * N + N, rstd, N, N_PAD)
+    y = (x - mean) * rstd * load_row(gain, D, D_PAD) + load_row(shift, D, D_PAD)
     if G > 0:
         logits += kept * N * 2 * G
         share += (begin + sample) * 2 * G
@@ -218,7 +218,7 @@ def finish_backward(
         d += tl.load(d_memories + (begin + sample) * N * D + at, mask=inside, other=0)
 
     mean = load_column(mixed_statistics + kept * 2 * N, N, N_PAD)
-    inverse = load_column(mixed_statistics + kept * 2 * N + N, N, N_PAD)
+    rstd = load_column(mixed_statistics + kept * 2 * N + N, N, N_PAD)
     x = mlp_output(
         mixed + kept * N * D,
         bias,
@@ -231,7 +231,7 @@ def finish_backward(
         N_PAD,
         D_PAD,
     )
-    hat = tl.where(inside, (x - mean) * inverse, 0.0)
+    hat = tl.where(inside, (x - mean) * rstd, 0.0)
     scale = load_row(gain, D, D_PAD)
     if G > 0:
         logits += kept * N * 2 * G
@@ -263,7 +263,7 @@ def finish_backward(
         tl.store(d_direct + at_sample, tl.zeros_like(d), mask=inside)
     add_rows(sum_gain + sample * D, d * hat, D, D_PAD)
     add_rows(sum_shift + sample * D, d, D, D_PAD)
-    d = tl.where(inside, norm_backward(d, hat, inverse, scale, D), 0.0)
+    d = tl.where(inside, norm_backward(d, hat, rstd, scale, D), 0.0)
     add_rows(sum_bias + sample * D, d, D, D_PAD)
     tl.store(d_mixed + at_sample, d, mask=inside)
     tl.store(d_operand + kept * N * D + at, d, mask=inside)

@@ -58,19 +58,19 @@ def tanh(x):
 
 @triton.jit
 def statistics(x, inside, WIDTH: tl.constexpr):
-    """Return each row's mean and 1 / deviation, as columns."""
+    """Return each row's mean and rstd, 1 / deviation, as columns."""
     mean = tl.sum(x, 1)[:, None] / WIDTH
     centred = tl.where(inside, x - mean, 0.0)
     return mean, 1 / tl.sqrt(tl.sum(centred * centred, 1)[:, None] / WIDTH + EPSILON)
 
 
 @triton.jit
-def norm_backward(d_y, hat, inverse, gain, WIDTH: tl.constexpr):
-    """Carry d_y back through y = gain * hat + shift, where hat = (x - mean) * inverse."""
+def norm_backward(d_y, hat, rstd, gain, WIDTH: tl.constexpr):
+    """Carry d_y back through y = gain * hat + shift, where hat = (x - mean) * rstd."""
     d_hat = d_y * gain
     mean = tl.sum(d_hat, 1)[:, None] / WIDTH
     along = tl.sum(d_hat * hat, 1)[:, None] / WIDTH
-    return (d_hat - mean - hat * along) * inverse
+    return (d_hat - mean - hat * along) * rstd
 
 
 @triton.jit

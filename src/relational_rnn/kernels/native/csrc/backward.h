@@ -100,7 +100,7 @@ static void step_backward(const problem *p, const matrices *w, backward_room *ro
 
     /* norm, MLP and norm: d_attended becomes the gradient of memory + attended */
     for (long n = 0; n < rows; n++) {
-        normalise_backward(d_new + n * width, k.mlp_hat + n * width, k.mlp_deviation[n], width, v->mlp_norm.weight,
+        normalise_backward(d_new + n * width, k.mlp_hat + n * width, k.mlp_rstd[n], width, v->mlp_norm.weight,
                            d_y + n * width, g->mlp_norm);
         gain_and_bias(k.attention_hat + n * width, width, v->attention_norm, attended + n * width);
     }
@@ -116,7 +116,7 @@ static void step_backward(const problem *p, const matrices *w, backward_room *ro
     }
     product(f->d_mlp[0] + f->used * width, rows, w->mlp[0], NULL, room->d_attended, ADD, r->words);
     for (long n = 0; n < rows; n++)
-        normalise_backward(room->d_attended + n * width, k.attention_hat + n * width, k.attention_deviation[n], width,
+        normalise_backward(room->d_attended + n * width, k.attention_hat + n * width, k.attention_rstd[n], width,
                            v->attention_norm.weight, room->d_attended + n * width, g->attention_norm);
 
     /* attention, norm and projection */
@@ -133,7 +133,7 @@ static void step_backward(const problem *p, const matrices *w, backward_room *ro
         attend_backward(&r->attention, r->row, k.weights + b * p->heads * all * p->slots, room->d_out, room->d_row);
     }
     for (long n = 0; n < rows; n++)
-        normalise_backward(room->d_projected + n * projection, k.qkv_hat + n * projection, k.qkv_deviation[n],
+        normalise_backward(room->d_projected + n * projection, k.qkv_hat + n * projection, k.qkv_rstd[n],
                            projection, v->qkv_norm.weight, d_qkv + n * projection, g->qkv_norm);
     EACH_VECTOR(rows * width, {
         const vf d = load_some(room->d_attended + i, left);
@@ -205,7 +205,7 @@ static void backward_inputs(const void *argument, int64_t thread) {
         float *d_qkv = job->d_appended + row * s.projection, *d_share = job->d_share + first * 2 * p->gate;
         const float *x = job->work.rows + row * s.width, *hat = job->work.hat + row * s.projection;
         for (long n = 0; n < rows; n++)
-            normalise_backward(d_qkv + n * s.projection, hat + n * s.projection, job->work.deviation[row + n],
+            normalise_backward(d_qkv + n * s.projection, hat + n * s.projection, job->work.rstd[row + n],
                                s.projection, p->values.qkv_norm.weight, d_qkv + n * s.projection, g->qkv_norm);
         add_linear(d_qkv, s.projection, x, s.width, rows, g->qkv, outer);
         product(d_qkv, rows, job->weights->qkv, NULL, room->d_rows, 0, words);

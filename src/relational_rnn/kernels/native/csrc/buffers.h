@@ -44,9 +44,9 @@ static float *take(cursor *c, int64_t count) {
 
 /* What the input contributes, and what of it backward needs, for all samples. */
 typedef struct {
-    float *rows;                /* (S, R, D) projected */
-    float *hat, *deviation;     /* (S, R, P) normalised projection without gain and bias; (S, R) */
-    float *gates;               /* (S, 2G) */
+    float *rows;       /* (S, R, D) projected */
+    float *hat, *rstd; /* (S, R, P) normalised projection without gain and bias; (S, R) */
+    float *gates;      /* (S, 2G) */
 } input_work;
 
 static input_work take_input_work(cursor *c, const problem *p) {
@@ -55,7 +55,7 @@ static input_work take_input_work(cursor *c, const problem *p) {
     input_work w;
     w.rows = take(c, rows * s.width);
     w.hat = take(c, rows * s.projection);
-    w.deviation = take(c, rows);
+    w.rstd = take(c, rows);
     w.gates = take(c, p->total * 2 * p->gate);
     return w;
 }
@@ -67,13 +67,13 @@ static kept take_kept(cursor *c, const problem *p, int64_t samples) {
     kept k = {0};
     k.start = take(c, rows * s.width);
     k.qkv_hat = take(c, rows * s.projection);
-    k.qkv_deviation = take(c, rows);
+    k.qkv_rstd = take(c, rows);
     k.weights = take(c, rows * p->heads * s.rows);
     k.attention_hat = take(c, rows * s.width);
-    k.attention_deviation = take(c, rows);
+    k.attention_rstd = take(c, rows);
     for (long l = 1; l < p->layers; l++) k.hidden[l] = take(c, rows * s.width);
     k.mlp_hat = take(c, rows * s.width);
-    k.mlp_deviation = take(c, rows);
+    k.mlp_rstd = take(c, rows);
     k.gates = take(c, rows * 2 * p->gate);
     return k;
 }
@@ -84,13 +84,13 @@ static kept kept_from(kept k, const problem *p, int64_t first) {
     const int64_t rows = first * p->slots;
     k.start += rows * s.width;
     k.qkv_hat += rows * s.projection;
-    k.qkv_deviation += rows;
+    k.qkv_rstd += rows;
     k.weights += rows * p->heads * s.rows;
     k.attention_hat += rows * s.width;
-    k.attention_deviation += rows;
+    k.attention_rstd += rows;
     for (long l = 1; l < p->layers; l++) k.hidden[l] += rows * s.width;
     k.mlp_hat += rows * s.width;
-    k.mlp_deviation += rows;
+    k.mlp_rstd += rows;
     k.gates += rows * 2 * p->gate;
     return k;
 }

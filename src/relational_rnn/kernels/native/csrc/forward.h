@@ -30,7 +30,7 @@ static void step(const problem *p, const matrices *w, const step_room *r, kept k
     const float *memory = k.start;
 
     product(memory, rows, w->qkv, v->qkv.bias, r->projected, 0, r->words);
-    normalise(r->projected, NULL, rows, projection, v->qkv_norm, k.qkv_hat, k.qkv_deviation, r->projected);
+    normalise(r->projected, NULL, rows, projection, v->qkv_norm, k.qkv_hat, k.qkv_rstd, r->projected);
     restore_projections(p, r, samples, NULL, input_hat);
     for (long b = 0; b < samples; b++) {
         point(p, r->row, r->projected + b * p->slots * projection, r->appended + b * p->input_rows * projection,
@@ -38,7 +38,7 @@ static void step(const problem *p, const matrices *w, const step_room *r, kept k
         for (long n = 0; n < p->slots; n++) r->out[n] = r->attended + (b * p->slots + n) * width;
         attend(&r->attention, r->row, k.weights + b * p->heads * all * p->slots, r->out);
     }
-    normalise(r->attended, memory, rows, width, v->attention_norm, k.attention_hat, k.attention_deviation,
+    normalise(r->attended, memory, rows, width, v->attention_norm, k.attention_hat, k.attention_rstd,
               r->attended);
 
     const float *x = r->attended;
@@ -49,7 +49,7 @@ static void step(const problem *p, const matrices *w, const step_room *r, kept k
         x = y;
     }
     float *fresh = p->gate ? r->made : next;
-    normalise(r->made, r->attended, rows, width, v->mlp_norm, k.mlp_hat, k.mlp_deviation, fresh);
+    normalise(r->made, r->attended, rows, width, v->mlp_norm, k.mlp_hat, k.mlp_rstd, fresh);
     if (!p->gate) return;
 
     EACH_VECTOR(rows * width, {
@@ -121,7 +121,7 @@ static void forward_inputs(const void *argument, int64_t thread) {
                     job->work.gates + first * 2 * p->gate, 0, words);
         product(x, rows, job->weights->qkv, p->values.qkv.bias, hat, 0, words);
         for (long r = 0; r < rows; r++)
-            job->work.deviation[row + r] = standardise(hat + r * s.projection, NULL, s.projection, hat + r * s.projection);
+            job->work.rstd[row + r] = standardise(hat + r * s.projection, NULL, s.projection, hat + r * s.projection);
     }
 }
 

@@ -22,13 +22,13 @@ typedef struct {
 
 /* What a step keeps for its backward, each array for all S samples, step after step. */
 typedef struct {
-    float *start;                   /* (S, N, D) memory before the step, after resets */
-    float *qkv_hat, *qkv_deviation; /* (S, N, P) normalised without gain and bias; (S, N) 1 / deviation */
-    float *weights;                 /* (S, H, M, N) attention */
-    float *attention_hat, *attention_deviation; /* (S, N, D), (S, N) */
-    float *hidden[MAX_LAYERS];                  /* (S, N, D) inputs of the MLP's layers but the first */
-    float *mlp_hat, *mlp_deviation;             /* (S, N, D), (S, N) */
-    float *gates;                               /* (S, N, 2G) after the sigmoid */
+    float *start;                          /* (S, N, D) memory before the step, after resets */
+    float *qkv_hat, *qkv_rstd;             /* (S, N, P) normalised without gain and bias; (S, N) 1 / deviation */
+    float *weights;                        /* (S, H, M, N) attention */
+    float *attention_hat, *attention_rstd; /* (S, N, D), (S, N) */
+    float *hidden[MAX_LAYERS];             /* (S, N, D) inputs of the MLP's layers but the first */
+    float *mlp_hat, *mlp_rstd;             /* (S, N, D), (S, N) */
+    float *gates;                          /* (S, N, 2G) after the sigmoid */
 } kept;
 
 /* For the backward: nothing, as there is none; the memory before each step, from which backward computes all

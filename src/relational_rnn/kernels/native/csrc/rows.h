@@ -11,7 +11,7 @@
 
 #define EPSILON 1e-5f
 
-/* hat = (x + residual - mean) / deviation; returns 1 / deviation. */
+/* hat = (x + residual - mean) / deviation; returns rstd, 1 / deviation. */
 INLINE float standardise(const float *x, const float *residual, long n, float *hat) {
     vf total = {0};
     EACH_VECTOR(n, {
@@ -26,9 +26,9 @@ INLINE float standardise(const float *x, const float *residual, long n, float *h
         const vf v = first_of(load_some(hat + i, left) - mean, left);
         squares += v * v;
     });
-    const float inverse = 1.0f / sqrtf(sum(squares) / (float)n + EPSILON);
-    EACH_VECTOR(n, { store_some(hat + i, (load_some(hat + i, left) - mean) * inverse, left); });
-    return inverse;
+    const float rstd = 1.0f / sqrtf(sum(squares) / (float)n + EPSILON);
+    EACH_VECTOR(n, { store_some(hat + i, (load_some(hat + i, left) - mean) * rstd, left); });
+    return rstd;
 }
 
 /* y = gain hat + bias */
@@ -41,15 +41,15 @@ INLINE void gain_and_bias(const float *hat, long n, layer norm, float *y) {
 
 /* Layer norm of `rows` rows of x + residual (or NULL): what backward needs and y, which may be x. */
 static void normalise(const float *x, const float *residual, long rows, long n, layer norm, float *hat,
-                      float *deviation, float *y) {
+                      float *rstd, float *y) {
     for (long r = 0; r < rows; r++) {
-        deviation[r] = standardise(x + r * n, residual ? residual + r * n : NULL, n, hat + r * n);
+        rstd[r] = standardise(x + r * n, residual ? residual + r * n : NULL, n, hat + r * n);
         gain_and_bias(hat + r * n, n, norm, y + r * n);
     }
 }
 
 /* dx = (g - mean(g) - hat mean(g hat)) / deviation with g = gain dy; adds to the gradients. dx may be dy. */
-INLINE void normalise_backward(const float *dy, const float *hat, float inverse, long n, const float *gain, float *dx,
+INLINE void normalise_backward(const float *dy, const float *hat, float rstd, long n, const float *gain, float *dx,
                                layer gradient) {
     vf plain = {0}, along = {0};
     EACH_VECTOR(n, {
@@ -63,7 +63,7 @@ INLINE void normalise_backward(const float *dy, const float *hat, float inverse,
     const float mean = sum(plain) / (float)n, share = sum(along) / (float)n;
     EACH_VECTOR(n, {
         const vf g = load_some(dy + i, left) * load_some(gain + i, left);
-        store_some(dx + i, (g - mean - load_some(hat + i, left) * share) * inverse, left);
+        store_some(dx + i, (g - mean - load_some(hat + i, left) * share) * rstd, left);
     });
 }
 
