@@ -132,8 +132,8 @@ def test_nothing_is_kept_where_nothing_needs_it(config, monkeypatch):
     assert not same.requires_grad
     assert not last.requires_grad
     assert whole(frozen, KernelOptions(), False)[2] == {}
-    rooms = [whole(frozen, KernelOptions(recompute), True)[2]["room"].numel() for recompute in (False, True)]
-    assert rooms[1] < rooms[0] / 3
+    sizes = [whole(frozen, KernelOptions(recompute), True)[2]["saved"].numel() for recompute in (False, True)]
+    assert sizes[1] < sizes[0] / 3
 
 
 @both

@@ -20,7 +20,7 @@ from relational_rnn.kernels import BACKENDS, KernelOptions, SequenceInputs, comp
 from relational_rnn.kernels.backends import cannot_run  # noqa: E402
 from relational_rnn.kernels.fused.forward import shared_shapes  # noqa: E402
 from relational_rnn.kernels.native.fwd_bwd import saved_size  # noqa: E402
-from relational_rnn.kernels.workspace import room_for  # noqa: E402
+from relational_rnn.kernels.workspace import buffer_for  # noqa: E402
 from relational_rnn.nn import RelationalMemory, RelationalMemoryCell, SequenceClassifier  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 
@@ -243,7 +243,7 @@ def test_the_operator_keeps_torchs_rules(backend, recompute, with_resets):
     )
     some = ("test_schema", "test_autograd_registration", "test_faketensor")
     torch.library.opcheck(operator, (*arguments, how, True), test_utils=some)
-    # All: without gradients, for then the room has gaps, in which anything may stand.
+    # All: without gradients, for then the buffer has gaps, in which anything may stand.
     plain = [t.detach() if isinstance(t, torch.Tensor) else t for t in (x, memory, initial, resets)]
     torch.library.opcheck(operator, (*plain, [p.detach() for p in parameters], T, how, False))
 
@@ -261,7 +261,7 @@ def test_the_operator_takes_plain_tensors_of_one_kind_only():
 @pytest.mark.parametrize("options", [{}, dict(num_heads=3, key_size=5), dict(attention_mlp_layers=4)])
 @pytest.mark.parametrize("recompute", [False, True])
 @pytest.mark.parametrize("samples", [1, 37])
-def test_the_room_is_as_large_as_was_said(options, recompute, samples):
+def test_the_buffer_is_as_large_as_was_said(options, recompute, samples):
     """A compiler reckons with it before it runs."""
     for gate_style in ("unit", "memory", "none"):
         sizes = dict(input_size=3, mem_slots=4, head_size=2, gate_style=gate_style)
@@ -276,12 +276,12 @@ def test_the_room_is_as_large_as_was_said(options, recompute, samples):
             values = dict(core.named_parameters())
             given = SequenceInputs(config, values, x, [1] * samples, memory, memory[0])
             *_, kept = kernel.forward(given, True)
-            (room,) = kept.values()
+            (buffer,) = kept.values()
             if backend == "native":
-                assert room.numel() == saved_size(config, samples, recompute)
+                assert buffer.numel() == saved_size(config, samples, recompute)
             else:
                 shapes = shared_shapes(config, recompute, samples)
-                assert room.numel() == room_for(x, shapes).numel()
+                assert buffer.numel() == buffer_for(x, shapes).numel()
 
 
 @pytest.mark.slow

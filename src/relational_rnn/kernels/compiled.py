@@ -20,7 +20,7 @@ from relational_rnn.config import RelationalMemoryConfig, parameter_shapes
 from relational_rnn.kernels.backend import KernelOptions, SequenceInputs, SequenceKernel
 from relational_rnn.kernels.backends import BACKENDS
 from relational_rnn.kernels.dot_product import autocasts, transformed
-from relational_rnn.kernels.fused.forward import room_shapes
+from relational_rnn.kernels.fused.forward import buffer_shapes
 from relational_rnn.kernels.native.fwd_bwd import saved_size
 from relational_rnn.kernels.operation import READ_PARAMETERS, left_to_eager
 from relational_rnn.kernels.workspace import rounded
@@ -128,15 +128,15 @@ def _sequence(
     how: str,
     keep: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the memories, the last ones, and the room that the gradients need (empty without `keep`)."""
+    """Return the memories, the last ones, and what is saved for the gradients (empty without `keep`)."""
     read = _from_text(how)
     values = dict(zip(_names(read.config), parameters, strict=True))
     if (reason := left_to_eager(values, inputs, memory, initial)) is not None:
         raise ValueError(f"{_TAKES}: {reason}")
     given = SequenceInputs(read.config, values, inputs, [len(memory)] * steps, memory, initial, resets)
     memories, last, kept = read.kernel(inputs.device).forward(given, keep)
-    (room,) = kept.values() or [inputs.new_empty(0)]
-    return memories, last, room
+    (saved,) = kept.values() or [inputs.new_empty(0)]
+    return memories, last, saved
 
 
 @_sequence.register_fake
@@ -157,7 +157,7 @@ def _(
     if keep and backend == "native":
         size = saved_size(core, samples, options.recompute)
     elif keep:
-        shapes = room_shapes(core, options.recompute).values()
+        shapes = buffer_shapes(core, options.recompute).values()
         size = sum(rounded(samples * math.prod(shape), memory) for shape in shapes)
     memories, last = memory.new_empty(samples, *slots), memory.new_empty(memory.shape[0], *slots)
     return memories, last, memory.new_empty(size)
@@ -172,7 +172,7 @@ def _sequence_backward(
     initial: Tensor,
     resets: Tensor | None,
     parameters: list[Tensor],
-    room: Tensor,
+    saved: Tensor,
     steps: int,
     how: str,
 ) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
@@ -181,11 +181,12 @@ def _sequence_backward(
     values = dict(zip(_names(read.config), parameters, strict=True))
     if (reason := left_to_eager(values, inputs, memory, initial, d_memories, d_last)) is not None:
         raise ValueError(f"{_TAKES}: {reason}")
-    name = "saved" if read.backend == "native" else "room"
     given = SequenceInputs(read.config, values, inputs, [len(memory)] * steps, memory, initial, resets)
     needed = frozenset(("inputs", "memory", "initial", *values))
     kernel = read.kernel(inputs.device)
-    d_inputs, d_memory, d_initial, by_name = kernel.backward(given, {name: room}, d_memories, d_last, needed)
+    d_inputs, d_memory, d_initial, by_name = kernel.backward(
+        given, {"saved": saved}, d_memories, d_last, needed
+    )
     assert d_inputs is not None
     assert d_memory is not None
     assert d_initial is not None
@@ -201,7 +202,7 @@ def _(
     initial: Tensor,
     resets: Tensor | None,
     parameters: list[Tensor],
-    room: Tensor,
+    saved: Tensor,
     steps: int,
     how: str,
 ) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
@@ -219,9 +220,9 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tens
 
 
 def _backward(ctx: Any, d_memories: Tensor, d_last: Tensor, _: Tensor) -> tuple[Any, ...]:
-    inputs, memory, initial, resets, room, *parameters = ctx.saved_tensors
+    inputs, memory, initial, resets, saved, *parameters = ctx.saved_tensors
     d_inputs, d_memory, d_initial, d_parameters = _sequence_backward(
-        d_memories, d_last, inputs, memory, initial, resets, parameters, room, *ctx.others
+        d_memories, d_last, inputs, memory, initial, resets, parameters, saved, *ctx.others
     )
     return d_inputs, d_memory, d_initial, None, d_parameters, *[None] * 3
 

@@ -40,7 +40,7 @@ def empty(like: Tensor, *shape: int) -> Tensor:
 
 
 def rounded(count: int, like: Tensor) -> int:
-    """Return how many numbers a part of a shared room takes up, so that the next is aligned.
+    """Return how many numbers a part of a shared buffer takes up, so that the next is aligned.
 
     Example:
         >>> rounded(3, torch.zeros(1))
@@ -57,21 +57,21 @@ def empties(like: Tensor, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Te
         >>> empties(torch.zeros(1), {"a": (2, 3), "b": (4,)})["b"].shape
         torch.Size([4])
     """
-    return carve(room_for(like, shapes), shapes)
+    return carve(buffer_for(like, shapes), shapes)
 
 
-def room_for(like: Tensor, shapes: Mapping[str, tuple[int, ...]]) -> Tensor:
+def buffer_for(like: Tensor, shapes: Mapping[str, tuple[int, ...]]) -> Tensor:
     """Return one piece of memory, (numbers,), that `carve` can cut into tensors of these shapes."""
     return empty(like, sum(rounded(math.prod(shape), like) for shape in shapes.values()))
 
 
-def carve(room: Tensor, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
-    """Return views of a room, by name."""
+def carve(buffer: Tensor, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    """Return views of a buffer, by name."""
     found, begin = {}, 0
     for name, shape in shapes.items():
         count = math.prod(shape)
-        found[name] = room[begin : begin + count].view(shape)
-        begin += rounded(count, room)
+        found[name] = buffer[begin : begin + count].view(shape)
+        begin += rounded(count, buffer)
     return found
 
 

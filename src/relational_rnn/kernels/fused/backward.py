@@ -22,7 +22,7 @@ from relational_rnn.kernels.fused.forward import (
     chunks,
     gather_heads,
     input_work,
-    make_room,
+    make_buffers,
     shared_shapes,
     split_all,
     split_heads,
@@ -89,7 +89,7 @@ def sequence_backward(
     recompute, compute_dtype = options
     d_memories, d_last = d_results
     core = Core(config, with_weights_in(compute_dtype, parameters))
-    kept = carve(kept["room"], shared_shapes(config, recompute, len(inputs)))
+    kept = carve(kept["saved"], shared_shapes(config, recompute, len(inputs)))
     befores = kept["before"]
     totals = Totals(needed | _parts_needed(config, needed), compute_dtype)
     batch, state = batch_sizes[0], befores.shape[1:]
@@ -216,7 +216,7 @@ def step_backward(
 def _run_again(core: Core, inputs: Tensor, before: Tensor) -> Buffers:
     """Run some steps again, all at once, for what a forward with `recompute` did not keep."""
     work = input_work(core, inputs)
-    kept = make_room(core.config, before, len(before))
+    kept = make_buffers(core.config, before, len(before))
     step_forward(core, before, work, kept, torch.empty_like(before))
     kept["rows"] = work.rows
     if work.unnormed is not None:

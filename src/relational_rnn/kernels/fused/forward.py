@@ -14,7 +14,7 @@ from relational_rnn.kernels.eager import check_kinds, in_range
 from relational_rnn.kernels.fused import rows as rowwise
 from relational_rnn.kernels.fused.core import Core, block_sizes
 from relational_rnn.kernels.products import linear, with_weights_in
-from relational_rnn.kernels.workspace import carve, empties, empty, room_for
+from relational_rnn.kernels.workspace import buffer_for, carve, empties, empty
 
 CHUNK_ROWS = 1024
 """Memory rows in a chunk: enough for products at full speed, few enough to stay in the cache."""
@@ -71,12 +71,12 @@ def kept_shapes(config: RelationalMemoryConfig) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def make_room(config: RelationalMemoryConfig, like: Tensor, samples: int) -> Buffers:
+def make_buffers(config: RelationalMemoryConfig, like: Tensor, samples: int) -> Buffers:
     """Make the buffers that `step_forward` fills."""
     return empties(like, {name: (samples, *shape) for name, shape in kept_shapes(config).items()})
 
 
-def room_shapes(config: RelationalMemoryConfig, recompute: bool) -> dict[str, tuple[int, ...]]:
+def buffer_shapes(config: RelationalMemoryConfig, recompute: bool) -> dict[str, tuple[int, ...]]:
     """Name and shape, for one sample, of what a whole forward keeps for the backward.
 
     "before" is the memory before the step; with `recompute` it is all. "rows" and "unnormed" are the input's.
@@ -93,7 +93,7 @@ def shared_shapes(
     config: RelationalMemoryConfig, recompute: bool, samples: int
 ) -> dict[str, tuple[int, ...]]:
     """The same for all samples of a sequence."""
-    return {name: (samples, *shape) for name, shape in room_shapes(config, recompute).items()}
+    return {name: (samples, *shape) for name, shape in buffer_shapes(config, recompute).items()}
 
 
 def split_all(tensors: Mapping[str, Tensor], sizes: list[int]) -> list[Buffers]:
@@ -227,8 +227,8 @@ def sequence_forward(
         keep: whether a backward follows. If not, the steps share the buffers of one.
 
     Returns:
-        The memories after each step (S, N, D), the last memory of each row (B, N, D), and as "room" what
-        `sequence_backward` needs besides the arguments: `room_shapes` side by side (nothing with
+        The memories after each step (S, N, D), the last memory of each row (B, N, D), and as "saved" what
+        `sequence_backward` needs besides the arguments: `buffer_shapes` side by side (nothing with
         `keep=False`).
     """
     config, parameters, inputs, batch_sizes, memory, initial, resets = given
@@ -243,10 +243,10 @@ def sequence_forward(
     last = torch.empty_like(memory, memory_format=torch.contiguous_format)
     everything = keep and not recompute
     shapes = shared_shapes(config, recompute, samples)
-    room = room_for(memory, shapes) if keep else None
-    shared = {} if room is None else carve(room, shapes)
+    saved = buffer_for(memory, shapes) if keep else None
+    shared = {} if saved is None else carve(saved, shapes)
     befores = shared.pop("before", memories)
-    kept = shared if everything else make_room(config, memory, batch)
+    kept = shared if everything else make_buffers(config, memory, batch)
     running = batch
     for begin, end, sizes in reversed(list(chunks(batch_sizes, config.mem_slots))):
         work = input_work(core, inputs[begin:end])
@@ -274,7 +274,7 @@ def sequence_forward(
             step_forward(core, memory, part, buffer, after)
             memory = after
     last[:running] = memory
-    return memories, last, {} if room is None else {"room": room}
+    return memories, last, {} if saved is None else {"saved": saved}
 
 
 def _mlp(core: Core, block: int, rows: Tensor, kept: Buffers) -> Tensor:

@@ -136,9 +136,9 @@ class _Call:
         self.point("inputs", inputs, (total, *config.input_sizes.values()))
         if resets is not None:
             self.point("resets", resets, (total,), torch.bool)
-        self.room_sizes = (ctypes.c_int64 * 3)()  # what is saved; the workspaces of forward and backward
+        self.buffer_sizes = (ctypes.c_int64 * 3)()  # what is saved; the workspaces of forward and backward
         native.library.sizes(
-            native.variant, ctypes.addressof(self.problem), ctypes.addressof(self.room_sizes)
+            native.variant, ctypes.addressof(self.problem), ctypes.addressof(self.buffer_sizes)
         )
 
     def point(
@@ -155,9 +155,9 @@ class _Call:
 
     def keep(self, saved: Tensor) -> None:
         """Point at what goes from forward to backward."""
-        if saved.numel() < self.room_sizes[0]:
-            raise ValueError(f"saved must have {self.room_sizes[0]} numbers, got {saved.numel()}")
-        if self.room_sizes[0]:
+        if saved.numel() < self.buffer_sizes[0]:
+            raise ValueError(f"saved must have {self.buffer_sizes[0]} numbers, got {saved.numel()}")
+        if self.buffer_sizes[0]:
             self.point("saved", saved, saved.shape)
 
     def layers(self, tensors: Mapping[str, Tensor]) -> Any:
@@ -200,7 +200,7 @@ class _Call:
 
     def run(self, function: Any) -> None:
         """Call the library with a workspace."""
-        _, forward, backward = self.room_sizes
+        _, forward, backward = self.buffer_sizes
         # One size for both passes of a training step, so that they use the same memory.
         size = max(forward, backward) if self.problem.keep else forward
         self.write(workspace=workspace.empty(self.like, size))

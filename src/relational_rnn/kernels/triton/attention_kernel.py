@@ -156,7 +156,7 @@ def mix_backward(
     d_through,  # (b, N, D): what reaches it through the MLP
     d_squashed,  # (b, N, D), of tanh(before); not read without gates
     d_direct,  # in and out, (b, N, D), of `before`: all but what comes through `projected`
-    d_values,  # room, (b, N, P)
+    d_values,  # workspace, (b, N, P)
     d_projected,  # out, (·, N, P), for a product
     d_first,  # out, (·, R, P)
     sum_gain,  # these: in and out, (b, D) or (b, P)

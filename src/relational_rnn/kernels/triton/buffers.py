@@ -16,7 +16,7 @@ Buffers = dict[str, Tensor]
 Parameters = Mapping[str, Tensor]
 
 
-def new_step_room(
+def new_step_buffers(
     config: RelationalMemoryConfig, like: Tensor, samples: int, compute_dtype: torch.dtype | None
 ) -> Buffers:
     """Make room for what the steps of so many samples leave behind; what a product reads has its dtype."""
@@ -32,19 +32,19 @@ def new_step_room(
         "mixed_statistics": (2, slots),
         "logits": (slots, 2 * config.gate_width),
     }
-    room = {name: like.new_empty(samples, *shape) for name, shape in shapes.items()}
+    buffers = {name: like.new_empty(samples, *shape) for name, shape in shapes.items()}
     dtype = like.dtype if compute_dtype is None else compute_dtype
     # The first is the first layer's input, not a hidden layer.
     hidden = [f"hidden.{layer}" for layer in range(config.attention_mlp_layers)]
     for name in ("squashed", *hidden):
-        room[name] = like.new_empty(samples, slots, width, dtype=dtype)
-    room["operand"] = room["before"]
+        buffers[name] = like.new_empty(samples, slots, width, dtype=dtype)
+    buffers["operand"] = buffers["before"]
     if dtype != like.dtype:
-        room["operand"] = like.new_empty(samples, slots, width, dtype=dtype)
-    return room
+        buffers["operand"] = like.new_empty(samples, slots, width, dtype=dtype)
+    return buffers
 
 
-def new_gradient_room(
+def new_gradient_buffers(
     config: RelationalMemoryConfig, like: Tensor, samples: int, compute_dtype: torch.dtype | None
 ) -> Buffers:
     """Make room for gradients of so many samples: of the products' outputs and of the input's part."""
@@ -52,10 +52,10 @@ def new_gradient_room(
     dtype = like.dtype if compute_dtype is None else compute_dtype
     widths = {f"d_mlp.{layer}": width for layer in range(config.attention_mlp_layers)}
     widths |= {"d_projected": config.projection_width, "d_logits": 2 * config.gate_width}
-    room = {name: like.new_empty(samples, slots, size, dtype=dtype) for name, size in widths.items()}
-    room["d_first"] = like.new_empty(samples, config.input_rows, config.projection_width)
-    room["d_gates"] = like.new_empty(samples, 1, 2 * config.gate_width)
-    return room
+    buffers = {name: like.new_empty(samples, slots, size, dtype=dtype) for name, size in widths.items()}
+    buffers["d_first"] = like.new_empty(samples, config.input_rows, config.projection_width)
+    buffers["d_gates"] = like.new_empty(samples, 1, 2 * config.gate_width)
+    return buffers
 
 
 def new_carry(config: RelationalMemoryConfig, like: Tensor, batch: int) -> Buffers:
@@ -90,7 +90,7 @@ def layers(parameters: Parameters, compute_dtype: torch.dtype | None) -> Buffers
     return {name: x.contiguous() for name, x in with_weights_in(compute_dtype, parameters).items()}
 
 
-def input_room(config: RelationalMemoryConfig, weights: Parameters, inputs: Tensor) -> Buffers:
+def input_buffers(config: RelationalMemoryConfig, weights: Parameters, inputs: Tensor) -> Buffers:
     """Compute what depends only on the inputs, see `fused.forward.InputWork`."""
     work = forward.input_work(Core(config, weights), inputs)
     found = {"rows": work.rows, "unnormed": work.unnormed, "first": work.first, "gates": work.gates}

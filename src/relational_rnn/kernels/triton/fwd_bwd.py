@@ -13,7 +13,7 @@ from torch import Tensor
 
 from relational_rnn.config import check_parameters
 from relational_rnn.kernels.backend import DEFAULTS, Gradients, KernelOptions, SequenceInputs
-from relational_rnn.kernels.triton.buffers import Buffers, input_room, layers, new_carry
+from relational_rnn.kernels.triton.buffers import Buffers, input_buffers, layers, new_carry
 from relational_rnn.kernels.triton.graphs import Graphs
 from relational_rnn.kernels.triton.recurrence import INPUT_WORK, BackwardRun, ForwardRun, run_again
 from relational_rnn.kernels.triton.steps import chunks, steps
@@ -44,7 +44,7 @@ class TritonSequence:
         check_parameters(config, parameters)
         with _current(inputs.device):
             tensors = layers(parameters, self.compute_dtype)
-            tensors |= input_room(config, tensors, inputs) | {"initial": initial.contiguous()}
+            tensors |= input_buffers(config, tensors, inputs) | {"initial": initial.contiguous()}
             if resets is not None:
                 tensors["restarts"] = resets.to(torch.uint8)
             everything = keep and not self.recompute
@@ -64,7 +64,7 @@ class TritonSequence:
             run.start(memory)
             run.loop()
             if everything:
-                kept = run.room | {name: tensors[name] for name in INPUT_WORK if name in tensors}
+                kept = run.buffers | {name: tensors[name] for name in INPUT_WORK if name in tensors}
             else:
                 kept = {"before": run.befores(memory)} if keep else {}
             return run.memories, run.last(), kept
@@ -105,10 +105,10 @@ class TritonSequence:
             everything = steps(batch_sizes)
             for chunk in chunks(everything, CHUNK_SAMPLES) if self.recompute else [everything]:
                 span = slice(chunk[0].begin, chunk[-1].begin + chunk[-1].size)
-                room = dict(kept)
+                buffers = dict(kept)
                 if self.recompute:
-                    room = run_again(config, tensors, inputs[span], like[span], self.compute_dtype)
-                run = BackwardRun(config, tensors, room, carry, d_memories, chunk, self.compute_dtype)
+                    buffers = run_again(config, tensors, inputs[span], like[span], self.compute_dtype)
+                run = BackwardRun(config, tensors, buffers, carry, d_memories, chunk, self.compute_dtype)
                 run.loop()
                 sums.add(run, span)
             return sums.gradients(run, resets)

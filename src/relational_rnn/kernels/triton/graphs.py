@@ -66,11 +66,11 @@ class Recorded:
         self.ticket = torch.tensor(-1, device="cpu")
         """Which forward has run last; on the CPU, where looking at it waits for nothing."""
         if keep:
-            room = run.room | {name: run.given[name] for name in INPUT_WORK if name in run.given}
+            buffers = run.buffers | {name: run.given[name] for name in INPUT_WORK if name in run.given}
             carry = new_carry(run.config, run.memories, run.batch)
             self._d_memories = torch.empty_like(run.memories)
             self._backward_run = BackwardRun(
-                run.config, run.given, room, carry, self._d_memories, run.steps, run.compute_dtype
+                run.config, run.given, buffers, carry, self._d_memories, run.steps, run.compute_dtype
             )
             self._backward = record(self._backward_run.loop)
 

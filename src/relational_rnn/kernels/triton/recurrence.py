@@ -8,15 +8,15 @@ from torch import Tensor
 from relational_rnn.config import RelationalMemoryConfig
 from relational_rnn.kernels.triton.buffers import (
     Buffers,
-    input_room,
-    new_gradient_room,
+    input_buffers,
+    new_gradient_buffers,
     new_scratch,
-    new_step_room,
+    new_step_buffers,
 )
 from relational_rnn.kernels.triton.steps import Step, backward_step, forward_step, steps
 
 INPUT_WORK = ("rows", "unnormed", "first", "gates")
-"""Names of what `input_room` returns."""
+"""Names of what `input_buffers` returns."""
 
 
 class ForwardRun:
@@ -44,7 +44,7 @@ class ForwardRun:
         self.compute_dtype = compute_dtype
         self.steps = steps(batch_sizes, keep)
         state, samples = (config.mem_slots, config.memory_width), sum(batch_sizes)
-        self.room = new_step_room(config, like, samples if keep else self.batch, compute_dtype)
+        self.buffers = new_step_buffers(config, like, samples if keep else self.batch, compute_dtype)
         self.scratch = {"product": like.new_empty(self.batch, *state)}
         self.memories = like.new_empty(samples, *state)
 
@@ -53,12 +53,12 @@ class ForwardRun:
         restarts = self.given.get("restarts")
         if restarts is not None:
             memory = torch.where(restarts[: self.batch, None, None] != 0, self.given["initial"], memory)
-        put_before(self.room, memory)
+        put_before(self.buffers, memory)
 
     def loop(self) -> None:
         """Run all steps."""
         for step in self.steps:
-            forward_step(self.config, self.given, self.room, self.scratch, self.memories, step)
+            forward_step(self.config, self.given, self.buffers, self.scratch, self.memories, step)
 
     def last(self) -> Tensor:
         """Return each row's last memory (B, N, D)."""
@@ -88,23 +88,23 @@ def run_again(
 ) -> Buffers:
     """Run some steps again, all at once, for what a forward with `recompute` did not keep."""
     samples = len(before)
-    work = input_room(config, given, inputs)
-    room = new_step_room(config, before, samples, compute_dtype)
-    put_before(room, before)
+    work = input_buffers(config, given, inputs)
+    buffers = new_step_buffers(config, before, samples, compute_dtype)
+    put_before(buffers, before)
     unused = torch.empty_like(before)
     once = Step(begin=0, place=0, size=samples, next_place=0, next_size=0)
     layers = {name: x for name, x in given.items() if name != "restarts"}
-    forward_step(config, layers | work, room, {"product": torch.empty_like(before)}, unused, once)
-    return room | work
+    forward_step(config, layers | work, buffers, {"product": torch.empty_like(before)}, unused, once)
+    return buffers | work
 
 
-def put_before(room: Buffers, memory: Tensor) -> None:
-    """Fill what the first of a room's steps has to find there."""
+def put_before(buffers: Buffers, memory: Tensor) -> None:
+    """Fill what the first step has to find there."""
     size = len(memory)
-    room["before"][:size] = memory
-    if room["operand"] is not room["before"]:
-        room["operand"][:size] = memory
-    room["squashed"][:size] = torch.tanh(memory)
+    buffers["before"][:size] = memory
+    if buffers["operand"] is not buffers["before"]:
+        buffers["operand"][:size] = memory
+    buffers["squashed"][:size] = torch.tanh(memory)
 
 
 class BackwardRun:
@@ -113,10 +113,10 @@ class BackwardRun:
     Args:
         config: the core.
         given: its layers, "initial" and, maybe, the "restarts" of the whole sequence.
-        room: what the forward left of these steps, with their input work.
+        buffers: what the forward left of these steps, with their input work.
         carry: what goes from step to step, see `buffers.new_carry`.
         d_memories: gradient of the loss with respect to all memories (S, N, D), None for 0.
-        steps: which; their places are those in `room`.
+        steps: which; their places are those in `buffers`.
         compute_dtype: of the products, None for the parameters'.
     """
 
@@ -124,17 +124,17 @@ class BackwardRun:
         self,
         config: RelationalMemoryConfig,
         given: Buffers,
-        room: Buffers,
+        buffers: Buffers,
         carry: Buffers,
         d_memories: Tensor | None,
         steps: list[Step],
         compute_dtype: torch.dtype | None,
     ) -> None:
-        self.config, self.room, self.carry, self.d_memories = config, room, carry, d_memories
-        self.given = given | {name: room[name] for name in INPUT_WORK if name in room}
+        self.config, self.buffers, self.carry, self.d_memories = config, buffers, carry, d_memories
+        self.given = given | {name: buffers[name] for name in INPUT_WORK if name in buffers}
         self.steps = steps
-        like = room["before"]
-        self.gradients = new_gradient_room(config, like, sum(step.size for step in steps), compute_dtype)
+        like = buffers["before"]
+        self.gradients = new_gradient_buffers(config, like, sum(step.size for step in steps), compute_dtype)
         self.scratch = new_scratch(config, like, steps[0].size)
 
     def loop(self) -> None:
@@ -143,7 +143,7 @@ class BackwardRun:
             backward_step(
                 self.config,
                 self.given,
-                self.room,
+                self.buffers,
                 self.gradients,
                 self.carry,
                 self.scratch,

@@ -87,7 +87,7 @@ def has_wide_products(device: torch.device) -> bool:
 def forward_step(
     config: RelationalMemoryConfig,
     given: Buffers,
-    room: Buffers,
+    buffers: Buffers,
     scratch: Buffers,
     memories: Tensor,
     step: Step,
@@ -98,8 +98,8 @@ def forward_step(
         config: the core.
         given: its layers, "first" and "gates" of all steps' input work, and, for resets, "restarts" and
             "initial".
-        room: "before", "operand" and "squashed" of this step; the rest, and these three of the next step, are
-            filled.
+        buffers: "before", "operand" and "squashed" of this step; the rest, and these three of the next step,
+            are filled.
         scratch: see `buffers.new_scratch`.
         memories: filled with the memories after the step, (S, N, D).
         step: where.
@@ -111,60 +111,60 @@ def forward_step(
     def multiply_rows(x: Tensor, layer: str, y: Tensor) -> None:
         multiply(x.flatten(0, 1), given[f"{layer}.weight"].t(), y.flatten(0, 1))
 
-    multiply_rows(room["operand"][span], "blocks.0.qkv", room["projected"][span])
+    multiply_rows(buffers["operand"][span], "blocks.0.qkv", buffers["projected"][span])
     attention_kernel.mix[grid](
-        room["projected"],
+        buffers["projected"],
         given["blocks.0.qkv.bias"],
         given["blocks.0.qkv_norm.weight"],
         given["blocks.0.qkv_norm.bias"],
         given["first"],
-        room["before"],
+        buffers["before"],
         given["blocks.0.attention_norm.weight"],
         given["blocks.0.attention_norm.bias"],
-        room["qkv_statistics"],
-        room["weights"],
-        room["attended"],
-        room["attended_statistics"],
-        room["hidden.0"],
+        buffers["qkv_statistics"],
+        buffers["weights"],
+        buffers["attended"],
+        buffers["attended_statistics"],
+        buffers["hidden.0"],
         step.begin,
         step.place,
         **mix_sizes(config),
     )
     last = config.attention_mlp_layers - 1
     for layer in range(last):
-        multiply_rows(room[f"hidden.{layer}"][span], f"mlp.{layer}", product)
-        hidden = room[f"hidden.{layer + 1}"]
+        multiply_rows(buffers[f"hidden.{layer}"][span], f"mlp.{layer}", product)
+        hidden = buffers[f"hidden.{layer + 1}"]
         mlp_gate_kernel.activate[grid](
             product, given[f"mlp.{layer}.bias"], hidden, step.place, **row_sizes(config)
         )
-    multiply_rows(room[f"hidden.{last}"][span], f"mlp.{last}", room["mixed"][span])
+    multiply_rows(buffers[f"hidden.{last}"][span], f"mlp.{last}", buffers["mixed"][span])
     if config.gate_width:
-        multiply_rows(room["squashed"][span], "gate_memory", room["logits"][span])
+        multiply_rows(buffers["squashed"][span], "gate_memory", buffers["logits"][span])
     mlp_gate_kernel.finish[grid](
-        room["mixed"],
+        buffers["mixed"],
         given[f"mlp.{last}.bias"],
         given["blocks.0.mlp_norm.weight"],
         given["blocks.0.mlp_norm.bias"],
-        room["attended"],
-        room["attended_statistics"],
+        buffers["attended"],
+        buffers["attended_statistics"],
         given["blocks.0.attention_norm.weight"],
         given["blocks.0.attention_norm.bias"],
-        room["logits"],
+        buffers["logits"],
         given.get("gates"),
-        room["before"],
+        buffers["before"],
         restarts,
         given.get("initial"),
-        room["mixed_statistics"],
+        buffers["mixed_statistics"],
         memories,
-        room["before"],
-        room["operand"],
-        room["squashed"],
+        buffers["before"],
+        buffers["operand"],
+        buffers["squashed"],
         step.begin,
         step.place,
         step.next_place,
         step.next_size,
         RESTARTS=restarts is not None,
-        SPLIT=room["operand"] is not room["before"],
+        SPLIT=buffers["operand"] is not buffers["before"],
         **gate_sizes(config),
     )
 
@@ -172,7 +172,7 @@ def forward_step(
 def backward_step(
     config: RelationalMemoryConfig,
     given: Buffers,
-    room: Buffers,
+    buffers: Buffers,
     gradients: Buffers,
     carry: Buffers,
     scratch: Buffers,
@@ -183,9 +183,9 @@ def backward_step(
 
     Args:
         config: the core.
-        given: its layers, "first" and "gates" of the steps in `room`, and, for resets, all "restarts".
-        room: what the forward left.
-        gradients: filled for this step, see `buffers.new_gradient_room`.
+        given: its layers, "first" and "gates" of the steps in `buffers`, and, for resets, all "restarts".
+        buffers: what the forward left.
+        gradients: filled for this step, see `buffers.new_gradient_buffers`.
         carry: what the next step left; then what this one leaves.
         scratch: see `buffers.new_scratch`.
         d_memories: gradient of the loss with respect to all memories (S, N, D), None for 0.
@@ -200,19 +200,19 @@ def backward_step(
 
     last = config.attention_mlp_layers - 1
     mlp_gate_kernel.finish_backward[grid](
-        room["mixed"],
+        buffers["mixed"],
         given[f"mlp.{last}.bias"],
         given["blocks.0.mlp_norm.weight"],
         given["blocks.0.mlp_norm.bias"],
-        room["attended"],
-        room["attended_statistics"],
+        buffers["attended"],
+        buffers["attended_statistics"],
         given["blocks.0.attention_norm.weight"],
         given["blocks.0.attention_norm.bias"],
-        room["logits"],
+        buffers["logits"],
         given.get("gates"),
-        room["before"],
+        buffers["before"],
         restarts,
-        room["mixed_statistics"],
+        buffers["mixed_statistics"],
         d_memories,
         carry["d_direct"],
         carry["d_through"],
@@ -238,24 +238,24 @@ def backward_step(
         if layer:
             mlp_gate_kernel.activate_backward[grid](
                 product,
-                room[f"hidden.{layer}"],
+                buffers[f"hidden.{layer}"],
                 gradients[f"d_mlp.{layer - 1}"],
                 carry[f"sum.mlp.{layer - 1}.bias"],
                 step.place,
                 **row_sizes(config),
             )
     attention_kernel.mix_backward[grid](
-        room["projected"],
+        buffers["projected"],
         given["blocks.0.qkv.bias"],
         given["blocks.0.qkv_norm.weight"],
         given["blocks.0.qkv_norm.bias"],
         given["first"],
-        room["before"],
+        buffers["before"],
         given["blocks.0.attention_norm.weight"],
-        room["weights"],
-        room["attended"],
-        room["attended_statistics"],
-        room["qkv_statistics"],
+        buffers["weights"],
+        buffers["attended"],
+        buffers["attended_statistics"],
+        buffers["qkv_statistics"],
         scratch["d_mixed"],
         scratch["product"],
         scratch["d_squashed"],

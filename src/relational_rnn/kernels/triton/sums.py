@@ -32,7 +32,7 @@ class Sums:
 
     def add(self, run: BackwardRun, span: slice) -> None:
         """Add what some steps, those of `span`, contribute: products over all of them."""
-        config, room, gradients = self.config, run.room, run.gradients
+        config, buffers, gradients = self.config, run.buffers, run.gradients
         products = {"blocks.0.qkv": ("d_projected", "operand")}
         for layer in range(config.attention_mlp_layers):
             products[f"mlp.{layer}"] = f"d_mlp.{layer}", f"hidden.{layer}"
@@ -44,14 +44,14 @@ class Sums:
         for name, (d_y, x) in products.items():
             weight = f"{name}.weight"
             if weight in self.needed:
-                d_weight = torch.empty_like(run.given[weight], dtype=room["before"].dtype)
-                multiply(gradients[d_y].flatten(0, 1).t(), room[x].flatten(0, 1), d_weight)
+                d_weight = torch.empty_like(run.given[weight], dtype=buffers["before"].dtype)
+                multiply(gradients[d_y].flatten(0, 1).t(), buffers[x].flatten(0, 1), d_weight)
                 self.totals.add(weight, d_weight)
         core = Core(config, run.given)
-        first = core.norm("blocks.0.qkv_norm", room["unnormed"])
-        d_work = InputWork(torch.empty_like(room["rows"]), None, gradients["d_first"], None, d_gates)
+        first = core.norm("blocks.0.qkv_norm", buffers["unnormed"])
+        d_work = InputWork(torch.empty_like(buffers["rows"]), None, gradients["d_first"], None, d_gates)
         inputs = self.inputs[span]
-        d_inputs = input_backward(core, inputs, room, first, d_work, self.totals)
+        d_inputs = input_backward(core, inputs, buffers, first, d_work, self.totals)
         if self.d_inputs is not None and d_inputs is not None:
             self.d_inputs[span] = d_inputs
 
