@@ -13,7 +13,14 @@ from relational_rnn.kernels.triton.buffers import (
     new_scratch,
     new_step_buffers,
 )
-from relational_rnn.kernels.triton.steps import Step, backward_step, forward_step, steps
+from relational_rnn.kernels.triton.steps import (
+    BackwardTensors,
+    ForwardTensors,
+    Step,
+    backward_step,
+    forward_step,
+    steps,
+)
 
 INPUT_WORK = ("rows", "unnormed", "first", "gates")
 """Names of what `input_buffers` returns."""
@@ -57,8 +64,9 @@ class ForwardRun:
 
     def loop(self) -> None:
         """Run all steps."""
+        tensors = ForwardTensors(self.given, self.buffers, self.scratch, self.memories)
         for step in self.steps:
-            forward_step(self.config, self.given, self.buffers, self.scratch, self.memories, step)
+            forward_step(self.config, tensors, step)
 
     def last(self) -> Tensor:
         """Return each row's last memory (B, N, D)."""
@@ -94,7 +102,8 @@ def run_again(
     unused = torch.empty_like(before)
     once = Step(begin=0, place=0, size=samples, next_place=0, next_size=0)
     layers = {name: x for name, x in given.items() if name != "restarts"}
-    forward_step(config, layers | work, buffers, {"product": torch.empty_like(before)}, unused, once)
+    scratch = {"product": torch.empty_like(before)}
+    forward_step(config, ForwardTensors(layers | work, buffers, scratch, unused), once)
     return buffers | work
 
 
@@ -139,14 +148,8 @@ class BackwardRun:
 
     def loop(self) -> None:
         """Run the steps, the last first."""
+        tensors = BackwardTensors(
+            self.given, self.buffers, self.gradients, self.carry, self.scratch, self.d_memories
+        )
         for step in reversed(self.steps):
-            backward_step(
-                self.config,
-                self.given,
-                self.buffers,
-                self.gradients,
-                self.carry,
-                self.scratch,
-                self.d_memories,
-                step,
-            )
+            backward_step(self.config, tensors, step)

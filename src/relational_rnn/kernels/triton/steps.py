@@ -84,26 +84,22 @@ def has_wide_products(device: torch.device) -> bool:
     return True
 
 
-def forward_step(
-    config: RelationalMemoryConfig,
-    given: Buffers,
-    buffers: Buffers,
-    scratch: Buffers,
-    memories: Tensor,
-    step: Step,
-) -> None:
-    """Advance the memory of a step's samples.
+class ForwardTensors(NamedTuple):
+    """What all steps of a forward work on."""
 
-    Args:
-        config: the core.
-        given: its layers, "first" and "gates" of all steps' input work, and, for resets, "restarts" and
-            "initial".
-        buffers: "before", "operand" and "squashed" of this step; the rest, and these three of the next step,
-            are filled.
-        scratch: see `buffers.new_scratch`.
-        memories: filled with the memories after the step, (S, N, D).
-        step: where.
-    """
+    given: Buffers
+    """The layers, "first" and "gates" of all steps' input work, and, for resets, "restarts" and "initial"."""
+    buffers: Buffers
+    """A step finds "before", "operand", "squashed"; it fills the rest, and these three of the next step."""
+    scratch: Buffers
+    """See `buffers.new_scratch`."""
+    memories: Tensor
+    """(S, N, D), filled with the memories after the steps."""
+
+
+def forward_step(config: RelationalMemoryConfig, tensors: ForwardTensors, step: Step) -> None:
+    """Advance the memory of a step's samples."""
+    given, buffers, scratch, memories = tensors
     grid, span = (step.size,), slice(step.place, step.place + step.size)
     product = scratch["product"][: step.size]
     restarts = given.get("restarts")
@@ -169,28 +165,26 @@ def forward_step(
     )
 
 
-def backward_step(
-    config: RelationalMemoryConfig,
-    given: Buffers,
-    buffers: Buffers,
-    gradients: Buffers,
-    carry: Buffers,
-    scratch: Buffers,
-    d_memories: Tensor | None,
-    step: Step,
-) -> None:
-    """Carry the gradient of the memories back through a step.
+class BackwardTensors(NamedTuple):
+    """What all steps of a backward work on."""
 
-    Args:
-        config: the core.
-        given: its layers, "first" and "gates" of the steps in `buffers`, and, for resets, all "restarts".
-        buffers: what the forward left.
-        gradients: filled for this step, see `buffers.new_gradient_buffers`.
-        carry: what the next step left; then what this one leaves.
-        scratch: see `buffers.new_scratch`.
-        d_memories: gradient of the loss with respect to all memories (S, N, D), None for 0.
-        step: where.
-    """
+    given: Buffers
+    """The layers, "first" and "gates" of the steps in `buffers`, and, for resets, all "restarts"."""
+    buffers: Buffers
+    """What the forward left."""
+    gradients: Buffers
+    """Filled for each step, see `buffers.new_gradient_buffers`."""
+    carry: Buffers
+    """What the next step left; then what this one leaves."""
+    scratch: Buffers
+    """See `buffers.new_scratch`."""
+    d_memories: Tensor | None
+    """Gradient of the loss with respect to all memories (S, N, D), None for 0."""
+
+
+def backward_step(config: RelationalMemoryConfig, tensors: BackwardTensors, step: Step) -> None:
+    """Carry the gradient of the memories back through a step."""
+    given, buffers, gradients, carry, scratch, d_memories = tensors
     grid, span = (step.size,), slice(step.place, step.place + step.size)
     product, d_squashed = scratch["product"][: step.size], scratch["d_squashed"][: step.size]
     restarts = given.get("restarts")
