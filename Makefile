@@ -5,7 +5,7 @@ BIN := .venv/bin
 # offers; install the small CPU build into .venv first if you want that one, and it is kept.
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-all lint clean
 
 # A finished demo is moved aside, an interrupted one goes on. ARGS="--seed 1" passes flags.
 demo: .venv/.ok
@@ -13,11 +13,13 @@ demo: .venv/.ok
 	$(BIN)/relational-rnn train nth-farthest --out runs/demo \
 		$$(if [ -e runs/demo/config.json ]; then echo --resume; else echo --preset quick; fi) $(ARGS)
 
+# Every test once: what needs torch in one environment, all else in the one without (and the smoke tests in both).
 # As many processes as cores, each with one thread: together they would only wait for each other.
-test: export OMP_NUM_THREADS = 1
-test: lint .venv-numpy/.ok
-	$(BIN)/python -m pytest -n auto -m "not slow"
-	.venv-numpy/bin/python -m pytest -n auto -m "not slow and not torch"
+test: FAST = not slow and
+test test-all: export OMP_NUM_THREADS = 1
+test test-all: lint .venv-numpy/.ok
+	$(BIN)/python -m pytest -n auto -m "$(FAST) (torch or smoke)"
+	.venv-numpy/bin/python -m pytest -n auto -m "$(FAST) not torch"
 
 lint: .venv/.ok
 	$(BIN)/ruff check .
@@ -33,7 +35,7 @@ lint: .venv/.ok
 # The same package without torch: proves that everything NumPy works there.
 .venv-numpy/.ok: pyproject.toml constraints.txt
 	test -x .venv-numpy/bin/python || $(PYTHON) -m venv .venv-numpy
-	.venv-numpy/bin/python $(PIP_INSTALL) -e '.[plot]' pytest pytest-xdist hypothesis beartype
+	.venv-numpy/bin/python $(PIP_INSTALL) -e '.[plot,sweep]' pytest pytest-xdist hypothesis beartype
 	touch $@
 
 clean:

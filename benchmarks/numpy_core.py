@@ -33,7 +33,7 @@ from relational_rnn.bench.measure import measure
 from relational_rnn.bench.workloads import CONFIGURATIONS, SIZES_TITLE, Sizes
 from relational_rnn.interop.agreement import ALLOWED_LARGE, check_agreement
 from relational_rnn.interop.port import load_port
-from relational_rnn.training.common.files import find_target, write_text
+from relational_rnn.training.files import find_target, write_text
 
 TORCH = "torch core, eager"
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from relational_rnn.training.common.files import write_text
+from relational_rnn.training.files import write_text
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "performance.md"

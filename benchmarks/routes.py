@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from relational_rnn.bench.fwd_bwd_torch import threads
+from relational_rnn.bench.measure import measure as measure_runs
 from relational_rnn.kernels import products
-from relational_rnn.training.common.measure import measure as measure_runs
-from relational_rnn.training.torch.passes import threads
 
 SHAPES = (
     (256, 64, 64),

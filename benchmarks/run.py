@@ -37,7 +37,7 @@ import training_step
 from relational_rnn.analysis.style import check_drawing
 from relational_rnn.bench.measure import machine, machine_line
 from relational_rnn.interop.port import load_port
-from relational_rnn.training.common.files import find_target, read_json, write_text
+from relational_rnn.training.files import find_target, read_json, write_text
 
 
 class Benchmark(NamedTuple):

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 import pages
 from speed import median, narrow_variants, number
 
-from relational_rnn.bench.estimate import full_task_training
+from relational_rnn.bench.estimate import training_step
 from relational_rnn.bench.fwd_bwd_torch import threads, variants
 from relational_rnn.bench.measure import measure as measure_runs
+from relational_rnn.nn import RelationalMemory
 from relational_rnn.recipes import find_recipe
-from relational_rnn.training.common.nth_farthest import NthFarthestSettings
-from relational_rnn.training.torch.build import build_model
+from relational_rnn.tasks.nth_farthest import NthFarthest
+from relational_rnn.training.config import RunConfig, with_values
 
-SETTINGS = find_recipe("nth-farthest", "paper8x16")
+CONFIG: RunConfig[NthFarthest] = find_recipe("nth-farthest", "paper8x16")
 OPTIMISERS = ("soap", "adam")
 STEPS = 10
 """Steps in one timing: SOAP turns its eigenbases every tenth step."""
@@ -33,7 +33,7 @@ def measure(rounds: int, port: Any) -> dict[str, Any]:
     taking_part = ours | narrow_variants()
     with threads(1) as clock:
         runs = {
-            f"{optimiser}: {name}": steps(dataclasses.replace(SETTINGS, optimiser=optimiser), options)
+            f"{optimiser}: {name}": steps(with_values(CONFIG, {"optimiser": optimiser}), options)
             for optimiser in OPTIMISERS
             for name, options in taking_part.items()
         }
@@ -51,18 +51,26 @@ def measure(rounds: int, port: Any) -> dict[str, Any]:
     return {"missing": missing, "rows": rows}
 
 
-def steps(settings: NthFarthestSettings, options: dict[str, Any]) -> Callable[[], None]:
+def steps(config: RunConfig[NthFarthest], options: dict[str, Any]) -> Callable[[], None]:
     """Return `STEPS` steps of a training on the full task.
 
     Args:
-        settings: of the training.
-        options: of its core.
+        config: of the training.
+        options: of its core, beside its sizes.
     """
-    training = full_task_training(build_model(settings, "rmc", settings.seed, **options), settings)
+    model = config.model
+    core = RelationalMemory(
+        config.task.input_size,
+        head_size=model.head_size,
+        **model.core_options(),
+        batch_first=True,
+        **options,
+    )
+    step = training_step(config, "rmc", core)
 
     def run() -> None:
         for _ in range(STEPS):
-            training.advance(0.0)
+            step()
 
     return run
 

@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from relational_rnn.analysis import Curve, attention_example, attention_heatmap, training_curves
 from relational_rnn.nn import LSTM, RelationalMemory, SequenceClassifier
 from relational_rnn.tasks.nth_farthest import NthFarthest, sample
-from relational_rnn.training.torch.attention import record_questions
+from relational_rnn.training.learners.recording import record_questions
 
 TASK = NthFarthest(objects=3, dimensions=2)
 BATCH_SIZE = 512

@@ -14,8 +14,8 @@ import numpy as np
 
 from relational_rnn.reference import Adam, Classifier, RelationalMemory, evaluate
 from relational_rnn.tasks import generate_reasoning_data
-from relational_rnn.training.common.schedule import warmup_cosine
-from relational_rnn.training.numpy import fit
+from relational_rnn.training.learners.numpy import fit
+from relational_rnn.training.schedule import warmup_cosine
 
 
 def main() -> None:

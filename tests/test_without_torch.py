@@ -6,6 +6,7 @@ import textwrap
 
 import pytest
 
+pytestmark = pytest.mark.smoke
 BLOCK = """
 import sys
 
@@ -30,6 +31,8 @@ def test_the_rooms_without_torch():
         """
         import numpy as np
         import relational_rnn, relational_rnn.analysis, relational_rnn.interop.sonnet, relational_rnn.recipes
+        import relational_rnn.experiments.failures
+        import relational_rnn.training.run, relational_rnn.training.weights
         from relational_rnn.reference import LSTM, MultiHeadAttention, RelationalMemory, multi_head_attention
         from relational_rnn.tasks import nth_farthest
 

@@ -2,7 +2,47 @@
 
 Importing the package costs nothing and needs no torch: take what you need from its rooms, for example
 `from relational_rnn.nn import RelationalMemory` (PyTorch) or
-`from relational_rnn.reference import RelationalMemory` (NumPy).
+`from relational_rnn.reference import RelationalMemory` (NumPy). `load` brings back what a run has trained;
+`relational_rnn.experiments` trains and compares tasks and models, your own too.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from relational_rnn.training.weights import Trained
+
 __version__ = "0.1.0"
+
+
+def load(
+    source: str | Path, model: str | None = None, seed: int | None = None, *, task: Any = None
+) -> Trained:
+    """Load a trained model, of whatever task and framework.
+
+    Args:
+        source: the folder of a run, a weights file (.safetensors), or weights of the package, as in
+            "pretrained:nth-farthest-8x16".
+        model: its name in the run, such as "rmc"; None where there is only one.
+        seed: of the training; None for the best.
+        task: of the run, if it is a task of your own; the package's are found by their names.
+
+    Returns:
+        `model` (a torch `nn.SequenceClassifier` in eval mode, or a NumPy `reference.Classifier`), `config`
+        (the run's `RunConfig`), `contestant` (its training in the run) and `predict(inputs, every_step)`.
+
+    Raises:
+        ValueError: nothing to load there, no such model or seed, or several models and none is named.
+        ModuleNotFoundError: a torch model where torch is absent.
+
+    Example:
+        >>> trained = load("pretrained:nth-farthest-8x16")  # doctest: +SKIP
+        >>> trained.config.task.objects, trained.model.core.mem_slots  # doctest: +SKIP
+        (8, 8)
+    """
+    from relational_rnn.training.weights import find_trained
+
+    return find_trained(source, model, seed, task)

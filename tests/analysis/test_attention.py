@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from relational_rnn.analysis import attention_shares
-from relational_rnn.training.common.attention import RecordedAttention
+from relational_rnn.training.recordings import RecordedAttention
 
 
 def question(weights, labels=(2, 0, 1)):

@@ -38,7 +38,7 @@ def test_empty_lists() -> None:
         ({"accuracy": [50, 95]}, "accuracy of curve 'RMC' must be a finite number from 0 to 1, got 50"),
         ({"accuracy": [0.5, float("nan")]}, "accuracy of curve 'RMC' must be a finite number from 0 to 1"),
         (
-            {"stages": [StageChange(1, 5, 1, 3, 4), StageChange(2, 4, 2, 3, 8)]},
+            {"stages": [StageChange(1, 5, 1, {"objects": 3}), StageChange(2, 4, 2, {"objects": 4})]},
             "examples of the stages of curve 'RMC' must be finite, at least 0 and never fall",
         ),
     ],

@@ -25,7 +25,7 @@ def plain(table):
 def run(test, validation, left, *, seed=0, parameters=100):
     score = {"test_accuracy": test, "validation_accuracy": validation, "examples_to_leave": left}
     score |= {"parameters": parameters, "seconds": 10.0, "examples": 640}
-    score |= {"seconds_to_leave": left and left / 64}
+    score |= {"seconds_to_leave": left and left / 64, "task_reached": {}, "task_share": 1.0}
     return {"seed": seed, "trivial_accuracy": 0.5, "models": {"rmc": score}}
 
 
@@ -90,14 +90,14 @@ def test_diverged_runs_are_counted_and_left_out_of_means():
     assert plain(factor_table(all_gone, "gate_style"))[0] == (False, ["none, 1 diverged", *5 * "-"])
 
 
-def test_a_record_without_the_seconds_until_half_way_has_a_table():
-    older = copy.deepcopy(ABLATION)
-    for one in older["variants"]:
+def test_seconds_until_half_way_that_were_not_taken_are_a_dash():
+    unknown = copy.deepcopy(ABLATION)
+    for one in unknown["variants"]:
         for found in one["runs"]:
             for score in found.get("models", {}).values():
-                del score["seconds_to_leave"]
-    assert plain(factor_table(older, "num_heads"))[1][1][2:4] == ["200", "-"]
-    assert plain(overview_table(older))[0][1][2:] == ["200", "-"]
+                score["seconds_to_leave"] = None
+    assert plain(factor_table(unknown, "num_heads"))[1][1][2:4] == ["200", "-"]
+    assert plain(overview_table(unknown))[0][1][2:] == ["200", "-"]
 
 
 def test_a_sweeps_factor_takes_all_runs_with_a_value():
@@ -133,13 +133,14 @@ def test_points_of_a_growing_task_are_the_better_the_more_of_it_they_reached():
     for rate, task in zip(RATES, reached):
         (point,) = (p for p in grown["variants"] if p["values"]["learning_rate"] == rate)
         score = point["runs"][0]["models"]["rmc"]
-        score |= {"task_reached": task, "task_share": task[0] * task[1] / 64}
+        sizes = dict(zip(("objects", "dimensions"), task))
+        score |= {"task_reached": sizes, "task_share": task[0] * task[1] / 64}
     table = points_table(grown)
     assert table.columns == ("learning_rate", "use_mlp", "task reached", "validation %", "test %")
     assert [cells[2] for _, cells in table.rows] == ["4x16", "3x16", "3x8", "3x4", "3x2", "3x2"]
     assert [cells[0] for _, cells in table.rows[-2:]] == ["0.001", "0.05"]
     other = copy.deepcopy(grown["variants"][0]["runs"][0])
-    other["models"]["rmc"] |= {"task_reached": [4, 16], "task_share": 1.0}
+    other["models"]["rmc"] |= {"task_reached": {"objects": 4, "dimensions": 16}, "task_share": 1.0}
     grown["variants"][0]["runs"].append(other)
     assert plain(points_table(grown))[2][1][2] == "3x2-4x16"  # a mean share of 35/64: after 3x16
 

@@ -52,7 +52,7 @@ def curves(*, seconds: float = 120.0) -> list[Curve]:
     sizes = [(3, 2), (3, 4), (3, 8), (3, 16), (4, 16), (5, 16), (6, 16), (7, 16), (8, 16)]
     at = np.array([0, 30, 36, 45, 60, 66, 80, 90, 110]) / 120
     stages = [
-        StageChange(step, 1e6 * x, seconds * x, objects, dimensions)
+        StageChange(step, 1e6 * x, seconds * x, {"objects": objects, "dimensions": dimensions})
         for step, (x, (objects, dimensions)) in enumerate(zip(at, sizes, strict=True))
     ]
     flat = [0.5 + 0.004 * k + 0 * clock for k in range(3)]

@@ -1,7 +1,5 @@
 """The memory's numbers have known values for made-up memories, and come from the models' real states."""
 
-import doctest
-import importlib
 import json
 import re
 from pathlib import Path
@@ -352,16 +350,6 @@ def test_a_record_that_does_not_fit_together(
     fine = {name: getattr(recorded(), name) for name in RecordedMemory.__dataclass_fields__}
     with pytest.raises(error, match=message):
         RecordedMemory(**{**fine, **change})
-
-
-@pytest.mark.parametrize("name", ["memory", "recorded_memory", "memory_plots"])
-def test_the_examples_are_right(name: str) -> None:
-    if name == "memory_plots":
-        pytest.importorskip("matplotlib")
-    module = importlib.import_module(f"relational_rnn.analysis.{name}")
-    failed, tried = doctest.testmod(module, extraglobs={"np": np})
-    assert failed == 0
-    assert tried > 0
 
 
 def test_the_snippet_of_the_docs_runs(

@@ -1,13 +1,11 @@
 """What is read from a memory that was made by hand, and its figure."""
 
-import doctest
 import json
 
 import numpy as np
 import pytest
 
 from relational_rnn.analysis import (
-    decoding,
     draw_slot_contents,
     slot_contents,
     slot_contents_figure,
@@ -23,7 +21,7 @@ from relational_rnn.analysis.decoding import (
 )
 from relational_rnn.tasks.nth_farthest import NthFarthest, sample
 from relational_rnn.tasks.nth_farthest_variants import with_reference_at
-from relational_rnn.training.common.attention import RecordedMemories
+from relational_rnn.training.recordings import RecordedMemories
 
 TASK = NthFarthest(objects=4, dimensions=3)
 HOMES = np.array([2, 0, 3, 1])
@@ -159,12 +157,3 @@ def test_wrong_input():
         slots_by_label(record(0, 40))
     with pytest.raises(ValueError, match="reference_step must be from 0 to 3, got 4"):
         RecordedMemories(np.zeros((9, 4, 2, 3)), np.zeros((9, 4, 3)), np.zeros((9, 4), int), 4)
-
-
-def test_examples_in_docstrings():
-    from relational_rnn.analysis import slot_plots
-
-    for module in (decoding, slot_plots):
-        failed, tried = doctest.testmod(module, extraglobs={"np": np})
-        assert tried
-        assert not failed

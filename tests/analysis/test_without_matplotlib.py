@@ -60,6 +60,7 @@ def test_the_message_names_the_extra(figure: str, monkeypatch: pytest.MonkeyPatc
         draw()
 
 
+@pytest.mark.smoke
 def test_importing_the_room_imports_neither_matplotlib_nor_torch() -> None:
     code = "import sys, relational_rnn.analysis; print(sorted({'matplotlib', 'torch'} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

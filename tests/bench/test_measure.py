@@ -1,9 +1,6 @@
 """What measurements rest on: the order of rounds, the clock, memory, counted operations, estimates."""
 
-import dataclasses
-import doctest
 import gc
-import importlib
 import itertools
 import subprocess
 import sys
@@ -20,7 +17,8 @@ from relational_rnn.bench.measure import (
     orders,
 )
 from relational_rnn.bench.workloads import CONFIGURATIONS, Sizes, floating_point_operations
-from relational_rnn.training.common.processes import peak_memory
+from relational_rnn.training.config import with_values
+from relational_rnn.training.processes import peak_memory
 
 
 def test_everyone_stands_everywhere_and_next_to_everyone_equally_often():
@@ -136,13 +134,16 @@ def test_an_estimate_follows_the_budgets(monkeypatch):
 
     quantiles = {"rmc": SimpleNamespace(median=0.25), "lstm": SimpleNamespace(median=1.0)}
     monkeypatch.setattr(estimate, "measure", lambda runs, rounds, seconds: quantiles)
-    settings = dataclasses.replace(tiny(), steps=20, seconds=4.0)
-    # The clock ends the RMC after 16 of its 20 steps; three LSTMs wait for it and then have as many.
-    for workers, run in ((1, 4 + 3 * 16), (2, 4 + 2 * 16), (4, 4 + 16)):
-        found = estimate.estimate_run(dataclasses.replace(settings, workers=workers))
-        assert (found.rmc, found.steps, found.trainings, found.run) == (4.0, 16, 4, run)
-    alone = estimate.estimate_run(dataclasses.replace(settings, models=("lstm",), workers=1))
-    assert (alone.rmc, alone.run) == (None, 3 * 4.0)
+    words = (*tiny().model.overrides, "lstm.steps=16")
+    config = with_values(tiny(), {"steps": 20, "overrides": words})
+    # The RMC takes 5 seconds. Of the three LSTMs, of 16 each, the two that grow wait for its changes.
+    for workers, run in ((1, 5 + 3 * 16), (2, 16 + 16), (4, 5 + 16)):
+        found = estimate.estimate_run(with_values(config, {"workers": workers}))
+        assert (found.steps, found.trainings, found.run) == ({"rmc": 20, "lstm": 16}, 4, run)
+    limited = estimate.estimate_run(with_values(config, {"workers": 1, "seconds": 4.0}))
+    assert limited.run == 4 * 4.0
+    alone = estimate.estimate_run(with_values(config, {"models": ("lstm",), "workers": 1}))
+    assert alone.run == 3 * 16.0
 
 
 @pytest.mark.torch
@@ -159,21 +160,3 @@ def test_ways_to_multiply_agree():
         assert product.rate > 0
         assert product.operations % (2 * 4 * 4 * 4) == 0
         product.run()
-
-
-@pytest.mark.parametrize("module", ["measure", "workloads"])
-def test_docstrings(module):
-    assert_examples_run(module)
-
-
-@pytest.mark.torch
-@pytest.mark.parametrize("module", ["fwd_bwd_torch", "products", "estimate"])
-def test_docstrings_with_torch(module):
-    assert_examples_run(module, torch=pytest.importorskip("torch"))
-
-
-def assert_examples_run(module, **names):
-    found = importlib.import_module(f"relational_rnn.bench.{module}")
-    failed, tried = doctest.testmod(found, extraglobs=names)
-    assert tried > 0
-    assert failed == 0

@@ -1,6 +1,5 @@
 """The benchmarks run at tiny sizes, refuse to report on red tests, and their page equals their records."""
 
-import dataclasses
 import importlib
 import json
 from pathlib import Path
@@ -16,6 +15,7 @@ pytestmark = pytest.mark.torch
 def run(scripts, monkeypatch, tmp_path):
     """benchmarks/run.py with everything tiny."""
     from relational_rnn.bench.products import Product
+    from relational_rnn.training.config import with_values
 
     module = importlib.import_module("run")
     speed, streaming, memory, scaling = module.speed, module.streaming, module.memory_growth, module.scaling
@@ -34,11 +34,11 @@ def run(scripts, monkeypatch, tmp_path):
     axes = {"steps": [tiny, tiny._replace(time=6)], "batch": [tiny, tiny._replace(batch=4)]}
     monkeypatch.setattr(scaling, "AXES", axes)
     monkeypatch.setattr(scaling, "FIGURE", tmp_path / "cost.png")
-    small = dataclasses.replace(
-        module.training_step.SETTINGS, objects=3, dimensions=2, head_size=2, num_heads=2, mem_slots=2,
-        head_units=4, batch_size=4, validation_examples=4,
-    )  # fmt: skip
-    monkeypatch.setattr(module.training_step, "SETTINGS", small)
+    sizes = {"objects": 3, "dimensions": 2, "head_size": 2, "num_heads": 2, "mem_slots": 2, "head_units": 4}
+    data = {"start": (), "grow": False, "batch_size": 4, "validation_examples": 4}
+    monkeypatch.setattr(
+        module.training_step, "CONFIG", with_values(module.training_step.CONFIG, sizes | data)
+    )
     monkeypatch.setattr(module.training_step, "STEPS", 2)
     monkeypatch.setattr(module.gpu, "DEVICE", "cpu")
     monkeypatch.setattr(module.gpu, "CONFIGURATIONS", (tiny,))

@@ -10,8 +10,8 @@ import time
 import pytest
 
 from relational_rnn.cli.main import main
-from relational_rnn.training.common.factors import with_values
-from relational_rnn.training.numpy.models import count_parameters, load_model
+from relational_rnn.training.config import with_values
+from relational_rnn.training.weights import load_weights
 
 pytest.importorskip("matplotlib")
 SORTING = ["ablate", "sorting", "--preset", "tiny"]
@@ -42,10 +42,9 @@ def test_a_numpy_task(tmp_path, capsys):
         assert variant["models"]["rmc"]["test_accuracy"] == pytest.approx(mean)
         for seed, score in zip((4, 5), scores):
             run = out / "runs" / variant["name"] / f"seed-{seed}"
-            model, task, settings, _ = load_model(run / "checkpoints" / f"rmc-{seed}.safetensors")
-            assert task == "sorting"
-            assert settings == with_values(settings, variant["values"])
-            assert score["parameters"] == count_parameters(model)
+            trained = load_weights(run / "checkpoints" / f"rmc-{seed}.safetensors")
+            assert trained.config == with_values(trained.config, variant["values"])
+            assert score["parameters"] == trained.framework.count_parameters(trained.model)
             points = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
             best = max(p["validation_accuracy"] for p in points if "validation_accuracy" in p)
             assert score["validation_accuracy"] == best
@@ -83,7 +82,7 @@ def test_a_diverged_training_is_a_result(tmp_path, capsys):
 def test_a_torch_task_with_two_models(tmp_path, capsys):
     pytest.importorskip("torch")
     out = tmp_path / "run"
-    options = ["--models", "rmc,lstm", "--seeds", "1", "--steps", "4", "--seconds", "0.3", "--out", str(out)]
+    options = ["--models", "rmc,lstm", "--seeds", "1", "--steps", "4", "--out", str(out)]
     over = ["--over", "initialisation=torch"]
     assert main(["ablate", "nth-farthest", "--preset", "tiny", *over, *options]) == 0
     shown = capsys.readouterr().out
@@ -99,7 +98,7 @@ def test_a_torch_task_with_two_models(tmp_path, capsys):
     assert {file.stem for file in (out / "plots").iterdir()} == {"all_factors", "initialisation"}
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGKILL])
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_stopped_then_resumed(tmp_path, how):
     out = tmp_path / "run"
@@ -135,8 +134,8 @@ def test_stopped_then_resumed(tmp_path, how):
 @pytest.mark.parametrize("over", ["learning_rate=1e-3,2e-3", "all"])
 def test_a_factor_cannot_be_a_models_own(over, tmp_path, capsys):
     own = "rmc.learning_rate=1e-3,rmc.initialisation=torch"
-    argv = ["ablate", "nth-farthest", "--preset", "tiny", "--over", over, "--own", own]
+    argv = ["ablate", "nth-farthest", "--preset", "tiny", "--over", over, "--overrides", own]
     assert main([*argv, "--out", str(tmp_path / "run")]) == 2
     name = "learning_rate" if over != "all" else "initialisation"
-    assert f"{name} cannot be varied: --own rmc.{name}=" in capsys.readouterr().err
+    assert f"{name} cannot be varied: --overrides rmc.{name}=" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()

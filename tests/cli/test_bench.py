@@ -21,7 +21,8 @@ def tiny(monkeypatch):
     pytest.importorskip("torch")
     monkeypatch.setattr(bench, "configurations", lambda: [TINY, TINY._replace(batch=1)])
     monkeypatch.setattr(bench, "ROUNDS", 2)
-    monkeypatch.setattr(nth_farthest, "quick", nth_farthest.tiny)
+    preset = nth_farthest.tiny()
+    monkeypatch.setattr(nth_farthest, "quick", lambda: preset)
     monkeypatch.setenv("COLUMNS", "80")
 
 
@@ -168,6 +169,7 @@ def test_without_torch(tmp_path):
     assert "`relational-rnn train nth-farthest` needs torch" in done.stdout
 
 
+@pytest.mark.smoke
 def test_help_imports_no_mathematics():
     code = "from relational_rnn.cli.main import main; main(['bench', '--help']); import sys; "
     code += "sys.exit(any(name in sys.modules for name in ('numpy', 'torch', 'relational_rnn.reference')))"

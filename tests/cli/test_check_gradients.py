@@ -191,6 +191,7 @@ def test_without_torch():
     assert "All 9 arrays agree." in done.stdout
 
 
+@pytest.mark.smoke
 def test_help_imports_no_mathematics():
     code = (
         "from relational_rnn.cli.main import main; main(['check-gradients', 'rmc', '--help']); import sys; "

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from relational_rnn.cli.compare import OPPONENTS, defaults
+from relational_rnn.cli.compare import OPPONENTS, SEEDS
 from relational_rnn.cli.main import main
 from relational_rnn.cli.train import parse
 from relational_rnn.recipes import RECIPES
@@ -15,12 +15,12 @@ pytest.importorskip("torch")
 
 @pytest.mark.parametrize("task", RECIPES)
 def test_defaults_and_flags(task):
-    settings = parse(task, [], command="compare", defaults=defaults(task)).settings
-    assert (settings.models, settings.seeds) == (OPPONENTS, 3)
-    assert getattr(settings, "framework", "torch") == "torch"
-    settings = parse(task, ["--models", "all", "--seeds", "1"], defaults=defaults(task)).settings
-    assert len(settings.models) == 6
-    assert settings.seeds == 1
+    defaults = {"models": OPPONENTS, "seeds": SEEDS, "framework": "torch"}
+    config = parse(task, [], command="compare", defaults=defaults).run
+    assert (config.model.models, config.seeds, config.runtime.framework) == (OPPONENTS, 3, "torch")
+    config = parse(task, ["--models", "all", "--seeds", "1"], defaults=defaults).run
+    assert len(config.model.models) == 6
+    assert config.seeds == 1
 
 
 @pytest.mark.parametrize("task", ["nth-farthest", "double"])

@@ -11,17 +11,19 @@ torch = pytest.importorskip("torch")
 from relational_rnn.cli.main import main  # noqa: E402
 from relational_rnn.recipes import find_recipe  # noqa: E402
 from relational_rnn.tasks.nth_farthest import sample  # noqa: E402
-from relational_rnn.training.common.pretrained import find_pretrained, pretrained_names  # noqa: E402
-from relational_rnn.training.torch.models import build_model, contestants, save_model  # noqa: E402
+from relational_rnn.training.contestants import contestants  # noqa: E402
+from relational_rnn.training.learners.torch import TORCH  # noqa: E402
+from relational_rnn.training.pretrained import find_pretrained, pretrained_names  # noqa: E402
+from relational_rnn.training.weights import save_weights  # noqa: E402
 
-SETTINGS = find_recipe("nth-farthest", "tiny")
+CONFIG = find_recipe("nth-farthest", "tiny")
 
 
 @pytest.fixture
 def weights(tmp_path):
-    contestant = contestants(SETTINGS)[0]
-    path = tmp_path / "run" / "checkpoints" / "rmc.safetensors"
-    save_model(path, build_model(SETTINGS, contestant), SETTINGS, contestant)
+    contestant = contestants(CONFIG)[0]
+    path = tmp_path / "run" / "checkpoints" / "rmc-0.safetensors"
+    save_weights(path, TORCH, TORCH.build(CONFIG, contestant), CONFIG, contestant)
     return path
 
 
@@ -40,7 +42,7 @@ def test_a_run_or_a_file(weights, capsys):
 
 
 def test_given_examples(weights, tmp_path, capsys):
-    batch = sample(SETTINGS.task, 20, np.random.default_rng(0))
+    batch = sample(CONFIG.task, 20, np.random.default_rng(0))
     given = write(tmp_path / "x.npz", inputs=batch.inputs, targets=batch.targets)
     assert main(["evaluate", str(weights), "--input", given, "--json"]) == 0
     score = json.loads(capsys.readouterr().out)
@@ -69,10 +71,12 @@ def test_longer_sequences_are_fresh_ones_of_nth_farthest(weights, tmp_path, caps
     assert "distractors must be an integer of at least 0, got -1" in capsys.readouterr().err
     run = ["train", "sorting", "--preset", "tiny", "--models", "lstm", "--out", str(tmp_path / "sorting")]
     assert main(run) == 0
-    for more in (["--distractors", "1"], ["--compute-dtype", "float32"]):
+    for more, message in (
+        (["--distractors", "1"], "distractors change no examples of sorting"),
+        (["--compute-dtype", "bfloat16"], "compute_dtype='bfloat16' needs framework='torch'"),
+    ):
         assert main(["evaluate", str(tmp_path / "sorting"), *more]) == 2
-        told = capsys.readouterr().err
-        assert "--distractors, --repeats and --compute-dtype are for Nth farthest" in told
+        assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -125,8 +129,8 @@ def test_pretrained_weights_score_what_their_card_says(name, capsys):
     (snippet,) = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
     scope = {}
     exec(snippet, scope)
-    inputs = torch.zeros(2, 8, scope["settings"].task.input_size)
-    assert scope["model"](inputs).shape == (2, scope["settings"].task.classes)
+    inputs = torch.zeros(2, 8, scope["config"].task.input_size)
+    assert scope["model"](inputs).shape == (2, scope["config"].task.classes)
 
 
 def test_products_of_an_unknown_dtype(weights, capsys):

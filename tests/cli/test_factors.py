@@ -1,6 +1,5 @@
 """What `--over` takes, and how it says what it does not take."""
 
-import doctest
 import shlex
 from pathlib import Path
 
@@ -11,16 +10,17 @@ from relational_rnn.cli.ablate import Ablate, find_factors
 from relational_rnn.cli.experiment import resolve
 from relational_rnn.cli.main import main
 from relational_rnn.cli.sweep import Sweep, check
-from relational_rnn.recipes import ablation, find_recipe
-from relational_rnn.training.common.factors import Range, one_at_a_time
+from relational_rnn.experiments.components import components
+from relational_rnn.experiments.factors import Range, one_at_a_time
+from relational_rnn.recipes import find_recipe
 
 ABLATE = ["ablate", "nth-farthest", "--preset", "tiny"]
 SWEEP = ["sweep", "sorting", "--preset", "tiny"]
-SETTINGS = find_recipe("sorting", "tiny")
+CONFIG = find_recipe("sorting", "tiny")
 
 
 def parse(*words):
-    return factors.parse_factors("sorting", SETTINGS, words)
+    return factors.parse_factors("sorting", CONFIG, words)
 
 
 def test_values():
@@ -43,10 +43,10 @@ def test_ranges():
 
 
 def test_all_and_more():
-    found = find_factors("sorting", SETTINGS, ["all", "num_heads=2,8", "learning_rate=0.1"])
+    found = find_factors("sorting", CONFIG, ["all", "num_heads=2,8", "learning_rate=0.1"])
     assert found["num_heads"] == (2, 8)
     assert found["learning_rate"] == (0.1,)
-    assert found.keys() == ablation.components(SETTINGS).keys() | {"learning_rate"}
+    assert found.keys() == components(CONFIG).keys() | {"learning_rate"}
 
 
 @pytest.mark.parametrize(
@@ -81,15 +81,18 @@ def test_all_and_more():
         ([*ABLATE, "--over", "device=cpu,cuda"], "device is no factor: all variants have the same"),
         (
             ["sweep", *ABLATE[1:], "--over", "rmc.warmup_steps=-1:9", "--trials", "2"],
-            "own of rmc: warmup_steps must be an integer of at least 0, got -1",
+            "overrides of rmc: warmup_steps must be an integer of at least 0, got -1",
         ),
         (
-            [*ABLATE, "--own", "rmc.clip_norm=2", "--over", "rmc.clip_norm=1"],
-            "rmc.clip_norm cannot be varied: --own rmc.clip_norm=2 holds in every variant",
+            [*ABLATE, "--overrides", "rmc.clip_norm=2", "--over", "rmc.clip_norm=1"],
+            "rmc.clip_norm cannot be varied: --overrides rmc.clip_norm=2 holds in every variant",
         ),
         ([*ABLATE, "--over", "all", "--resume"], "--resume needs the run's folder, --out DIR"),
         ([*SWEEP, "--over", "steps=1:4"], "steps is given as a range; give --trials to search it"),
-        ([*SWEEP, "--over", "initialisation=torch"], "NumPy's RMC starts as the authors' does"),
+        (
+            [*SWEEP, "--over", "initialisation=torch"],
+            "initialisation='torch' needs framework='torch'; NumPy has 'authors' alone",
+        ),
         ([*SWEEP, "--over", "steps=4:1", "--trials", "2"], "LOW:HIGH with LOW below HIGH, got '4:1'"),
         ([*SWEEP, "--over", "steps=0:4:log", "--trials", "2"], "LOW above 0, got '0:4:log'"),
         ([*SWEEP, "--over", "steps=1:4:0", "--trials", "2"], "STEP above 0, got '1:4:0'"),
@@ -120,13 +123,11 @@ def test_commands_in_the_docs():
     for command, *words in found:
         if command == "ablate" and "--resume" not in words:
             task, options = resolve(command, words, Ablate, models=("rmc",), seeds=3)
-            assert (
-                len(one_at_a_time(options.settings, find_factors(task, options.settings, options.over))) > 1
-            )
+            assert len(one_at_a_time(options.run, find_factors(task, options.run, options.over))) > 1
         elif command == "sweep":
             task, options = resolve(command, words, Sweep, models=("rmc",), seeds=1)
-            factors_found = factors.parse_factors(task, options.settings, options.over)
-            assert check(options.settings, factors_found, options) or options.trials
+            factors_found = factors.parse_factors(task, options.run, options.over)
+            assert check(options.run, factors_found, options) or options.trials
     assert {"ablate", "sweep"} <= {command for command, *_ in found}
 
 
@@ -136,9 +137,3 @@ def test_help(capsys):
         shown = capsys.readouterr().out
         assert "--over FACTOR=VALUES" in shown
         assert "--num-heads" in shown
-
-
-def test_examples_in_the_docstrings():
-    failed, tried = doctest.testmod(factors)
-    assert tried
-    assert not failed

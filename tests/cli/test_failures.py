@@ -10,25 +10,33 @@ import pytest
 from relational_rnn.cli.main import main
 from relational_rnn.recipes import find_recipe
 from relational_rnn.tasks import TASKS, find_task
-from relational_rnn.training.common.supervised import FRESH, Contestant, SupervisedSettings, at_full_size
-from relational_rnn.training.numpy.models import NUMPY, predict
+from relational_rnn.tasks.babi.task import Babi
+from relational_rnn.tasks.splits import FRESH
+from relational_rnn.training.config import RunConfig, with_values
+from relational_rnn.training.contestants import contestants
+from relational_rnn.training.framework import framework_of
+from relational_rnn.training.weights import save_weights
 
-SORTING = find_recipe("sorting", "tiny")
-SMALL = {"models": ("rmc", "lstm"), "seeds": 1, "mem_slots": 2, "head_size": 3, "num_heads": 2}
+SORTING = with_values(find_recipe("sorting", "tiny"), {"seeds": 1})
+SMALL = {"models": ("rmc", "lstm"), "mem_slots": 2, "head_size": 3, "num_heads": 2, "framework": "numpy"}
 
 
-def make_run(folder, task="sorting", settings=SORTING, seeds=(0,), framework=NUMPY):
-    for seed in seeds:
-        for model in settings.models:
-            contestant = Contestant(model, seed)
-            path = folder / "checkpoints" / f"{contestant.name}.safetensors"
-            framework.save(path, framework.build(settings, model, seed), task, settings, contestant)
+def make_run(folder, config=SORTING):
+    """Write the weights of a run whose trainings have not taken a step."""
+    framework = framework_of(config.runtime.framework)
+    for one in contestants(config):
+        path = folder / "checkpoints" / f"{one.name}.safetensors"
+        save_weights(path, framework, build(config, one), config, one)
     return str(folder)
 
 
+def build(config, contestant):
+    return framework_of(config.runtime.framework).build(config.of(contestant.model), contestant)
+
+
 def test_what_is_printed_and_written(tmp_path, capsys):
-    settings = dataclasses.replace(SORTING, models=("rmc", "lstm"))
-    run = make_run(tmp_path / "run", settings=settings, seeds=(0, 1))
+    config = with_values(SORTING, {"models": ("rmc", "lstm"), "seeds": 2})
+    run = make_run(tmp_path / "run", config)
     assert main(["failures", run, "--examples", "40", "--seed", "3", "--show", "2"]) == 0
     shown = capsys.readouterr().out
     assert "sorting: items 8, values 10; 40 fresh examples, seed 3" in shown
@@ -39,10 +47,12 @@ def test_what_is_printed_and_written(tmp_path, capsys):
     for model in found["models"]:
         wrong = model["always_wrong"] + model["sometimes_wrong"]
         assert f"{model['model']} is wrong: 2 of {len(wrong)} examples" in shown
-    batch = find_task("sorting").sample(settings.task, 40, np.random.default_rng([3, FRESH]))
-    for model, family in zip(found["models"], settings.models):
+    batch = find_task("sorting").sample(config.task, 40, np.random.default_rng([3, FRESH]))
+    everyone = {one.name: one for one in contestants(config)}
+    for model in found["models"]:
         for seed, training in enumerate(model["trainings"]):
-            told = predict(NUMPY.build(settings, family, seed), batch.inputs)
+            untrained = build(config, everyone[training["name"]])
+            told = framework_of("numpy").predict(untrained, batch.inputs, True)
             right = ((told == batch.targets) | ~batch.mask).all(1)
             assert training["accuracy"] == pytest.approx(right.mean())
             for failure in found["failures"]:
@@ -65,7 +75,7 @@ def test_json_and_another_file(tmp_path, capsys):
 
 
 def test_several_runs_and_single_files(tmp_path, capsys):
-    one, other = make_run(tmp_path / "a"), make_run(tmp_path / "b", seeds=(5,))
+    one, other = make_run(tmp_path / "a"), make_run(tmp_path / "b", with_values(SORTING, {"seed": 5}))
     weights = str(tmp_path / "a" / "checkpoints" / "rmc-0.safetensors")
     assert main(["failures", one, weights, other, "--examples", "9"]) == 0
     found = json.loads((tmp_path / "a" / "failures.json").read_text())
@@ -79,21 +89,22 @@ def test_several_runs_and_single_files(tmp_path, capsys):
     assert "Written: " + str(tmp_path / "a" / "checkpoints" / "failures.json") in shown
 
 
-@pytest.mark.parametrize("task", [name for name in TASKS if name != "nth-farthest"])
-def test_every_task(task, tmp_path, capsys):
-    settings = SupervisedSettings(task=find_task(task).factory(), **SMALL)
-    run = make_run(tmp_path, task, settings)
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task(name, tmp_path, capsys):
+    task = Babi(tasks=(1, 2), synthetic=True) if name == "babi" else find_task(name).factory()
+    config = with_values(RunConfig(task=task), SMALL)
+    run = make_run(tmp_path, config)
     assert main(["failures", run, "--examples", "20", "--show", "1"]) == 0
     shown = capsys.readouterr().out
     found = json.loads((tmp_path / "failures.json").read_text())
-    assert found["size"] == json.loads(json.dumps(dataclasses.asdict(at_full_size(settings.task))))
+    assert found["size"] == json.loads(json.dumps(dataclasses.asdict(find_task(name).at_full_size(task))))
     assert "\nAnswer: " in shown
     assert "\n  RMC: " in shown
 
 
 def test_wrong_use(tmp_path, capsys):
     one, other = make_run(tmp_path / "a"), tmp_path / "b"
-    make_run(other, settings=dataclasses.replace(SORTING, task=find_task("sorting").factory(items=3)))
+    make_run(other, with_values(SORTING, {"items": 3}))
     for arguments, message in [
         ([], "which run? relational-rnn failures RUN"),
         ([str(tmp_path)], "holds no trained weights"),
@@ -110,11 +121,9 @@ def test_wrong_use(tmp_path, capsys):
 @pytest.mark.torch
 def test_torch_beside_numpy(tmp_path):
     pytest.importorskip("torch")
-    from relational_rnn.training.torch.supervised import TORCH
-
-    settings = dataclasses.replace(SORTING, framework="torch", models=("gru", "transformer"))
-    torch_run = make_run(tmp_path / "t", settings=settings, framework=TORCH)
-    numpy_run = make_run(tmp_path / "n", settings=dataclasses.replace(SORTING, models=("lstm",)))
+    opponents = {"framework": "torch", "models": ("gru", "transformer")}
+    torch_run = make_run(tmp_path / "t", with_values(SORTING, opponents))
+    numpy_run = make_run(tmp_path / "n", with_values(SORTING, {"models": ("lstm",)}))
     assert main(["failures", torch_run, numpy_run, "--examples", "9", "--show", "0"]) == 0
     found = json.loads((tmp_path / "t" / "failures.json").read_text())
     assert [model["model"] for model in found["models"]] == ["LSTM", "GRU", "Transformer"]
@@ -123,22 +132,17 @@ def test_torch_beside_numpy(tmp_path):
 @pytest.mark.torch
 def test_nth_farthest(tmp_path, capsys):
     pytest.importorskip("torch")
-    from relational_rnn.training.torch.loop import predict as classify
-    from relational_rnn.training.torch.models import build_model, contestants, save_model
-
-    settings = find_recipe("nth-farthest", "tiny")
-    everyone = contestants(settings)
-    for one in everyone:
-        path = tmp_path / "checkpoints" / f"{one.name}.safetensors"
-        save_model(path, build_model(settings, one), settings, one)
+    config = find_recipe("nth-farthest", "tiny")
+    everyone = contestants(config)
+    make_run(tmp_path, config)
     assert main(["failures", str(tmp_path), "--examples", "30", "--show", "1"]) == 0
     shown = capsys.readouterr().out
     assert "Which of the 3 vectors is" in shown
     assert "\n  RMC, growing task: vector " in shown
     found = json.loads((tmp_path / "failures.json").read_text())
     assert len(found["models"]) == len(everyone)
-    batch = find_task("nth-farthest").sample(settings.task, 30, np.random.default_rng([1, FRESH]))
-    told = classify(build_model(settings, everyone[0]), batch.inputs).numpy()
+    batch = find_task("nth-farthest").sample(config.task, 30, np.random.default_rng([1, FRESH]))
+    told = framework_of("torch").predict(build(config, everyone[0]), batch.inputs, False)
     assert found["models"][0]["accuracy"] == pytest.approx((told == batch.targets).mean())
 
 

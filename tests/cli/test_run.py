@@ -12,8 +12,8 @@ import pytest
 from relational_rnn.analysis import style
 from relational_rnn.cli.main import main
 from relational_rnn.cli.run import make_console, require, train_and_show
-from relational_rnn.training.common.processes import STOP_SIGNALS, Interrupted, RunFailed, stop_signals
-from relational_rnn.training.common.records import RunFolder
+from relational_rnn.training.processes import STOP_SIGNALS, Interrupted, RunFailed, stop_signals
+from relational_rnn.training.run_folder import RunFolder
 
 TINY = ["--preset", "tiny", "--models", "lstm", "--seeds", "1", "--steps", "3"]
 SORTING = ["sorting", "--framework", "numpy", *TINY]
@@ -50,7 +50,7 @@ def test_a_training_in_poor_surroundings_whose_reader_leaves(tmp_path):
     command = [sys.executable, "-m", "relational_rnn", "train", *SORTING, "--out", str(tmp_path / "run")]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
     with subprocess.Popen(command, env=poor, **streams) as process:
-        assert process.stdout.readline().startswith(b"sorting: items 8")
+        assert process.stdout.readline().startswith(b"sorting, items 8")
         process.stdout.close()
         complaints = process.stderr.read()
     assert (process.returncode, complaints) == (0, b"")

@@ -197,5 +197,5 @@ def test_wrong_storage(tmp_path, capsys, monkeypatch):
     storage = ["--storage", str(tmp_path / "study.journal")]
     assert main([*SWEEP, *over, "--steps", "2", *storage, "--out", str(tmp_path / "one")]) == 0
     assert main([*SWEEP, *over, "--steps", "3", *storage, "--out", str(tmp_path / "two")]) == 2
-    assert "with another plan (settings: " in capsys.readouterr().err
+    assert "with another plan (config: " in capsys.readouterr().err
     assert not (tmp_path / "two").exists()

@@ -1,87 +1,75 @@
-"""Every preset runs two steps of every training and is scored."""
-
-import dataclasses
+"""Every preset trains every model for two steps, by itself, and is scored."""
 
 import pytest
 
 from relational_rnn.recipes import RECIPES, find_recipe
-from relational_rnn.tasks.babi.task import Babi
-from relational_rnn.training.common.nth_farthest import Growth, NthFarthestSettings
-from relational_rnn.training.common.supervised import FRAMEWORKS, contestants, task_data
-from relational_rnn.training.numpy.models import NUMPY, build_model
+from relational_rnn.training.config import with_values
+from relational_rnn.training.contestants import contestants
+from relational_rnn.training.curriculum import Growth
+from relational_rnn.training.data import batches_of, splits_of
+from relational_rnn.training.framework import framework_of
+from relational_rnn.training.learners.numpy import NUMPY
+from relational_rnn.training.models import models_of
 
 PRESETS = [(task, preset) for task, presets in RECIPES.items() for preset in presets]
-OF_NTH_FARTHEST = [(t, p) for t, p in PRESETS if isinstance(find_recipe(t, p), NthFarthestSettings)]
-SUPERVISED = [pair for pair in PRESETS if pair not in OF_NTH_FARTHEST]
-
-
-@pytest.mark.torch
-@pytest.mark.parametrize(("task", "preset"), OF_NTH_FARTHEST)
-def test_two_steps(task, preset, tmp_path):
-    pytest.importorskip("torch")
-    from relational_rnn.training.torch.loop import Budget, Training
-    from relational_rnn.training.torch.models import build_model, contestants
-
-    settings = dataclasses.replace(find_recipe(task, preset), validation_examples=50)
-    for contestant in contestants(settings):
-        training = Training(
-            build_model(settings, contestant),
-            settings,
-            Growth(settings) if contestant.grown else Growth.none(settings),
-            Budget(2, 1000.0),
-            tmp_path / f"{contestant.name}.pt",
-        )
-        records = []
-        assert training.run(records.append)
-        assert training.step == 2
-        assert 0 <= records[-1]["validation_accuracy"] <= 1
+PLAIN = {"optimiser": "adam", "average_decay": 0.0, "overrides": ()}
+"""What NumPy has of the levers."""
 
 
 def two_steps(framework, task, preset):
     """Train every model of a framework for two steps and score it."""
-    settings = find_recipe(task, preset)
-    known = FRAMEWORKS[framework.name]
-    settings = dataclasses.replace(
-        settings,
-        framework=framework.name,
-        models=known,
-        train_examples=settings.train_examples and 128,
-        batch_size=16,
-        validation_examples=20,
-        test_examples=10,
-    )
+    changes = {"framework": framework, "models": models_of(framework), "seeds": 1, "batch_size": 16}
+    changes |= {"validation_examples": 20, "test_examples": 10} | (PLAIN if framework == "numpy" else {})
+    base = find_recipe(task, preset)
+    if base.data.train_examples is not None:
+        changes["train_examples"] = 128
     if task == "babi":  # the files may not be there
-        settings = dataclasses.replace(settings, task=Babi(tasks=(1, 18), synthetic=True))
-    data = task_data(task, settings, settings.seed)
-    for contestant in contestants(settings)[: len(known)]:
-        learner = framework.learner(framework.build(settings, contestant.model, contestant.seed), settings)
+        changes |= {"tasks": (1, 18), "synthetic": True}
+    config = with_values(base, changes)
+    if config.optimisation.optimiser == "soap":
+        pytest.importorskip("pytorch_optimizer")
+    trains = framework_of(framework)
+    splits = splits_of(config, with_training=True)
+    everyone = {c.model: c for c in contestants(config)}
+    assert tuple(everyone) == models_of(framework)
+    for model, contestant in everyone.items():
+        own = config.of(model)
+        learner = trains.learner(trains.build(own, contestant), own)
+        batches = batches_of(own, splits, Growth(own) if contestant.grown else None)
         for step in range(2):
-            metrics = learner.train_step(data.batches(step, []), settings.learning_rate)
+            metrics = learner.train_step(batches(step, []), own.optimisation.learning_rate)
             assert metrics["loss"] > 0
-        for examples in data.held_out[:3]:
-            assert 0 <= learner.evaluate(examples)["accuracy"] <= 1
+        for examples in (splits.validation, splits.test, splits.harder):
+            if examples is not None:
+                assert 0 <= learner.evaluate(examples)["accuracy"] <= 1
 
 
-@pytest.mark.parametrize(("task", "preset"), SUPERVISED)
+@pytest.mark.parametrize(("task", "preset"), [pair for pair in PRESETS if pair[1] != "paper"])
 def test_two_steps_in_numpy(task, preset):
-    two_steps(NUMPY, task, preset)
+    two_steps("numpy", task, preset)
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize(("task", "preset"), SUPERVISED)
+@pytest.mark.parametrize(("task", "preset"), PRESETS)
 def test_two_steps_in_torch(task, preset):
     pytest.importorskip("torch")
-    from relational_rnn.training.torch.supervised import TORCH
-
-    two_steps(TORCH, task, preset)
+    two_steps("torch", task, preset)
 
 
-@pytest.mark.parametrize("task", [task for task in dict(SUPERVISED) if task != "babi"])
+@pytest.mark.parametrize(("task", "preset"), PRESETS)
+def test_presets_are_in_steps(task, preset):
+    assert find_recipe(task, preset).budget.seconds is None
+
+
+@pytest.mark.parametrize("task", [task for task in RECIPES if task != "babi"])
 def test_models_of_comparable_size(task):
-    settings = find_recipe(task, "quick")
+    models = models_of("numpy")
+    config = with_values(
+        find_recipe(task, "quick"), {"framework": "numpy", "models": models, "overrides": ()}
+    )
     rmc, *others = (
-        sum(value.size for value in build_model(settings, model, 0).params.values())
-        for model in settings.models
+        NUMPY.count_parameters(NUMPY.build(config, next(c for c in contestants(config) if c.model == model)))
+        for model in models
     )
     for other in others:
         assert rmc <= other <= 1.05 * rmc

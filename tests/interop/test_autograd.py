@@ -1,11 +1,9 @@
 """Every gradient against torch's, by the function that `check-gradients --torch` uses."""
 
-import doctest
-
 import numpy as np
 import pytest
 
-from reference.configurations import CONFIGURATIONS, make_core, make_inputs
+from helpers.numpy_cores import CONFIGURATIONS, make_core, make_inputs
 from relational_rnn.reference import (
     LSTM,
     LSTMCell,
@@ -68,9 +66,3 @@ def test_what_torch_does_not_have_is_said():
         autograd.check_against_torch(RelationalRNN(4, 3, slot_size=4), X)
     with pytest.raises(TypeError, match="gradients are checked in float64"):
         autograd.check_against_torch(LSTM(4, 3, dtype="float32"), X)
-
-
-def test_the_examples_are_right():
-    failed, tried = doctest.testmod(autograd)
-    assert tried
-    assert not failed

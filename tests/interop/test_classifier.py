@@ -7,8 +7,8 @@ pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
 from relational_rnn.interop.classifier import numpy_classifier  # noqa: E402
-from relational_rnn.nn import SequenceClassifier  # noqa: E402
-from relational_rnn.nn.cores import build_core  # noqa: E402
+from relational_rnn.nn import GRU, SequenceClassifier  # noqa: E402
+from relational_rnn.training.models import find_model  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 
 OPTIONS = {
@@ -22,7 +22,9 @@ OPTIONS = {
 @pytest.mark.parametrize(("head_layers", "activation"), [(0, "relu"), (2, "relu"), (2, "gelu")])
 def test_scores_of_every_step(name, head_layers, activation):
     generator = torch.Generator().manual_seed(1)
-    core = build_core(name, 5, 6, batch_first=True, generator=generator, **OPTIONS[name])
+    spec = find_model(name)
+    sizes = {spec.size: 6, **OPTIONS[name]}
+    core = spec.core("torch")(5, **sizes, batch_first=True, generator=generator)
     head = {"head_activation": activation, "generator": generator}
     model = SequenceClassifier(core, 4, head_layers, 7, **head).double()
     inputs = torch.randn(2, 9, 5, dtype=torch.float64, generator=generator)
@@ -30,12 +32,12 @@ def test_scores_of_every_step(name, head_layers, activation):
     twin = numpy_classifier(model)
     assert twin.dtype == np.float64
     with torch.no_grad():
-        expected, last = model(inputs, asked=every).view(2, 9, 4), model(inputs)
+        expected, last = model(inputs, query_mask=every).view(2, 9, 4), model(inputs)
     assert_close(twin.forward(inputs.numpy()), expected, "float64", name)
     assert_close(twin.forward(inputs.numpy(), return_sequences=False), last, "float64", name)
 
 
 def test_a_core_without_a_twin():
-    model = SequenceClassifier(build_core("gru", 5, 6, batch_first=True), 4)
+    model = SequenceClassifier(GRU(5, 6, batch_first=True), 4)
     with pytest.raises(TypeError, match="a GRU has no NumPy twin"):
         numpy_classifier(model)

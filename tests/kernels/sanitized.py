@@ -15,8 +15,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from helpers.sequences import assert_as_eager, cases, make_case, results
 from kernels import test_native
-from kernels.sequences import assert_as_eager, cases, make_case, results
 from relational_rnn.config import RelationalMemoryConfig
 from relational_rnn.kernels import eager, workspace
 from relational_rnn.kernels.native import backend, library

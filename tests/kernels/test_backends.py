@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
-from kernels.sequences import assert_as_eager, cases, make_case, results, sequence_by  # noqa: E402
+from helpers.sequences import assert_as_eager, cases, make_case, results, sequence_by  # noqa: E402
 from relational_rnn.config import RelationalMemoryConfig  # noqa: E402
 from relational_rnn.kernels import (  # noqa: E402
     BACKENDS,

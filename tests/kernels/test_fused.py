@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 
 from torch.autograd import forward_ad  # noqa: E402
 
-from kernels.sequences import assert_as_eager, cases, make_case, results, sequence_by  # noqa: E402
+from helpers.sequences import assert_as_eager, cases, make_case, results, sequence_by  # noqa: E402
 from relational_rnn.config import RelationalMemoryConfig  # noqa: E402
 from relational_rnn.kernels import KernelOptions, eager, fused, products, workspace  # noqa: E402
 from relational_rnn.kernels.fused import backward, forward, rows  # noqa: E402

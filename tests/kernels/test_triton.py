@@ -17,7 +17,7 @@ pytestmark = [
 ]
 torch = pytest.importorskip("torch")
 
-from kernels.sequences import assert_as_eager, cases, make_case, on, results, sequence_by  # noqa: E402
+from helpers.sequences import assert_as_eager, cases, make_case, on, results, sequence_by  # noqa: E402
 from relational_rnn.config import RelationalMemoryConfig  # noqa: E402
 from relational_rnn.kernels import KernelOptions, choose_backend, eager, run_sequence, triton  # noqa: E402
 from relational_rnn.kernels.triton import backend  # noqa: E402
@@ -72,6 +72,7 @@ def poisoned(monkeypatch):
 
 
 @needs_triton
+@pytest.mark.slow
 @pytest.mark.usefixtures("poisoned")
 @settings(max_examples=8 if DEVICE.type == "cpu" else 100)
 @given(
@@ -176,7 +177,7 @@ def recorded():
 
 @needs_triton
 @pytest.mark.usefixtures("poisoned")
-@pytest.mark.parametrize("name", ["odd", "no gates"])
+@pytest.mark.parametrize("name", [pytest.param("odd", marks=pytest.mark.slow), "no gates"])
 @pytest.mark.parametrize("with_resets", [False, True])
 def test_recorded_loops_give_the_same(recorded, name, with_resets):
     call, graphs = recorded
@@ -189,6 +190,7 @@ def test_recorded_loops_give_the_same(recorded, name, with_resets):
 
 
 @needs_triton
+@pytest.mark.slow
 def test_several_forwards_before_their_backwards(recorded):
     call, graphs = recorded
     drawn = [case_of(batch_sizes=(2, 1), seed=seed) for seed in range(4)]
@@ -211,6 +213,7 @@ def test_several_forwards_before_their_backwards(recorded):
 
 
 @needs_triton
+@pytest.mark.slow
 def test_recordings_make_room_for_each_other(recorded):
     call, graphs = recorded
     sizes = [(2, 1), (1, 1), (2, 2)]

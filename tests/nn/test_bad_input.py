@@ -6,7 +6,7 @@ import pytest
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
-from nn.cores import SIZES, make_core, make_inputs  # noqa: E402
+from helpers.torch_cores import SIZES, make_core, make_inputs  # noqa: E402
 from relational_rnn.nn import RelationalMemory, RelationalMemoryCell  # noqa: E402
 
 both = pytest.mark.parametrize("kind", [RelationalMemory, RelationalMemoryCell])

@@ -13,8 +13,8 @@ torch = pytest.importorskip("torch")
 
 from torch.nn.utils.rnn import pack_padded_sequence  # noqa: E402
 
-from nn.cores import CONFIGURATIONS, gradients, make_core, make_inputs, make_memory, weigh  # noqa: E402
-from nn.models import draw, make_model  # noqa: E402
+from helpers.model_zoo import draw, make_model  # noqa: E402
+from helpers.torch_cores import CONFIGURATIONS, gradients, make_core, make_inputs, make_memory, weigh  # noqa: E402
 from relational_rnn.config import RelationalMemoryConfig  # noqa: E402
 from relational_rnn.kernels import BACKENDS, KernelOptions, SequenceInputs, compiled  # noqa: E402
 from relational_rnn.kernels.backends import cannot_run  # noqa: E402
@@ -32,6 +32,10 @@ HERE = [
     if cannot_run(name, CONFIG, torch.float32, torch.device("cpu")) is None
 ]
 every_backend = pytest.mark.parametrize("backend", HERE)
+one_backend = pytest.mark.parametrize(
+    "backend", [name if name == HERE[-1] else pytest.param(name, marks=pytest.mark.slow) for name in HERE]
+)
+"""Where the compiler makes plain torch of the core whatever the backend; it takes its time."""
 in_one_piece = pytest.mark.parametrize("backend", [name for name in HERE if name in compiled.IN_ONE_PIECE])
 
 
@@ -119,7 +123,7 @@ def test_training_inside_a_larger_model(backend):
     assert_alike(model.parameters(), usual.parameters())
 
 
-@every_backend
+@one_backend
 def test_what_has_no_operator_is_compiled_as_it_is(backend):
     core = make_core(dtype=torch.float32, backend=backend)
     x = make_inputs(core, T, B, dtype=torch.float32)
@@ -202,7 +206,7 @@ def test_other_models(label):
         assert_alike(run(x, resets=flags)[:1], model(x, resets=flags)[:1])
 
 
-@every_backend
+@one_backend
 def test_transforms_inside_a_compiled_function(backend):
     core = make_core(dtype=torch.float32, backend=backend)
     x = make_inputs(core, 2, B, dtype=torch.float32)

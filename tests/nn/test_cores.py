@@ -12,10 +12,23 @@ torch = pytest.importorskip("torch")
 
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence  # noqa: E402
 
-from nn.cores import gradients, weigh  # noqa: E402
-from nn.models import MODELS, B, F, T, draw, generator, make_model, parts, plain_model, rows  # noqa: E402
-from relational_rnn.nn import CORES, Core, SequenceClassifier, build_core  # noqa: E402
-from relational_rnn.training.common.matching import smallest_size  # noqa: E402
+from helpers.model_zoo import (  # noqa: E402
+    MODELS,
+    B,
+    F,
+    T,
+    build,
+    draw,
+    generator,
+    make_model,
+    parts,
+    plain_model,
+    rows,
+)
+from helpers.torch_cores import gradients, weigh  # noqa: E402
+from relational_rnn.nn import Core, SequenceClassifier  # noqa: E402
+from relational_rnn.training import models as registry  # noqa: E402
+from relational_rnn.training.matching import smallest_size  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 
 every_model = pytest.mark.parametrize("label", MODELS)
@@ -38,7 +51,7 @@ def some_state(core, batch=B):
 
 
 def test_every_core_is_here():
-    assert {name for name, _, _ in MODELS.values()} == set(CORES)
+    assert {name for name, _, _ in MODELS.values()} == set(registry.MODELS)
 
 
 # shapes and layouts
@@ -281,7 +294,7 @@ def test_a_size_for_a_number_of_parameters(label):
 
     def count(size):
         with torch.device("meta"):
-            return sum(value.numel() for value in build_core(name, F, size, **options).parameters())
+            return sum(value.numel() for value in build(name, size, **options).parameters())
 
     counts = [count(size) for size in range(1, 6)]  # at 6, one hybrid has a layer less
     assert counts == sorted(set(counts)), "it rises with the size"
@@ -309,17 +322,12 @@ def test_bad_options(label, options, error, message):
 @every_model
 def test_bad_sizes(label):
     name, _, options = MODELS[label]
-    sizes = {key: value for key, value in options.items() if isinstance(value, int)}
-    for size in (*sizes, CORES[name][1], "input_size"):
+    spec, sizes = registry.find_model(name), {k: v for k, v in options.items() if isinstance(v, int)}
+    for size in (*sizes, spec.size, "input_size"):
         for value, error in ((0, ValueError), (1.5, TypeError), (True, TypeError)):
-            arguments = {"input_size": F, CORES[name][1]: 6, **options, size: value}
+            arguments = {"input_size": F, spec.size: 6, **options, size: value}
             with pytest.raises(error, match=f"^{size} must be an integer of at least 1, got"):
-                CORES[name][0](**arguments)
-
-
-def test_unknown_names():
-    with pytest.raises(ValueError, match=r"name must be one of 'rmc', 'hybrid', .*'dnc', got 'ntm'"):
-        build_core("ntm", F, 6)
+                spec.core("torch")(**arguments)
 
 
 @every_model

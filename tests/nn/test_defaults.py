@@ -6,8 +6,8 @@ pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
 from defaults import DEFAULTS, torch_defaults  # noqa: E402
-from nn.cores import CONFIGURATIONS, gradients, make_core, make_inputs, make_memory  # noqa: E402
-from nn.models import MODELS, B, F, T, draw, make_model, parts  # noqa: E402
+from helpers.model_zoo import MODELS, B, F, T, draw, make_model, parts  # noqa: E402
+from helpers.torch_cores import CONFIGURATIONS, gradients, make_core, make_inputs, make_memory  # noqa: E402
 from relational_rnn.kernels import BACKENDS  # noqa: E402
 from relational_rnn.kernels.backends import cannot_run  # noqa: E402
 from relational_rnn.nn import RelationalMemoryCell, RelationalRNNCell  # noqa: E402

@@ -14,8 +14,8 @@ torch = pytest.importorskip("torch")
 from torch.autograd import forward_ad, gradgradcheck  # noqa: E402
 from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, vmap  # noqa: E402
 
-from nn.cores import make_core, make_inputs, make_memory  # noqa: E402
-from nn.models import B, F, draw, make_model  # noqa: E402
+from helpers.model_zoo import B, F, draw, make_model  # noqa: E402
+from helpers.torch_cores import make_core, make_inputs, make_memory  # noqa: E402
 from relational_rnn.kernels import BACKENDS  # noqa: E402
 from relational_rnn.kernels.backends import cannot_run  # noqa: E402
 from relational_rnn.kernels.dot_product import dot_product_attention, plain_attention  # noqa: E402

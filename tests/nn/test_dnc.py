@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 from hypothesis import given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-from nn.models import draw, generator  # noqa: E402
+from helpers.model_zoo import draw, generator  # noqa: E402
 from relational_rnn.nn import DNC  # noqa: E402
 from relational_rnn.nn.dnc.addressing import EPSILON, allocation_weighting, content_weighting  # noqa: E402
 from relational_rnn.nn.dnc.memory import (  # noqa: E402

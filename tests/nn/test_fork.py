@@ -51,7 +51,13 @@ FIRST = {
 """What is done first in the child."""
 
 
-@pytest.mark.parametrize("first", FIRST.values(), ids=FIRST)
+@pytest.mark.parametrize(
+    "first",
+    [
+        pytest.param(first, id=name, marks=() if name in ("a step", "a backward") else pytest.mark.slow)
+        for name, first in FIRST.items()
+    ],
+)
 def test_every_model_answers_in_a_forked_child(first):
     from relational_rnn.config import RelationalMemoryConfig
     from relational_rnn.kernels import BACKENDS

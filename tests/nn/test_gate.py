@@ -8,8 +8,8 @@ torch = pytest.importorskip("torch")
 
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence  # noqa: E402
 
-from nn.cores import SIZES, gradients, make_core, make_inputs, make_memory, weigh  # noqa: E402
-from nn.models import MODELS, B, F, T, draw, make_model, parts  # noqa: E402
+from helpers.model_zoo import MODELS, B, F, T, draw, make_model, parts  # noqa: E402
+from helpers.torch_cores import SIZES, gradients, make_core, make_inputs, make_memory, weigh  # noqa: E402
 from relational_rnn.config import RelationalMemoryConfig, parameter_shapes  # noqa: E402
 from relational_rnn.kernels import BACKENDS  # noqa: E402
 from relational_rnn.kernels.backends import cannot_run  # noqa: E402

@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 
 from torch.nn.utils import parametrizations  # noqa: E402
 
-from nn.cores import (  # noqa: E402
+from helpers.torch_cores import (  # noqa: E402
     BATCH,
     CONFIGURATIONS,
     SIZES,

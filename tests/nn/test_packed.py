@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 
 from torch.nn.utils.rnn import pack_padded_sequence, pack_sequence, pad_packed_sequence  # noqa: E402
 
-from nn.cores import CONFIGURATIONS, SIZES, gradients, make_core, make_inputs, make_memory, weigh  # noqa: E402
+from helpers.torch_cores import CONFIGURATIONS, SIZES, gradients, make_core, make_inputs, make_memory, weigh  # noqa: E402
 from relational_rnn.nn import LSTM  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 

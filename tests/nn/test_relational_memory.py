@@ -5,7 +5,7 @@ import pytest
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
-from nn.cores import (  # noqa: E402
+from helpers.torch_cores import (  # noqa: E402
     BATCH,
     CONFIGURATIONS,
     TIME,

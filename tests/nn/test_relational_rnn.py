@@ -7,8 +7,8 @@ torch = pytest.importorskip("torch")
 
 from torch.nn.utils.rnn import pack_padded_sequence  # noqa: E402
 
-from nn.cores import gradients, weigh  # noqa: E402
-from nn.models import B, F, T, draw, generator  # noqa: E402
+from helpers.model_zoo import B, F, T, draw, generator  # noqa: E402
+from helpers.torch_cores import gradients, weigh  # noqa: E402
 from relational_rnn.nn import RelationalRNN, RelationalRNNCell  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 

@@ -13,7 +13,8 @@ from torch import nn  # noqa: E402
 from torch.nn.utils import parametrizations, parametrize, prune  # noqa: E402
 from torch.nn.utils.rnn import pack_padded_sequence  # noqa: E402
 
-from nn.cores import (  # noqa: E402
+from helpers.model_zoo import MODELS, B, F, T, draw, make_model  # noqa: E402
+from helpers.torch_cores import (  # noqa: E402
     BATCH,
     CONFIGURATIONS,
     TIME,
@@ -23,7 +24,6 @@ from nn.cores import (  # noqa: E402
     make_memory,
     weigh,
 )
-from nn.models import MODELS, B, F, T, draw, make_model  # noqa: E402
 from relational_rnn.nn import RelationalMemory, RelationalMemoryCell, RelationalRNNCell  # noqa: E402
 from relational_rnn.nn.sublayers import why_called  # noqa: E402
 from tolerances import assert_close  # noqa: E402

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 from torch.nn.utils.rnn import pack_padded_sequence  # noqa: E402
 
-from nn.models import B, F, T, draw, generator  # noqa: E402
+from helpers.model_zoo import B, F, T, draw, generator  # noqa: E402
 from relational_rnn.nn import CausalTransformer  # noqa: E402
 from relational_rnn.nn.transformer import sinusoids  # noqa: E402
 from tolerances import assert_close  # noqa: E402

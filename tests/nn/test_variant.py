@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 
 import numpy as np  # noqa: E402
 
-from nn.cores import BATCH, CONFIGURATIONS, SIZES, TIME, make_core, make_inputs, make_memory  # noqa: E402
+from helpers.torch_cores import BATCH, CONFIGURATIONS, SIZES, TIME, make_core, make_inputs, make_memory  # noqa: E402
 from relational_rnn.nn.variant import VariantRelationalMemory  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 

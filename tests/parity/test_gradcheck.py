@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from parity.cores import make_memory, make_pair
-from reference.configurations import BASE, CONFIGURATIONS
+from helpers.core_pairs import make_memory, make_pair
+from helpers.numpy_cores import BASE, CONFIGURATIONS
 from relational_rnn import reference
 
 pytestmark = pytest.mark.torch

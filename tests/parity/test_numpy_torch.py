@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parity.cores import drawn, make_memory, make_pair
+from helpers.core_pairs import drawn, make_memory, make_pair
 from relational_rnn import reference
 from relational_rnn.config import parameter_shapes
 from relational_rnn.interop import get_gradients

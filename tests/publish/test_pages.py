@@ -1,6 +1,5 @@
 """Pages hold what their records say, and the manifest says which: nothing is left over on either side."""
 
-import dataclasses
 import doctest
 import json
 import re
@@ -8,11 +7,12 @@ import shlex
 
 import pytest
 
+from relational_rnn.training.run_folder import leaves_of
 from tools.publish import figures, pages, records, text
 from tools.publish.__main__ import main
 from tools.publish.manifest import FIGURES, MANIFEST, OPPONENTS, Group
 from tools.publish.pages import PAGES, fill, generated_parts
-from tools.publish.records import RECORDS, command, read_group
+from tools.publish.records import DEFAULTS, RECORDS, command, config_of, experiment_of, heeded, read_group
 from tools.publish.tables import TABLES, write_table
 
 
@@ -49,8 +49,9 @@ def test_every_figure_is_shown():
     assert all((figures.FOLDER / name).exists() for name in shown)
 
 
-def test_examples_in_the_docstrings():
-    failed, tried = doctest.testmod(text)
+@pytest.mark.parametrize("module", [records, text])
+def test_examples_in_the_docstrings(module):
+    failed, tried = doctest.testmod(module)
     assert tried
     assert not failed
 
@@ -75,23 +76,26 @@ def test_tables_that_are_not_there():
 
 @pytest.mark.parametrize("group", MANIFEST.values(), ids=MANIFEST)
 def test_published_commands_make_the_recorded_settings(group):
-    from relational_rnn.cli import ablate, compare, sweep
+    from relational_rnn.cli.ablate import Ablate
     from relational_rnn.cli.experiment import resolve
+    from relational_rnn.cli.factors import parse_factors, refuse_overrides
+    from relational_rnn.cli.sweep import Sweep
     from relational_rnn.cli.train import parse
-    from relational_rnn.training.common.records import defaults_of
 
     for record in read_group(group):
         _, verb, task, *arguments = shlex.split(command(record))
-        if verb == "ablate":
-            settings = resolve(verb, [task, *arguments], ablate.Ablate, **ablate.DEFAULTS)[1].settings
-        elif verb == "sweep":
-            settings = resolve(verb, [task, *arguments], sweep.Sweep, **sweep.DEFAULTS)[1].settings
+        if verb in ("ablate", "sweep"):
+            kind = Ablate if verb == "ablate" else Sweep
+            options = resolve(verb, [task, *arguments], kind, **DEFAULTS[verb])[1]
+            factors = parse_factors(task, options.run, [word for word in options.over if word != "all"])
+            refuse_overrides(options.run, factors)
+            assert factors.keys() <= experiment_of(record)["factors"].keys()
         else:
-            changed = compare.defaults(task) if verb == "compare" else None
-            settings = parse(task, arguments, command=verb, defaults=changed).settings
-        # A setting that came after the record was made has its default.
-        made = json.loads(json.dumps(dataclasses.asdict(settings)))
-        assert made == defaults_of(settings) | record.content["config"]["settings"], record.name
+            options = parse(task, arguments, command=verb, defaults=DEFAULTS.get(verb))
+        made, recorded = leaves_of(options.run), leaves_of(config_of(record))
+        for values in (made, recorded):
+            values["overrides"] = heeded(values["overrides"], values["models"])
+        assert made == recorded, record.name
 
 
 def finished(folder, command="train sorting"):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from reference.gradients import check_gradient
+from helpers.gradients import check_gradient
 from relational_rnn.reference import MultiHeadAttention, multi_head_attention
 from relational_rnn.reference.attention import (
     attention_backward,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference.configurations import CONFIGURATIONS, make_core, make_inputs
+from helpers.numpy_cores import CONFIGURATIONS, make_core, make_inputs
 from relational_rnn.reference import (
     LSTM,
     Classifier,

@@ -1,6 +1,6 @@
 import numpy as np
 
-from reference.gradients import check_gradient
+from helpers.gradients import check_gradient
 from relational_rnn.reference.layer_norm import layer_norm_backward, layer_norm_forward
 from tolerances import assert_close
 

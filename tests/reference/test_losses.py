@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from reference.gradients import check_gradient
+from helpers.gradients import check_gradient
 from relational_rnn.reference import cross_entropy_loss, mse_loss
 from tolerances import assert_close
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from reference.configurations import CONFIGURATIONS, TIME, drawn_options, make_core, make_inputs
-from reference.gradients import check_gradient
-from reference.plain_core import plain_read, plain_step
+from helpers.gradients import check_gradient
+from helpers.numpy_cores import CONFIGURATIONS, TIME, drawn_options, make_core, make_inputs
+from helpers.plain_core import plain_read, plain_step
 from relational_rnn.reference import RelationalMemory, RelationalMemoryCell
 from tolerances import assert_close
 

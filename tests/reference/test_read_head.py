@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from reference.gradients import check_gradient
+from helpers.gradients import check_gradient
 from relational_rnn.reference.read_head import read_head_backward, read_head_forward
 from tolerances import assert_close
 

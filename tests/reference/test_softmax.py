@@ -1,6 +1,6 @@
 import numpy as np
 
-from reference.gradients import check_gradient
+from helpers.gradients import check_gradient
 from relational_rnn.reference.softmax import softmax_backward, softmax_forward
 from tolerances import assert_close
 

@@ -1,6 +1,5 @@
 """Synthetic stories: format, answers and supporting facts, trivial scores, what is refused."""
 
-import doctest
 import math
 
 import numpy as np
@@ -188,9 +187,3 @@ def spoiled(where: tuple, word: int) -> np.ndarray:
 def test_wrong_use(call, error, message):
     with pytest.raises(error, match=message):
         call()
-
-
-def test_docstring_examples():
-    result = doctest.testmod(babi_synthetic)
-    assert result.attempted > 5
-    assert result.failed == 0

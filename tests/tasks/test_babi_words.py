@@ -1,7 +1,5 @@
 """The interpreter of the synthetic stories, on stories written by hand."""
 
-import doctest
-
 import pytest
 
 from relational_rnn.tasks import babi_words
@@ -56,9 +54,3 @@ def test_answers(question, answer):
 def test_what_is_no_story(story, message):
     with pytest.raises(ValueError, match=message):
         read_story(story.split())
-
-
-def test_docstring_examples():
-    result = doctest.testmod(babi_words)
-    assert result.attempted >= 2
-    assert result.failed == 0

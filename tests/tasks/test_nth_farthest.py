@@ -1,6 +1,5 @@
 """Nth farthest: examples, oracle, growing task, the authors' samples, what is refused."""
 
-import doctest
 import itertools
 import math
 from pathlib import Path
@@ -10,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relational_rnn.tasks import nth_farthest
 from relational_rnn.tasks.nth_farthest import (
     NthFarthest,
     oracle,
@@ -350,9 +348,3 @@ def test_wrong_inputs(inputs, error, message):
 def test_relabelling_checks_the_shape():
     with pytest.raises(ValueError, match=r"F = 15; got \(6, 4, 14\)"):
         relabel_authors(TASK, np.zeros((6, 4, 14)))
-
-
-def test_docstring_examples():
-    result = doctest.testmod(nth_farthest)
-    assert result.attempted > 5
-    assert result.failed == 0

@@ -1,10 +1,7 @@
 """Nth farthest as a person reads it."""
 
-import doctest
-
 import pytest
 
-from relational_rnn.tasks import nth_farthest_text
 from relational_rnn.tasks.nth_farthest import NthFarthest, records
 from relational_rnn.tasks.nth_farthest_text import as_text
 
@@ -60,9 +57,3 @@ def test_fits_a_terminal_and_shows_every_value(objects, dimensions):
 def test_equal_distances_come_in_order_of_presentation():
     tie = {**RECORD, "vectors": [[0.5, 0.0], [-0.5, 0.0], [0.0, 0.0]], "answer": 1}
     assert "From the farthest: 1, 0, 2" in as_text(tie)
-
-
-def test_docstring_examples():
-    result = doctest.testmod(nth_farthest_text)
-    assert result.attempted > 2
-    assert result.failed == 0

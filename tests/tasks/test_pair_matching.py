@@ -1,6 +1,5 @@
 """Pair matching: what is shown, trivial scores, what is refused."""
 
-import doctest
 import math
 
 import numpy as np
@@ -8,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relational_rnn.tasks import pair_matching
 from relational_rnn.tasks.pair_matching import PairMatching, oracle, records, sample, shortcut
 
 
@@ -123,9 +121,3 @@ def test_the_example_that_is_spoiled_is_right():
 def test_wrong_use(call, error, message):
     with pytest.raises(error, match=message):
         call()
-
-
-def test_docstring_examples():
-    result = doctest.testmod(pair_matching)
-    assert result.attempted > 5
-    assert result.failed == 0

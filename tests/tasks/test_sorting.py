@@ -1,6 +1,5 @@
 """Sorting: what is shown, when it is asked, trivial scores, what is refused."""
 
-import doctest
 import itertools
 import math
 
@@ -9,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relational_rnn.tasks import sorting
 from relational_rnn.tasks.sorting import Sorting, oracle, records, sample
 
 
@@ -117,9 +115,3 @@ def test_wrong_arguments(call, error, message):
 def test_wrong_inputs(inputs, error, message):
     with pytest.raises(error, match=message):
         oracle(Sorting(items=2, values=3), inputs)
-
-
-def test_docstring_examples():
-    result = doctest.testmod(sorting)
-    assert result.attempted > 5
-    assert result.failed == 0

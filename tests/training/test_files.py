@@ -1,4 +1,3 @@
-import doctest
 import json
 import os
 import socket
@@ -6,8 +5,7 @@ import stat
 
 import pytest
 
-from relational_rnn.training.common import files, pretrained
-from relational_rnn.training.common.files import (
+from relational_rnn.training.files import (
     check_folder,
     find_target,
     read_json,
@@ -150,8 +148,3 @@ def test_folders_that_cannot_be_written(tmp_path, monkeypatch):
     with pytest.raises(PermissionError, match=r"nothing can be written into this folder: '.*'"):
         write_atomically(tmp_path / "new" / "x.json", never)
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
-
-
-def test_docstrings():
-    for module in (files, pretrained):
-        assert doctest.testmod(module).failed == 0

@@ -1,7 +1,5 @@
 """The NumPy training loop: it learns, keeps the best, stops, and goes on from a checkpoint exactly."""
 
-import doctest
-import importlib
 import json
 import math
 
@@ -19,8 +17,8 @@ from relational_rnn.reference import (
     evaluate,
 )
 from relational_rnn.tasks import generate_reasoning_data
-from relational_rnn.training.common.schedule import step_decay
-from relational_rnn.training.numpy import fit
+from relational_rnn.training.learners.numpy import fit
+from relational_rnn.training.schedule import step_decay
 
 DATA = generate_reasoning_data("sorting", train=300, validation=100, test=100, harder=1, sizes={"items": 2})
 
@@ -241,20 +239,3 @@ def test_step_decay():
     assert math.isclose(step_decay(9, 3, 0.1), 1e-3)
     with pytest.raises(ValueError, match="every must be an integer of at least 1, got 0"):
         step_decay(5, 0, 0.5)
-
-
-@pytest.mark.parametrize(
-    "module",
-    [
-        *("numpy.fit", "common.fit", "common.arrays_file", "common.schedule", "common.matching"),
-        *("common.supervised", "common.supervised_run"),
-    ],
-)
-def test_docstrings(module):
-    failed, tried = doctest.testmod(
-        importlib.import_module(f"relational_rnn.training.{module}"),
-        extraglobs={"np": np},
-        optionflags=doctest.ELLIPSIS,
-    )
-    assert tried > 0
-    assert failed == 0

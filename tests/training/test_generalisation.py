@@ -7,21 +7,28 @@ from relational_rnn.reference import evaluate
 from relational_rnn.tasks import find_task
 from relational_rnn.tasks.object_tracking import ObjectTracking
 from relational_rnn.tasks.programs import Copy
-from relational_rnn.training.common.generalisation import larger_scores, summarise
-from relational_rnn.training.common.supervised import LARGER, SupervisedSettings
-from relational_rnn.training.numpy.models import NUMPY
+from relational_rnn.tasks.splits import LARGER
+from relational_rnn.training.config import DataConfig, ModelConfig, RunConfig, RuntimeConfig
+from relational_rnn.training.contestants import contestants
+from relational_rnn.training.data import alone
+from relational_rnn.training.generalisation import larger_scores, summarise
+from relational_rnn.training.learners.numpy import NUMPY
 
-OPTIONS = {"models": ("lstm",), "lstm_hidden_size": 3, "test_examples": 40, "train_examples": None}
+
+def config_of(task):
+    return RunConfig(
+        task=task,
+        model=ModelConfig(models=("lstm",), overrides=("lstm.size=3",)),
+        data=DataConfig(test_examples=40),
+        runtime=RuntimeConfig(framework="numpy"),
+    )
 
 
-@pytest.mark.parametrize(
-    ("name", "task"),
-    [("object-tracking", ObjectTracking(moves=2)), ("copy", Copy(length=2, curriculum="mix"))],
-)
-def test_a_model_is_scored_on_every_larger_size(name, task):
-    settings = SupervisedSettings(task=task, **OPTIONS)
-    model = NUMPY.build(settings, "lstm", 0)
-    scores = larger_scores(name, settings, NUMPY.learner(model, settings), seed=5)
+@pytest.mark.parametrize("task", [ObjectTracking(moves=2), Copy(length=2, curriculum="mix")])
+def test_a_model_is_scored_on_every_larger_size(task):
+    config, name = alone(config_of(task), 5), task.name
+    model = NUMPY.build(config, contestants(config)[0])
+    scores = larger_scores(config, NUMPY.learner(model, config))
     for axis, accuracies in scores.items():
         for size, accuracy in zip((getattr(one, axis) for one in task.larger()[axis]), accuracies):
             sizes = {"moves": task.moves, "objects": task.objects} if name != "copy" else {}
@@ -33,7 +40,6 @@ def test_a_model_is_scored_on_every_larger_size(name, task):
 
 def test_scores_of_all_trainings_are_put_together():
     task = ObjectTracking(objects=2, labels=3, moves=2, rows=2, columns=4)
-    settings = SupervisedSettings(task=task, **OPTIONS)
     scores = {
         "rmc": {
             "rmc-0": {"moves": [0.9, 0.8, 0.7, 0.6], "objects": [0.5, 0.4]},
@@ -41,7 +47,7 @@ def test_scores_of_all_trainings_are_put_together():
         },
         "lstm": {"lstm-0": {"moves": [0.5] * 4, "objects": [0.1] * 2}},
     }
-    moves, objects = summarise("object-tracking", settings, scores)
+    moves, objects = summarise(config_of(task), scores)
     assert (moves["axis"], moves["sizes"], moves["trained"], moves["examples"]) == (
         "moves",
         [2, 3, 4, 5],
@@ -62,6 +68,5 @@ def test_scores_of_all_trainings_are_put_together():
 
 
 def test_without_a_shortcut_the_trivial_score_is_the_majoritys():
-    settings = SupervisedSettings(task=Copy(length=1), **OPTIONS)
-    (length,) = summarise("copy", settings, {"lstm": {"lstm-0": {"length": [0.2] * 4}}})
+    (length,) = summarise(config_of(Copy(length=1)), {"lstm": {"lstm-0": {"length": [0.2] * 4}}})
     assert length["trivial"] == [Copy(length=size).majority for size in (1, 2, 3, 4)]

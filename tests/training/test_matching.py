@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relational_rnn.training.common.matching import smallest_size
+from relational_rnn.training.matching import smallest_size
 
 
 @given(st.integers(1, 5000), st.integers(0, 50))

@@ -1,6 +1,6 @@
 import pytest
 
-from relational_rnn.training.common.schedule import warmup_cosine
+from relational_rnn.training.schedule import warmup_cosine
 
 
 def test_warms_up_then_comes_down():

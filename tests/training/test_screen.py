@@ -1,14 +1,12 @@
 """Progress and results on a screen that nobody reads, that is closed or that knows only ASCII."""
 
-import doctest
 import io
 import sys
 import time
 
 import pytest
 
-from relational_rnn.training.common import screen
-from relational_rnn.training.common.screen import lasting, say_error, silence
+from relational_rnn.training.screen import lasting, say_error, silence
 
 
 def test_what_nobody_reads_is_dropped(unread):
@@ -59,7 +57,7 @@ def test_errors_go_to_stderr_alone(monkeypatch, capsys, unread):
 def test_live_tables_and_bars_go_on_unread(monkeypatch, unread):
     from relational_rnn.cli.progress import Display
     from relational_rnn.cli.run import make_console
-    from relational_rnn.training.common.fit import _progress_bar
+    from relational_rnn.training.trainer import _progress_bar
 
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes the stream for a terminal
     monkeypatch.setattr(sys, "stdout", unread)
@@ -73,7 +71,3 @@ def test_live_tables_and_bars_go_on_unread(monkeypatch, unread):
         show(record)
         time.sleep(0.15)
     assert sys.stdout is unread
-
-
-def test_docstrings():
-    assert doctest.testmod(screen).failed == 0

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from relational_rnn.tasks.babi.task import Babi, StoryExamples, read
-from relational_rnn.training.common.story_batches import StoryBatches
+from relational_rnn.training.data import StoryBatches
 
 FOUND = read(Babi(tasks=(1, 18), synthetic=True))
 EXAMPLES = StoryExamples(FOUND.train, FOUND.vocabulary)

@@ -14,22 +14,23 @@ import numpy as np
 from relational_rnn import analysis
 from relational_rnn.analysis.factor_overview import Row
 from relational_rnn.analysis.factors import Level
-from relational_rnn.cli.experiment import title_of
-from relational_rnn.training.common.files import write_atomically, write_text
-from relational_rnn.training.common.nth_farthest import TEST, held_out_batch
-from relational_rnn.training.common.pretrained import find_pretrained, pretrained_names
-from tools.publish.compared import together
+from relational_rnn.analysis.titles import title_of
+from relational_rnn.experiments.many import title_of_experiment
+from relational_rnn.training.files import write_atomically, write_text
+from relational_rnn.training.pretrained import find_pretrained, pretrained_names
+from relational_rnn.training.results import TrainingResult
+from tools.publish.compared import selected, together
 from tools.publish.manifest import FIGURES, MANIFEST, OPPONENTS, WHY
 from tools.publish.records import (
     PRETRAINED,
     RESULTS,
     Record,
-    Score,
+    config_of,
+    experiment_of,
     groups_of,
     read_group,
     read_record,
     results_of,
-    settings_of,
     trainings_of,
 )
 
@@ -83,27 +84,27 @@ def draw_record(record: Record, figure: str) -> None:
             for model, scores in trainings_of(record).items()
             for score in scores
         ]
-        trivial = results_of(record)["trivial_accuracy"]
-        title = settings_of(record).title
+        trivial = results_of(record).trivial_accuracy
+        title = title_of(config_of(record))
         analysis.training_curves(curves, trivial_accuracy=trivial, title=title, path=path)
 
 
 def titled(record: Record) -> dict[str, object]:
     """Return the results of an ablation with what its figures have above them."""
-    results = results_of(record)
-    how, task, *_ = shlex.split(record.content["config"]["command"])
-    return {**results, "title": title_of(how, task, settings_of(record), results["factors"])}
+    results = experiment_of(record)
+    how, *_ = shlex.split(record.content["config"]["command"])
+    return {**results, "title": title_of_experiment(how, config_of(record), results["factors"])}
 
 
-def training_curve(model: str, score: Score, record: Record) -> analysis.Curve:
+def training_curve(model: str, score: TrainingResult, record: Record) -> analysis.Curve:
     """Return the curve of one training of a record, with the growth of the task if it is an RMC's."""
     points = record.content["evaluations"][score.name]
     examples, seconds = ([point[name] for point in points] for name in ("examples", "seconds"))
     stages = []
-    for step, objects, dimensions in score.changes if model == "rmc" else ():
-        before = step * settings_of(record).batch_size
+    for step, sizes in (score.changes or ()) if model == "rmc" else ():
+        before = step * config_of(record).budget.batch_size
         when = float(np.interp(before, examples, seconds))
-        stages.append(analysis.StageChange(step, before, when, objects, dimensions))
+        stages.append(analysis.StageChange(step, before, when, sizes))
     return analysis.Curve(
         score.label, model, seconds, examples, [point["validation_accuracy"] for point in points], stages
     )
@@ -119,12 +120,12 @@ def draw_opponents() -> None:
         for training, points in record.content["evaluations"].items()
     }
     curves = [
-        analysis.mean_curve(model, name, [evaluations[training] for training in model["counting"]])
-        for name, model in analysis.counting_only(results)["models"].items()
+        analysis.mean_curve(model.label, name, [evaluations[training] for training in model.selected])
+        for name, model in selected(results).models.items()
     ]
     analysis.training_curves(
         curves,
-        trivial_accuracy=results["trivial_accuracy"],
+        trivial_accuracy=results.trivial_accuracy,
         title="Nth farthest, 8 vectors of 16 dimensions, each model's best way to it",
         path=FOLDER / f"{OPPONENTS}_training_curves.png",
     )
@@ -132,7 +133,7 @@ def draw_opponents() -> None:
 
 def draw_why() -> None:
     """Draw what keeps the public ports from learning: a port, mended in one thing, and the core, broken."""
-    ablations = {name: results_of(*read_group(MANIFEST[name])) for name in WHY_GROUPS}
+    ablations = {name: experiment_of(*read_group(MANIFEST[name])) for name in WHY_GROUPS}
     variants = {
         (name, variant["name"]): variant
         for name, results in ablations.items()
@@ -148,17 +149,15 @@ def draw_why() -> None:
 
 def draw_pretrained() -> None:
     """Draw what packaged cores attend to and what their slots hold, and record that and their mistakes."""
-    from relational_rnn.cli.nth_farthest import draw_insides  # these need torch, the pages do not
-    from relational_rnn.training.torch.loop import predict
-    from relational_rnn.training.torch.models import load_model
+    from relational_rnn.cli.insides import draw_insides, mistakes_of  # these need torch, the pages do not
+    from relational_rnn.training.weights import load_weights
 
     for weights in map(find_pretrained, pretrained_names()):
-        model, settings, _ = load_model(weights)
+        trained = load_weights(weights)
         with tempfile.TemporaryDirectory() as folder:
             title = f"{weights.stem}, the pretrained core"
-            figures, numbers = draw_insides(model, settings, title, Path(folder))
+            figures, numbers = draw_insides(trained.model, trained.config, title, Path(folder))
             for figure in figures:
                 copy(figure, FOLDER / f"pretrained-{weights.stem}_{figure.name}")
-        batch = held_out_batch(settings, settings.test_examples, TEST)
-        numbers["mistakes"] = {"rmc": analysis.mistakes(batch, predict(model, batch.inputs).numpy())}
+        numbers["mistakes"] = {"rmc": mistakes_of(trained)}
         write_text(PRETRAINED / f"{weights.stem}.json", json.dumps(numbers, indent=1) + "\n")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from relational_rnn.analysis.decoding import HOME
-from relational_rnn.training.common.files import read_json
+from relational_rnn.training.files import read_json
 from tools.publish.nth_farthest import run_label
 from tools.publish.records import Json, Record
 from tools.publish.text import ONE_SEED, head, markdown, percent

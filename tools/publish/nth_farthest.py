@@ -7,7 +7,8 @@ from typing import Final
 
 from relational_rnn import analysis
 from relational_rnn.recipes import find_recipe
-from tools.publish.records import Record, command, results_of, rmc_of, score_of, settings_of, trainings_of
+from relational_rnn.training.config import value_of
+from tools.publish.records import Record, command, config_of, results_of, rmc_of, score_of, trainings_of
 from tools.publish.text import ONE_SEED, as_markdown, head, in_sentence, markdown, percent, whole_percent
 
 MILESTONES: Final = (0.5, 0.75, 0.91, 0.95, 0.97)
@@ -22,8 +23,7 @@ PRESETS: Final = ("quick", "paper8x16")
 RECIPE: Final = (
     *("objects", "dimensions", "mem_slots", "head_size", "num_heads", "attention_mlp_layers"),
     *("head_layers", "head_units", "head_activation", "steps", "batch_size", "optimiser", "learning_rate"),
-    *("warmup_steps", "final_share", "clip_norm", "average_decay", "first_objects", "first_dimensions"),
-    "growth_threshold",
+    *("warmup_steps", "final_share", "clip_norm", "average_decay", "start", "growth_threshold"),
 )
 """Settings of the presets that the page on Nth farthest shows."""
 
@@ -33,15 +33,15 @@ def seeds_table(records: Sequence[Record]) -> str:
     rows = []
     for record in records:
         results, rmc, lstm = results_of(record), rmc_of(record), score_of(record, "lstm")
-        alone = lstm is None or results["wall_seconds"] is None
+        alone = lstm is None or results.wall_seconds is None
         rows.append(
             {
-                SEED: str(results["seed"]),
+                SEED: str(results.seed),
                 "RMC": percent(rmc.test_accuracy),
                 LSTM: "-" if lstm is None else percent(lstm.test_accuracy),
-                "trivial score": percent(results["trivial_accuracy"]),
+                "trivial score": percent(results.trivial_accuracy),
                 "RMC's time": f"{rmc.seconds:.0f} s",
-                TIME_OF_ALL: "-" if alone else f"{results['wall_seconds']:.0f} s",
+                TIME_OF_ALL: "-" if alone else f"{results.wall_seconds:.0f} s",
                 "command": f"`{command(record)}`",
             }
         )
@@ -53,17 +53,21 @@ def seeds_table(records: Sequence[Record]) -> str:
 def recipe_table() -> str:
     """Return what the presets of Nth farthest train with, a row a setting in which people are interested."""
     presets = [find_recipe("nth-farthest", preset) for preset in PRESETS]
-    rows = [[f"`{name}`", *(str(getattr(settings, name)) for settings in presets)] for name in RECIPE]
+    rows = [[f"`{name}`", *(_told(value_of(config, name)) for config in presets)] for name in RECIPE]
     return markdown(["setting", *(f"`{preset}`" for preset in PRESETS)], rows)
+
+
+def _told(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def trainings_table(records: Sequence[Record]) -> str:
     """Return one row a training of the first run; in bold what counts for its model."""
     rows = []
     for model, scores in trainings_of(records[0]).items():
-        counting = score_of(records[0], model)
+        selected = score_of(records[0], model)
         for score in scores:
-            bold = "**" if counting is not None and score.name == counting.name else ""
+            bold = "**" if selected is not None and score.name == selected.name else ""
             rows.append(
                 [
                     f"{bold}{score.label}{bold}",
@@ -81,7 +85,7 @@ def milestones_table(records: Sequence[Record]) -> str:
     rows = []
     for record in records:
         rmc = rmc_of(record)
-        cells = [str(results_of(record)["seed"]), f"{rmc.steps:,}"]
+        cells = [str(results_of(record).seed), f"{rmc.steps:,}"]
         for share in MILESTONES:
             points = record.content["evaluations"][rmc.name]
             reached = [point for point in points if point["validation_accuracy"] >= share]
@@ -93,17 +97,17 @@ def milestones_table(records: Sequence[Record]) -> str:
 
 def growth_table(records: Sequence[Record]) -> str:
     """Return when the task grew under the RMC of the first run."""
-    batch = settings_of(records[0]).batch_size
+    batch = config_of(records[0]).budget.batch_size
     rows = [
-        [f"{objects} x {dimensions}", f"{step:,}", f"{step * batch:,}"]
-        for step, objects, dimensions in rmc_of(records[0]).changes
+        [" x ".join(map(str, change.sizes.values())), f"{change.step:,}", f"{change.step * batch:,}"]
+        for change in rmc_of(records[0]).changes or ()
     ]
     return markdown([head("task", 1), "from step", "examples before"], rows)
 
 
 def run_label(record: Record) -> str:
     """Return what tells a run of a group from the others."""
-    return f"seed {results_of(record)['seed']}, {rmc_of(record).steps:,} steps"
+    return f"seed {results_of(record).seed}, {rmc_of(record).steps:,} steps"
 
 
 def score(records: Sequence[Record]) -> str:
@@ -112,7 +116,7 @@ def score(records: Sequence[Record]) -> str:
     Raises:
         ValueError: there are too few seeds, or two records of one seed.
     """
-    scores = {results_of(record)["seed"]: rmc_of(record).test_accuracy for record in records}
+    scores = {results_of(record).seed: rmc_of(record).test_accuracy for record in records}
     names = ", ".join(record.name for record in records)
     if len(scores) < len(records):
         raise ValueError(f"two records of one seed give no mean: {names}")
@@ -123,7 +127,7 @@ def longer_table(records: Sequence[Record]) -> str:
     """Return how the RMC of each run does with more steps than in training, a row a run."""
     rows, columns = [], tuple[str, ...]()
     for record in records:
-        table = analysis.longer_table(analysis.counting_only(results_of(record)))
+        table = analysis.longer_table(analysis.selected_only(results_of(record)))
         if table is None:
             raise ValueError(f"{record.name} has no scores of longer sequences")
         columns = table.columns

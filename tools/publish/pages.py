@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from relational_rnn.training.common.files import write_text
+from relational_rnn.training.files import write_text
 from tools.publish.inside import pretrained_table
 from tools.publish.manifest import MANIFEST, PRETRAINED_TABLES
 from tools.publish.nth_farthest import recipe_table

@@ -1,24 +1,24 @@
 """Records of finished runs: how they are read, added and made again.
 
-What settings and results look like inside is known here, and to `analysis`, which gets them whole.
+What configurations and results look like inside is known here, and to `analysis`, which gets them whole.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from relational_rnn.cli import ablate, compare, sweep
 from relational_rnn.recipes import find_recipe
-from relational_rnn.tasks import REASONING_TASKS
-from relational_rnn.training.common.files import read_json, write_text
-from relational_rnn.training.common.nth_farthest import NthFarthestSettings, settings_from
-from relational_rnn.training.common.records import RunFolder, defaults_of
+from relational_rnn.tasks import find_task
+from relational_rnn.training.config import RunConfig, with_values
+from relational_rnn.training.files import read_json, write_text
+from relational_rnn.training.results import RunResult, TrainingResult, from_json
+from relational_rnn.training.run_folder import RunFolder, config_from, leaves_of
 from tools.publish.manifest import MANIFEST, Group
 
 ROOT: Final = Path(__file__).parents[2]
@@ -29,6 +29,13 @@ PRETRAINED: Final = RESULTS / "pretrained"
 
 COPIED: Final = ("memory", "slots", "attention", "mistakes")
 """Files of a run that its record keeps besides, by the name that they have in both."""
+
+DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "compare": compare.DEFAULTS,
+    "ablate": ablate.DEFAULTS,
+    "sweep": sweep.DEFAULTS,
+}
+"""What a command has where a preset has something else."""
 
 Json = dict[str, Any]
 
@@ -42,22 +49,6 @@ class Record:
     """The line of the manifest that it is read for."""
     content: Json
     """As the file has it: "config", "results", perhaps "evaluations" and what else is `COPIED`."""
-
-
-@dataclass(frozen=True)
-class Score:
-    """What one training came to; of a model with several seeds, some of its numbers are means."""
-
-    name: str
-    label: str
-    test_accuracy: float
-    seconds: float
-    steps: int
-    examples: int
-    parameters: int
-    test_sequence_accuracy: float = float("nan")
-    changes: Sequence[tuple[int, int, int]] = ()
-    """Step, objects and dimensions, each time the task grew."""
 
 
 def read_record(name: str, group: Group) -> Record:
@@ -114,74 +105,87 @@ def evaluations(run: Path) -> dict[str, list[dict[str, float]]]:
     return found
 
 
-def results_of(record: Record) -> Json:
-    """Return the results of a record's run, as `analysis` takes them."""
+def results_of(record: Record) -> RunResult:
+    """Return what a record's run came to."""
+    return from_json(record.content["results"])
+
+
+def experiment_of(record: Record) -> Json:
+    """Return the results of an ablation or a sweep, as `analysis` takes them."""
     results: Json = record.content["results"]
     return results
 
 
-def settings_of(record: Record) -> NthFarthestSettings:
-    """Return the settings of a run on Nth farthest."""
-    return settings_from(record.content["config"]["settings"])
+def config_of(record: Record) -> RunConfig[Any]:
+    """Return the configuration of a record's run."""
+    recorded = record.content["config"]
+    return config_from(find_task(recorded["command"].split()[1]), recorded["config"])
 
 
 def seeds_of(record: Record) -> list[int]:
     """Return the seeds that a run had."""
-    results = record.content["results"]
-    return list(range(results["seed"], results["seed"] + results["seeds"]))
+    config = config_of(record)
+    return list(range(config.seed, config.seed + config.seeds))
 
 
-def score_of(record: Record, model: str) -> Score | None:
-    """Return what a model came to in a run on Nth farthest, the best way to the task; None without it."""
-    models = record.content["results"]["models"]
-    return _score(models[model]) if model in models else None
+def score_of(record: Record, model: str) -> TrainingResult | None:
+    """Return what a model came to in a run, the best training of its best way; None without it."""
+    found = results_of(record).models.get(model)
+    if found is None:
+        return None
+    return next(training for training in found.trainings if training.name == found.name)
 
 
-def rmc_of(record: Record) -> Score:
-    """Return what the RMC came to in a run on Nth farthest."""
-    return _score(record.content["results"]["models"]["rmc"])
+def rmc_of(record: Record) -> TrainingResult:
+    """Return what the RMC came to in a run.
+
+    Raises:
+        ValueError: the run has none.
+    """
+    score = score_of(record, "rmc")
+    if score is None:
+        raise ValueError(f"{record.name} has no RMC")
+    return score
 
 
-def trainings_of(record: Record) -> dict[str, list[Score]]:
+def trainings_of(record: Record) -> dict[str, tuple[TrainingResult, ...]]:
     """Return what each training of a run came to, by its model."""
-    models = record.content["results"]["models"]
-    return {name: [_score(score) for score in model["trainings"]] for name, model in models.items()}
-
-
-def _score(values: Json) -> Score:
-    known = {field.name for field in dataclasses.fields(Score)}
-    return Score(**{name: value for name, value in values.items() if name in known})
+    return {name: model.trainings for name, model in results_of(record).models.items()}
 
 
 def command(record: Record) -> str:
     """Return the command that makes a record again: its preset, and what differs from that."""
-    config, kind = record.content["config"], record.group.kind
-    verb, task, *flags = shlex.split(config["command"])
-    compared = kind in ("comparison", "opponents")
-    preset = record.group.preset
-    recipe = find_recipe(task, preset)
-    defaults = _as_json(dataclasses.asdict(recipe))
-    recorded = defaults_of(recipe) | config["settings"]
+    kind, preset = record.group.kind, record.group.preset
+    verb, task, *flags = shlex.split(record.content["config"]["command"])
+    if kind in ("comparison", "opponents"):
+        verb = "compare"
     words = ["relational-rnn", verb, task, *flags]
-    if compared:
-        words[1] = "compare"
-        defaults |= _as_json(compare.defaults(task))
-    elif verb in ("ablate", "sweep"):
-        defaults |= _as_json((ablate if verb == "ablate" else sweep).DEFAULTS)
     if kind == "training" or preset != "quick":
         words += ["--preset", preset]
-    elif verb == "train" and not compared and task in REASONING_TASKS:
-        words += ["--framework", "numpy", "--models", "all"]
-    settings, defaults = (values | values.pop("task", {}) for values in (recorded, defaults))
-    for setting, value in settings.items():
-        if value != defaults[setting] or (setting == "seed" and "--preset" in words):
-            flag = "--" + setting.replace("_", "-")
-            written = ",".join(value) if isinstance(value, list) else str(value)
-            words += [flag.replace("--", "--no-")] if value is False else [flag, written]
+    defaults = DEFAULTS.get(verb, {})
+    recorded = leaves_of(config_of(record))
+    without = leaves_of(with_values(find_recipe(task, preset), defaults))
+    for values in (recorded, without):
+        values["overrides"] = heeded(values["overrides"], recorded["models"])
+    for setting, value in recorded.items():
+        if value != without[setting] or (setting == "seed" and "--preset" in words):
+            flag = setting.replace("_", "-")
+            words += [f"--no-{flag}"] if value is False else [f"--{flag}", *_written(value)]
     return shlex.join(words)
 
 
-def _as_json(values: Json) -> Json:
-    """Return values as a record has them: lists for tuples."""
-    written: Json = json.loads(json.dumps(values))
-    return written
+def _written(value: object) -> list[str]:
+    """Return a value as people type it; an empty list is no word."""
+    if isinstance(value, list):
+        return [",".join(map(str, value))] if value else []
+    return [str(value).removesuffix(".0")]
+
+
+def heeded(overrides: Sequence[str], models: Sequence[str]) -> list[str]:
+    """Return the overrides of the models that a run has, in the order of their names.
+
+    Example:
+        >>> heeded(["lstm.steps=9", "gru.steps=9", "lstm.size=3"], ["rmc", "lstm"])
+        ['lstm.size=3', 'lstm.steps=9']
+    """
+    return sorted(word for word in overrides if word.partition(".")[0] in models)

@@ -9,7 +9,7 @@ from typing import Final
 
 from relational_rnn import analysis
 from relational_rnn.tasks.babi.stories import TASKS
-from relational_rnn.training.common.core_settings import LABELS
+from relational_rnn.training.models import LABELS
 from tools.publish.records import Record, command, results_of, seeds_of, trainings_of
 from tools.publish.text import (
     ONE_SEED,
@@ -30,12 +30,12 @@ def summary(records: Sequence[Record]) -> str:
     """Return the sizes of a run's task, its command, and one row a model."""
     (record,) = records
     results = results_of(record)
-    sizes = ", ".join(f"{size} {value}" for size, value in results["size"].items() if value is not None)
-    if results["task"] == "babi":
-        sizes = f"{len(results['size']['tasks'])} tasks, variant {results['size']['variant']}"
+    sizes = ", ".join(f"{size} {value}" for size, value in results.size.items() if value is not None)
+    if results.task == "babi":
+        sizes = f"{len(results.size['tasks'])} tasks, variant {results.size['variant']}"
     seeds = len(seeds_of(record))
     told = (
-        f"Sizes: {sizes}; harder: {results['harder']}. {results['test_examples']:,} test examples of each"
+        f"Sizes: {sizes}; harder: {results.harder}. {results.test_examples:,} test examples of each"
         f"{_several(record) if seeds > 1 else ''}:"
     )
     table = as_markdown(analysis.summary_table(results), head("model", seeds))
@@ -45,8 +45,8 @@ def summary(records: Sequence[Record]) -> str:
 def _several(record: Record) -> str:
     results = results_of(record)
     sentence = (
-        f", means of {results['seeds']} seeds (lowest to highest), {results['wall_seconds']:.0f} s for all "
-        f"{results['seeds'] * len(results['models'])} trainings"
+        f", means of {results.seeds} seeds (lowest to highest), {results.wall_seconds:.0f} s for all "
+        f"{results.seeds * len(results.models)} trainings"
     )
     check_seeds(record.name, sentence, seeds_of(record))
     return sentence
@@ -64,7 +64,7 @@ def kinds_table(records: Sequence[Record]) -> str:
     results = results_of(record)
     table = _there(record, analysis.kinds_table(results))
     told = as_markdown(table, head(table.columns[0], len(seeds_of(record))))
-    if results["task"] != "babi":
+    if results.task != "babi":
         return told
     return re.sub(r"(?<=\| )task (\d+)", lambda match: f"{match[1]} {TASKS[int(match[1])]}", told)
 
@@ -94,7 +94,7 @@ def efficiency_table(records: Sequence[Record]) -> str:
     results, evaluations = results_of(record), record.content["evaluations"]
     points = itertools.chain.from_iterable(evaluations.values())
     best = max(point["validation_accuracy"] for point in points)
-    accuracies = analysis.thresholds(results["trivial_accuracy"], best)
+    accuracies = analysis.thresholds(results.trivial_accuracy, best)
     rows = []
     for model in analysis.model_efficiencies(results, evaluations, accuracies):
         cells = [model.name]
@@ -116,7 +116,8 @@ def programs_table(records: Sequence[Record]) -> str:
             right = sum(training.test_accuracy for training in trainings) / len(trainings)
             solved = sum(training.test_sequence_accuracy for training in trainings) / len(trainings)
             cells.append(f"{percent(right)} ({percent(solved)})")
-        cells.append(percent(results_of(record)["trivial"]["test"]["majority"]))
+        majority = results_of(record).trivial["test"]["majority"]
+        cells.append("-" if majority is None else percent(majority))
         rows.append([*cells, f"`{command(record)}`"])
     task = head("task", min(len(seeds_of(record)) for record in records))
     return markdown([task, *(LABELS[model] for model in PROGRAM_MODELS), "majority", "command"], rows)
@@ -127,8 +128,8 @@ def reasoning_table(records: Sequence[Record]) -> str:
     rows = []
     for record in records:
         results = results_of(record)
-        scores = [results["models"][model]["test_accuracy"] for model in REASONING_MODELS]
-        trivial = max(score for score in results["trivial"]["test"].values() if score is not None)
+        scores = [results.models[model].test_accuracy for model in REASONING_MODELS]
+        trivial = max(score for score in results.trivial["test"].values() if score is not None)
         rows.append([record.name, *map(percent, (*scores, trivial)), f"`{command(record)}`"])
     task = head("task", min(len(seeds_of(record)) for record in records))
     return markdown(

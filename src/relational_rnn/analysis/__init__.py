@@ -48,9 +48,10 @@ from relational_rnn.analysis.mistakes import draw_mistakes, mistakes, mistakes_f
 from relational_rnn.analysis.recorded_memory import RecordedMemory, record_memory
 from relational_rnn.analysis.report import (
     Table,
-    counting_only,
     longer_table,
     score_table,
+    selected_only,
+    way_of,
     ways_table,
     write_report,
 )
@@ -90,7 +91,6 @@ __all__ = [
     "compare_memories",
     "cost_bars",
     "cost_table",
-    "counting_only",
     "draw_accuracy_bars",
     "draw_attention_heatmap",
     "draw_cost_bars",
@@ -129,6 +129,7 @@ __all__ = [
     "save",
     "score_table",
     "seeds_table",
+    "selected_only",
     "size_axes",
     "slot_changes",
     "slot_contents",
@@ -144,6 +145,7 @@ __all__ = [
     "summary_table",
     "thresholds",
     "training_curves",
+    "way_of",
     "ways_table",
     "write_report",
 ]

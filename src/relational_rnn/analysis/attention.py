@@ -14,7 +14,7 @@ from jaxtyping import Float
 from relational_rnn.analysis import style
 from relational_rnn.config.checks import check_shape
 from relational_rnn.tasks.nth_farthest_text import question
-from relational_rnn.training.common.attention import RecordedAttention
+from relational_rnn.training.recordings import RecordedAttention
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -130,7 +130,7 @@ def _standing(figure: Figure, results: Sequence[Bar], trivial: float, title: str
 
 
 def _lying(figure: Figure, results: Sequence[Bar], trivial: float, title: str) -> None:
-    names = [style.wrap(figure, bar.name, 3.3, fontsize=style.TEXT_SIZE) for bar in results]
+    names = [style.wrap(figure, bar.name, 3.8, fontsize=style.TEXT_SIZE) for bar in results]
     left = 0.3 + max(
         style.text_size(figure, name, fontsize=style.TEXT_SIZE, fontweight="bold")[0] for name in names
     )

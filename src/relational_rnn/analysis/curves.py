@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,10 +40,8 @@ class StageChange:
     """Examples seen before it."""
     seconds: float
     """Training time before it."""
-    objects: int
-    """Objects in an example from here on."""
-    dimensions: int
-    """Dimensions of an object from here on."""
+    sizes: Mapping[str, int]
+    """The sizes that grow, by name, from here on."""
 
 
 @dataclass(frozen=True)
@@ -267,7 +265,7 @@ def _mark_stages(figure: Figure, axes: Axes, curve: Curve, axis: str, furthest: 
     """Tick the top of the panel where the task grew; ticks too close for a label each share one."""
     small = style.SMALL_SIZE - 0.5
     stages = [stage for stage in curve.stages if getattr(stage, axis) <= furthest]
-    names = [f"{stage.objects}{TIMES}{stage.dimensions}" for stage in stages]
+    names = [TIMES.join(map(str, stage.sizes.values())) for stage in stages]
     x = [float(getattr(stage, axis)) / furthest for stage in stages]
     inches = [style.text_size(figure, name, fontsize=small)[0] + 6 * POINT for name in names]
     places = group_labels(
@@ -292,7 +290,8 @@ def _mark_stages(figure: Figure, axes: Axes, curve: Curve, axis: str, furthest: 
             centre / PANEL_WIDTH, 1 + 11 * up, text, transform=axes.transAxes, ha="center", va="bottom",
             fontsize=small, color=colour,
         )  # fmt: skip
+    what = f" {TIMES} ".join(stages[0].sizes) if stages else ""
     axes.text(
-        0, 1 + 25 * up, f"{curve.name} trains on objects {TIMES} dimensions:", transform=axes.transAxes,
+        0, 1 + 25 * up, f"{curve.name} trains on {what}:", transform=axes.transAxes,
         va="bottom", fontsize=small, color=colour,
     )  # fmt: skip

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from relational_rnn.config.checks import check_shape
-from relational_rnn.training.common.attention import RecordedMemories
+from relational_rnn.training.recordings import RecordedMemories
 
 RIDGE = 1e-3
 """Weight of the squared coefficients, as a share of the features' mean variance."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from relational_rnn.analysis import style
 from relational_rnn.analysis.factors import HALF_WAY_COLUMNS, LEAVING, Level, add_model_legend, beside, levels
 from relational_rnn.analysis.report import Table
-from relational_rnn.training.common.core_settings import LABELS
+from relational_rnn.training.models import LABELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -102,7 +102,7 @@ def overview_table(results: dict[str, Any]) -> Table:
             continue
         change = row.text if row.name else f"{factor}: {row.text}"
         for model in results["models"]:
-            label = change + (f", {LABELS[model]}" if several else "")
+            label = change + (f", {LABELS.get(model, model)}" if several else "")
             cells = [label, row.level.accuracy_told(model)]
             cells += [row.level.leaving_told(model), row.level.leaving_seconds_told(model)]
             rows.append((row.level.base, cells))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relational_rnn.analysis import style
 from relational_rnn.analysis.report import Table
-from relational_rnn.training.common.core_settings import LABELS
-from relational_rnn.training.common.experiment import finished, objective
-from relational_rnn.training.common.factors import text_of
+from relational_rnn.analysis.variants import finished, objective, text_of
+from relational_rnn.training.models import LABELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,8 +65,8 @@ class Level(NamedTuple):
         return style.mean_or_never(left) if left else DASH
 
     def leaving_seconds_told(self, model: str) -> str:
-        """Return the mean number of seconds until then, where runs left it and tell: older ones do not."""
-        left = [run["models"][model].get("seconds_to_leave") for run in finished(self.variants)]
+        """Return the mean number of seconds until then, where runs left it and tell."""
+        left = self.scores(model, "seconds_to_leave")
         return _mean([seconds for seconds in left if seconds is not None])
 
 
@@ -114,7 +113,7 @@ def factor_table(results: dict[str, Any], factor: str) -> Table:
     for level in _grouped(levels(results, factor), results["factors"][factor]):
         for model in results["models"]:
             test = level.scores(model, "test_accuracy")
-            label = level.label + (f", {LABELS[model]}" if several else "")
+            label = level.label + (f", {LABELS.get(model, model)}" if several else "")
             cells = [label, level.accuracy_told(model)]
             cells += [level.leaving_told(model), level.leaving_seconds_told(model)]
             cells += [_spread(level.scores(model, "parameters")), _mean(level.scores(model, "seconds"))]
@@ -135,7 +134,7 @@ def points_table(results: dict[str, Any], most: int | None = None) -> Table:
     rows = []
     first, factors = results["models"][0], list(results["factors"])
     apart = len(factors) <= APART
-    grows = any("task_reached" in run["models"][first] for run in finished(results["variants"]))
+    grows = any(run["models"][first]["task_reached"] for run in finished(results["variants"]))
     for variant in results["variants"]:
         level = Level(None, False, [variant])
         scores, test = level.scores(first, "validation_accuracy"), level.scores(first, "test_accuracy")
@@ -158,9 +157,10 @@ def points_table(results: dict[str, Any], most: int | None = None) -> Table:
     return Table(columns, [(place == 0, cells) for place, (_, cells) in enumerate(rows)][:most])
 
 
-def _tasks(reached: Sequence[Sequence[int]]) -> str:
+def _tasks(reached: Sequence[Mapping[str, int]]) -> str:
     """Return the smallest and the largest of some sizes of the task."""
-    told = ["x".join(map(str, task)) for task in sorted(reached, key=math.prod)]
+    sizes = sorted((tuple(sizes.values()) for sizes in reached if sizes), key=math.prod)
+    told = ["x".join(map(str, task)) for task in sizes]
     return DASH.join(dict.fromkeys((told[0], told[-1]))) if told else DASH
 
 
@@ -346,8 +346,9 @@ def add_model_legend(axes: Axes, results: dict[str, Any]) -> None:
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], color=style.colour_of(model), linewidth=2.6) for model in results["models"]]
+    labels = [LABELS.get(model, model) for model in results["models"]]
     axes.legend(
-        handles, [LABELS[model] for model in results["models"]], fontsize=style.SMALL_SIZE, borderaxespad=0,
+        handles, labels, fontsize=style.SMALL_SIZE, borderaxespad=0,
         loc="lower left", bbox_to_anchor=(0, 1.02), ncols=len(handles),
     )  # fmt: skip
 

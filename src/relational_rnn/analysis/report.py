@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +12,9 @@ from typing import Any, NamedTuple
 from relational_rnn.analysis.confidence import binomial_half_width
 from relational_rnn.analysis.style import mean_and_range, mean_or_never
 from relational_rnn.tasks.nth_farthest_variants import MORE_STEPS
-from relational_rnn.training.common.files import write_text
+from relational_rnn.training.files import write_text
+from relational_rnn.training.results import RunResult, TrainingResult
+from relational_rnn.training.run_folder import flat
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 60rem; margin: 2rem auto;
@@ -34,107 +37,120 @@ class Table(NamedTuple):
     rows: list[tuple[bool, list[str]]]
     """Whether the row is in bold, and its cells."""
 
+    def __str__(self) -> str:
+        r"""Return it as text, the first column to the left, the others to the right.
 
-def score_table(results: dict[str, Any]) -> Table:
-    """Return each training of Nth farthest's results.json, in bold what counts for its model.
+        Example:
+            >>> str(Table(("model", "test %"), [(True, ["RMC", "97.3"])]))
+            'model  test %\nRMC      97.3'
+        """
+        lines = [list(self.columns), *(cells for _, cells in self.rows)]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(self.columns))]
+        return "\n".join(
+            "  ".join(
+                cell.rjust(width) if number else cell.ljust(width)
+                for number, (cell, width) in enumerate(zip(line, widths))
+            ).rstrip()
+            for line in lines
+        )
+
+    def _repr_html_(self) -> str:
+        return _table(self)
+
+
+def score_table(results: RunResult) -> Table:
+    """Return each training of a run, in bold what counts for its model.
 
     "to 90 %" is what `to_ninety` tells.
     """
     rows = []
-    for model in results["models"].values():
-        for score in model["trainings"]:
-            half = binomial_half_width(score["test_accuracy"], results["test_examples"])
+    for model in results.models.values():
+        for score in model.trainings:
+            half = binomial_half_width(score.test_accuracy, results.test_examples)
             cells = [
-                score["label"],
-                f"{score['test_accuracy']:.2%} ± {half:.2%}",
-                f"{score['seconds']:,.0f}",
-                f"{score['examples']:,}",
-                f"{score['parameters']:,}",
-                to_ninety([score], results["trivial_accuracy"]),
+                score.label,
+                f"{score.test_accuracy:.2%} ± {half:.2%}",
+                f"{score.seconds:,.0f}",
+                f"{score.examples:,}",
+                f"{score.parameters:,}",
+                to_ninety([score], results.trivial_accuracy),
             ]
-            rows.append((score["name"] in model["counting"], cells))
+            rows.append((score.name in model.selected, cells))
     return Table(("training", "test accuracy", "seconds", "examples", "parameters", "to 90 %"), rows)
 
 
-def to_ninety(trainings: Sequence[dict[str, Any]], trivial: float) -> str:
+def to_ninety(trainings: Sequence[TrainingResult], trivial: float) -> str:
     """Return how many examples trainings had seen when the validation accuracy was first 90 % of their best.
 
     The mean over those of which 90 % are more than the trivial score. The others had that without learning
     anything, so the number would say nothing: "never" where there are only such.
 
     Args:
-        trainings: their scores in results.json.
+        trainings: what they came to.
         trivial: what can be had without learning, 0 to 1.
 
     Example:
-        >>> scores = [{"test_accuracy": share, "examples_to_converge": 900} for share in (0.7, 0.95)]
+        >>> from types import SimpleNamespace as Score
+        >>> scores = [Score(test_accuracy=share, examples_to_converge=900) for share in (0.7, 0.95)]
         >>> to_ninety(scores, trivial=0.667)
         '900 (1 of 2)'
     """
     return mean_or_never(
-        [one["examples_to_converge"] if 0.9 * one["test_accuracy"] > trivial else None for one in trainings]
+        [one.examples_to_converge if 0.9 * one.test_accuracy > trivial else None for one in trainings]
     )
 
 
-def counting_only(results: dict[str, Any]) -> dict[str, Any]:
+def selected_only(results: RunResult) -> RunResult:
     """Return results in which each model has only the trainings that count for it, one for each seed."""
     models = {
-        name: {
-            **model,
-            "label": _way(model),
-            "trainings": [score for score in model["trainings"] if score["name"] in model["counting"]],
-        }
-        for name, model in results["models"].items()
+        name: replace(model, trainings=tuple(one for one in model.trainings if one.name in model.selected))
+        for name, model in results.models.items()
     }
-    return {**results, "models": models}
+    return replace(results, models=models)
 
 
-def ways_table(results: dict[str, Any]) -> Table:
-    """Return each way to Nth farthest's task, means over the seeds, in bold what counts for its model.
-
-    Args:
-        results: content of results.json.
-    """
+def ways_table(results: RunResult) -> Table:
+    """Return each way to the task, means over the seeds, in bold what counts for its model."""
     rows = []
-    for model in results["models"].values():
-        ways: dict[str, list[dict[str, Any]]] = {}
-        for score in model["trainings"]:
-            ways.setdefault(_way(score), []).append(score)
+    for model in results.models.values():
+        ways: dict[str, list[TrainingResult]] = {}
+        for score in model.trainings:
+            ways.setdefault(way_of(score), []).append(score)
         for label, scores in ways.items():
-            means = {name: sum(one[name] for one in scores) / len(scores) for name in ("seconds", "examples")}
             cells = [
                 label,
-                mean_and_range([score["test_accuracy"] for score in scores]),
-                f"{means['seconds']:,.0f}",
-                f"{means['examples']:,.0f}",
-                f"{scores[0]['parameters']:,}",
-                to_ninety(scores, results["trivial_accuracy"]),
+                mean_and_range([score.test_accuracy for score in scores]),
+                f"{sum(score.seconds for score in scores) / len(scores):,.0f}",
+                f"{sum(score.examples for score in scores) / len(scores):,.0f}",
+                f"{scores[0].parameters:,}",
+                to_ninety(scores, results.trivial_accuracy),
             ]
-            rows.append((scores[0]["name"] in model["counting"], cells))
+            rows.append((scores[0].name in model.selected, cells))
     return Table(("training", "test %", "seconds", "examples", "parameters", "to 90 %"), rows)
 
 
-def _way(score: dict[str, Any]) -> str:
-    return str(score["label"].rsplit(", seed ", 1)[0])
+def way_of(score: TrainingResult) -> str:
+    """Return what a training is called, whatever its seed."""
+    return score.label.rsplit(", seed ", 1)[0]
 
 
-def longer_table(results: dict[str, Any]) -> Table | None:
+def longer_table(results: RunResult) -> Table | None:
     """Return how the models do with more steps in Nth farthest's sequences, means over their trainings.
 
-    None where that is not recorded.
+    None for other tasks.
 
     Args:
-        results: content of results.json, with only the trainings that count.
+        results: with only the trainings that count.
     """
-    models = results["models"].values()
-    if not all("longer" in score for model in models for score in model["trainings"]):  # older ones lack it
+    models = results.models.values()
+    if not all("longer" in score.more for model in models for score in model.trainings):
         return None
     kinds = ("distractors", "repeats")
     rows = []
     for model in models:
-        seeds = [[share for kind in kinds for share in score["longer"][kind]] for score in model["trainings"]]
+        seeds = [[share for kind in kinds for share in one.more["longer"][kind]] for one in model.trainings]
         means = [sum(shares) / len(shares) for shares in zip(*seeds)]
-        rows.append((False, [model["label"], *(f"{100 * mean:.1f}" for mean in means)]))
+        rows.append((False, [model.label, *(f"{100 * mean:.1f}" for mean in means)]))
     columns = [f"{count} {kind[:-1] if count == 1 else kind} %" for kind in kinds for count in MORE_STEPS]
     return Table(("model", *columns), rows)
 
@@ -161,7 +177,7 @@ def write_report(
     Returns:
         `path`.
     """
-    settings = "\n".join(f"{name} = {value!r}" for name, value in config["settings"].items())
+    settings = "\n".join(f"{name} = {value!r}" for name, value in flat(config["config"]).items())
     parts = [
         "<!doctype html><html lang='en'><meta charset='utf-8'>",
         f"<title>{escape(title)}</title><style>{_STYLE}</style>",

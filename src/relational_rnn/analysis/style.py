@@ -15,7 +15,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from relational_rnn.config.checks import check_choice
-from relational_rnn.training.common.files import write_atomically
+from relational_rnn.training.files import write_atomically
+from relational_rnn.training.models import MODELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,18 +29,14 @@ SMALL_SIZE = 9.5
 INK = "#222222"
 QUIET = "#5F5F5F"
 
-PALETTE = {
-    "rmc": "#0072B2",
-    "lstm": "#D55E00",
-    "gru": "#E69F00",
-    "transformer": "#009E73",
-    "dnc": "#CC79A7",
-    "hybrid": "#56B4E9",
-}
-"""Colour of each model family, the same in every figure (Okabe and Ito's colour-blind-safe set)."""
+COLOURS = ("#0072B2", "#56B4E9", "#D55E00", "#E69F00", "#009E73", "#CC79A7")
+"""Okabe and Ito's colour-blind-safe set."""
 
-MARKERS = {"rmc": "o", "lstm": "s", "gru": "D", "transformer": "^", "dnc": "v", "hybrid": "P"}
-"""Mark of each model family, so that colour alone never tells them apart."""
+PALETTE = dict(zip(MODELS, COLOURS))
+"""Colour of each model, in the order of the registry, the same in every figure."""
+
+MARKERS = dict(zip(MODELS, "oPsD^v"))
+"""Mark of each model, so that colour alone never tells them apart."""
 
 FALLBACK_COLOUR = "#8A8A8A"
 FALLBACK_MARKER = "X"

@@ -1,4 +1,4 @@
-"""The results of a run on a reasoning task: tables in words, and curves over the seeds."""
+"""The results of a run: tables in words, and curves over the seeds."""
 
 from __future__ import annotations
 
@@ -14,74 +14,74 @@ from relational_rnn.analysis.report import Table, to_ninety
 from relational_rnn.analysis.sizes import Reach, SizeAxis
 from relational_rnn.analysis.style import mean_and_range, percent
 from relational_rnn.tasks.babi import mean_and_failed
+from relational_rnn.training.results import ModelResult, RunResult
 
 MOST_COLUMNS = 6
 """More kinds of questions stand below each other."""
 
 
-def summary_table(results: dict[str, Any]) -> Table:
+def summary_table(results: RunResult) -> Table:
     """Return one row a model, means over its seeds with the lowest and the highest, and the trivial scores.
 
     "to 90 %" is what `to_ninety` tells.
-
-    Args:
-        results: content of results.json.
     """
     rows = []
-    best = max(model["test_accuracy"] for model in results["models"].values())
-    trivial = max(share for share in results["trivial"]["test"].values() if share is not None)
-    for model in results["models"].values():
+    best = max(model.test_accuracy for model in results.models.values())
+    trivial = max(share for share in results.trivial["test"].values() if share is not None)
+    splits = [split for split in ("test", "harder") if split in results.trivial]
+    for model in results.models.values():
         cells = [
-            model["label"],
-            _mean_and_range(model, "test_accuracy"),
-            _mean_and_range(model, "harder_accuracy"),
-            f"{model['parameters']:,}",
-            f"{model['seconds']:,.0f}",
-            to_ninety(model["trainings"], trivial),
+            model.label,
+            *(_mean_and_range(model, f"{split}_accuracy") for split in splits),
+            f"{model.parameters:,}",
+            f"{model.seconds:,.0f}",
+            f"{model.examples:,.0f}",
+            to_ninety(model.trainings, trivial),
         ]
-        rows.append((model["test_accuracy"] == best, cells))
+        rows.append((model.test_accuracy == best, cells))
     for name in ("chance", "majority", "shortcut"):
-        test, harder = (results["trivial"][split][name] for split in ("test", "harder"))
-        if test is not None:
-            rows.append((False, [name, f"{100 * test:.1f}", f"{100 * harder:.1f}", "", "", ""]))
-    return Table(("model", "test %", "harder %", "parameters", "seconds", "to 90 %"), rows)
+        scores = [results.trivial[split][name] for split in splits]
+        known = [score for score in scores if score is not None]
+        if known:
+            rows.append((False, [name, *(f"{100 * score:.1f}" for score in known), "", "", "", ""]))
+    columns = ("model", *(f"{split} %" for split in splits))
+    return Table((*columns, "parameters", "seconds", "examples", "to 90 %"), rows)
 
 
-def seeds_table(results: dict[str, Any]) -> Table:
+def seeds_table(results: RunResult) -> Table:
     """Return one row a training."""
-    columns = ("training", "test", "all steps right", "harder", "seconds", "examples", "best after step")
+    harder = ["harder"] if "harder" in results.trivial else []
+    columns = ("training", "test", "all steps right", *harder, "seconds", "examples", "kept after step")
     rows = [
         (
             False,
             [
-                score["label"],
-                percent(score["test_accuracy"]),
-                percent(score["test_sequence_accuracy"]),
-                percent(score["harder_accuracy"]),
-                f"{score['seconds']:,.0f}",
-                f"{score['examples']:,}",
-                f"{score['best_step']:,}",
+                score.label,
+                percent(score.test_accuracy),
+                percent(score.test_sequence_accuracy),
+                *(percent(getattr(score, f"{split}_accuracy")) for split in harder),
+                f"{score.seconds:,.0f}",
+                f"{score.examples:,}",
+                f"{score.best_step:,}",
             ],
         )
-        for model in results["models"].values()
-        for score in model["trainings"]
+        for model in results.models.values()
+        for score in model.trainings
     ]
     return Table(columns, rows)
 
 
-def cost_table(results: dict[str, Any]) -> Table | None:
-    """Return what the models cost, means over the seeds; None for older records, which do not say."""
-    models = results["models"].values()
-    if not all("peak_memory" in model for model in models):
-        return None
+def cost_table(results: RunResult) -> Table:
+    """Return what the models cost, means over the seeds."""
+    models = results.models.values()
     rows = [
         (
             False,
             [
-                model["label"],
-                f"{model['parameters']:,}",
-                f"{1e3 * model['seconds_per_example']:.3g}",
-                f"{model['peak_memory'] / 1e6:,.0f}",
+                model.label,
+                f"{model.parameters:,}",
+                f"{1e3 * model.seconds_per_example:.3g}",
+                "-" if model.peak_memory is None else f"{model.peak_memory / 1e6:,.0f}",
             ],
         )
         for model in models
@@ -89,19 +89,21 @@ def cost_table(results: dict[str, Any]) -> Table | None:
     return Table(("model", "parameters", "ms per example", "peak memory, MB"), rows)
 
 
-def kinds_table(results: dict[str, Any]) -> Table | None:
+def kinds_table(results: RunResult) -> Table | None:
     """Return mean test accuracies by kind of question, and the trivial scores; None for one kind."""
-    models = results["models"].values()
-    scores = {model["label"]: model["test_by_kind"] for model in models if "test_by_kind" in model}
+    models = results.models.values()
+    scores: dict[str, Mapping[str, Any]] = {
+        model.label: model.test_by_kind for model in models if model.test_by_kind is not None
+    }
     if not scores:
         return None
     for name in ("majority", "shortcut"):
-        if f"{name}_by_kind" in results["trivial"]:
-            scores[name] = results["trivial"][f"{name}_by_kind"]
+        if f"{name}_by_kind" in results.trivial:
+            scores[name] = results.trivial[f"{name}_by_kind"]
     kinds = list(next(iter(scores.values())))
     if len(kinds) > MOST_COLUMNS:
         lines = [[kind, *(f"{100 * found[kind]:.1f}" for found in scores.values())] for kind in kinds]
-        if all("mean_error" in model for model in models):
+        if all("mean_error" in model.more for model in models):
             means, failed = zip(*(mean_and_failed(found.values()) for found in scores.values()))
             lines.append(["mean error", *(f"{100 * mean:.1f}" for mean in means)])
             lines.append(["failed (error above 5 %)", *map(str, failed)])
@@ -126,9 +128,9 @@ def memory_table(memories: Sequence[dict[str, Any]]) -> Table:
     return Table(("memory", *(model["name"] for model in memories)), rows)
 
 
-def generalisation_table(results: dict[str, Any]) -> Table | None:
+def generalisation_table(results: RunResult) -> Table | None:
     """Return the mean accuracies on larger sizes, and the trivial scores; None where there are none."""
-    axes = results.get("generalisation")  # older records lack it
+    axes = results.generalisation
     if not axes:
         return None
     columns = [f"{axis['axis']} {size} %" for axis in axes for size in axis["sizes"]]
@@ -137,13 +139,13 @@ def generalisation_table(results: dict[str, Any]) -> Table | None:
         return False, [label, *(f"{100 * score:.1f}" for along in scores for score in along)]
 
     rows = [
-        row(model["label"], [axis["models"][name]["accuracy"] for axis in axes])
-        for name, model in results["models"].items()
+        row(model.label, [axis["models"][name]["accuracy"] for axis in axes])
+        for name, model in results.models.items()
     ]
     return Table(("model", *columns), [*rows, row("trivial score", [axis["trivial"] for axis in axes])])
 
 
-def size_axes(results: dict[str, Any]) -> list[SizeAxis]:
+def size_axes(results: RunResult) -> list[SizeAxis]:
     """Return what `generalisation` draws."""
     return [
         SizeAxis(
@@ -152,56 +154,56 @@ def size_axes(results: dict[str, Any]) -> list[SizeAxis]:
             axis["trained"],
             axis["trivial"],
             [
-                Reach(results["models"][name]["label"], name, list(scores["trainings"].values()))
+                Reach(results.models[name].label, name, list(scores["trainings"].values()))
                 for name, scores in axis["models"].items()
             ],
         )
-        for axis in results["generalisation"]
+        for axis in results.generalisation
     ]
 
 
-def model_costs(results: dict[str, Any]) -> list[Cost]:
+def model_costs(results: RunResult) -> list[Cost]:
     """Return what `cost_bars` draws."""
     return [
         Cost(
-            model["label"],
+            model.label,
             name,
-            model["parameters"],
-            [1e3 * training["seconds_per_example"] for training in model["trainings"]],
-            [training["peak_memory"] / 1e6 for training in model["trainings"]],
+            model.parameters,
+            [1e3 * training.seconds_per_example for training in model.trainings],
+            [one.peak_memory / 1e6 for one in model.trainings if one.peak_memory is not None],
         )
-        for name, model in results["models"].items()
+        for name, model in results.models.items()
     ]
 
 
 def model_efficiencies(
-    results: dict[str, Any], evaluations: Mapping[str, Sequence[dict[str, Any]]], accuracies: Sequence[float]
+    results: RunResult, evaluations: Mapping[str, Sequence[dict[str, Any]]], accuracies: Sequence[float]
 ) -> list[Efficiency]:
     """Return what `sample_efficiency` draws.
 
     Args:
-        results: content of results.json.
+        results: of the run.
         evaluations: name of the training -> the records of its evaluations, in order.
         accuracies: to reach.
     """
     return [
         Efficiency(
-            model["label"],
+            model.label,
             name,
             [
-                [examples_to_accuracy(evaluations[training["name"]], accuracy) for accuracy in accuracies]
-                for training in model["trainings"]
+                [examples_to_accuracy(evaluations[training.name], accuracy) for accuracy in accuracies]
+                for training in model.trainings
             ],
         )
-        for name, model in results["models"].items()
+        for name, model in results.models.items()
     ]
 
 
-def mean_curve(model: dict[str, Any], family: str, records: Sequence[Sequence[dict[str, Any]]]) -> Curve:
+def mean_curve(label: str, family: str, records: Sequence[Sequence[dict[str, Any]]]) -> Curve:
     """Return a model's mean validation accuracy over its seeds, up to where the first of them ended.
 
     Args:
-        model: its part of results.json.
+        label: of the model.
         family: chooses the colour.
         records: for each seed the records of its evaluations, in order.
     """
@@ -209,7 +211,7 @@ def mean_curve(model: dict[str, Any], family: str, records: Sequence[Sequence[di
     accuracy = np.array([[r["validation_accuracy"] for r in point] for point in points])  # (points, seeds)
     several = len(records) > 1
     return Curve(
-        model["label"],
+        label,
         family,
         [float(np.mean([r["seconds"] for r in point])) for point in points],
         [point[0]["examples"] for point in points],
@@ -219,8 +221,8 @@ def mean_curve(model: dict[str, Any], family: str, records: Sequence[Sequence[di
     )
 
 
-def _mean_and_range(model: dict[str, Any], name: str) -> str:
-    return mean_and_range([training[name] for training in model["trainings"]])
+def _mean_and_range(model: ModelResult, name: str) -> str:
+    return mean_and_range([getattr(training, name) for training in model.trainings])
 
 
 def _plain(value: Any) -> str:

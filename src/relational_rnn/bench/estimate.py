@@ -1,28 +1,27 @@
-"""How long a run of Nth farthest will take here, estimated from a few of its training steps."""
+"""How long a run will take on this machine, from training steps that are timed."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
 from relational_rnn.bench.measure import measure
-from relational_rnn.training.common.nth_farthest import Growth, NthFarthestSettings
-from relational_rnn.training.torch.loop import Budget, Training
-from relational_rnn.training.torch.models import build_model, contestants
+from relational_rnn.training.config import RunConfig
+from relational_rnn.training.contestants import contestants
+from relational_rnn.training.data import Fresh
+from relational_rnn.training.learners.torch import TorchLearner, build_model
 
 
 class Estimate(NamedTuple):
-    """What a run will take, in seconds, if nothing else slows the machine down."""
+    """Seconds on this machine."""
 
     step: dict[str, float]
     """Model -> one training step on the full task."""
-    rmc: float | None
-    """The RMC's training; None without one."""
-    steps: int
-    """How many steps it has in that time."""
+    steps: dict[str, int]
+    """Model -> steps of a training."""
     run: float
     """All trainings."""
     trainings: int
@@ -30,58 +29,53 @@ class Estimate(NamedTuple):
     """How many of them run at a time."""
 
 
-def full_task_training(model: nn.Module, settings: NthFarthestSettings) -> Training:
-    """Return a training directly on the full task whose steps can be timed; it keeps no checkpoint.
+def training_step(config: RunConfig[Any], model: str, core: nn.Module | None = None) -> Callable[[], object]:
+    """Return a training step of a model on the full task, ready to be timed.
 
     Args:
-        model: (B, T, F) -> scores (B, C).
-        settings: of its training.
+        config: of the run.
+        model: one of its models.
+        core: takes the place of the model's own, as one with another backend.
     """
-    budget, nowhere = Budget(settings.steps, settings.seconds), Path("no checkpoint is written")
-    return Training(model, settings, Growth.none(settings), budget, nowhere)
+    contestant = next(c for c in contestants(config) if c.model == model)
+    own = config.of(model)
+    built = build_model(own, contestant)
+    if core is not None:
+        built.core = core
+    learner, batches = TorchLearner(built, own), Fresh(own)
+    return lambda: learner.train_step(batches(0), own.optimisation.learning_rate)
 
 
-def estimate_run(settings: NthFarthestSettings, *, rounds: int = 9, seconds: float = 5.0) -> Estimate:
-    """Time training steps of a run's models, and reckon from its budgets how long it takes.
+def estimate_run(config: RunConfig[Any], *, rounds: int = 9, seconds: float = 5.0) -> Estimate:
+    """Time training steps of a run's models, and reckon from its steps how long it takes.
 
     Args:
-        settings: of the run, with one seed.
-        rounds, seconds: how long to measure, as for `bench.measure.measure`.
+        config: of the run.
+        rounds, seconds: how long to measure, as for `measure`.
 
     Example:
-        >>> from relational_rnn.training.common.nth_farthest import NthFarthestSettings
-        >>> settings = NthFarthestSettings(models=("rmc",), steps=10, batch_size=4)
-        >>> estimate = estimate_run(settings, rounds=1)
-        >>> estimate.run == estimate.rmc == 10 * estimate.step["rmc"]
-        True
+        >>> from relational_rnn.recipes import find_recipe
+        >>> estimate = estimate_run(find_recipe("nth-farthest", "tiny"), rounds=1)
+        >>> estimate.trainings, estimate.steps
+        (4, {'rmc': 20, 'lstm': 20})
     """
     threads = torch.get_num_threads()
-    everyone = contestants(settings)
-    first = {model: next(c for c in everyone if c.model == model) for model in settings.models}
-    torch.set_num_threads(settings.threads)  # as each training of a run
+    torch.set_num_threads(config.runtime.threads)  # as each training of a run
     try:
-        trainings = {
-            model: full_task_training(build_model(settings, contestant), settings.of(model))
-            for model, contestant in first.items()
-        }
-        runs = {model: lambda t=training: t.advance(0.0) for model, training in trainings.items()}
+        runs = {model: training_step(config, model) for model in config.model.models}
         step = {model: q.median for model, q in measure(runs, rounds, seconds=seconds).items()}
     finally:
         torch.set_num_threads(threads)
-
-    workers = settings.at_once
-
-    def alone(model: str) -> float:
-        return min(settings.steps * step[model], settings.seconds)
-
-    rmc = alone("rmc") if "rmc" in settings.models else None
-    steps = settings.steps if rmc is None else round(rmc / step["rmc"])
+    steps = {model: config.of(model).budget.steps for model in config.model.models}
+    everyone, workers = contestants(config), config.runtime.at_once
     free, ready = [0.0] * workers, 0.0
     for contestant in everyone:
         worker = free.index(min(free))
-        if contestant.model == "rmc" or rmc is None:
-            free[worker] += alone(contestant.model)
+        start = max(free[worker], ready) if contestant.grown else free[worker]
+        taken = steps[contestant.model] * step[contestant.model]
+        if config.budget.seconds is not None:
+            taken = min(taken, config.budget.seconds)
+        free[worker] = start + taken
+        if contestant.model == "rmc":
             ready = free[worker]
-        else:
-            free[worker] = max(free[worker], ready) + max(rmc, steps * step[contestant.model])
-    return Estimate(step, rmc, steps, max(free), len(everyone), workers)
+    return Estimate(step, steps, max(free), len(everyone), workers)

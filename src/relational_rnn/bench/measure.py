@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from relational_rnn.config.checks import check_size
-from relational_rnn.training.common.processes import available_cores, peak_memory
+from relational_rnn.training.processes import available_cores, peak_memory
 
 FEWEST_ROUNDS: Final = 3
 """So many rounds there are, however long they take."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, NamedTuple
 
 from relational_rnn.config import RelationalMemoryConfig, parameter_shapes
-from relational_rnn.training.common.matching import smallest_size
+from relational_rnn.training.matching import smallest_size
 
 
 class Sizes(NamedTuple):

@@ -9,14 +9,15 @@ from typing import Any
 
 from relational_rnn.cli.experiment import (
     Experiment,
-    find_trainer,
+    check_all,
     resolve,
     train_variants,
 )
-from relational_rnn.cli.factors import Values, only_values, parse_factors, refuse_own
-from relational_rnn.cli.train import S
-from relational_rnn.recipes.ablation import components
-from relational_rnn.training.common.factors import one_at_a_time
+from relational_rnn.cli.factors import Values, only_values, parse_factors, refuse_overrides
+from relational_rnn.cli.train import T
+from relational_rnn.experiments.components import components
+from relational_rnn.experiments.factors import one_at_a_time
+from relational_rnn.training.config import RunConfig
 
 ALL = "all"
 """Stands for every part of the core."""
@@ -25,7 +26,7 @@ DEFAULTS: dict[str, Any] = {"models": ("rmc",), "seeds": 3}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ablate(Experiment[S]):
+class Ablate(Experiment[T]):
     """Train a model with one factor changed at a time, each value with several seeds, and compare.
 
     `--over num_heads=1,2,4` varies a setting, `--over all` every part of the core. The RMC is trained, with
@@ -36,24 +37,24 @@ class Ablate(Experiment[S]):
 def main(argv: Sequence[str]) -> int:
     """Train, print and draw; return the exit code."""
     task, options = resolve("ablate", argv, Ablate, **DEFAULTS)
-    settings = options.settings
-    factors = find_factors(task, settings, options.over)
-    variants = one_at_a_time(settings, factors)
-    trainer = find_trainer(task, [variant.settings for variant in variants])
+    config = options.run
+    factors = find_factors(task, config, options.over)
+    variants = one_at_a_time(config, factors)
+    check_all(variant.config for variant in variants)
     flags = [word for given in options.over for word in ("--over", given)]
     recorded = shlex.join(["ablate", task, *flags])
     told = f"variants ({', '.join(factors)})"
-    return train_variants(recorded, options, factors, variants, trainer, told=told)
+    return train_variants(recorded, options, factors, variants, told=told)
 
 
-def find_factors(task: str, settings: Any, over: Sequence[str]) -> dict[str, Values]:
+def find_factors(task: str, config: RunConfig[Any], over: Sequence[str]) -> dict[str, Values]:
     """Return the factors that `--over` names; one that is named replaces that of `all`.
 
     Raises:
         ValueError: see `parse_factors`; or a range.
     """
-    named = parse_factors(task, settings, [word for word in over if word != ALL])
+    named = parse_factors(task, config, [word for word in over if word != ALL])
     values = only_values(named, "an ablation takes values; sweep searches ranges")
-    factors = (components(settings) if ALL in over else {}) | values
-    refuse_own(settings, factors)
+    factors = (components(config) if ALL in over else {}) | values
+    refuse_overrides(config, factors)
     return factors

@@ -157,11 +157,13 @@ def expect(seconds: float) -> tuple[str, dict[str, Any]]:
     from relational_rnn.recipes.nth_farthest import quick
 
     estimate = estimate_run(quick(), rounds=ROUNDS, seconds=seconds)
-    steps = ", ".join(f"{model.upper()} {1000 * step:.1f} ms" for model, step in estimate.step.items())
+    steps = ", ".join(
+        f"{model.upper()} {1000 * step:.1f} ms, {estimate.steps[model]:,} steps"
+        for model, step in estimate.step.items()
+    )
     text = (
         f"Estimate for `relational-rnn train nth-farthest --preset {PRESET}` on this machine, from steps "
-        f"timed with one thread ({steps}): {estimate.steps:,} steps of the RMC in {estimate.rmc:.0f} s, "
-        f"the whole run in about {estimate.run / 60:.1f} minutes "
+        f"timed with one thread ({steps}): the whole run in about {estimate.run / 60:.1f} minutes "
         f"({estimate.trainings} trainings, {estimate.workers} at a time), rather more than less: trainings "
         "side by side slow each other down."
     )
@@ -174,9 +176,9 @@ def configurations() -> list[Sizes]:
     from relational_rnn.recipes.nth_farthest import quick
 
     preset = quick()
-    core = preset.task.input_size, preset.mem_slots, preset.head_size, preset.num_heads
+    core = preset.task.input_size, preset.model.mem_slots, preset.model.head_size, preset.model.num_heads
     return [
-        Sizes(preset.batch_size, preset.objects, *core),
+        Sizes(preset.budget.batch_size, preset.task.objects, *core),
         Sizes(256, 8, 40, 8, 16, 4),
         Sizes(32, 50, 64, 4, 32, 4),
         Sizes(1, 100, 64, 4, 32, 4),

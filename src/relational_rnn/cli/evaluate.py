@@ -10,8 +10,6 @@ from typing import Annotated, Any
 
 import tyro
 
-from relational_rnn.cli.run import find_framework
-
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate:
@@ -32,7 +30,7 @@ class Evaluate:
     repeats: int = 0
     """Nth farthest: objects to show once more among the steps of fresh examples."""
     compute_dtype: str | None = None
-    """Nth farthest: dtype of the RMC's matrix products, "float32" or "bfloat16"; else as in training."""
+    """Dtype of the RMC's matrix products, "float32" or "bfloat16"; else as in training."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print one JSON object a line: with --input also every prediction."""
 
@@ -43,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
     if options.input is not None and (options.distractors or options.repeats):
         raise ValueError("--distractors and --repeats change fresh examples; leave --input out, or them")
 
-    from relational_rnn.training.common.examples_file import find_weights
+    from relational_rnn.training.examples_file import find_weights
 
     for weights in find_weights(options.run):
         score = evaluate(weights, options)
@@ -65,23 +63,14 @@ def main(argv: Sequence[str]) -> int:
 
 def evaluate(weights: Path, options: Evaluate) -> dict[str, Any]:
     """Score the model of a weights file."""
-    from relational_rnn.training.common import supervised_evaluate
+    from relational_rnn.training.evaluate import evaluate as score
 
-    how: dict[str, Any] = {"examples": options.examples, "seed": options.seed, "path": options.input}
-    framework = supervised_evaluate.framework_of(weights)
-    if framework is None:
-        from relational_rnn.training.torch import evaluate as nth_farthest
-
-        return nth_farthest.evaluate(
-            weights,
-            **how,
-            distractors=options.distractors,
-            repeats=options.repeats,
-            compute_dtype=options.compute_dtype,
-        )
-    if options.distractors or options.repeats or options.compute_dtype:
-        raise ValueError(
-            "--distractors, --repeats and --compute-dtype are for Nth farthest, "
-            f"and {weights} is of another task"
-        )
-    return supervised_evaluate.evaluate(weights, find_framework(framework), **how)
+    return score(
+        weights,
+        examples=options.examples,
+        seed=options.seed,
+        path=options.input,
+        compute_dtype=options.compute_dtype,
+        distractors=options.distractors,
+        repeats=options.repeats,
+    )

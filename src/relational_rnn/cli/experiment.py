@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,31 +19,27 @@ from relational_rnn.analysis import (
     points_table,
     write_report,
 )
+from relational_rnn.analysis.variants import Value, finished
 from relational_rnn.cli.overview import Overview
 from relational_rnn.cli.run import (
-    find_framework,
     make_console,
     print_table,
     require_libraries,
     seeds_in_words,
     train_and_show,
 )
-from relational_rnn.cli.train import Options, S, parse
-from relational_rnn.recipes import RECIPES
-from relational_rnn.training.common.experiment import (
-    Job,
-    SupervisedTrainer,
-    Trainer,
-    finished,
+from relational_rnn.cli.train import Options, T, parse, split_task
+from relational_rnn.experiments.factors import Range, Variant
+from relational_rnn.experiments.many import (
     jobs_of,
-    read_scores,
-    summarise_variant,
+    summaries,
     train_jobs,
+    write_results,
 )
-from relational_rnn.training.common.factors import Range, Value, Variant, value_of
-from relational_rnn.training.common.files import read_json, write_json
-from relational_rnn.training.common.nth_farthest import NthFarthestSettings
-from relational_rnn.training.common.records import RunFolder
+from relational_rnn.training.config import RunConfig
+from relational_rnn.training.files import read_json
+from relational_rnn.training.run import check
+from relational_rnn.training.run_folder import RunFolder
 
 SHOWN = 20
 """Points of a sweep that the screen shows; the report has all."""
@@ -56,7 +51,7 @@ HALF_WAY = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Experiment(Options[S]):
+class Experiment(Options[T]):
     """Options of a command that trains many variants of a run."""
 
     over: Annotated[tyro.conf.UseAppendAction[tuple[str, ...]], tyro.conf.arg(metavar="FACTOR=VALUES")] = ()
@@ -72,16 +67,12 @@ def resolve(command: str, argv: Sequence[str], options: Any, **defaults: Any) ->
         command: "ablate" or "sweep".
         argv: after the command.
         options: kind of the options, an `Experiment`.
-        defaults: settings that replace the preset's.
+        defaults: values that replace the preset's.
 
     Raises:
         ValueError: no task, unknown names, values out of range.
     """
-    words = list(argv)
-    task = words.pop(0) if words and not words[0].startswith("-") else None
-    if task is None and not {"-h", "--help"} & set(words):
-        raise ValueError(f"which task? relational-rnn {command} TASK, with TASK one of {', '.join(RECIPES)}")
-    task = task or next(iter(RECIPES))
+    task, words = split_task(command, argv)
     if "--resume" in words and not any(word.split("=")[0] == "--over" for word in words):
         words = _recorded_flags(command, task, words) + words
     found = parse(task, words, command=command, options=options, defaults=defaults)
@@ -103,40 +94,27 @@ def _recorded_flags(command: str, task: str, words: Sequence[str]) -> list[str]:
     return []
 
 
-def find_trainer(task: str, tried: Sequence[Any]) -> Trainer:
-    """Return what trains the runs of a task, after checking that it can train them all.
-
-    Args:
-        task: its name.
-        tried: the settings of all runs, of one framework.
+def check_all(tried: Iterable[RunConfig[Any]]) -> None:
+    """Check that all runs can be trained.
 
     Raises:
         ModuleNotFoundError: a library that a run needs, or that the figures need, is absent.
-        ValueError: see `Trainer.check`.
+        ValueError: see `training.run.check`.
     """
-    for settings in tried:
-        require_libraries(settings)
-    trainer: Trainer
-    if isinstance(tried[0], NthFarthestSettings):
-        from relational_rnn.training.torch.experiment import NthFarthestTrainer
-
-        trainer = NthFarthestTrainer()
-    else:
-        trainer = SupervisedTrainer(task, find_framework(tried[0].framework))
-    for settings in tried:
-        trainer.check(settings)
-    return trainer
+    for config in tried:
+        require_libraries(config)
+        check(config)
 
 
 def folder_of(command: str, task: str, options: Experiment[Any]) -> Path:
     """Return the folder that a command writes into."""
     origin = options.preset if options.config is None else options.config.stem
-    return options.out or Path("runs") / f"{command}-{task}-{origin}-seed{options.settings.seed}"
+    return options.out or Path("runs") / f"{command}-{task}-{origin}-seed{options.run.seed}"
 
 
-def overview_of(console: Console, task: str, total: int, done: int) -> Overview:
+def overview_of(console: Console, config: RunConfig[Any], total: int, done: int) -> Overview:
     """Return the progress of so many runs, of which some are done."""
-    return Overview(console, total=total, done=done, stages=task == "nth-farthest")
+    return Overview(console, total=total, done=done, stages=config.curriculum.grow)
 
 
 def train_variants(
@@ -144,7 +122,6 @@ def train_variants(
     options: Experiment[Any],
     factors: Mapping[str, tuple[Value, ...] | Range],
     variants: Sequence[Variant],
-    trainer: Trainer,
     *,
     told: str,
 ) -> int:
@@ -155,95 +132,28 @@ def train_variants(
         options: of the command.
         factors: what varies.
         variants: the settings of each.
-        trainer: of the task.
         told: what people read of them, after their number.
     """
     command, task = recorded.split()[:2]
-    settings, path = options.settings, folder_of(command, task, options)
+    config, path = options.run, folder_of(command, task, options)
     console, folder = make_console(of_training=True), RunFolder(path)
-    folder.create(recorded, settings, options.resume)
+    folder.create(recorded, config, options.resume)
     jobs = [jobs_of(variant, path / "runs" / variant.name) for variant in variants]
     every = [job for of_variant in jobs for job in of_variant]
     console.print(
-        f"{task}: {len(variants)} {told}, {seeds_in_words(settings)}, "
+        f"{task}: {len(variants)} {told}, {seeds_in_words(config)}, "
         f"{len(every)} runs, into {path}. Ctrl-C saves and stops."
     )
 
     def work() -> dict[str, Any]:
         done = sum(RunFolder(job.path).results.exists() for job in every)
-        with overview_of(console, task, len(every), done) as overview:
-            train_jobs(trainer, every, settings.at_once, overview.show)
-        return write_results(folder, f"{command} {task}", settings, factors, summaries(variants, jobs))
+        with overview_of(console, config, len(every), done) as overview:
+            train_jobs(every, config.runtime.at_once, overview.show)
+        return write_results(folder, f"{command} {task}", config, factors, summaries(variants, jobs))
 
     return train_and_show(
         console, folder, f"{command} {task}", work, lambda results: present(console, folder, results)
     )
-
-
-def write_results(
-    folder: RunFolder,
-    command: str,
-    settings: Any,
-    factors: Mapping[str, tuple[Value, ...] | Range],
-    variants: list[dict[str, Any]],
-    **more: Any,
-) -> dict[str, Any]:
-    """Write results.json and return its content.
-
-    Args:
-        folder: of the experiment.
-        command: "ablate" or "sweep", and the task.
-        settings: of the base.
-        factors: what was varied.
-        variants: what `summarise_variant` returned for each.
-        more: further values.
-    """
-    how, task = command.split()
-    results = {
-        "task": task,
-        "title": title_of(how, task, settings, factors),
-        "framework": getattr(settings, "framework", "torch"),
-        "models": list(settings.models),
-        "seed": settings.seed,
-        "seeds": settings.seeds,
-        "test_examples": settings.test_examples,
-        "factors": {
-            name: dataclasses.asdict(values) if isinstance(values, Range) else {"values": list(values)}
-            for name, values in factors.items()
-        },
-        "base": {name: value_of(settings, name) for name in factors} if how == "ablate" else None,
-        **more,
-        "variants": variants,
-    }
-    write_json(folder.results, results)
-    return results
-
-
-def title_of(how: str, task: str, settings: Any, factors: Iterable[str]) -> str:
-    """Return what figures and tables of an experiment have above them.
-
-    Args:
-        how: "ablate" or "sweep".
-        task: its name.
-        settings: of the base, whose size is told unless it is what varies.
-        factors: the settings that vary.
-
-    Example:
-        >>> title_of("ablate", "nth-farthest", NthFarthestSettings(objects=3, dimensions=16), ["num_heads"])
-        'Nth farthest, 3 vectors of 16 dimensions, one factor at a time'
-        >>> title_of("sweep", "nth-farthest", NthFarthestSettings(), ["objects"])
-        'nth-farthest, sweep'
-    """
-    sized = isinstance(settings, NthFarthestSettings) and not {"objects", "dimensions"} & set(factors)
-    return f"{settings.title if sized else task}, {'one factor at a time' if how == 'ablate' else 'sweep'}"
-
-
-def summaries(variants: Iterable[Variant], jobs: Iterable[Sequence[Job]]) -> list[dict[str, Any]]:
-    """Return what came out of variants whose runs are finished."""
-    return [
-        summarise_variant(variant.values, [read_scores(job) for job in of_variant], variant.name)
-        for variant, of_variant in zip(variants, jobs)
-    ]
 
 
 def present(console: Console, folder: RunFolder, results: dict[str, Any]) -> list[Path]:

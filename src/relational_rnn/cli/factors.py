@@ -6,18 +6,20 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from relational_rnn.training.common.core_settings import LABELS
-from relational_rnn.training.common.factors import NO_FACTORS, Range, Value, kinds_of, text_of
+from relational_rnn.analysis.variants import Value, text_of
+from relational_rnn.experiments.factors import NO_FACTORS, Range, kinds_of
+from relational_rnn.training.config import RunConfig
+from relational_rnn.training.models import LABELS, LEADER
 
 Values = tuple[Value, ...]
 
 
-def parse_factors(task: str, settings: Any, words: Iterable[str]) -> dict[str, Values | Range]:
+def parse_factors(task: str, config: RunConfig[Any], words: Iterable[str]) -> dict[str, Values | Range]:
     """Return the factors that some `--over` name.
 
     Args:
         task: name of the task, for errors.
-        settings: of the base.
+        config: of the base.
         words: `num_heads=1,2,4`, or for a search also `learning_rate=1e-4:1e-2:log`.
 
     Raises:
@@ -28,7 +30,7 @@ def parse_factors(task: str, settings: Any, words: Iterable[str]) -> dict[str, V
         >>> parse_factors("sorting", find_recipe("sorting", "tiny"), ["num-heads=1,2", "use_mlp=false"])
         {'num_heads': (1, 2), 'use_mlp': (False,)}
     """
-    known = kinds_of(settings)
+    known = kinds_of(config)
     factors: dict[str, Values | Range] = {}
     for word in words:
         name, equals, text = word.partition("=")
@@ -38,7 +40,7 @@ def parse_factors(task: str, settings: Any, words: Iterable[str]) -> dict[str, V
         if name in NO_FACTORS:
             raise ValueError(f"{name} is no factor: all variants have the same; give it as --{name}")
         if name not in known and name.partition(".")[0] in LABELS:
-            raise ValueError(f"{name} is no setting of a model of this run, {', '.join(settings.models)}")
+            raise ValueError(f"{name} is no setting of a model of this run, {', '.join(config.model.models)}")
         if name not in known:
             raise ValueError(f"{task} has no factor {name!r}; its factors are {', '.join(sorted(known))}")
         if name in factors:
@@ -67,17 +69,21 @@ def only_values(factors: dict[str, Values | Range], why: str) -> dict[str, Value
     return {name: values for name, values in factors.items() if not isinstance(values, Range)}
 
 
-def refuse_own(settings: Any, factors: Iterable[str]) -> None:
-    """Check that no factor is what a model has for itself, which would hold in every variant.
+def refuse_overrides(config: RunConfig[Any], factors: Iterable[str]) -> None:
+    """Check that no factor is what a model has otherwise, which would hold in every variant.
 
     Raises:
         ValueError: one is.
     """
-    for word in getattr(settings, "own", ()):
+    for word in config.model.overrides:
+        if word.partition(".")[0] not in config.model.models:
+            continue
         of_model = word.partition("=")[0]
-        for name in (of_model, of_model.partition(".")[2]):
+        model, _, setting = of_model.partition(".")
+        alone = setting == "initialisation" and model != LEADER  # the run's is the leader's
+        for name in (of_model,) if alone else (of_model, setting):
             if name in factors:
-                raise ValueError(f"{name} cannot be varied: --own {word} holds in every variant")
+                raise ValueError(f"{name} cannot be varied: --overrides {word} holds in every variant")
 
 
 def _parse_value(name: str, text: str, kind: type, optional: bool) -> Any:

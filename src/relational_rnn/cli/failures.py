@@ -12,10 +12,12 @@ from typing import Annotated, Any
 import tyro
 
 from relational_rnn.analysis import Table
-from relational_rnn.cli.run import find_framework, make_console, print_table
+from relational_rnn.analysis.titles import in_words
+from relational_rnn.cli.run import make_console, print_table
 from relational_rnn.config.checks import check_size
-from relational_rnn.training.common.failures import Trained, find_failures, load
-from relational_rnn.training.common.files import find_target, write_json
+from relational_rnn.experiments.failures import Answering, find_failures
+from relational_rnn.training.files import find_target, write_json
+from relational_rnn.training.weights import load_weights
 
 DASH = "\N{EN DASH}"
 
@@ -48,13 +50,13 @@ def main(argv: Sequence[str]) -> int:
     out = options.out or (first if first.is_dir() else first.parent) / "failures.json"
     find_target(out)  # raises before the models have answered
 
-    from relational_rnn.training.common.examples_file import find_weights
+    from relational_rnn.training.examples_file import find_weights
 
     weights: dict[Path, Path] = {}  # what is named twice counts once
     for run in options.runs:
         for path in find_weights(run):
             weights.setdefault(path.resolve(), run)
-    everyone = [load_trained(path, str(run)) for path, run in weights.items()]
+    everyone = [Answering(str(run), load_weights(path)) for path, run in weights.items()]
     found = find_failures(everyone, examples=options.examples, seed=options.seed)
     write_json(out, found)
     if options.json:
@@ -66,34 +68,11 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def load_trained(weights: Path, run: str) -> Trained:
-    """Load the model of a weights file."""
-    from relational_rnn.training.common.supervised_evaluate import framework_of
-
-    framework = framework_of(weights)
-    if framework is not None:
-        return load(weights, run, find_framework(framework))
-    from relational_rnn.training.torch.loop import predict
-    from relational_rnn.training.torch.models import load_model
-
-    model, settings, contestant = load_model(weights)
-    return Trained(
-        run,
-        "nth-farthest",
-        settings.task,
-        contestant.model,
-        contestant.name,
-        contestant.label,
-        contestant.seed,
-        lambda inputs: predict(model, inputs).numpy(),
-    )
-
-
 def print_failures(found: dict[str, Any], show: int) -> None:
     """Print the accuracies, then up to `show` examples that each model gets wrong or alone gets right."""
     from relational_rnn.tasks import find_task
 
-    sizes = ", ".join(f"{name} {value}" for name, value in found["size"].items())
+    sizes = in_words(found["size"])
     print(f"{found['task']}: {sizes}; {found['examples']:,} fresh examples, seed {found['seed']}\n")
     print_table(
         make_console(),

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import relational_rnn
-from relational_rnn.training.common.screen import say_error, silence
+from relational_rnn.training.screen import say_error, silence
 
 COMMANDS: Final = {
     "train": ("relational_rnn.cli.train", "Train models on a task and compare them."),

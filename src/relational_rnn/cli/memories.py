@@ -8,15 +8,29 @@ from typing import Any
 import numpy as np
 
 from relational_rnn.analysis import RecordedMemory, compare_memories, memory_evolution, slot_usage
-from relational_rnn.training.common.files import write_json
-from relational_rnn.training.common.records import RunFolder
-from relational_rnn.training.common.supervised import FRAMEWORKS
+from relational_rnn.reference import Classifier
+from relational_rnn.training.files import write_json
+from relational_rnn.training.models import models_of
+from relational_rnn.training.run_folder import RunFolder
+from relational_rnn.training.weights import Trained
 
-NUMPY_MODELS = FRAMEWORKS["numpy"]
+NUMPY_MODELS = models_of("numpy")
 """Models whose memories can be recorded: those with a NumPy twin."""
 
 RECORDED = 256
 """Test examples whose memories are recorded."""
+
+
+def numpy_model(trained: Trained) -> Classifier | None:
+    """Return a trained model in NumPy; None for a core with a fault of the ports, which has no twin."""
+    if isinstance(trained.model, Classifier):
+        return trained.model
+    from relational_rnn.interop.classifier import numpy_classifier
+    from relational_rnn.nn.variant import VariantRelationalMemory
+
+    if isinstance(trained.model.core, VariantRelationalMemory):
+        return None
+    return numpy_classifier(trained.model)
 
 
 def show_memories(

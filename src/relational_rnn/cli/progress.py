@@ -79,7 +79,7 @@ class Display:
         record = self._latest[name]
         progress, seconds = record.get("progress", 0.0), record.get("seconds", 0.0)
         left = seconds * (1 - progress) / progress if progress else None
-        stage = f"{record['objects']}x{record['dimensions']}" if "objects" in record else "-"
+        stage = "x".join(map(str, record["sizes"].values())) if "sizes" in record else "-"
         return [
             *([stage] if "stage" in self._columns else []),
             _number(record.get("loss"), "{:.3f}"),

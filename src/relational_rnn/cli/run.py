@@ -9,33 +9,33 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table as ScreenTable
 
 from relational_rnn.analysis import Table
 from relational_rnn.analysis.style import check_drawing
-from relational_rnn.training.common.nth_farthest import NthFarthestSettings
-from relational_rnn.training.common.processes import Interrupted, RunFailed, stop_signals
-from relational_rnn.training.common.records import RunFolder
-from relational_rnn.training.common.screen import lasting, say_error
-from relational_rnn.training.common.supervised_run import Framework
+from relational_rnn.training.config import RunConfig
+from relational_rnn.training.processes import Interrupted, RunFailed, stop_signals
+from relational_rnn.training.run_folder import RunFolder
+from relational_rnn.training.screen import lasting, say_error
+
+R = TypeVar("R")
 
 
-def require_libraries(settings: Any) -> None:
-    """Check, before the training, that a training with these settings and its figures find what they need.
+def require_libraries(config: RunConfig[Any]) -> None:
+    """Check, before the training, that a run and its figures find the libraries that they need.
 
     Raises:
         ImportError: a library is absent (`ModuleNotFoundError`) or does not work here.
     """
-    if getattr(settings, "framework", "torch") == "torch":
+    if config.runtime.framework == "torch":
         require("torch")
     check_drawing()
-    if isinstance(settings, NthFarthestSettings):
-        optimisers = {settings.of(model).optimiser for model in settings.models}
-        if "soap" in optimisers:
-            require("pytorch_optimizer")
+    if any(config.of(model).optimisation.optimiser == "soap" for model in config.model.models):
+        require("pytorch_optimizer")
 
 
 def require(library: str) -> None:
@@ -56,8 +56,8 @@ def train_and_show(
     console: Console,
     folder: RunFolder,
     command: str,
-    train: Callable[[], dict[str, Any]],
-    present: Callable[[dict[str, Any]], list[Path]],
+    train: Callable[[], R],
+    present: Callable[[R], list[Path]],
 ) -> int:
     """Train, then show the results; return the exit code.
 
@@ -65,7 +65,7 @@ def train_and_show(
         console: where to.
         folder: of the run, made or checked.
         command: that trains, without its flags.
-        train: returns the content of results.json.
+        train: returns the results.
         present: prints and draws it; returns the files that it wrote.
     """
     again = f"{shlex.quote(sys.argv[0])} {command} --out {shlex.quote(str(folder.path))} --resume"
@@ -99,10 +99,10 @@ def make_console(*, of_training: bool = False) -> Console:
     return Console(file=file, highlight=False, markup=False, soft_wrap=True)
 
 
-def seeds_in_words(settings: Any) -> str:
+def seeds_in_words(config: RunConfig[Any]) -> str:
     """Return the seeds of a run as people read them."""
-    last = settings.seed + settings.seeds - 1
-    return f"seed {settings.seed}" if settings.seeds == 1 else f"seeds {settings.seed} to {last}"
+    last = config.seed + config.seeds - 1
+    return f"seed {config.seed}" if config.seeds == 1 else f"seeds {config.seed} to {last}"
 
 
 def print_table(
@@ -110,7 +110,12 @@ def print_table(
 ) -> None:
     """Print a table; `mark` stands before the rows in bold."""
     screen = ScreenTable(
-        title=title, title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold"
+        title=title,
+        title_justify="left",
+        box=None,
+        padding=(0, 2, 0, 0),
+        pad_edge=False,
+        header_style="bold",
     )
     first, *numbers = table.columns
     screen.add_column(first, overflow="fold")  # gives way on a narrow terminal, the numbers do not
@@ -120,15 +125,7 @@ def print_table(
         marked = f"{mark if bold else ' ' * len(mark)} {label}" if mark else label
         screen.add_row(marked, *cells, style="bold" if bold else "")
     screen.caption, screen.caption_justify = caption, "left"
+    anywhere = console.options.update(max_width=sys.maxsize)
+    if Measurement.get(console, anywhere, screen).maximum > console.width:
+        screen.padding = (0, 1, 0, 0)
     console.print(screen)
-
-
-def find_framework(name: str) -> Framework:
-    """Return what trains the models of supervised tasks."""
-    if name == "numpy":
-        from relational_rnn.training.numpy.models import NUMPY
-
-        return NUMPY
-    from relational_rnn.training.torch.supervised import TORCH
-
-    return TORCH

@@ -14,29 +14,28 @@ from rich.console import Console
 
 from relational_rnn.cli.experiment import (
     Experiment,
-    find_trainer,
+    check_all,
     folder_of,
     overview_of,
     present,
     resolve,
     train_variants,
-    write_results,
 )
-from relational_rnn.cli.factors import Values, only_values, parse_factors, refuse_own
+from relational_rnn.cli.factors import Values, only_values, parse_factors, refuse_overrides
 from relational_rnn.cli.run import make_console, require, seeds_in_words, train_and_show
-from relational_rnn.cli.train import S
+from relational_rnn.cli.train import T
 from relational_rnn.config.checks import check_number, check_size
-from relational_rnn.training.common.core_settings import FREE
-from relational_rnn.training.common.experiment import Trainer, summarise_variant
-from relational_rnn.training.common.factors import SLOT_SIZE, Range, Variant, product, variant
-from relational_rnn.training.common.records import RunFolder, defaults_of
+from relational_rnn.experiments.factors import SLOT_SIZE, Range, Variant, product, variant
+from relational_rnn.experiments.many import summarise_variant, write_results
+from relational_rnn.training.config import FREE, RunConfig
+from relational_rnn.training.run_folder import RunFolder, leaves_of
 
 DEFAULTS: dict[str, Any] = {"models": ("rmc",), "seeds": 1}
 """What a sweep has where a training has something else."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sweep(Experiment[S]):
+class Sweep(Experiment[T]):
     """Train every combination of some factors' values, or with --trials search for good ones.
 
     `--over learning_rate=1e-3,2e-3 --over mem_slots=4,8` trains four variants. A search (Optuna) also takes
@@ -64,26 +63,26 @@ MOST_CHECKED = 10_000
 def main(argv: Sequence[str]) -> int:
     """Train, print and draw; return the exit code."""
     task, options = resolve("sweep", argv, Sweep, **DEFAULTS)
-    settings = options.settings
-    factors = parse_factors(task, settings, options.over)
-    refuse_own(settings, factors)
-    points = check(settings, factors, options)
+    config = options.run
+    factors = parse_factors(task, config, options.over)
+    refuse_overrides(config, factors)
+    points = check(config, factors, options)
     searched = [
-        variant(settings, {name: value}).settings
+        variant(config, {name: value}).config
         for name, values in factors.items()
         if name.rpartition(".")[2] == "optimiser"
         for value in _ends(values)
     ]
-    trainer = find_trainer(task, [point.settings for point in points] or [settings, *searched])
+    check_all([point.config for point in points] or [config, *searched])
     if options.trials is None and options.storage is None:
         told = f"combinations of {', '.join(factors)}"
-        return train_variants(_command(task, options), options, factors, points, trainer, told=told)
+        return train_variants(_command(task, options), options, factors, points, told=told)
     require("optuna")
     console = make_console(of_training=True)
-    return train_study(console, task, options, factors, None if options.trials else points, trainer)
+    return train_study(console, task, options, factors, None if options.trials else points)
 
 
-def check(settings: Any, factors: Factors, options: Sweep[Any]) -> list[Variant]:
+def check(config: RunConfig[Any], factors: Factors, options: Sweep[Any]) -> list[Variant]:
     """Return the combinations of a product; of a search check the corners, and that heads divide slot sizes.
 
     Raises:
@@ -95,14 +94,14 @@ def check(settings: Any, factors: Factors, options: Sweep[Any]) -> list[Variant]
     if options.study is not None and options.storage is None:
         raise ValueError("--study names a study in a --storage, which is missing")
     if options.trials is None:
-        return product(settings, only_values(factors, "give --trials to search it"))
+        return product(config, only_values(factors, "give --trials to search it"))
     check_size("trials", options.trials)
     tried = {
         name: _every(values) if name in ("num_heads", SLOT_SIZE) else _ends(values)
         for name, values in factors.items()
     }
     for chosen in itertools.islice(itertools.product(*tried.values()), MOST_CHECKED):
-        variant(settings, dict(zip(tried, chosen)))
+        variant(config, dict(zip(tried, chosen)))
     return []
 
 
@@ -123,52 +122,50 @@ def train_study(
     options: Sweep[Any],
     factors: Factors,
     points: Sequence[Variant] | None,
-    trainer: Trainer,
 ) -> int:
     """Train the trials of a study, perhaps together with other workers; return the exit code."""
-    from relational_rnn.training.common.search import Search, train_trials
-    from relational_rnn.training.common.study import Place, Plan, SharedStudy
+    from relational_rnn.experiments.search import Search, train_trials
+    from relational_rnn.experiments.study import Place, Plan, SharedStudy
 
-    settings, path = options.settings, folder_of("sweep", task, options)
+    config, path = options.run, folder_of("sweep", task, options)
     folder, own = RunFolder(path), path / "study.journal"
     if options.storage is None and options.resume and not own.exists():
         raise ValueError(f"{own} is missing: was the study elsewhere? Then give its --storage")
     place = Place(options.storage or str(own), options.study or f"relational-rnn {task}", options.grace)
-    base = {name: value for name, value in dataclasses.asdict(settings).items() if name not in FREE}
+    base = {name: value for name, value in leaves_of(config).items() if name not in FREE}
     described = {
         name: dataclasses.asdict(values) if isinstance(values, Range) else list(values)
         for name, values in factors.items()
     }
     count = len(points) if points is not None else options.trials or 0
     plan = Plan(
-        {"task": task, "settings": base, "factors": described, "trials": count},
+        {"task": task, "config": base, "factors": described, "trials": count},
         factors,
         count,
         None if points is None else [point.values for point in points],
-        settings.seed,
-        {name: value for name, value in defaults_of(settings).items() if name in base},
+        config.seed,
     )
     command = _command(task, options)
     if options.storage is not None:
         SharedStudy(place, plan)  # before the folder is made: it may not be there, or have another plan
-    folder.create(command, settings, options.resume)
+    folder.create(command, config, options.resume)
     if options.storage is None:
         SharedStudy(place, plan)
-    search = Search(trainer, settings, settings.models[0], place, plan, path / "trials")
+    search = Search(config, config.model.models[0], place, plan, path / "trials")
     console.print(
-        f"{task}: {count} trials over {', '.join(factors)}, {seeds_in_words(settings)}, into {path}; "
+        f"{task}: {count} trials over {', '.join(factors)}, {seeds_in_words(config)}, into {path}; "
         f"the study is in {place.shown}. Ctrl-C saves and stops."
     )
 
     def work() -> dict[str, Any]:
         ended = [*search.folder.glob("*/seed-*/results.json")]
-        with overview_of(console, task, count * settings.seeds, len(ended)) as overview:
-            study = train_trials(search, settings.at_once, overview.show)
+        with overview_of(console, config, count * config.seeds, len(ended)) as overview:
+            study = train_trials(search, config.runtime.at_once, overview.show)
         found = [
             summarise_variant(trial["values"], trial["runs"], f"trial {trial['number']}")
             for trial in study.finished()
         ]
-        return write_results(folder, f"sweep {task}", settings, factors, found, storage=place.shown)
+        return write_results(folder, f"sweep {task}", config, factors, found, storage=place.shown)
 
     again = f"sweep {task}"
     if options.storage is not None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import tyro
 
-from relational_rnn.training.common.screen import say_error
+from relational_rnn.training.screen import say_error
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +45,19 @@ class TasksSample:
     """Operations of a program, if not the task's own number."""
     length: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Digits of a literal or of a text to memorise, if not the task's own number."""
+    tasks: Annotated[tuple[int, ...] | None, tyro.conf.arg(metavar="INT")] = None
+    """bAbI: numbers of its tasks, if not all 20."""
+    synthetic: tyro.conf.FlagCreatePairsOff[bool] = False
+    """bAbI: stories of our own instead of its files, for tasks 1, 2, 3, 7, 8, 17 and 18."""
 
     def run(self) -> int:
         """Print the examples; return the exit code."""
         from relational_rnn.tasks import find_task
 
-        sizes = {name: getattr(self, name) for name in ("objects", "dimensions", "nesting", "length")}
+        sizes = {
+            name: getattr(self, name) for name in ("objects", "dimensions", "nesting", "length", "tasks")
+        }
+        sizes["synthetic"] = self.synthetic or None
         try:
             entry = find_task(self.task)
             task = entry.factory(**{name: size for name, size in sizes.items() if size is not None})

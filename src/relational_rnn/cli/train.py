@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
+import contextlib
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import tyro
 
 from relational_rnn.cli.run import require_libraries
-from relational_rnn.recipes import RECIPES, Settings, find_recipe
-from relational_rnn.training.common import nth_farthest, supervised
-from relational_rnn.training.common.files import read_json
-from relational_rnn.training.common.nth_farthest import NthFarthestSettings
-from relational_rnn.training.common.supervised import SupervisedSettings
+from relational_rnn.recipes import RECIPES, find_recipe
+from relational_rnn.training.config import RunConfig, with_values
+from relational_rnn.training.files import read_json
+from relational_rnn.training.models import models_of
+from relational_rnn.training.screen import say_error
 
 DEFAULT_PRESET = "quick"
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-LISTS = ("--models", "--own", "--supporting-facts", "--tasks")
+LISTS = ("--models", "--overrides", "--start", "--supporting-facts", "--tasks")
 """Flags that take several values."""
 
-S = TypeVar("S")
-T = TypeVar("T", bound="DataclassInstance")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Generic[S]):
+class Options(Generic[T]):
     """Train models on a task and compare them: on two cores, minutes with the preset `quick`."""
 
-    settings: Annotated[S, tyro.conf.arg(name="")]
+    run: Annotated[RunConfig[T], tyro.conf.arg(name="")]
     preset: str = DEFAULT_PRESET
     """Where all other values come from that are not given."""
     config: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
@@ -46,36 +43,37 @@ class Options(Generic[S]):
     """Go on with the run in the folder."""
 
 
-def main(
-    argv: Sequence[str], command: str = "train", defaults: Callable[[str], Mapping[str, Any]] | None = None
-) -> int:
+def main(argv: Sequence[str], command: str = "train", defaults: Mapping[str, Any] | None = None) -> int:
     """Train; return the exit code.
 
     Args:
         argv: the task and flags.
         command: under which name.
-        defaults: task -> settings that replace the preset's.
+        defaults: values that replace the preset's.
     """
-    arguments = list(argv)
-    task = arguments.pop(0) if arguments and not arguments[0].startswith("-") else None
-    if task is None and not {"-h", "--help"} & set(arguments):
-        known = ", ".join(RECIPES)
-        raise ValueError(f"which task? relational-rnn {command} TASK, with TASK one of {known}")
-    task = task or next(iter(RECIPES))
-    options = parse(task, arguments, command=command, defaults=None if defaults is None else defaults(task))
+    task, arguments = split_task(command, argv)
+    options = parse(task, arguments, command=command, defaults=defaults)
     origin = options.preset if options.config is None else options.config.stem
-    folder = options.out or Path("runs") / f"{task}-{origin}-seed{options.settings.seed}"
+    folder = options.out or Path("runs") / f"{task}-{origin}-seed{options.run.seed}"
     if options.resume and options.out is None:
         raise ValueError("which run? --resume needs the run's folder, --out DIR")
-    settings = options.settings
-    require_libraries(settings)
-    if isinstance(settings, NthFarthestSettings):
-        from relational_rnn.cli import nth_farthest as nth_farthest_command  # imports torch
+    require_libraries(options.run)
+    from relational_rnn.cli.present import train
 
-        return nth_farthest_command.train(settings, folder, options.resume)
-    from relational_rnn.cli import supervised as supervised_command
+    return train(options.run, folder, options.resume)
 
-    return supervised_command.train(task, settings, folder, options.resume)
+
+def split_task(command: str, argv: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the task of a command line, and its flags.
+
+    Raises:
+        ValueError: there is no task; the message lists the known ones.
+    """
+    words = list(argv)
+    task = words.pop(0) if words and not words[0].startswith("-") else None
+    if task is None and not {"-h", "--help"} & set(words):
+        raise ValueError(f"which task? relational-rnn {command} TASK, with TASK one of {', '.join(RECIPES)}")
+    return task or next(iter(RECIPES)), words
 
 
 def parse(
@@ -93,10 +91,10 @@ def parse(
         argv: the flags.
         command: that has them.
         options: what they are, a kind of `Options`.
-        defaults: settings that replace the preset's.
+        defaults: values that replace the preset's.
 
     Returns:
-        The options, with the settings resolved.
+        The options, with the run's configuration resolved.
 
     Raises:
         ValueError: an unknown task, preset, key of the config file, or a value out of range.
@@ -107,59 +105,68 @@ def parse(
         early.add_argument(name)
     early.add_argument("--resume", action="store_true")
     given, _ = early.parse_known_args(argv)
-    settings: Settings
-    preset = dataclasses.replace(find_recipe(task, given.preset or DEFAULT_PRESET), **(defaults or {}))
-    # A resumed run keeps its own settings unless a flag contradicts them, which the run folder then tells.
+    run = with_values(find_recipe(task, given.preset or DEFAULT_PRESET), defaults or {})
+    # A resumed run keeps its own values unless a flag contradicts them, which the run folder then tells.
     recorded = Path(given.out) / "config.json" if given.resume and given.out else None
     if recorded is not None and recorded.exists() and given.preset is None and given.config is None:
-        settings = from_file(preset, recorded)
-    else:
-        settings = preset
+        run = from_file(run, recorded)
     if given.config is not None:
-        settings = from_file(settings, Path(given.config))
-    kind: Any = options[NthFarthestSettings]
-    models: tuple[str, ...] = nth_farthest.MODELS
-    if isinstance(settings, SupervisedSettings):
-        kind = options[SupervisedSettings[type(settings.task)]]  # type: ignore[misc]
-        models = supervised.FRAMEWORKS.get(given.framework or settings.framework, ())
-    return tyro.cli(
-        kind,
-        prog=f"relational-rnn {command} {task}",
-        description=inspect.getdoc(options),
-        args=spread_lists(argv, models),
-        default=options(settings=settings, preset=given.preset or DEFAULT_PRESET),
-        config=(tyro.conf.OmitArgPrefixes,),
-    )
+        run = from_file(run, Path(given.config))
+    told = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(told):
+            return tyro.cli(
+                options[type(run.task)],
+                prog=f"relational-rnn {command} {task}",
+                description=inspect.getdoc(options),
+                args=spread_lists(argv, models_of(given.framework or run.runtime.framework)),
+                default=options(run=run, preset=given.preset or DEFAULT_PRESET),
+                config=(tyro.conf.OmitArgPrefixes,),
+            )
+    except SystemExit as ended:
+        refused = _refused(ended)
+        if refused is not None:
+            raise ValueError(str(refused)) from None
+        if told.getvalue():
+            say_error(told.getvalue().rstrip())
+        raise
 
 
-def from_file(settings: Settings, path: Path) -> Settings:
-    """Replace settings by the values of a JSON file.
+def _refused(ended: SystemExit) -> BaseException | None:
+    """Return the error of a configuration's own check that the parser ended with, None if it was another.
+
+    The parser names the part of the configuration in it, which no flag has.
+    """
+    error = ended.__context__
+    while error is not None:
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        module = trace.tb_frame.f_globals.get("__name__", "") if trace is not None else ""
+        if isinstance(error, ValueError) and module.startswith("relational_rnn."):
+            return error
+        error = error.__context__
+    return None
+
+
+def from_file(config: RunConfig[T], path: Path) -> RunConfig[T]:
+    """Replace values by those of a JSON file, named by field or part by part.
 
     Raises:
-        ValueError: no JSON object, or a key that is no setting.
+        ValueError: no JSON object, or a key that is no field.
     """
     values = read_json(path)
-    if isinstance(values, dict) and isinstance(values.get("settings"), dict):
-        values = values["settings"]  # a run's config.json
+    if isinstance(values, dict) and isinstance(values.get("config"), dict):
+        values = values["config"]  # a run's config.json
     if not isinstance(values, dict):
         raise ValueError(f"{path} must hold a JSON object of settings, got {type(values).__name__}")
-    return replace(settings, values, path)
-
-
-def replace(settings: T, values: dict[str, Any], path: Path) -> T:
-    """Return a dataclass with some values replaced, also those of the dataclasses in it."""
-    known = [field.name for field in dataclasses.fields(settings)]
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise ValueError(f"{path} has unknown settings {', '.join(unknown)}; known are {', '.join(known)}")
-    changed = {}
+    leaves: dict[str, Any] = {}
     for name, value in values.items():
-        before = getattr(settings, name)
-        if isinstance(value, dict) and dataclasses.is_dataclass(before) and not isinstance(before, type):
-            value = replace(before, value, path)
-        changed[name] = tuple(value) if isinstance(value, list) else value
+        leaves |= value if isinstance(value, dict) else {name: value}
     try:
-        return dataclasses.replace(settings, **changed)
+        return with_values(
+            config, {name: tuple(v) if isinstance(v, list) else v for name, v in leaves.items()}
+        )
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
 

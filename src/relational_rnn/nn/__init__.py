@@ -1,7 +1,7 @@
 """What learns: torch modules."""
 
 from relational_rnn.nn.classifier import SequenceClassifier
-from relational_rnn.nn.cores import CORES, Core, build_core
+from relational_rnn.nn.cores import Core
 from relational_rnn.nn.dnc import DNC
 from relational_rnn.nn.gru import GRU
 from relational_rnn.nn.lstm import LSTM
@@ -10,7 +10,6 @@ from relational_rnn.nn.relational_rnn import RelationalRNN, RelationalRNNCell
 from relational_rnn.nn.transformer import CausalTransformer
 
 __all__ = [
-    "CORES",
     "DNC",
     "GRU",
     "LSTM",
@@ -21,5 +20,4 @@ __all__ = [
     "RelationalRNN",
     "RelationalRNNCell",
     "SequenceClassifier",
-    "build_core",
 ]

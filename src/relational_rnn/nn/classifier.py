@@ -71,13 +71,13 @@ class SequenceClassifier(nn.Module):
             if isinstance(layer, nn.Linear):
                 initialise_linear_(layer, generator)
 
-    def forward(self, inputs: Tensor, state: object = None, *, asked: Tensor | None = None) -> Tensor:
+    def forward(self, inputs: Tensor, state: object = None, *, query_mask: Tensor | None = None) -> Tensor:
         """Classify (B, T, F) sequences, (B, T, R, F) for a core with a matrix input.
 
         Args:
             inputs: the sequences.
             state: of the core before the first step.
-            asked: (B, T) bool, the steps to classify, K of them; None for every sequence's last.
+            query_mask: (B, T) bool, the steps to classify, K of them; None for every sequence's last.
 
         Returns:
             Scores before the softmax (`torch.nn.functional.cross_entropy` applies it), (B, C) or, row after
@@ -89,4 +89,4 @@ class SequenceClassifier(nn.Module):
         outputs, _ = self.core(inputs, state)
         if not isinstance(outputs, Tensor) or outputs.ndim != 3:
             raise ValueError("inputs must be a batch of sequences of one length, (B, T, F) or (B, T, R, F)")
-        return self.head(outputs[:, -1] if asked is None else outputs[asked])  # type: ignore[no-any-return]
+        return self.head(outputs[:, -1] if query_mask is None else outputs[query_mask])  # type: ignore[no-any-return]

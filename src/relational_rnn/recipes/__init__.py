@@ -1,5 +1,5 @@
-"""Named presets: functions that return typed settings. A number that a paper chose says where."""
+"""Named presets: functions that return typed configurations. A number that a paper chose says where."""
 
-from relational_rnn.recipes.registry import RECIPES, Settings, find_recipe
+from relational_rnn.recipes.registry import RECIPES, find_recipe
 
-__all__ = ["RECIPES", "Settings", "find_recipe"]
+__all__ = ["RECIPES", "find_recipe"]

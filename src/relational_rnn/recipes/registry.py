@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, Final
 
-from relational_rnn.recipes import nth_farthest, supervised
-from relational_rnn.training.common.nth_farthest import NthFarthestSettings
-from relational_rnn.training.common.supervised import SupervisedSettings
+from relational_rnn.recipes import nth_farthest, reasoning
+from relational_rnn.tasks import TASKS
+from relational_rnn.training.config import RunConfig
 
-Settings = NthFarthestSettings | SupervisedSettings[Any]
-
-RECIPES: Final[dict[str, dict[str, Callable[[], Settings]]]] = {
+RECIPES: Final[dict[str, dict[str, Callable[[], RunConfig[Any]]]]] = {
     "nth-farthest": {
         "quick": nth_farthest.quick,
         "paper8x16": nth_farthest.paper8x16,
@@ -19,36 +18,41 @@ RECIPES: Final[dict[str, dict[str, Callable[[], Settings]]]] = {
         "tiny": nth_farthest.tiny,
     },
     **{
-        task: {"quick": recipe, "tiny": supervised.tiny(recipe)}
+        task: {"quick": recipe, "tiny": reasoning.tiny(recipe)}
         for task, recipe in (
-            ("sorting", supervised.sorting),
-            ("pair-matching", supervised.pair_matching),
-            ("object-tracking", supervised.object_tracking),
-            ("babi-synthetic", supervised.babi_synthetic),
-            ("babi", supervised.babi),
-            ("addition", supervised.addition),
-            ("control", supervised.control),
-            ("program", supervised.program),
-            ("algebra", supervised.algebra),
-            ("copy", supervised.copy),
-            ("reverse", supervised.reverse),
-            ("double", supervised.double),
+            ("sorting", reasoning.sorting),
+            ("pair-matching", reasoning.pair_matching),
+            ("object-tracking", reasoning.object_tracking),
+            ("babi-synthetic", reasoning.babi_synthetic),
+            ("babi", reasoning.babi),
+            ("addition", reasoning.addition),
+            ("control", reasoning.control),
+            ("program", reasoning.program),
+            ("algebra", reasoning.algebra),
+            ("copy", reasoning.copy),
+            ("reverse", reasoning.reverse),
+            ("double", reasoning.double),
         )
     },
 }
-RECIPES["addition"]["paper"] = supervised.addition_paper
-RECIPES["control"]["paper"] = supervised.control_paper
-RECIPES["program"]["paper"] = supervised.program_paper
+RECIPES["addition"]["paper"] = reasoning.addition_paper
+RECIPES["control"]["paper"] = reasoning.control_paper
+RECIPES["program"]["paper"] = reasoning.program_paper
 
 
-def find_recipe(task: str, preset: str) -> Settings:
-    """Return the settings of a preset.
+for _name, _entry in TASKS.items():  # a task without presets of its own has these
+    _recipe = functools.partial(reasoning.plain, _entry)
+    RECIPES.setdefault(_name, {"quick": _recipe, "tiny": reasoning.tiny(_recipe)})
+
+
+def find_recipe(task: str, preset: str) -> RunConfig[Any]:
+    """Return the configuration of a preset.
 
     Raises:
         ValueError: there is no such task or preset; the message lists the known ones.
 
     Example:
-        >>> find_recipe("nth-farthest", "paper8x16").batch_size
+        >>> find_recipe("nth-farthest", "paper8x16").budget.batch_size
         512
     """
     if task not in RECIPES:

@@ -3,7 +3,7 @@
 from relational_rnn.tasks import nth_farthest
 from relational_rnn.tasks.batch import ReasoningBatch
 from relational_rnn.tasks.reasoning import REASONING_TASKS, ReasoningData, generate_reasoning_data
-from relational_rnn.tasks.registry import TASKS, TaskEntry, find_task
+from relational_rnn.tasks.registry import TASKS, TaskEntry, entry_of, find_task
 
 __all__ = [
     "REASONING_TASKS",
@@ -11,6 +11,7 @@ __all__ = [
     "ReasoningBatch",
     "ReasoningData",
     "TaskEntry",
+    "entry_of",
     "find_task",
     "generate_reasoning_data",
     "nth_farthest",

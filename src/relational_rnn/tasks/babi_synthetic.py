@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
@@ -73,6 +73,8 @@ class BabiSynthetic:
         (33, 46, 8, 0.125)
     """
 
+    name: ClassVar[str] = "babi-synthetic"
+    """In the registry."""
     people: int = 4
     """People in a story, up to 8."""
     places: int = 6

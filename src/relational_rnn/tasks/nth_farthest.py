@@ -27,9 +27,9 @@ The questions and answers are exact: differences of the float32 vectors are squa
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float32, Float64, Int64
@@ -52,6 +52,8 @@ class NthFarthest:
         (40, 8, 8, 0.25)
     """
 
+    name: ClassVar[str] = "nth-farthest"
+    """In the registry."""
     objects: int = 8
     """N, vectors in a sequence."""
     dimensions: int = 16
@@ -78,9 +80,33 @@ class NthFarthest:
         return self.objects
 
     @property
+    def growth_floor(self) -> float:
+        """What a model scores that ignores distances, at the first stage that tells: of 2 it knows all."""
+        return trivial_accuracy(max(self.objects, 3))
+
+    @property
+    def chance(self) -> float:
+        """1/N, what guessing gets right."""
+        return 1 / self.objects
+
+    @property
+    def majority(self) -> float:
+        """1/N: every label is the answer equally often."""
+        return 1 / self.objects
+
+    @property
+    def shortcut(self) -> float:
+        """2/N, what a model scores that ignores distances."""
+        return self.trivial_accuracy
+
+    @property
     def trivial_accuracy(self) -> float:
-        """2/N, the score without any idea of distance; see `trivial_accuracy`."""
+        """2/N, the score of a model that ignores distances; see `trivial_accuracy`."""
         return trivial_accuracy(self.objects)
+
+    def larger(self) -> dict[str, list[NthFarthest]]:
+        """Return no sizes: labels are one-hot of N, so no model reads more objects."""
+        return {}
 
 
 class NthFarthestBatch(NamedTuple):
@@ -185,6 +211,68 @@ def sample(
 
     answer_step = _steps_from_farthest(inputs[:, :, :width], reference_step)[every, n - (full - shown)]
     return NthFarthestBatch(inputs, own[every, answer_step], inputs[:, :, :used], own, n, reference)
+
+
+def stages(task: NthFarthest, start: dict[str, int]) -> list[dict[str, int]]:
+    """Return the sizes of the growing task: the dimensions double up to the full task's, then objects come.
+
+    With "labels" in `start` the labels come in with the objects; else all N are in play from the start, and
+    every stage says so.
+
+    Args:
+        task: the full one.
+        start: which sizes grow, and from where: some of objects, dimensions and labels.
+
+    Raises:
+        ValueError: a size that cannot grow or starts out of range.
+
+    Example:
+        >>> stages(NthFarthest(objects=4, dimensions=4), {"objects": 3, "labels": 3, "dimensions": 2})[:2]
+        [{'objects': 3, 'dimensions': 2}, {'objects': 3, 'dimensions': 4}]
+    """
+    with_labels = "labels" in start
+    unknown = sorted(start.keys() - {"objects", "dimensions", "labels"})
+    if unknown or (with_labels and start["labels"] != start.get("objects")):
+        raise ValueError(
+            "nth-farthest starts from objects, dimensions and labels, as many labels as objects; got "
+            + ", ".join(f"{name}={value}" for name, value in start.items())
+        )
+    objects = _up_to("objects", start.get("objects"), 2, task.objects)
+    dimensions = _up_to("dimensions", start.get("dimensions"), 1, task.dimensions)
+    found = []
+    while True:
+        found.append({"objects": objects, "dimensions": dimensions})
+        if not with_labels:
+            found[-1]["labels"] = task.objects
+        if dimensions < task.dimensions:
+            dimensions = min(2 * dimensions, task.dimensions)
+        elif objects < task.objects:
+            objects += 1
+        else:
+            return found
+
+
+def draw_stage(
+    task: NthFarthest,
+    batch_size: int,
+    generator: np.random.Generator,
+    stage: Mapping[str, int],
+    smaller_share: float,
+) -> tuple[NthFarthestBatch, bool]:
+    """Draw a batch of a stage; return it, and whether it is of the stage's own size.
+
+    Args:
+        task: the full one.
+        batch_size: B.
+        generator: the only source of chance.
+        stage: one of `stages`; none for the full task.
+        smaller_share: of the batches whose objects are drawn from 2 up to the stage's own number.
+    """
+    sizes = dict(stage)
+    if generator.random() < smaller_share:
+        sizes["objects"] = int(generator.integers(2, sizes.get("objects", task.objects) + 1))
+    batch = sample(task, batch_size, generator, **sizes)
+    return batch, batch.inputs.shape[1] == stage.get("objects", task.objects)
 
 
 def oracle(task: NthFarthest, inputs: Float[np.ndarray, "B T F"]) -> Int64[np.ndarray, " B"]:

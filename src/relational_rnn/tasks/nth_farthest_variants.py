@@ -7,6 +7,7 @@ same objects puts the reference where an analysis wants it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,7 @@ from jaxtyping import Float32
 from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.checks import check_at_most, check_generator
 from relational_rnn.tasks.nth_farthest import NthFarthest, NthFarthestBatch
+from relational_rnn.tasks.splits import LONGER
 
 MORE_STEPS: Final = (0, 1, 2, 4, 8)
 """How many steps runs add when they are scored on longer sequences."""
@@ -71,6 +73,35 @@ def lengthen(
     together = np.concatenate([batch.inputs, strangers, repeated], axis=1)  # (B, T, F)
     order = generator.permuted(np.tile(np.arange(together.shape[1]), (count, 1)), axis=1)
     return np.take_along_axis(together, order[:, :, None], axis=1)
+
+
+def longer_scores(
+    task: NthFarthest, batch: NthFarthestBatch, seed: int, predict: Callable[[np.ndarray], np.ndarray]
+) -> dict[str, dict[str, list[float]]]:
+    """Return a model's accuracies with more and more distractors, and with repeats, among a batch's steps.
+
+    Args:
+        task: its task.
+        batch: examples of it.
+        seed: of its training.
+        predict: (inputs (B, T, F)) -> labels (B,).
+
+    Returns:
+        `longer`: "distractors" and "repeats", the accuracy for each of `MORE_STEPS`, the first without more.
+    """
+
+    def score(kind: str, count: int) -> float:
+        generator = np.random.default_rng([seed, LONGER, count])
+        inputs = lengthen(task, batch, generator, **{kind: count})
+        return float((predict(inputs) == batch.targets).mean())
+
+    plain = score("repeats", 0)
+    more = MORE_STEPS[1:]
+    return {
+        "longer": {
+            kind: [plain, *(score(kind, count) for count in more)] for kind in ("distractors", "repeats")
+        }
+    }
 
 
 def with_reference_at(batch: NthFarthestBatch, step: int) -> NthFarthestBatch:

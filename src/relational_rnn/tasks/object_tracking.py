@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64
@@ -58,6 +58,8 @@ class ObjectTracking:
         (21, 16, 25, 0.04)
     """
 
+    name: ClassVar[str] = "object-tracking"
+    """In the registry."""
     objects: int = 3
     """O, objects in a sequence."""
     labels: int = 6

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64
@@ -48,6 +48,8 @@ class PairMatching:
         (23, 7, 10, 0.1)
     """
 
+    name: ClassVar[str] = "pair-matching"
+    """In the registry."""
     pairs: int = 6
     """P, pairs in a sequence."""
     keys: int = 12

@@ -11,7 +11,8 @@ import numpy as np
 from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.babi_synthetic import StoryBatch
 from relational_rnn.tasks.batch import ReasoningBatch
-from relational_rnn.tasks.registry import find_task
+from relational_rnn.tasks.registry import TaskEntry, find_task
+from relational_rnn.tasks.splits import Counts, Splits
 
 REASONING_TASKS = ("sorting", "pair-matching", "object-tracking", "babi-synthetic")
 """The tasks whose batches have targets and a mask at every step."""
@@ -166,6 +167,28 @@ def _generate(
         metadata["shortcut"] = _score(entry.shortcut, task, batches["test"])
         metadata["harder_shortcut"] = _score(entry.shortcut, harder_task, batches["harder"])
     return ReasoningData(task=task, harder_task=harder_task, metadata=metadata, **batches)
+
+
+def reasoning_splits(entry: TaskEntry, task: Any, counts: Counts, seed: int) -> Splits:
+    """Return the splits of `generate_reasoning_data` as a training takes them."""
+    data = generate_reasoning_data(
+        entry.name,
+        train=counts.train or 1,
+        validation=counts.validation,
+        test=counts.test,
+        harder=counts.test,
+        seed=seed,
+        sizes=asdict(task),
+    )
+    found = data.metadata
+    trivial = {
+        "test": {score: found[score] for score in ("chance", "majority", "shortcut")},
+        "harder": {score: found[f"harder_{score}"] for score in ("chance", "majority", "shortcut")},
+    }
+    train = data.train if counts.train else None
+    return Splits(
+        train, data.validation, data.test, data.harder, found["harder_sizes"], found["harder"], trivial
+    )
 
 
 def _score(policy: Callable[[Any, Any], Any], task: Any, batch: ReasoningBatch | StoryBatch) -> float:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
+
+import numpy as np
 
 from relational_rnn.tasks import (
     babi_synthetic,
@@ -14,7 +17,12 @@ from relational_rnn.tasks import (
     programs,
     sorting,
 )
+from relational_rnn.tasks.babi import examples as babi
+from relational_rnn.tasks.babi.task import Babi
+from relational_rnn.tasks.checks import one_example_generators
 from relational_rnn.tasks.nth_farthest_text import as_text as nth_farthest_as_text
+from relational_rnn.tasks.nth_farthest_variants import lengthen, longer_scores
+from relational_rnn.tasks.splits import Counts, Grow, Splits, draw_splits, grow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,11 +49,42 @@ class TaskEntry:
     answer; the targets may be a model's."""
     as_text: Callable[[dict[str, Any]], str]
     """A record -> the example as a person reads it."""
+    kind: type[Any] | None = None
+    """Of the task objects, where several classes could have the name."""
+    title: Callable[[Any], str] | None = None
+    """(task) -> it in words, as figures and tables have it above them; None for its name and sizes."""
     shortcut: Callable[[Any, Any], Any] | None = None
     """(task, inputs) -> answers of a model that has noticed a regularity and does not reason; None if the
     task knows of none that is better than the majority."""
     kinds: Callable[[Any], list[str]] | None = None
     """(batch) -> what kind each example is of, for scores by kind; None if all are alike."""
+    make_splits: Callable[[TaskEntry, Any, Counts, int], Splits] = draw_splits
+    """(entry, full task, counts, seed) -> the examples of a training."""
+    resolve: Callable[[Any], tuple[Any, str] | None] = lambda task: None
+    """(task) -> it with its files found, and where they are in words; None if there is nothing to find."""
+    from_files: bool = False
+    """Whether the examples are as they are, none can be drawn, and `sample` says so."""
+    at_full_size: Callable[[Any], Any] = lambda task: task
+    """(task) -> it as it is scored, without a curriculum of its own."""
+    at_level: Callable[[Any, Sequence[float]], Any] = lambda task, losses: task
+    """(task, validation losses so far) -> it as the next step draws it."""
+    harder: Callable[[Any], Any] = lambda task: task.harder()
+    """(task) -> it with larger examples that the same model reads; None if there are none."""
+    larger: Callable[[Any], dict[str, list[Any]]] = lambda task: task.larger()
+    """(full task) -> by size the task itself and ever larger ones, that the same model reads."""
+    stages: Grow | None = grow
+    """How the task can grow; None if it cannot."""
+    draw_stage: Callable[..., tuple[Any, bool]] | None = None
+    """(full task, batch_size, generator, sizes of the stage, share of smaller batches) -> a batch, and
+    whether it is of the stage's own size; None draws the task with these sizes in place of its own."""
+    lengthen: Callable[..., Any] | None = None
+    """(task, batch, generator, counts by name) -> inputs with further steps that change no answer."""
+    more_scores: Callable[..., dict[str, Any]] | None = None
+    """(task, its test examples, seed, predict) -> further scores of a trained model, as plain values."""
+    from_kinds: Callable[[dict[str, float]], dict[str, Any]] | None = None
+    """(accuracy by kind) -> further scores of a model."""
+    trivial_by_kind: Callable[[Any, Any], dict[str, dict[str, float]]] | None = None
+    """(task, test examples) -> name of the score -> kind -> what a model without understanding has."""
 
 
 def _factory(name: str, kind: type[Any]) -> Callable[..., Any]:
@@ -59,6 +98,36 @@ def _factory(name: str, kind: type[Any]) -> Callable[..., Any]:
         return kind(**sizes)
 
     return make
+
+
+def draw(
+    entry: TaskEntry,
+    task: Any,
+    size: int,
+    generator: np.random.Generator,
+    stages: Sequence[Mapping[str, int]],
+    smaller_share: float,
+) -> tuple[Any, bool]:
+    """Draw a batch of a growing task.
+
+    Args:
+        entry: of the task.
+        task: at its full size.
+        size: examples.
+        generator: the only source of chance.
+        stages: the sizes that differ from the full task's, of all stages up to the present one.
+        smaller_share: of the batches that are of a smaller size: one of these stages, each equally likely.
+
+    Returns:
+        The batch, and whether it is of the stage's own size.
+    """
+    if entry.draw_stage is not None:
+        return entry.draw_stage(task, size, generator, stages[-1], smaller_share)
+    chosen = len(stages) - 1
+    if chosen and smaller_share and generator.random() < smaller_share:
+        chosen = int(generator.integers(len(stages)))
+    own = chosen == len(stages) - 1
+    return entry.sample(dataclasses.replace(task, **stages[chosen]), size, generator), own
 
 
 def _trivial(task: Any) -> str:
@@ -77,7 +146,15 @@ def _characters(kind: type[programs.CharacterTask], description: str, majority: 
         records=programs.records,
         as_record=programs.as_record,
         as_text=programs.as_text,
+        at_full_size=programs.at_full_size,
+        at_level=programs.at_level,
     )
+
+
+def _reasoning_splits(entry: TaskEntry, task: Any, counts: Counts, seed: int) -> Splits:
+    from relational_rnn.tasks.reasoning import reasoning_splits  # which finds its tasks here
+
+    return reasoning_splits(entry, task, counts, seed)
 
 
 TASKS: dict[str, TaskEntry] = {
@@ -91,6 +168,12 @@ TASKS: dict[str, TaskEntry] = {
         records=nth_farthest.records,
         as_record=nth_farthest.as_record,
         as_text=nth_farthest_as_text,
+        title=lambda task: f"Nth farthest, {task.objects} vectors of {task.dimensions} dimensions",
+        harder=lambda task: None,
+        stages=nth_farthest.stages,
+        draw_stage=nth_farthest.draw_stage,
+        lengthen=lengthen,
+        more_scores=longer_scores,
     ),
     "sorting": TaskEntry(
         name="sorting",
@@ -102,6 +185,7 @@ TASKS: dict[str, TaskEntry] = {
         records=sorting.records,
         as_record=sorting.as_record,
         as_text=sorting.as_text,
+        make_splits=_reasoning_splits,
     ),
     "pair-matching": TaskEntry(
         name="pair-matching",
@@ -113,6 +197,7 @@ TASKS: dict[str, TaskEntry] = {
         records=pair_matching.records,
         as_record=pair_matching.as_record,
         as_text=pair_matching.as_text,
+        make_splits=_reasoning_splits,
         shortcut=pair_matching.shortcut,
     ),
     "object-tracking": TaskEntry(
@@ -125,6 +210,7 @@ TASKS: dict[str, TaskEntry] = {
         records=object_tracking.records,
         as_record=object_tracking.as_record,
         as_text=object_tracking.as_text,
+        make_splits=_reasoning_splits,
         shortcut=object_tracking.shortcut,
     ),
     "babi-synthetic": TaskEntry(
@@ -137,6 +223,7 @@ TASKS: dict[str, TaskEntry] = {
         records=babi_synthetic.records,
         as_record=babi_synthetic.as_record,
         as_text=babi_synthetic.as_text,
+        make_splits=_reasoning_splits,
         shortcut=babi_synthetic.shortcut,
         kinds=babi_synthetic.kinds,
     ),
@@ -149,6 +236,25 @@ TASKS: dict[str, TaskEntry] = {
     "copy": _characters(programs.Copy, "Read digits, then tell them.", "10 %"),
     "reverse": _characters(programs.Reverse, "Read digits, then tell them backwards.", "10 %"),
     "double": _characters(programs.Double, "Read digits, then tell them twice.", "10 %"),
+    "babi": TaskEntry(
+        name="babi",
+        description="Facebook's 20 tasks: stories read word by word, with all their questions.",
+        trivial="each task's most frequent answer, 34 % on average",
+        factory=_factory("babi", Babi),
+        sample=babi.sample,
+        oracle=babi.oracle,
+        records=babi.records,
+        as_record=babi.as_record,
+        as_text=babi.as_text,
+        title=babi.title,
+        kinds=babi.kinds,
+        make_splits=babi.splits,
+        resolve=babi.resolve,
+        from_files=True,
+        stages=None,
+        from_kinds=babi.from_kinds,
+        trivial_by_kind=babi.trivial_by_kind,
+    ),
 }
 
 
@@ -165,3 +271,73 @@ def find_task(name: str) -> TaskEntry:
     if name not in TASKS:
         raise ValueError(f"there is no task {name!r}; known tasks: {', '.join(TASKS)}")
     return TASKS[name]
+
+
+def entry_of(task: Any) -> TaskEntry:
+    """Return the entry of a task object: one of the package's, or one that brings all itself.
+
+    Raises:
+        TypeError: see `entry_from`.
+
+    Example:
+        >>> from relational_rnn.tasks.sorting import Sorting
+        >>> entry_of(Sorting()).name
+        'sorting'
+    """
+    entry = TASKS.get(getattr(task, "name", ""))
+    if entry is not None and (entry.kind is None or isinstance(task, entry.kind)):
+        return entry
+    return entry_from(type(task))
+
+
+NEEDED = ("name", "input_size", "classes", "chance", "majority", "sample")
+"""What a task class has to have."""
+
+
+def entry_from(kind: type[Any], description: str = "") -> TaskEntry:
+    """Make the entry of a task whose class has everything; docs/extending.md shows a whole one.
+
+    Args:
+        kind: a frozen dataclass of sizes with `name`, `input_size`, `classes`, `chance`, `majority` and
+            `sample(batch_size, generator) -> batch`, which has `inputs` (B, T, F) float32, `targets`, (B,)
+            for an answer after the last step or (B, T), and perhaps `mask` (B, T). It may have `harder()`,
+            `larger()`, `oracle(inputs)` and `kinds(batch)`.
+        description: one line on what is asked.
+
+    Raises:
+        TypeError: something is missing, or it is no dataclass; the message names it.
+    """
+    missing = [attribute for attribute in NEEDED if not hasattr(kind, attribute)]
+    if missing or not dataclasses.is_dataclass(kind):
+        told = f"has no {', '.join(missing)}" if missing else "is no dataclass"
+        raise TypeError(f"a task must be a dataclass with {', '.join(NEEDED)}; {kind.__name__} {told}")
+
+    name = str(getattr(kind, "name"))  # noqa: B009  (a type has none that mypy knows)
+    trivial = _trivial(kind()) if description else ""
+
+    def sample(task: Any, batch_size: int, generator: np.random.Generator) -> Any:
+        return task.sample(batch_size, generator)
+
+    def as_record(task: Any, batch: Any, example: int) -> dict[str, Any]:
+        inputs, answer = np.asarray(batch.inputs[example]), np.asarray(batch.targets[example])
+        return {"task": task.name, "inputs": inputs.tolist(), "answer": answer.tolist()}
+
+    def records(task: Any, count: int, seed: int) -> Iterator[dict[str, Any]]:
+        for generator in one_example_generators(count, seed):
+            yield as_record(task, task.sample(1, generator), 0)
+
+    return TaskEntry(
+        name=name,
+        description=description,
+        trivial=trivial,
+        factory=_factory(name, kind),
+        sample=sample,
+        oracle=lambda task, inputs: task.oracle(inputs),
+        records=records,
+        as_record=as_record,
+        as_text=lambda record: "\n".join([*map(str, record["inputs"]), f"Answer: {record['answer']}"]),
+        kind=kind,
+        kinds=(lambda batch: list(kind.kinds(batch))) if hasattr(kind, "kinds") else None,
+        harder=lambda task: task.harder() if hasattr(task, "harder") else None,
+        larger=lambda task: task.larger() if hasattr(task, "larger") else {},
+    )

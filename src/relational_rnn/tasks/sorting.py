@@ -19,7 +19,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, Float32, Int64
@@ -44,6 +44,8 @@ class Sorting:
         (11, 16, 10, 0.1, 0.339)
     """
 
+    name: ClassVar[str] = "sorting"
+    """In the registry."""
     items: int = 8
     """n, items in a sequence."""
     values: int = 10

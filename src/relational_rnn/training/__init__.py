@@ -1,1 +1,1 @@
-"""How models learn: `common` needs no torch, `torch` trains torch models."""
+"""How models learn: one loop and one run for all tasks; `learners.torch` alone needs torch."""

@@ -1,8 +1,5 @@
 """Batches, curricula, scores and records of programs and memorisation."""
 
-import doctest
-import importlib
-import pkgutil
 from dataclasses import replace
 
 import numpy as np
@@ -304,10 +301,3 @@ TASK = Addition(length=2)
 def test_wrong_use(call, error, message):
     with pytest.raises(error, match=message):
         call()
-
-
-def test_docstring_examples():
-    names = [module.name for module in pkgutil.iter_modules(programs.__path__)]
-    results = [doctest.testmod(importlib.import_module(f"{programs.__name__}.{name}")) for name in names]
-    assert sum(result.attempted for result in results) > 15
-    assert not any(result.failed for result in results)

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Int
@@ -34,6 +34,8 @@ class Babi:
         True
     """
 
+    name: ClassVar[str] = "babi"
+    """In the registry."""
     tasks: tuple[int, ...] = tuple(TASKS)
     """Numbers of the tasks, 1..20."""
     variant: str = "en"

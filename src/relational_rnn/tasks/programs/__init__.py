@@ -20,7 +20,13 @@ sequence is both encoder and decoder, as in the authors' code; any causal model 
 """
 
 from relational_rnn.tasks.programs.characters import CHARACTERS, PADDING, as_strings
-from relational_rnn.tasks.programs.curriculum import CURRICULA, level_is_learned, level_sizes
+from relational_rnn.tasks.programs.curriculum import (
+    CURRICULA,
+    at_full_size,
+    at_level,
+    level_is_learned,
+    level_sizes,
+)
 from relational_rnn.tasks.programs.examples import CharacterBatch, as_record, as_text, oracle, records, sample
 from relational_rnn.tasks.programs.interpreter import evaluate
 from relational_rnn.tasks.programs.memorisation import Copy, Double, MemorisationTask, Reverse
@@ -48,6 +54,8 @@ __all__ = [
     "as_record",
     "as_strings",
     "as_text",
+    "at_full_size",
+    "at_level",
     "evaluate",
     "level_is_learned",
     "level_sizes",

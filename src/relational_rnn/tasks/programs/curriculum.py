@@ -12,7 +12,9 @@ until it is the largest, then the nesting: for nesting 2 and length 3 the levels
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int64
@@ -80,3 +82,27 @@ def level_is_learned(losses: Sequence[float], *, threshold: float = 0.05, tries:
         return False
     window = np.asarray(losses[-max(5, min(tries, 10)) :])
     return bool(np.diff(window).mean() < threshold * window.mean())
+
+
+def at_full_size(task: Any) -> Any:
+    """Return the task as it is scored: without its curriculum."""
+    return dataclasses.replace(task, curriculum="baseline", level=None)
+
+
+def at_level(task: Any, losses: Sequence[float]) -> Any:
+    """Return the task as its training draws it after evaluations with these validation losses.
+
+    Only a curriculum with levels changes it: a level ends when `level_is_learned` says so.
+
+    Example:
+        >>> from relational_rnn.tasks.programs import Addition
+        >>> at_level(Addition(length=3, curriculum="naive"), [2.0] * 25).level
+        3
+    """
+    if task.curriculum not in WITH_LEVELS:
+        return task
+    level, since = 1, 0
+    for now in range(1, len(losses) + 1):
+        if level < task.levels and level_is_learned(losses[since:now]):
+            level, since = level + 1, now
+    return dataclasses.replace(task, level=level)

@@ -1,0 +1,311 @@
+"""Training and comparing from Python: the package's tasks and models, and one's own."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from relational_rnn.analysis import draw_training_curves, save
+from relational_rnn.analysis.factor_overview import overview_table
+from relational_rnn.analysis.factors import factor_table, points_table
+from relational_rnn.analysis.report import Table, selected_only
+from relational_rnn.analysis.run_curves import curves_of
+from relational_rnn.analysis.supervised import summary_table
+from relational_rnn.analysis.titles import title_of
+from relational_rnn.analysis.variants import Value
+from relational_rnn.experiments.factors import Variant, one_at_a_time, product
+from relational_rnn.experiments.many import jobs_of, summaries, train_here, train_jobs, write_results
+from relational_rnn.recipes import RECIPES, find_recipe
+from relational_rnn.tasks import entry_of
+from relational_rnn.training.config import RunConfig, RuntimeConfig, with_values
+from relational_rnn.training.models import ModelSpec, added_models
+from relational_rnn.training.results import RunResult
+from relational_rnn.training.run import check, command_of, prepare, run
+from relational_rnn.training.run_folder import RunFolder
+from relational_rnn.training.weights import Trained, find_trained
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Factory = Callable[[int, int], Any]
+"""(features of an input, size) -> a torch core: batch first, `core(inputs) -> (outputs, state)`, and
+`output_size`; the more `size`, the more parameters."""
+
+Models = Sequence[str] | Mapping[str, Factory | None]
+"""Names of the package's models; or name -> None for one of them, or the factory of one's own."""
+
+OPPONENTS = ("rmc", "lstm", "gru", "transformer", "dnc")
+"""What `compare` trains if nothing is said."""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What a run came to."""
+
+    config: RunConfig[Any]
+    """Everything that it depended on."""
+    results: RunResult
+    """What results.json has."""
+    folder: Path
+    """Of the run; temporary, unless one was named."""
+    specs: tuple[ModelSpec, ...] = ()
+    """The models of one's own."""
+
+    def table(self) -> Table:
+        """Return one row a model: means over the seeds, and the trivial scores; `print` shows it."""
+        return summary_table(selected_only(self.results))
+
+    def plot_curves(self, path: Path | str | None = None) -> Figure:
+        """Draw the validation accuracy against time and examples; write it to `path` if one is given."""
+        trivial = [score for score in self.results.trivial["test"].values() if score is not None]
+        with added_models(self.specs):
+            curves = curves_of(self.config, self.results, RunFolder(self.folder))
+        figure = draw_training_curves(curves, trivial_accuracy=max(trivial), title=title_of(self.config))
+        if path is not None:
+            save(figure, path)
+        return figure
+
+    def load(self, model: str | None = None, seed: int | None = None) -> Trained:
+        """Return a trained model; see `relational_rnn.load`."""
+        with added_models(self.specs):
+            return find_trained(self.folder, model, seed, self.config.task)
+
+    def save(self, folder: Path | str) -> Path:
+        """Copy the run's folder: configuration, results, records and weights.
+
+        Raises:
+            FileExistsError: something is there.
+        """
+        return Path(shutil.copytree(self.folder, folder))
+
+
+@dataclass(frozen=True, eq=False)
+class Variants:
+    """What an ablation or a sweep came to."""
+
+    config: RunConfig[Any]
+    """The base."""
+    results: dict[str, Any]
+    """The content of results.json."""
+    folder: Path
+    """With a run folder for each variant and seed; temporary, unless one was named."""
+
+    def table(self, factor: str | None = None) -> Table:
+        """Return one row a value of a factor, or of all factors (a sweep: one row a combination)."""
+        if factor is not None:
+            return factor_table(self.results, factor)
+        return points_table(self.results) if self.results["base"] is None else overview_table(self.results)
+
+    def save(self, folder: Path | str) -> Path:
+        """Copy the folder.
+
+        Raises:
+            FileExistsError: something is there.
+        """
+        return Path(shutil.copytree(self.folder, folder))
+
+
+R = TypeVar("R", Comparison, Variants)
+
+
+def configure(
+    task: Any, preset: str = "quick", models: Models | None = None, **values: Any
+) -> RunConfig[Any]:
+    """Return the configuration of a run.
+
+    Args:
+        task: the name of one of the package's tasks, or a task object: one of the package's, or one's own
+            (see `tasks.entry_of`).
+        preset: of a task that the package knows; one's own begins with the defaults of `RunConfig`.
+        models: which; None for the preset's.
+        **values: fields of the configuration by their own names, as the commands have them for flags:
+            `steps=500`, `learning_rate=1e-3`, `seeds=3`; for a named task its sizes too.
+
+    Raises:
+        TypeError, ValueError: an unknown task, preset, model or field, or a value out of range.
+
+    Example:
+        >>> configure("sorting", "tiny", items=4, steps=7).budget.steps
+        7
+    """
+    entry = None if isinstance(task, str) else entry_of(task)
+    if entry is None:
+        config = find_recipe(task, preset)
+    elif entry.name in RECIPES and type(task) is type(find_recipe(entry.name, preset).task):
+        config = dataclasses.replace(find_recipe(entry.name, preset), task=task)
+    else:
+        config = RunConfig(task=task, runtime=RuntimeConfig(framework="torch"))
+    if models is not None:
+        values["models"] = tuple(models)
+    lists = ("models", "overrides", "start")
+    return with_values(config, {n: tuple(v) if n in lists else v for n, v in values.items()})
+
+
+def specs_of(models: Models | None) -> tuple[ModelSpec, ...]:
+    """Return the models of one's own among some."""
+    if not isinstance(models, Mapping):
+        return ()
+    return tuple(
+        ModelSpec(name=name, label=name, size="size", torch=factory)
+        for name, factory in models.items()
+        if factory is not None
+    )
+
+
+def train(
+    task: Any,
+    models: Models | None = None,
+    *,
+    preset: str = "quick",
+    out: Path | str | None = None,
+    resume: bool = False,
+    workers: int | None = None,
+    report: Callable[[str, dict[str, Any]], None] = lambda name, record: None,
+    **values: Any,
+) -> Comparison:
+    """Train models on a task and score them, as `relational-rnn train` does.
+
+    Args:
+        task, models, preset, **values: see `configure`.
+        out: the folder of the run, empty or new; None for a temporary one, which goes with the result.
+        resume: go on with the run in `out`.
+        workers: trainings at a time, each in a process of its own; then tasks and models have to be
+            importable, and a script needs `if __name__ == "__main__":`. None trains in this process.
+        report: gets the name of each training and its records as they come.
+
+    Returns:
+        The result: `.table()`, `.plot_curves()`, `.load(model)`, `.save(folder)`.
+
+    Raises:
+        TypeError, ValueError: see `configure`; or the folder does not fit.
+        RunFailed, FloatingPointError: a training failed.
+
+    Example:
+        >>> result = train("sorting", ["rmc", "lstm"], preset="tiny", seeds=1)  # doctest: +SKIP
+        >>> print(result.table())  # doctest: +SKIP
+    """
+    specs = specs_of(models)
+    with added_models(specs):
+        if workers is not None:
+            values["workers"] = workers
+        config = configure(task, preset, models, **values)
+        path = _folder(out)
+        folder = RunFolder(path)
+        found = entry_of(config.task).resolve(config.task)
+        if found is not None:
+            config = dataclasses.replace(config, task=found[0])
+        prepare(config, folder, resume)
+        results = run(
+            config,
+            folder,
+            resume=resume,
+            show=lambda contestant, record: report(contestant.name, record),
+            in_process=workers is None,
+        )
+    return _with_folder(Comparison(config, results, path, specs), out)
+
+
+def compare(task: Any, models: Models = OPPONENTS, *, seeds: int = 3, **options: Any) -> Comparison:
+    """Train the RMC and its opponents with several seeds, as `relational-rnn compare` does.
+
+    Args:
+        task: see `configure`.
+        models: which; `{"rmc": None, "mine": lambda input_size, size: MyCore(input_size, size)}` compares a
+            core of one's own, sized to have at least the RMC's parameters.
+        seeds: how many.
+        **options: see `train`.
+
+    Example:
+        >>> from relational_rnn.nn import GRU  # doctest: +SKIP
+        >>> mine = lambda features, size: GRU(features, size, batch_first=True)  # doctest: +SKIP
+        >>> print(compare("sorting", {"rmc": None, "mine": mine}).table())  # doctest: +SKIP
+    """
+    return train(task, models, seeds=seeds, **{"framework": "torch", **options})
+
+
+def ablate(
+    task: Any,
+    over: Mapping[str, Sequence[Value]],
+    models: Models = ("rmc",),
+    *,
+    seeds: int = 3,
+    **options: Any,
+) -> Variants:
+    """Train with one factor changed at a time, as `relational-rnn ablate` does.
+
+    Args:
+        task: see `configure`.
+        over: factor -> its values.
+        models, seeds, **options: see `train`.
+
+    Example:
+        >>> ablate("sorting", {"num_heads": (1, 2)}, preset="tiny", seeds=1).table("num_heads").columns[0]
+        'num_heads'
+    """
+    return _variants("ablate", one_at_a_time, task, over, models, {**options, "seeds": seeds})
+
+
+def sweep(
+    task: Any,
+    over: Mapping[str, Sequence[Value]],
+    models: Models = ("rmc",),
+    *,
+    seeds: int = 1,
+    **options: Any,
+) -> Variants:
+    """Train every combination of some factors' values, as `relational-rnn sweep` does.
+
+    Args:
+        task: see `configure`.
+        over: factor -> its values.
+        models, seeds, **options: see `train`.
+    """
+    return _variants("sweep", product, task, over, models, {**options, "seeds": seeds})
+
+
+def _variants(
+    how: str,
+    spread: Callable[[RunConfig[Any], Mapping[str, Sequence[Value]]], list[Variant]],
+    task: Any,
+    over: Mapping[str, Sequence[Value]],
+    models: Models,
+    options: dict[str, Any],
+) -> Variants:
+    out = options.pop("out", None)
+    path = _folder(out)
+    resume, workers = options.pop("resume", False), options.pop("workers", None)
+    tell = options.pop("report", lambda name, record: None)
+    with added_models(specs_of(models)):
+        config = configure(task, options.pop("preset", "quick"), models, **options)
+        variants = spread(config, over)
+        for one in variants:
+            check(one.config)
+        folder = RunFolder(path)
+        recorded = command_of(config).replace("train", how)
+        folder.create(recorded, config, resume)
+        jobs = [jobs_of(one, path / "runs" / one.name) for one in variants]
+        every = [job for of_variant in jobs for job in of_variant]
+        if workers is None:
+            train_here(every, tell)
+        else:
+            train_jobs(every, workers, tell)
+        factors = {name: tuple(values) for name, values in over.items()}
+        results = write_results(folder, recorded, config, factors, summaries(variants, jobs))
+    return _with_folder(Variants(config, results, path), out)
+
+
+def _folder(out: Path | str | None) -> Path:
+    return Path(tempfile.mkdtemp(prefix="relational-rnn-")) if out is None else Path(out)
+
+
+def _with_folder(result: R, out: Path | str | None) -> R:
+    """Let a temporary folder go with the result that needs it."""
+    if out is None:
+        weakref.finalize(result, shutil.rmtree, result.folder, ignore_errors=True)
+    return result

@@ -1,0 +1,269 @@
+"""Many runs that differ in some factors: each a run folder of its own, trained side by side, put together."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from relational_rnn.analysis.titles import title_of
+from relational_rnn.analysis.variants import Value
+from relational_rnn.experiments.factors import Range, Variant, value_of
+from relational_rnn.tasks import entry_of
+from relational_rnn.training.config import RunConfig
+from relational_rnn.training.contestants import contestants
+from relational_rnn.training.data import alone
+from relational_rnn.training.files import read_json, write_json
+from relational_rnn.training.models import LABELS
+from relational_rnn.training.processes import Record, train_side_by_side
+from relational_rnn.training.results import ModelResult, RunResult, from_json
+from relational_rnn.training.run import Report, Stopped, command_of, saved_step, summarise, train_one
+from relational_rnn.training.run_folder import RunFolder
+
+MEANS = ("test_accuracy", "validation_accuracy", "seconds", "steps", "examples")
+"""Scores of a run whose means over the seeds are a variant's."""
+
+LEAVING = ("steps_to_leave", "examples_to_leave", "seconds_to_leave")
+"""Scores of a run that are None if it never left the trivial score."""
+
+
+class Job(NamedTuple):
+    """One run of an experiment: a variant with one seed."""
+
+    label: str
+    """What people read."""
+    config: RunConfig[Any]
+    path: Path
+    """Its folder."""
+
+
+def jobs_of(variant: Variant, folder: Path) -> list[Job]:
+    """Return a variant's runs, one for each seed, in a folder for each.
+
+    Args:
+        variant: its configuration says how many seeds there are.
+        folder: of the variant.
+    """
+    first = variant.config.seed
+    return [
+        Job(
+            f"{variant.name}, seed {seed}",
+            alone(variant.config, seed),
+            folder / f"seed-{seed}",
+        )
+        for seed in range(first, first + variant.config.seeds)
+    ]
+
+
+def train_jobs(jobs: Iterable[Job], workers: int, show: Callable[[str, Record], None]) -> None:
+    """Train runs side by side, each in a process of its own; finished ones are kept.
+
+    Args:
+        jobs: with different labels.
+        workers: how many run at the same time.
+        show: gets every record with the label of its run, and at the end of a run what `train_job` returns.
+
+    Raises:
+        RunFailed, Interrupted: see `train_side_by_side`; everything is saved.
+    """
+    waiting = {job.label: job for job in jobs if not RunFolder(job.path).results.exists()}
+    train_side_by_side(list(waiting), functools.partial(_train_named, waiting), workers=workers, show=show)
+
+
+def train_here(jobs: Iterable[Job], show: Callable[[str, Record], None]) -> None:
+    """Train runs one after the other in this process; finished ones are kept."""
+    for job in jobs:
+        ended = train_job(job, functools.partial(show, job.label), lambda: False)
+        if ended is not None:
+            show(job.label, ended)
+
+
+def _train_named(jobs: Mapping[str, Job], name: str, report: Report, stopped: Stopped) -> None:
+    ended = train_job(jobs[name], report, stopped)
+    if ended is not None:
+        report(ended)
+
+
+def train_job(job: Job, report: Report, stopped: Stopped) -> Record | None:
+    """Train a run in this process, or go on with it; a training that diverges is a result too.
+
+    Returns:
+        Its results.json as `read_scores` reads it, None if it was stopped before its end.
+    """
+    folder, config = RunFolder(job.path), job.config
+    resume = folder.config.exists()
+    folder.create(command_of(config), config, resume)
+    if folder.results.exists():
+        return read_scores(job)
+    names = [contestant.name for contestant in contestants(config)]
+    if resume:
+        folder.forget_after({name: saved_step(folder, name) for name in names})
+    for name in names:
+        if folder.score(name).exists():
+            continue
+
+        def note(record: Record, name: str = name) -> None:
+            folder.append({"model": name, **record})
+            report({"training": name if len(names) > 1 else "", **record})
+
+        try:
+            train_one(config, folder, name, note, stopped)
+        except FloatingPointError as error:
+            write_json(folder.results, {"diverged": str(error)})
+            return read_scores(job)
+        if not folder.score(name).exists():
+            return None
+    summarise(config, folder, wall_seconds=None)
+    return read_scores(job)
+
+
+def read_scores(job: Job) -> dict[str, Any]:
+    """Return what a finished run came to.
+
+    Returns:
+        seed; and `diverged`, the reason, or trivial_accuracy and `models`: for each the test accuracy, the
+        validation accuracy of the same parameters, parameters, seconds, steps, examples, and
+        `steps_to_leave`, `examples_to_leave` and `seconds_to_leave`: how long it took until the validation
+        accuracy had come half of the way from the trivial score to 1, None if it never had; and
+        `task_reached`, the sizes of the last stage of a task that grew (else none), and `task_share`, how
+        much that is of the full task's (the product of the sizes that it has).
+    """
+    folder = RunFolder(job.path)
+    written = read_json(folder.results)
+    found: dict[str, Any] = {"seed": job.config.seed}
+    if "diverged" in written:
+        return found | {"diverged": written["diverged"]}
+    results = from_json(written)
+    models = {name: _score(folder, model, results) for name, model in results.models.items()}
+    return found | {"trivial_accuracy": results.trivial_accuracy, "models": models}
+
+
+def _score(folder: RunFolder, model: ModelResult, results: RunResult) -> dict[str, Any]:
+    """Return a model's numbers, of its best way to the task where it has several."""
+    best = max(model.trainings, key=lambda training: training.test_accuracy)
+    points = folder.evaluations(best.name)
+    half = (1 + results.trivial_accuracy) / 2
+    left = next((p for p in points if p["validation_accuracy"] >= half), None)
+    last = best.changes[-1].sizes if best.changes else {}
+    reached = {name: size for name, size in last.items() if name in results.size}
+    return {
+        "label": best.label,
+        "task_reached": reached,
+        "task_share": math.prod((size / results.size[n] for n, size in reached.items()), start=1.0),
+        **{
+            name: getattr(best, name)
+            for name in ("test_accuracy", "parameters", "seconds", "steps", "examples")
+        },
+        "validation_accuracy": next(p["validation_accuracy"] for p in points if p["step"] == best.best_step),
+        **{name: left and left[key] for name, key in zip(LEAVING, ("step", "examples", "seconds"))},
+    }
+
+
+def summarise_variant(values: Mapping[str, Value], runs: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    """Put the runs of a variant together.
+
+    Args:
+        values: of its factors.
+        runs: what `read_scores` returned for each seed.
+        name: of the variant.
+
+    Returns:
+        name, values, trivial_accuracy (None if all diverged), `diverged`: how many, and `models`: for each
+        the means over the seeds that did not diverge, `left`: how many left the trivial score behind, and
+        the means of `LEAVING` over those.
+    """
+    good = [run for run in runs if "diverged" not in run]
+    models = {}
+    for model in good[0]["models"] if good else ():
+        scores = [run["models"][model] for run in good]
+        left = [score for score in scores if score["examples_to_leave"] is not None]
+        models[model] = {
+            "label": LABELS.get(model, model),
+            "parameters": scores[0]["parameters"],
+            **{name: _mean([score[name] for score in scores]) for name in MEANS},
+            "left": len(left),
+            **{name: _mean([score[name] for score in left]) for name in LEAVING},
+        }
+    return {
+        "name": name,
+        "values": dict(values),
+        "trivial_accuracy": good[0]["trivial_accuracy"] if good else None,
+        "diverged": len(runs) - len(good),
+        "models": models,
+        "runs": runs,
+    }
+
+
+def write_results(
+    folder: RunFolder,
+    command: str,
+    config: RunConfig[Any],
+    factors: Mapping[str, tuple[Value, ...] | Range],
+    variants: list[dict[str, Any]],
+    **more: Any,
+) -> dict[str, Any]:
+    """Write results.json and return its content.
+
+    Args:
+        folder: of the experiment.
+        command: "ablate" or "sweep", and the task.
+        config: of the base.
+        factors: what was varied.
+        variants: what `summarise_variant` returned for each.
+        more: further values.
+    """
+    how, task = command.split()
+    results = {
+        "task": task,
+        "title": title_of_experiment(how, config, factors),
+        "framework": config.runtime.framework,
+        "models": list(config.model.models),
+        "seed": config.seed,
+        "seeds": config.seeds,
+        "test_examples": config.data.test_examples,
+        "factors": {
+            name: dataclasses.asdict(values) if isinstance(values, Range) else {"values": list(values)}
+            for name, values in factors.items()
+        },
+        "base": {name: value_of(config, name) for name in factors} if how == "ablate" else None,
+        **more,
+        "variants": variants,
+    }
+    write_json(folder.results, results)
+    return results
+
+
+def title_of_experiment(how: str, config: RunConfig[Any], factors: Iterable[str]) -> str:
+    """Return what figures and tables of an experiment have above them.
+
+    Args:
+        how: "ablate" or "sweep".
+        config: of the base, whose sizes are told unless they are what varies.
+        factors: what varies.
+
+    Example:
+        >>> from relational_rnn.tasks.nth_farthest import NthFarthest
+        >>> config = RunConfig(task=NthFarthest(objects=3, dimensions=16))
+        >>> title_of_experiment("ablate", config, ["num_heads"])
+        'Nth farthest, 3 vectors of 16 dimensions, one factor at a time'
+        >>> title_of_experiment("sweep", config, ["objects"])
+        'nth-farthest, sweep'
+    """
+    sizes = {field.name for field in dataclasses.fields(config.task)}
+    title = entry_of(config.task).name if sizes & set(factors) else title_of(config)
+    return f"{title}, {'one factor at a time' if how == 'ablate' else 'sweep'}"
+
+
+def summaries(variants: Iterable[Variant], jobs: Iterable[Sequence[Job]]) -> list[dict[str, Any]]:
+    """Return what came out of variants whose runs are finished."""
+    return [
+        summarise_variant(variant.values, [read_scores(job) for job in of_variant], variant.name)
+        for variant, of_variant in zip(variants, jobs)
+    ]
+
+
+def _mean(values: list[Any]) -> float | None:
+    return sum(values) / len(values) if values else None

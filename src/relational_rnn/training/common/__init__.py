@@ -1,1 +1,0 @@
-"""What training needs whatever the framework: settings, the growing task, run folders."""

@@ -1,0 +1,106 @@
+"""Saved models scored on fresh or given examples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from relational_rnn.config.checks import check_shape, check_size
+from relational_rnn.reference import Batch
+from relational_rnn.tasks import entry_of
+from relational_rnn.tasks.splits import FRESH, trivial_accuracy
+from relational_rnn.training.data import splits_of
+from relational_rnn.training.examples_file import check_targets, read_examples
+from relational_rnn.training.weights import Trained, load_weights
+
+
+def evaluate(
+    weights: Path,
+    *,
+    examples: int,
+    seed: int,
+    path: Path | None = None,
+    compute_dtype: str | None = None,
+    **changes: int,
+) -> dict[str, Any]:
+    """Score a saved model.
+
+    Args:
+        weights: a file of `training.weights.save_weights`.
+        examples: how many fresh ones, of the model's task and of its harder sizes, unless `path` is given; a
+            task that comes in files has none, and all of its test counts.
+        seed: of the fresh ones.
+        path: .npz with `inputs` (B, T, F) and perhaps `targets`, (B, T) with a `mask`, or (B,) for an answer
+            after the last step.
+        compute_dtype: of an RMC's matrix products; None for that of its training.
+        **changes: what is put among the steps of fresh examples, by name, where the task knows how.
+
+    Returns:
+        name, label, examples, accuracy (None without targets), trivial_accuracy; for fresh examples also
+        harder_accuracy, if there are harder ones; for given ones predictions.
+
+    Raises:
+        ValueError: the file's arrays do not fit the model, or the task has no such changes.
+    """
+    trained = load_weights(weights, compute_dtype)
+    config, task, contestant = trained.config, trained.task, trained.contestant
+    entry = entry_of(task)
+    score: dict[str, Any] = {
+        "name": contestant.name,
+        "label": f"{entry.name}, {contestant.label}",
+        "examples": check_size("examples", examples),
+        "accuracy": None,
+        "trivial_accuracy": trivial_accuracy(task),
+    }
+    changes = {name: count for name, count in changes.items() if count}
+    if changes and entry.lengthen is None:
+        raise ValueError(f"{' and '.join(changes)} change no examples of {entry.name}, of which {weights} is")
+    if path is not None:
+        return score | _given(trained, path)
+    learner = trained.framework.learner(trained.model, config.of(contestant.model))
+    if entry.from_files:
+        splits = splits_of(config)
+        score["examples"] = len(splits.test.inputs)
+        score["accuracy"] = learner.evaluate(splits.test)["accuracy"]
+        return score | {"harder_accuracy": learner.evaluate(splits.harder)["accuracy"]}
+    for key, sizes in (("accuracy", task), ("harder_accuracy", entry.harder(task))):
+        if sizes is not None:
+            generator = np.random.default_rng([seed, FRESH])
+            batch = entry.sample(sizes, examples, generator)
+            if changes and entry.lengthen is not None:
+                batch = Batch(entry.lengthen(task, batch, generator, **changes), batch.targets)
+            score[key] = learner.evaluate(batch)["accuracy"]
+    return score
+
+
+def _given(trained: Trained, path: Path) -> dict[str, Any]:
+    """Score a model on the examples of a file."""
+    task = trained.task
+    every_step = answers_every_step(task)
+    inputs, others = read_examples(path, task.input_size)
+    predictions = trained.predict(inputs, every_step)
+    found: dict[str, Any] = {"examples": len(inputs), "predictions": predictions.tolist()}
+    if "targets" not in others:
+        return found
+    axes = ("B", "T") if every_step else ("B",)
+    targets = check_targets(others["targets"], inputs.shape[: len(axes)], axes, task.classes)
+    mask = (
+        others.get("mask", np.ones(targets.shape, dtype=bool)) if every_step else np.ones(targets.shape, bool)
+    )
+    check_shape("mask", mask.shape, axes, **dict(zip(axes, inputs.shape)))
+    if mask.dtype != bool:
+        raise TypeError(f"mask must hold booleans, got {mask.dtype}")
+    return found | {"accuracy": float((predictions == targets)[mask].mean())}
+
+
+def answers_every_step(task: Any) -> bool:
+    """Say whether a task's answers have a time axis; else each sequence has one, after its last step.
+
+    Example:
+        >>> from relational_rnn.tasks.nth_farthest import NthFarthest
+        >>> answers_every_step(NthFarthest())
+        False
+    """
+    return np.ndim(entry_of(task).sample(task, 1, np.random.default_rng(0)).targets) > 1

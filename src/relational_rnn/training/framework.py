@@ -1,0 +1,51 @@
+"""What a framework offers to a run; `framework_of` is the only place that knows them by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+from relational_rnn.reference.arrays import Array
+from relational_rnn.training.config import RunConfig
+from relational_rnn.training.contestants import Contestant
+from relational_rnn.training.trainer import Learner
+
+
+class Framework(NamedTuple):
+    """Functions that build, train and ask models."""
+
+    name: str
+    """As in the configuration."""
+    check: Callable[[RunConfig[Any]], None]
+    """(config): ValueError for what is not there, such as a device."""
+    build: Callable[[RunConfig[Any], Contestant], Any]
+    """(config, training) -> a model; its initial values follow from the seed."""
+    matched_size: Callable[[RunConfig[Any], str], int]
+    """(config, opponent) -> the smallest size with at least the RMC's parameters."""
+    count_parameters: Callable[[Any], int]
+    """(model) -> how many numbers training changes."""
+    learner: Callable[[Any, RunConfig[Any]], Learner]
+    """(model, config of its training) -> it with its optimiser."""
+    arrays: Callable[[Any], dict[str, Array]]
+    """(model) -> everything that a file of weights has to hold."""
+    load_arrays: Callable[[Any, Mapping[str, Array]], None]
+    """(model, such arrays): give the model these values."""
+    predict: Callable[[Any, Array, bool], Array]
+    """(model, inputs (B, T, F), at every step?) -> the most likely class at each step (B, T), or after the
+    last one (B,)."""
+    limit_threads: Callable[[int], AbstractContextManager[Any]]
+    """Gives a training so many threads."""
+    peak_memory: Callable[[str], int | None]
+    """(device) -> most bytes that this process has used there."""
+
+
+def framework_of(name: str) -> Framework:
+    """Return a framework by its name."""
+    if name == "numpy":
+        from relational_rnn.training.learners.numpy import NUMPY
+
+        return NUMPY
+    from relational_rnn.training.learners.torch import TORCH
+
+    return TORCH

@@ -1,0 +1,1 @@
+"""What trains a model step by step: a learner for each framework."""

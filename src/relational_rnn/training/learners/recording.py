@@ -1,0 +1,82 @@
+"""What a trained core attends to, and what it keeps, on questions of Nth farthest."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from relational_rnn.nn import SequenceClassifier
+from relational_rnn.tasks.nth_farthest import NthFarthest, NthFarthestBatch, sample
+from relational_rnn.tasks.nth_farthest_variants import with_reference_at
+from relational_rnn.training.recordings import RecordedAttention, RecordedMemories
+
+CHUNK = 1000
+"""Examples read at once."""
+
+
+@torch.no_grad()
+def record_attention(model: SequenceClassifier, batch: NthFarthestBatch) -> list[RecordedAttention]:
+    """Run a model with a relational core over the batch and keep its attention."""
+    model.eval()
+    outputs, _, trace = model.core(torch.from_numpy(batch.inputs), return_trace=True)
+    predictions = model.head(outputs[:, -1]).argmax(1).tolist()
+    return [
+        RecordedAttention(
+            attention=trace.attention[row, :, -1].numpy(),
+            labels=batch.labels[row].tolist(),
+            n=int(batch.n[row]),
+            reference=int(batch.reference[row]),
+            answer=int(batch.targets[row]),
+            prediction=predictions[row],
+        )
+        for row in range(len(predictions))
+    ]
+
+
+def record_questions(
+    model: SequenceClassifier, task: NthFarthest, generator: np.random.Generator
+) -> list[RecordedAttention]:
+    """Record three questions that take comparing, the reference coming first, in the middle and last.
+
+    They are the first such ones drawn, whether the model answers them rightly or not.
+    """
+    recorded = record_attention(model, sample(task, 64 * task.objects, generator))
+    comparing = [seen for seen in recorded if seen.n < task.objects - 1]
+    steps = sorted({0, task.steps // 2, task.steps - 1})
+    return [next(seen for seen in comparing if seen.reference_step == step) for step in steps]
+
+
+def record_attention_at(
+    model: SequenceClassifier, task: NthFarthest, generator: np.random.Generator, *, examples: int, step: int
+) -> list[RecordedAttention]:
+    """Record fresh questions whose reference comes at one step.
+
+    Args:
+        model: has a relational core.
+        task: its task.
+        generator: the sequences are drawn from it.
+        examples: how many.
+        step: where the reference comes in all of them, from 0.
+    """
+    return record_attention(model, with_reference_at(sample(task, examples, generator), step))
+
+
+@torch.no_grad()
+def record_memories(
+    model: SequenceClassifier, task: NthFarthest, generator: np.random.Generator, *, examples: int, step: int
+) -> RecordedMemories:
+    """Run a model with a relational core over fresh sequences and keep its memory after every step.
+
+    Args:
+        model: its core's outputs are its memories, as with the read head "flatten".
+        task: its task.
+        generator: the sequences are drawn from it.
+        examples: how many.
+        step: where the reference comes in all of them, from 0.
+    """
+    model.eval()
+    batch = with_reference_at(sample(task, examples, generator), step)
+    ran = [model.core(chunk) for chunk in torch.from_numpy(batch.inputs).split(CHUNK)]
+    slots = ran[0][1].shape[1]
+    memories = torch.cat([outputs for outputs, _ in ran]).unflatten(-1, (slots, -1))  # (B, T, N, D)
+    return RecordedMemories(memories.numpy(), batch.vectors, batch.labels, step)

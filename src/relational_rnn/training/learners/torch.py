@@ -1,0 +1,353 @@
+"""The torch models of a run and their learner: Adam or SOAP, an average of the weights, any device."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from relational_rnn.nn import SequenceClassifier
+from relational_rnn.nn.initialise import start_as_torch_
+from relational_rnn.nn.variant import VariantRelationalMemory
+from relational_rnn.reference.arrays import Array
+from relational_rnn.reference.training import Examples
+from relational_rnn.training.arrays_file import with_prefix, without_prefix
+from relational_rnn.training.config import RunConfig
+from relational_rnn.training.contestants import Contestant
+from relational_rnn.training.framework import Framework
+from relational_rnn.training.learners.optimisers import averaged, build_optimiser
+from relational_rnn.training.matching import smallest_size
+from relational_rnn.training.models import LEADER, size_of
+from relational_rnn.training.processes import peak_memory
+
+CHUNK = 256
+"""Examples scored at once."""
+
+CORE_FAULTS: Final = {"tied-mlp": "tied_mlp", "final-relu": "final_relu", "joint-norm": "joint_norm"}
+"""Faults of the public ports -> the argument of `nn.variant.VariantRelationalMemory`."""
+
+NORMS: Final[dict[str, dict[str, Any]]] = {
+    "authors": {},
+    "post": {"qkv_norm": False},
+    "pre": {"qkv_norm": False, "block_norms": "pre"},
+    "qkv": {"block_norms": "none"},
+}
+"""Where the layer norms are -> the arguments of `nn.variant.VariantRelationalMemory`."""
+
+
+class TorchLearner:
+    """A torch model with its optimiser, as the common loop wants them.
+
+    Args:
+        model: answers at the steps that are asked for; it is moved to the run's device.
+        config: of its training.
+    """
+
+    def __init__(self, model: SequenceClassifier, config: RunConfig[Any]) -> None:
+        self.device = torch.device(config.runtime.device)
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats()  # of another training in this process
+        self.model = model.to(self.device)
+        self.max_norm = config.optimisation.clip_norm
+        self.twice = config.model.has_fault("double-softmax")
+        self.optimiser = build_optimiser(model, config.optimisation)
+        decay = config.optimisation.average_decay
+        self.average = averaged(model, decay) if decay else None
+
+    @property
+    def counts(self) -> nn.Module:
+        """The model that counts: with the moving average of the weights, if there is one."""
+        return self.model if self.average is None else self.average.module
+
+    def train_step(self, batch: Examples, learning_rate: float) -> dict[str, float]:
+        """Run forward and backward on the answers that count, clip, and change the parameters.
+
+        Raises:
+            FloatingPointError: the loss or the gradients are not finite; the parameters stay as they were.
+        """
+        for group in self.optimiser.param_groups:
+            group["lr"] = learning_rate
+        scores, targets, queries = self._answers(self.model, batch)
+        loss = F.cross_entropy(scores.softmax(1) if self.twice else scores, targets)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.max_norm).item()
+        value = loss.item()
+        if not (math.isfinite(value) and math.isfinite(norm)):
+            raise FloatingPointError(f"training diverged: loss {value}, norm of the gradients {norm}")
+        self.optimiser.step()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+        right = scores.argmax(1) == targets
+        return {"loss": value, "grad_norm": norm} | _shares(right, _solved(right, queries))
+
+    @torch.no_grad()
+    def evaluate(self, examples: Examples) -> dict[str, float]:
+        """Return loss, accuracy and sequence accuracy, as `reference.evaluate` does."""
+        model = self.counts.eval()
+        losses, rights, solved = 0.0, [], []
+        for start in range(0, len(examples.inputs), CHUNK):
+            scores, targets, queries = self._answers(model, examples, slice(start, start + CHUNK))
+            losses += F.cross_entropy(scores, targets, reduction="sum").item()
+            rights.append(scores.argmax(1) == targets)
+            solved.append(_solved(rights[-1], queries))
+        model.train()
+        right = torch.cat(rights)
+        return {"loss": losses / len(right)} | _shares(right, torch.cat(solved))
+
+    def _answers(
+        self, model: nn.Module, batch: Examples, piece: slice = slice(None)
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return scores (K, C) and targets (K,) of the answers that count.
+
+        And which do (B, T); None where each sequence has one answer, after its last step.
+        """
+        inputs, targets = (
+            torch.from_numpy(np.asarray(part[piece])).to(self.device)
+            for part in (batch.inputs, batch.targets)
+        )
+        if targets.ndim == 1:
+            return model(inputs), targets, None
+        given = getattr(batch, "mask", None)
+        mask = (
+            torch.ones(targets.shape, dtype=torch.bool) if given is None else torch.from_numpy(given[piece])
+        )
+        mask = mask.to(self.device)
+        return model(inputs, query_mask=mask), targets[mask], mask
+
+    def parameters(self) -> dict[str, Array]:
+        """Return copies of those that count."""
+        return _copies(dict(self.counts.named_parameters()))
+
+    @torch.no_grad()
+    def load_parameters(self, values: Mapping[str, Array]) -> None:
+        """Write into the model's tensors, which count from then on."""
+        _write(dict(self.model.named_parameters()), values)
+        self.average = None
+
+    def state(self) -> dict[str, Array]:
+        """Return the weights, their average, and the optimiser's state."""
+        found = with_prefix("model", _copies(self.model.state_dict()))
+        if self.average is not None:
+            found |= with_prefix("average", _copies(self.average.state_dict()))
+        return found | with_prefix("optimiser", _flat(self.optimiser.state_dict()))
+
+    @torch.no_grad()
+    def load_state(self, values: Mapping[str, Array]) -> None:
+        """Go back to them.
+
+        Raises:
+            ValueError: names or shapes differ.
+        """
+        _write(self.model.state_dict(), without_prefix("model", values))
+        if self.average is not None:
+            _write(self.average.state_dict(), without_prefix("average", values))
+        self.optimiser.load_state_dict(_unflat(without_prefix("optimiser", values)))
+
+
+def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Array]:
+    return {name: value.detach().cpu().numpy().copy() for name, value in tensors.items()}
+
+
+def _write(tensors: Mapping[str, Tensor], values: Mapping[str, Array]) -> None:
+    shapes = {name: tuple(value.shape) for name, value in tensors.items()}
+    if {name: value.shape for name, value in values.items()} != shapes:
+        raise ValueError("names or shapes differ")
+    for name, value in tensors.items():
+        value.copy_(torch.from_numpy(np.array(values[name])))
+
+
+STRUCTURE: Final = "structure"
+"""Names the array that holds, as JSON, how the others belong together."""
+
+
+def _flat(state: Any) -> dict[str, Array]:
+    """Turn nested dicts and lists of tensors and plain values into named arrays.
+
+    A tensor's axes are put down in the order of its memory: SOAP's bases are transposed ones, and a product
+    with one that is laid out otherwise rounds otherwise.
+    """
+    arrays: dict[str, Array] = {}
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            name, strides = str(len(arrays)), value.stride()
+            axes = sorted(range(value.ndim), key=lambda axis: -strides[axis])
+            arrays[name] = value.detach().permute(axes).cpu().numpy().copy()
+            return {"tensor": name, "axes": axes}
+        if isinstance(value, dict):
+            return {"dict": [[key, plain(part)] for key, part in value.items()]}
+        return [plain(part) for part in value] if isinstance(value, list | tuple) else value
+
+    text = json.dumps(plain(state))
+    return {**arrays, STRUCTURE: np.frombuffer(text.encode(), dtype=np.uint8)}
+
+
+def _unflat(arrays: Mapping[str, Array]) -> Any:
+    """Turn them back; what was a tuple is a list."""
+
+    def nested(value: Any) -> Any:
+        if isinstance(value, list):
+            return [nested(part) for part in value]
+        if not isinstance(value, dict):
+            return value
+        if "tensor" in value:
+            saved = torch.from_numpy(arrays[value["tensor"]].copy())
+            return saved.permute([value["axes"].index(axis) for axis in range(saved.ndim)])
+        return {key: nested(part) for key, part in value["dict"]}
+
+    return nested(json.loads(arrays[STRUCTURE].tobytes()))
+
+
+def _solved(right: Tensor, queries: Tensor | None) -> Tensor:
+    """Say of each sequence with an answer whether all of them are right.
+
+    Args:
+        right: (K,) bool, row after row.
+        queries: (B, T) bool with K true; None where each sequence has one.
+    """
+    if queries is None:
+        return right
+    wrong = torch.zeros_like(queries)
+    wrong[queries] = ~right
+    return ~wrong[queries.any(1)].any(1)
+
+
+def _shares(right: Tensor, solved: Tensor) -> dict[str, float]:
+    return {
+        "accuracy": right.double().mean().item(),
+        "sequence_accuracy": solved.double().mean().item(),
+    }
+
+
+def build_model(config: RunConfig[Any], contestant: Contestant) -> SequenceClassifier:
+    """Build a model in float32; its initial values follow from its seed."""
+    name, generator = contestant.model, torch.Generator().manual_seed(contestant.seed)
+    size = size_of(config, config.specs[name], lambda opponent: matched_size(config, opponent))
+    return _build(config, name, size, contestant.initialisation, generator)
+
+
+def matched_size(config: RunConfig[Any], name: str) -> int:
+    """Return the smallest size with which an opponent has at least the RMC model's parameters."""
+
+    def parameters(model: str, size: int) -> int:
+        return count_parameters(_build(config, model, size, None, None))
+
+    with torch.device("meta"):
+        wanted = parameters(LEADER, config.model.head_size)
+        return smallest_size(lambda size: parameters(name, size), wanted)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Return how many numbers training changes."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _build(
+    config: RunConfig[Any],
+    name: str,
+    size: int,
+    initialisation: str | None,
+    generator: torch.Generator | None,
+) -> SequenceClassifier:
+    spec, model, features = config.specs[name], config.model, config.task.input_size
+    kind = spec.core("torch")
+    if callable(spec.torch):
+        core: nn.Module = kind(features, size)
+    else:
+        options = {spec.size: size, **spec.options(model), "batch_first": True, "generator": generator}
+        otherwise: dict[str, Any] = {}
+        if name == LEADER:
+            faults = {argument: True for fault, argument in CORE_FAULTS.items() if model.has_fault(fault)}
+            otherwise = faults | NORMS[model.layer_norm_placement]
+            if model.compute_dtype == "bfloat16":
+                options["compute_dtype"] = torch.bfloat16
+        if spec.takes_initialisation and initialisation is not None:
+            options["initialisation"] = initialisation
+        core = (
+            VariantRelationalMemory(features, **options, **otherwise)
+            if otherwise
+            else kind(features, **options)
+        )
+        if initialisation == "torch" and not spec.takes_initialisation:
+            start_as_torch_(core, generator)
+    return SequenceClassifier(
+        core,
+        config.task.classes,
+        model.head_layers,
+        model.head_units,
+        head_activation=model.head_activation,
+        generator=generator,
+    )
+
+
+@torch.no_grad()
+def predict(model: SequenceClassifier, inputs: Array, every_step: bool) -> Array:
+    """Return the most likely class of sequences (B, T, F): at each step (B, T), or after the last (B,)."""
+    device = next(model.parameters()).device
+    model.eval()
+    found = []
+    for piece in torch.from_numpy(inputs).split(CHUNK):
+        queries = torch.ones(piece.shape[:2], dtype=torch.bool, device=device) if every_step else None
+        found.append(model(piece.to(device), query_mask=queries).argmax(1).cpu())
+    model.train()
+    classes: Array = torch.cat(found).view(inputs.shape[:2] if every_step else (-1,)).numpy()
+    return classes
+
+
+@contextmanager
+def limit_threads(count: int) -> Iterator[None]:
+    """Give torch so many threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def check(config: RunConfig[Any]) -> None:
+    """Check that the device is there, and count its memory from here on.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if config.runtime.device == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device 'cuda' needs an NVIDIA GPU, and torch {torch.__version__} finds none here")
+
+
+def most_memory(device: str) -> int | None:
+    """Return the most bytes that this process has used, on a GPU those of torch's tensors."""
+    return torch.cuda.max_memory_allocated() if device == "cuda" else peak_memory()
+
+
+@torch.no_grad()
+def load_arrays(model: SequenceClassifier, values: Mapping[str, Array]) -> None:
+    """Give a model these weights.
+
+    Raises:
+        ValueError: names or shapes differ.
+    """
+    _write(model.state_dict(), values)
+
+
+TORCH = Framework(
+    name="torch",
+    check=check,
+    build=build_model,
+    matched_size=matched_size,
+    count_parameters=count_parameters,
+    learner=TorchLearner,
+    arrays=lambda model: _copies(model.state_dict()),
+    load_arrays=load_arrays,
+    predict=predict,
+    limit_threads=limit_threads,
+    peak_memory=most_memory,
+)

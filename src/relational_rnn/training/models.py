@@ -1,0 +1,215 @@
+"""The models that runs train, in one registry: what each is called, sized by and started with."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from relational_rnn.config.checks import check_choice
+
+if TYPE_CHECKING:
+    from relational_rnn.training.config import ModelConfig, RunConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """One model."""
+
+    name: str
+    """What people type."""
+    label: str
+    """What people read."""
+    size: str
+    """The argument that widens it, and so is free to match a number of parameters."""
+    torch: str | Callable[..., Any]
+    """The core's class, as module:name, or a function (input_size, size) -> torch core."""
+    numpy: str | None = None
+    """The NumPy core's class; None if there is none."""
+    initialisations: tuple[str, ...] = ("authors", "torch")
+    """What it can start with, its usual one first; "torch" are torch's own initial values."""
+    takes_initialisation: bool = False
+    """Whether the core's class has an argument for it; else "torch" is drawn over what it started with."""
+    options: Callable[[ModelConfig], dict[str, Any]] = lambda config: {}
+    """(config) -> further arguments of the core."""
+
+    def core(self, framework: str) -> Callable[..., Any]:
+        """Return what builds the core.
+
+        Args:
+            framework: "torch" or "numpy".
+
+        Raises:
+            ValueError: the framework does not have it.
+        """
+        named = self.torch if framework == "torch" else self.numpy
+        if named is None:
+            raise ValueError(f"framework={framework!r} has no {self.name}")
+        if callable(named):
+            return named
+        module, _, name = named.partition(":")
+        found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+        return found
+
+
+def _hybrid(config: ModelConfig) -> dict[str, Any]:
+    width = config.head_size * config.num_heads
+    return {"num_slots": config.mem_slots, "slot_size": width, "num_heads": config.num_heads}
+
+
+MODELS: Final[dict[str, ModelSpec]] = {
+    spec.name: spec
+    for spec in (
+        ModelSpec(
+            name="rmc",
+            label="RMC",
+            size="head_size",
+            torch="relational_rnn.nn:RelationalMemory",
+            numpy="relational_rnn.reference:RelationalMemory",
+            options=lambda config: config.core_options(),
+        ),
+        ModelSpec(
+            name="hybrid",
+            label="hybrid",
+            size="hidden_size",
+            torch="relational_rnn.nn:RelationalRNN",
+            numpy="relational_rnn.reference:RelationalRNN",
+            initialisations=("xavier", "torch"),
+            options=_hybrid,
+        ),
+        ModelSpec(
+            name="lstm",
+            label="LSTM",
+            size="hidden_size",
+            torch="relational_rnn.nn:LSTM",
+            numpy="relational_rnn.reference:LSTM",
+            initialisations=("orthogonal", "torch"),
+            takes_initialisation=True,
+        ),
+        ModelSpec(
+            name="gru",
+            label="GRU",
+            size="hidden_size",
+            torch="relational_rnn.nn:GRU",
+            initialisations=("torch", "orthogonal"),
+            takes_initialisation=True,
+        ),
+        ModelSpec(
+            name="transformer",
+            label="Transformer",
+            size="head_size",
+            torch="relational_rnn.nn:CausalTransformer",
+            options=lambda config: {"num_heads": config.num_heads},
+        ),
+        ModelSpec(name="dnc", label="DNC", size="hidden_size", torch="relational_rnn.nn:DNC"),
+    )
+}
+"""By name; the first sets the number of parameters for the others. The DNC has its own memory: 16 words of
+16, two read heads."""
+
+LEADER: Final = next(iter(MODELS))
+"""The model whose size, and on a growing task whose curriculum, the others follow."""
+
+LABELS: Final = {name: spec.label for name, spec in MODELS.items()}
+"""What people read, by name."""
+
+
+def models_of(framework: str) -> tuple[str, ...]:
+    """Return the names of the models that a framework has.
+
+    Example:
+        >>> models_of("numpy")
+        ('rmc', 'hybrid', 'lstm')
+    """
+    return tuple(name for name, spec in MODELS.items() if framework == "torch" or spec.numpy is not None)
+
+
+@contextmanager
+def added_models(specs: Iterable[ModelSpec]) -> Iterator[None]:
+    """Let runs have further models for a while.
+
+    Raises:
+        ValueError: one has the name of a model that is there.
+
+    Example:
+        >>> with added_models([ModelSpec(name="mine", label="mine", size="size", torch="mymodule:Core")]):
+        ...     find_model("mine").label
+        'mine'
+    """
+    added = {spec.name: spec for spec in specs}
+    taken = sorted(added.keys() & MODELS.keys())
+    if taken:
+        raise ValueError(f"a model of one's own needs a name of its own, got {', '.join(taken)}")
+    MODELS.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            del MODELS[name]
+
+
+def find_model(name: str) -> ModelSpec:
+    """Return a model of the registry.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    return MODELS[check_choice("model", name, MODELS)]
+
+
+def size_of(config: RunConfig[Any], spec: ModelSpec, matched: Callable[[str], int]) -> int:
+    """Return the size of a model: the RMC's, the one that is set, else by parameters or by width.
+
+    Args:
+        config: of the run.
+        spec: of the model.
+        matched: (name) -> the smallest size with at least the RMC's parameters.
+    """
+    model = config.model
+    if spec.name == LEADER:
+        return model.head_size
+    chosen = config.overrides_of(spec.name).get("size")
+    if chosen is not None:
+        return int(chosen)
+    if model.match_parameters:
+        return matched(spec.name)
+    features = model.mem_slots * model.head_size
+    return features if spec.size == "head_size" else features * model.num_heads
+
+
+def check_sizes(config: RunConfig[Any], matched: Callable[[str], int]) -> None:
+    """Check that no opponent has fewer parameters than the RMC beside it, unless they need not match.
+
+    Args:
+        config: of a run.
+        matched: as for `size_of`.
+
+    Raises:
+        ValueError: one has; the message says what it takes.
+    """
+    if not config.model.match_parameters or LEADER not in config.model.models:
+        return
+    for name in config.model.models:
+        chosen: int | None = config.overrides_of(name).get("size")
+        if chosen is not None and name != LEADER and chosen < (fair := matched(name)):
+            raise ValueError(
+                f"{name}.size must be at least {fair}, for as many parameters as the RMC has, got {chosen} "
+                "(or match_parameters must be off)"
+            )
+
+
+def check_models(framework: str, names: tuple[str, ...], known: Mapping[str, ModelSpec] = MODELS) -> None:
+    """Check the models of a run.
+
+    Raises:
+        ValueError: none, one twice, an unknown one, or one that the framework does not have.
+    """
+    if not names or len(set(names)) != len(names):
+        raise ValueError(f"models must name each model once, from {', '.join(known)}; got {names!r}")
+    for name in names:
+        check_choice("models", name, known)
+        if framework == "numpy" and known[name].numpy is None:
+            there = ", ".join(models_of(framework))
+            raise ValueError(f"framework={framework!r} has the models {there}; got {name!r}")

@@ -1,0 +1,189 @@
+"""What a finished run came to, as frozen values, and results.json, which has the same fields by name.
+
+A field that is None where nothing was measured of a kind that the task lacks is left out of the file; scores
+that only one task has stand among the others there, and in `more` here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from relational_rnn.training.curriculum import Change
+
+Scores = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingResult:
+    """What one training came to, for the parameters that were kept."""
+
+    name: str
+    """Names its files and its records."""
+    label: str
+    """What people read."""
+    parameters: int
+    """Of the model."""
+    test_accuracy: float
+    """Share of right answers on the test examples."""
+    test_sequence_accuracy: float
+    """Share of the sequences of which all answers are right."""
+    harder_accuracy: float | None = None
+    """The same on the harder examples; None where the task has none."""
+    harder_sequence_accuracy: float | None = None
+    """The same on the harder examples."""
+    seconds: float
+    """Wall time, the evaluations included."""
+    steps: int
+    """Optimiser steps."""
+    examples: int
+    """Seen in all steps."""
+    seconds_per_example: float
+    """Seconds over examples."""
+    peak_memory: float | None
+    """Bytes; None in a record from before it was measured."""
+    best_step: int
+    """After which the parameters that were kept were as they are."""
+    examples_to_converge: int
+    """Seen when the validation accuracy was first 90 % of its best."""
+    test_by_kind: Mapping[str, float] | None = None
+    """Kind of question -> accuracy; None where all are alike."""
+    changes: tuple[Change, ...] | None = None
+    """The stages of a task that grew; None without a curriculum."""
+    more: Scores = field(default_factory=dict)
+    """Scores that only this task has: of Nth farthest `longer`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelResult:
+    """What a model came to: its trainings, and the means of its best way to the task over the seeds."""
+
+    label: str
+    """What people read."""
+    name: str
+    """The best training of the best way."""
+    parameters: int
+    """Of the model."""
+    test_accuracy: float
+    """Mean, as all numbers below."""
+    test_sequence_accuracy: float
+    """Share of the sequences of which all answers are right."""
+    harder_accuracy: float | None = None
+    """On the harder examples; None where the task has none."""
+    seconds: float
+    """Wall time of a training."""
+    steps: float
+    """Optimiser steps."""
+    examples: float
+    """Seen in all steps."""
+    examples_to_converge: float
+    """Seen when the validation accuracy was first 90 % of its best."""
+    seconds_per_example: float
+    """Seconds over examples."""
+    peak_memory: float | None
+    """Bytes; None in a record from before it was measured."""
+    selected: tuple[str, ...]
+    """The names of the trainings of the best way, one for each seed."""
+    trainings: tuple[TrainingResult, ...]
+    """All of them, the ways to the task in the same order seed by seed."""
+    test_by_kind: Mapping[str, float] | None = None
+    """Kind of question -> accuracy; None where all are alike."""
+    more: Scores = field(default_factory=dict)
+    """Scores that only this task has: of bAbI `mean_error` and `failed_tasks`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult:
+    """What a run came to: the content of its results.json."""
+
+    task: str
+    """Name of the task."""
+    framework: str
+    """What trained: "numpy" or "torch"."""
+    size: Mapping[str, Any]
+    """Sizes of the task."""
+    harder_size: Mapping[str, Any] | None
+    """Sizes of the harder examples; None where the task has none."""
+    harder: str | None
+    """In words what makes them harder."""
+    seed: int
+    """The first seed."""
+    seeds: int
+    """How many in a row."""
+    test_examples: int
+    """Behind each score."""
+    trivial_accuracy: float
+    """The score to beat: what can be had without understanding the task."""
+    trivial: Mapping[str, Mapping[str, float | None]]
+    """Split -> chance, majority, shortcut (None where none is known); and by kind of question."""
+    wall_seconds: float | None
+    """Of the whole run; None if it was interrupted in between."""
+    models: Mapping[str, ModelResult]
+    """By name."""
+    generalisation: tuple[Mapping[str, Any], ...]
+    """For each size that can grow what `generalisation.summarise` returns."""
+
+
+def to_json(result: TrainingResult | ModelResult | RunResult) -> dict[str, Any]:
+    """Return a result as results.json has it.
+
+    Example:
+        >>> axis = {"axis": "items", "sizes": [8, 10]}
+        >>> run = {"task": "sorting", "framework": "numpy", "size": {"items": 8}, "harder_size": None}
+        >>> run |= {"harder": None, "seed": 0, "seeds": 1, "test_examples": 9, "trivial_accuracy": 0.3}
+        >>> run |= {"trivial": {}, "wall_seconds": None, "models": {}, "generalisation": [axis]}
+        >>> to_json(from_json(run)) == run
+        True
+    """
+    found: dict[str, Any] = {}
+    for one in dataclasses.fields(result):
+        value = getattr(result, one.name)
+        if one.name == "more":
+            found |= value
+        elif value is not None or one.default is not None:
+            found[one.name] = _plain(value)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, TrainingResult | ModelResult):
+        return to_json(value)
+    if isinstance(value, Change):
+        return value._asdict()
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, tuple) else value
+
+
+def from_json(values: Mapping[str, Any]) -> RunResult:
+    """Return the result that a results.json has.
+
+    Raises:
+        TypeError: a field is missing or unknown.
+    """
+    models = {name: model_from(model) for name, model in values["models"].items()}
+    return RunResult(**{**values, "models": models, "generalisation": tuple(values["generalisation"])})
+
+
+def model_from(values: Mapping[str, Any]) -> ModelResult:
+    """Return the result of a model that a results.json has."""
+    trainings = tuple(training_from(training) for training in values["trainings"])
+    fields = _with_more(ModelResult, values)
+    return ModelResult(**{**fields, "trainings": trainings, "selected": tuple(values["selected"])})
+
+
+def training_from(values: Mapping[str, Any]) -> TrainingResult:
+    """Return the result of a training that a results.json has."""
+    fields = _with_more(TrainingResult, values)
+    if "changes" in values:
+        fields["changes"] = tuple(Change(**change) for change in values["changes"])
+    return TrainingResult(**fields)
+
+
+def _with_more(kind: type[TrainingResult | ModelResult], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a result, with what it has no field for in `more`."""
+    known = {one.name for one in dataclasses.fields(kind)}
+    more = {name: value for name, value in values.items() if name not in known}
+    return {**{name: value for name, value in values.items() if name in known}, "more": more}

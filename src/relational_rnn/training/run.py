@@ -1,0 +1,349 @@
+"""A whole run: its trainings side by side in processes, then their scores, put together."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from relational_rnn.reference import Batch
+from relational_rnn.reference.arrays import Array
+from relational_rnn.tasks import entry_of
+from relational_rnn.tasks.splits import trivial_accuracy
+from relational_rnn.training import generalisation
+from relational_rnn.training.arrays_file import load_arrays
+from relational_rnn.training.config import RunConfig
+from relational_rnn.training.contestants import Contestant, contestants, leader_of
+from relational_rnn.training.curriculum import Change, Growth
+from relational_rnn.training.data import alone, batches_of, splits_of
+from relational_rnn.training.files import read_json, write_json
+from relational_rnn.training.framework import Framework, framework_of
+from relational_rnn.training.models import check_sizes
+from relational_rnn.training.processes import train_side_by_side
+from relational_rnn.training.results import ModelResult, RunResult, TrainingResult, to_json, training_from
+from relational_rnn.training.run_folder import RunFolder
+from relational_rnn.training.schedule import warmup_cosine
+from relational_rnn.training.trainer import FitResult, Learner, Record, Training
+from relational_rnn.training.weights import save_weights
+
+Report = Callable[[Record], None]
+Stopped = Callable[[], bool]
+
+AVERAGED = (
+    *("test_accuracy", "test_sequence_accuracy", "harder_accuracy", "seconds", "steps", "examples"),
+    *("examples_to_converge", "seconds_per_example", "peak_memory"),
+)
+"""Scores of a training whose means over the seeds are a model's."""
+
+
+def check(config: RunConfig[Any]) -> None:
+    """Check what the configuration alone cannot.
+
+    Raises:
+        ValueError: an opponent would have fewer parameters than the RMC, or the device is not there.
+    """
+    framework = framework_of(config.runtime.framework)
+    framework.check(config)
+    check_sizes(config, lambda name: framework.matched_size(config, name))
+
+
+def prepare(config: RunConfig[Any], folder: RunFolder, resume: bool) -> None:
+    """Make the run's folder, or check the one to go on in, before any work is done.
+
+    Raises:
+        ValueError: see `check`; or the folder does not fit.
+    """
+    check(config)
+    folder.create(command_of(config), config, resume)
+
+
+def command_of(config: RunConfig[Any]) -> str:
+    """Return the command that trains a run, without its flags."""
+    return f"train {entry_of(config.task).name}"
+
+
+def run(
+    config: RunConfig[Any],
+    folder: RunFolder,
+    *,
+    resume: bool = False,
+    show: Callable[[Contestant, Record], None] = lambda contestant, record: None,
+    in_process: bool = False,
+) -> RunResult:
+    """Train every model with every seed and score them.
+
+    Args:
+        config: of the run.
+        folder: where everything goes; `prepare` made or checked it.
+        resume: go on with a run that was stopped.
+        show: gets every record as it comes.
+        in_process: train one after the other in this process, so that tasks and models may be of any kind;
+            else several at a time, each in a process of its own.
+
+    Returns:
+        What results.json has.
+
+    Raises:
+        RunFailed: a training failed.
+        Interrupted: stopped by the user; everything is saved.
+    """
+    start = time.perf_counter()
+    everyone = {contestant.name: contestant for contestant in contestants(config)}
+    if resume:
+        folder.forget_after({name: saved_step(folder, name) for name in everyone})
+
+    def note(name: str, record: Record) -> None:
+        folder.append({"model": name, **record})
+        show(everyone[name], record)
+
+    def may_start(name: str) -> bool:
+        leader = leader_of(config, everyone[name])
+        return leader is None or folder.score(leader.name).exists()
+
+    waiting = [name for name in everyone if not folder.score(name).exists()]
+    if in_process:
+        for name in waiting:  # leaders come first
+            train_one(config, folder, name, functools.partial(note, name), lambda: False)
+    else:
+        train_side_by_side(
+            waiting,
+            functools.partial(train_one, config, folder),
+            workers=config.runtime.at_once,
+            show=note,
+            may_start=may_start,
+        )
+    wall_seconds: float | None = round(time.perf_counter() - start, 1)
+    if resume:
+        finished = folder.results.exists()
+        wall_seconds = read_json(folder.results)["wall_seconds"] if finished else None
+    return summarise(config, folder, wall_seconds)
+
+
+def saved_step(folder: RunFolder, name: str) -> int:
+    """Return the step of a training's checkpoint, 0 without one."""
+    path = _checkpoint_path(folder, name)
+    return int(load_arrays(path)[1]["result"]["step"]) if path.exists() else 0
+
+
+def _checkpoint_path(folder: RunFolder, name: str) -> Path:
+    return folder.checkpoints / f"{name}.checkpoint"
+
+
+def train_one(config: RunConfig[Any], folder: RunFolder, name: str, report: Report, stopped: Stopped) -> None:
+    """Train one contestant in this process and leave its weights and score in the folder."""
+    framework = framework_of(config.runtime.framework)
+    contestant = next(c for c in contestants(config) if c.name == name)
+    own = alone(config.of(contestant.model), contestant.seed)
+    growth = growth_of(config, own, contestant, folder)
+    with framework.limit_threads(config.runtime.threads):
+        model = framework.build(own, contestant)
+        learner = framework.learner(model, own)
+        splits = splits_of(own, with_training=True)
+        optimisation = own.optimisation
+
+        def schedule(step: int, progress: float) -> float:
+            return warmup_cosine(step, progress, optimisation.warmup_steps, optimisation.final_share)
+
+        training = Training(
+            learner,
+            batches_of(own, splits, growth),
+            splits.validation,
+            own.budget,
+            peak=optimisation.learning_rate,
+            schedule=schedule,
+            monitor="accuracy",
+            notes={"seed": contestant.seed, "framework": framework.name},
+        )
+        result = training.run(checkpoint=_checkpoint_path(folder, name), report=report, stopped=stopped)
+        if not result.finished:
+            return
+        score = score_of(own, framework, model, learner, result)
+    if growth is not None:
+        score["changes"] = [change._asdict() for change in growth.changes]
+    save_weights(folder.weights(name), framework, model, config, contestant)
+    write_json(folder.score(name), score)
+
+
+def growth_of(
+    config: RunConfig[Any], own: RunConfig[Any], contestant: Contestant, folder: RunFolder
+) -> Growth | None:
+    """Return the stages of a training: its own, or those that its leader found; None without a curriculum."""
+    if not contestant.grown:
+        return None
+    leader = leader_of(config, contestant)
+    if leader is None:
+        return Growth(own)
+    return Growth(own, [Change(**change) for change in read_json(folder.score(leader.name))["changes"]])
+
+
+def score_of(
+    config: RunConfig[Any], framework: Framework, model: Any, learner: Learner, result: FitResult
+) -> dict[str, Any]:
+    """Return what a finished training came to, on the test, on harder and on ever larger examples.
+
+    Args:
+        config: of the training alone.
+        framework: what trained it.
+        model: with the parameters that count.
+        learner: of the model.
+        result: of the training.
+    """
+    entry, splits, steps = entry_of(config.task), splits_of(config), result.step
+    test = splits.test
+    memory = framework.peak_memory(config.runtime.device)
+    examples = steps * config.budget.batch_size
+    scores = learner.evaluate(test)
+    score: dict[str, Any] = {
+        "parameters": framework.count_parameters(model),
+        "test_accuracy": scores["accuracy"],
+        "test_sequence_accuracy": scores["sequence_accuracy"],
+    }
+    if splits.harder is not None:
+        harder = learner.evaluate(splits.harder)
+        score["harder_accuracy"] = harder["accuracy"]
+        score["harder_sequence_accuracy"] = harder["sequence_accuracy"]
+    kept = result.best if config.budget.keep == "best" else result.history[-1]
+    score |= {
+        "seconds": round(result.seconds, 2),
+        "steps": steps,
+        "examples": examples,
+        "seconds_per_example": result.seconds / examples,
+        "peak_memory": memory,
+        "best_step": kept["step"],
+        "examples_to_converge": examples_to_reach(result.history),
+        "generalisation": generalisation.larger_scores(config, learner),
+    }
+    if entry.kinds is not None:
+        score["test_by_kind"] = {
+            kind: learner.evaluate(Batch(*(part[own] for part in test[:3])))["accuracy"]
+            for kind, own in by_kind(entry.kinds(test)).items()
+        }
+    if entry.more_scores is not None:
+        every_step = np.ndim(test.targets) > 1
+
+        def predict(inputs: Array) -> Array:
+            return framework.predict(model, inputs, every_step)
+
+        score |= entry.more_scores(config.task, test, config.seed, predict)
+    return score
+
+
+def by_kind(kinds: list[str]) -> dict[str, Array]:
+    """Return for each kind, in the order of their names (10 after 9), which examples are of it.
+
+    Example:
+        >>> {kind: own.tolist() for kind, own in by_kind(["b 10", "b 9", "b 10"]).items()}
+        {'b 9': [False, True, False], 'b 10': [True, False, True]}
+    """
+    named = np.array(kinds)
+    return {kind: named == kind for kind in sorted(set(kinds), key=lambda kind: (len(kind), kind))}
+
+
+def examples_to_reach(history: Sequence[Record], share: float = 0.9) -> int:
+    """Return after how many examples a training first had `share` of its best validation accuracy.
+
+    Args:
+        history: records of evaluations with `examples` and `validation_accuracy`, in order.
+        share: 0..1.
+
+    Example:
+        >>> points = [(100, 0.2), (200, 0.85), (300, 0.9), (400, 0.8)]
+        >>> history = [{"examples": n, "validation_accuracy": accuracy} for n, accuracy in points]
+        >>> examples_to_reach(history, share=0.9)
+        200
+    """
+    wanted = share * max(record["validation_accuracy"] for record in history)
+    return int(next(r["examples"] for r in history if r["validation_accuracy"] >= wanted))
+
+
+def summarise(config: RunConfig[Any], folder: RunFolder, wall_seconds: float | None) -> RunResult:
+    """Put the scores of all trainings together, with their means over the seeds, and write results.json.
+
+    `wall_seconds` is the time of the whole run, None if it was interrupted in between.
+    """
+    entry, task = entry_of(config.task), entry_of(config.task).at_full_size(config.task)
+    splits = splits_of(alone(config, config.seed))
+    models: dict[str, ModelResult] = {}
+    larger = {}
+    for model in config.model.models:
+        scores = [
+            {"name": c.name, "label": c.label, **read_json(folder.score(c.name))}
+            for c in contestants(config)
+            if c.model == model
+        ]
+        larger[model] = {score["name"]: score.pop("generalisation") for score in scores}
+        trainings = [training_from(score) for score in scores]
+        models[model] = model_results(config.specs[model].label, trainings, config.seeds)
+        by_kind = models[model].test_by_kind
+        if entry.from_kinds is not None and by_kind is not None:
+            models[model] = dataclasses.replace(models[model], more=entry.from_kinds(dict(by_kind)))
+    results = RunResult(
+        task=entry.name,
+        framework=config.runtime.framework,
+        size=dataclasses.asdict(config.task),
+        harder_size=splits.harder_sizes,
+        harder=splits.changes,
+        seed=config.seed,
+        seeds=config.seeds,
+        test_examples=len(splits.test.inputs),
+        trivial_accuracy=trivial_accuracy(task),
+        trivial={**splits.trivial, **_trivial_by_kind(config, splits.test)},
+        wall_seconds=wall_seconds,
+        models=models,
+        generalisation=tuple(generalisation.summarise(config, larger)),
+    )
+    write_json(folder.results, to_json(results))
+    return results
+
+
+def model_results(label: str, trainings: Sequence[TrainingResult], seeds: int) -> ModelResult:
+    """Put a model's trainings together.
+
+    Args:
+        label: of the model.
+        trainings: its own, the same ways to the task in the same order seed by seed.
+        seeds: how many these are.
+    """
+    count = len(trainings) // seeds
+    ways = [trainings[way::count] for way in range(count)]
+    best = max(ways, key=lambda way: sum(training.test_accuracy for training in way))
+    front = max(best, key=lambda training: training.test_accuracy)
+    by_kind = [training.test_by_kind for training in best if training.test_by_kind is not None]
+    means = {name: _mean([getattr(training, name) for training in best]) for name in AVERAGED}
+    return ModelResult(
+        label=label,
+        name=front.name,
+        parameters=front.parameters,
+        selected=tuple(training.name for training in best),
+        trainings=tuple(trainings),
+        test_by_kind={kind: _mean([scores[kind] for scores in by_kind]) for kind in by_kind[0]}
+        if by_kind
+        else None,
+        **means,
+    )
+
+
+def _mean(values: Sequence[float | None]) -> Any:
+    """Return a mean; None where a value is."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if len(known) == len(values) else None
+
+
+def _trivial_by_kind(config: RunConfig[Any], test: Any) -> dict[str, dict[str, float]]:
+    """Return what models without understanding score on each kind of question."""
+    entry = entry_of(config.task)
+    if entry.trivial_by_kind is not None:
+        return entry.trivial_by_kind(config.task, test)
+    if entry.kinds is None or entry.shortcut is None:
+        return {}
+    right = (entry.shortcut(config.task, test.inputs) == test.targets) & test.mask
+    shares = {
+        kind: float(right[own].sum() / test.mask[own].sum())
+        for kind, own in by_kind(entry.kinds(test)).items()
+    }
+    return {"shortcut_by_kind": shares}

@@ -1,0 +1,324 @@
+"""The training loop: from examples to parameters, whatever the task, the model and the framework."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from relational_rnn.config.checks import check_bool, check_choice
+from relational_rnn.reference.arrays import Array
+from relational_rnn.reference.training import Examples
+from relational_rnn.training.arrays_file import load_arrays, save_arrays, with_prefix, without_prefix
+from relational_rnn.training.config import BudgetConfig
+from relational_rnn.training.data import Batches
+from relational_rnn.training.files import find_target, read_lines, write_text
+from relational_rnn.training.screen import lasting
+
+REPORT_SECONDS = 0.5
+CHECKPOINT_SECONDS = 30.0
+
+Record = dict[str, Any]
+
+
+class Learner(Protocol):
+    """A model with its optimiser, in whatever framework."""
+
+    def train_step(self, batch: Examples, learning_rate: float) -> dict[str, float]:
+        """Change the parameters once; return `loss`, `grad_norm` and the metrics of the step.
+
+        Raises:
+            FloatingPointError: the loss or the gradients are not finite; the parameters stay as they were.
+        """
+
+    def evaluate(self, examples: Examples) -> dict[str, float]:
+        """Return `loss` and the metrics on examples, of the parameters that count."""
+
+    def parameters(self) -> dict[str, Array]:
+        """Return copies of the parameters that count: their moving average, where there is one."""
+
+    def load_parameters(self, values: Mapping[str, Array]) -> None:
+        """Give the model such parameters."""
+
+    def state(self) -> dict[str, Array]:
+        """Return copies of everything that the next step depends on."""
+
+    def load_state(self, values: Mapping[str, Array]) -> None:
+        """Go back to such a state.
+
+        Raises:
+            ValueError: it is another model's.
+        """
+
+
+@dataclass
+class FitResult:
+    """How far a training has come; when it is finished, the model has the parameters that are kept."""
+
+    step: int = 0
+    """Steps done."""
+    seconds: float = 0.0
+    """Time spent, over all parts of a resumed training."""
+    history: list[Record] = field(default_factory=list)
+    """A record for each evaluation: step, examples, seconds, progress, learning_rate; the means of
+    the steps' metrics since the evaluation before; and the metrics on the validation examples as
+    validation_loss, ..."""
+    best: Record = field(default_factory=dict)
+    """The record of the evaluation that was best."""
+    waited: int = 0
+    """Evaluations since the best one."""
+    sums: dict[str, float] = field(default_factory=dict)
+    """Sums of the steps' metrics since the last evaluation."""
+    finished: bool = False
+    """Whether the budget or the patience is used up; False if it was stopped and can go on."""
+    stopped_early: bool = False
+    """Whether it was the patience."""
+
+
+class Training:
+    """A learner, its examples, and how far it has come.
+
+    Args:
+        learner: model and optimiser.
+        batches: the examples of each step.
+        validation: examples to choose the parameters by.
+        budget: when it is over, and which parameters are kept.
+        peak: of the learning rate.
+        schedule: (number of the step, from 0, and the share of the budget that is used up) -> factor of the
+            peak.
+        monitor: which metric on the validation examples says which parameters are best.
+        notes: what else a checkpoint must have in common with the training that goes on from it.
+
+    Raises:
+        ValueError: an unknown metric.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        batches: Batches,
+        validation: Examples,
+        budget: BudgetConfig,
+        *,
+        peak: float,
+        schedule: Callable[[int, float], float],
+        monitor: str,
+        notes: Mapping[str, Any],
+    ) -> None:
+        self.settings = {
+            **dataclasses.asdict(budget),
+            "monitor": check_choice("monitor", monitor, ("loss", "accuracy", "sequence_accuracy")),
+            "learning_rate": peak,
+            **notes,
+        }
+        self.learner, self.batches, self.validation, self.budget = learner, batches, validation, budget
+        self.peak, self.schedule = peak, schedule
+        self.learning_rate = peak
+        self.result = FitResult()
+        self.best: dict[str, Array] = {}
+
+    def run(
+        self,
+        *,
+        checkpoint: Path | str | None = None,
+        log: Path | str | None = None,
+        progress: bool = False,
+        report: Callable[[Record], None] = lambda record: None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> FitResult:
+        """Train, and leave the model with the parameters that did best on the validation examples.
+
+        Args:
+            checkpoint: file (safetensors), written every half minute and at the end. If it exists already,
+                the training goes on from it, and ends in the same numbers as one that was not stopped.
+            log: file (JSON lines) that gets every record.
+            progress: show a progress bar.
+            report: gets every record: twice a second one with step, examples, seconds, progress (0..1),
+                learning_rate and the step's metrics; and one for each evaluation, see `FitResult.history`.
+            stopped: asked after each step; True writes the checkpoint and ends the training.
+
+        Returns:
+            The history, the best record, and whether the training is finished. A training that was stopped
+            leaves the model with the parameters of its last step.
+
+        Raises:
+            ValueError: the checkpoint of another training, or a path that holds no file.
+            OSError: a file cannot be written.
+            FloatingPointError: the loss or the gradients are not finite; the message names the step.
+        """
+        file, lines = (None if path is None else Path(path) for path in (checkpoint, log))
+        if file is not None:
+            find_target(file)  # raises before there is work to lose
+            if file.exists():
+                self.restore(file)
+        if lines is not None:
+            _forget_after(lines, self.result.step)
+        with _progress_bar(check_bool("progress", progress)) as show:
+
+            def tell(record: Record) -> None:
+                if lines is not None:
+                    with lines.open("a", encoding="utf-8") as stream:
+                        stream.write(json.dumps(record) + "\n")
+                report(record)
+                show(record)
+
+            self._go_on(tell, stopped, file)
+        return self.result
+
+    def _go_on(
+        self, tell: Callable[[Record], None], stopped: Callable[[], bool], checkpoint: Path | None
+    ) -> None:
+        """Train until the budget or the patience is used up, or somebody stops it."""
+        result, budget = self.result, self.budget
+        begin = time.perf_counter() - result.seconds
+        next_report, next_save = result.seconds, result.seconds + CHECKPOINT_SECONDS
+        while not result.finished:
+            metrics = self.advance()
+            result.seconds = time.perf_counter() - begin
+            if result.seconds >= next_report:
+                tell(self.record() | metrics)
+                next_report = result.seconds + REPORT_SECONDS
+            last = self.progress >= 1
+            if last or result.step % budget.evaluate_every == 0:
+                tell(self.evaluate())
+                result.stopped_early = not last and result.waited == budget.patience
+                result.finished = last or result.stopped_early
+            halt = not result.finished and stopped()
+            if checkpoint is not None and (halt or result.finished or result.seconds >= next_save):
+                self.save(checkpoint)
+                next_save = result.seconds + CHECKPOINT_SECONDS
+            if halt:
+                return
+        self._keep()
+
+    def _keep(self) -> None:
+        kept = self.best if self.budget.keep == "best" else self.learner.parameters()
+        self.learner.load_parameters(kept)
+
+    @property
+    def progress(self) -> float:
+        """Share of the budget that is used up; 1 or more ends the training."""
+        done = self.result.step / self.budget.steps
+        return done if self.budget.seconds is None else max(done, self.result.seconds / self.budget.seconds)
+
+    def advance(self) -> dict[str, float]:
+        """Do one step and return its metrics."""
+        result = self.result
+        self.learning_rate = self.peak * self.schedule(result.step, self.progress)
+        losses = [record["validation_loss"] for record in result.history]
+        try:
+            metrics = self.learner.train_step(self.batches(result.step, losses), self.learning_rate)
+        except FloatingPointError as error:
+            raise FloatingPointError(
+                f"{error}, at step {result.step}; try a peak learning rate below {self.peak}"
+            ) from None
+        if "accuracy" in metrics:
+            self.batches.observe(result.step, metrics["accuracy"])
+        result.step += 1
+        for name, value in {"steps": 1, **metrics}.items():
+            result.sums[name] = result.sums.get(name, 0) + value
+        return metrics
+
+    def evaluate(self) -> Record:
+        """Score the parameters, keep them if they are the best so far, and return the record."""
+        result = self.result
+        count = result.sums.pop("steps")
+        means = {name: value / count for name, value in result.sums.items()}
+        scores = self.learner.evaluate(self.validation)
+        record = self.record() | means | {f"validation_{name}": value for name, value in scores.items()}
+        result.sums = {}
+        result.history.append(record)
+        result.waited += 1
+        monitor = self.settings["monitor"]
+        sign, name = -1 if monitor == "loss" else 1, f"validation_{monitor}"
+        if not result.best or sign * record[name] > sign * result.best[name]:
+            result.best, result.waited = record, 0
+            if self.budget.keep == "best":
+                self.best = self.learner.parameters()
+        return record
+
+    def record(self) -> Record:
+        """Return where the training is."""
+        result = self.result
+        sizes = self.batches.sizes(max(result.step - 1, 0))
+        return {
+            "step": result.step,
+            "examples": result.step * self.budget.batch_size,
+            "seconds": round(result.seconds, 3),
+            "progress": min(1.0, self.progress),
+            "learning_rate": self.learning_rate,
+            **({"sizes": sizes} if sizes else {}),
+        }
+
+    def save(self, path: Path) -> None:
+        """Write everything that the next step depends on."""
+        arrays = with_prefix("best", self.best) | with_prefix("state", self.learner.state())
+        notes = {
+            "settings": self.settings,
+            "result": dataclasses.asdict(self.result),
+            "batches": self.batches.state(),
+        }
+        save_arrays(path, arrays, notes)
+
+    def restore(self, path: Path) -> None:
+        """Go on from a file that `save` wrote.
+
+        Raises:
+            ValueError: it is no such file, or one of a training with other settings or another model.
+        """
+        arrays, notes = load_arrays(path)
+        if notes.keys() != {"settings", "result", "batches"}:
+            raise ValueError(f"{path} is no checkpoint of fit: its notes are {', '.join(notes) or 'none'}")
+        there = notes["settings"]
+        changed = [name for name, value in self.settings.items() if there.get(name) != value]
+        if changed:
+            told = ", ".join(
+                f"{name}: {there.get(name)} there, {self.settings[name]} now" for name in changed
+            )
+            raise ValueError(
+                f"{path} is the checkpoint of another training ({told}); remove it or name another"
+            )
+        try:
+            self.learner.load_state(without_prefix("state", arrays))
+        except ValueError as error:
+            raise ValueError(f"{path} is the checkpoint of another model: {error}") from None
+        self.best = without_prefix("best", arrays)
+        self.batches.restore(notes["batches"])
+        self.result = FitResult(**notes["result"])
+        if self.result.finished:
+            self._keep()
+
+
+def _forget_after(log: Path, step: int) -> None:
+    """Drop the records after `step`: a training that goes on from there writes them again."""
+    text = "".join(json.dumps(record) + "\n" for record in read_lines(log) if record["step"] <= step)
+    write_text(log, text)
+
+
+@contextmanager
+def _progress_bar(shown: bool) -> Iterator[Callable[[Record], None]]:
+    """Return what takes records and shows them as a bar with the latest numbers."""
+    if not shown:
+        yield lambda record: None
+        return
+    numbers = TextColumn("{task.fields[told]}")
+    columns = (BarColumn(20), TaskProgressColumn(), TimeRemainingColumn(), numbers)
+    with Progress(*columns, console=Console(file=lasting(sys.stdout))) as bar:
+        task, told = bar.add_task("training", total=1.0, told=""), dict[str, str]()
+
+        def show(record: Record) -> None:
+            score = "validation_accuracy" if "validation_accuracy" in record else "validation_loss"
+            for name in {"loss", score} & record.keys():
+                told[name] = f"{name.replace('_', ' ')} {record[name]:.3f}"
+            bar.update(task, completed=record["progress"], told=", ".join(told.values()))
+
+        yield show

@@ -1,0 +1,117 @@
+"""Trained models on disk: weights as safetensors, with what it takes to build the model beside them."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from relational_rnn.config.checks import check_choice
+from relational_rnn.reference.arrays import Array
+from relational_rnn.tasks import entry_of, find_task
+from relational_rnn.training.arrays_file import load_arrays, save_arrays
+from relational_rnn.training.config import RunConfig, with_values
+from relational_rnn.training.contestants import Contestant
+from relational_rnn.training.examples_file import find_weights
+from relational_rnn.training.files import read_json
+from relational_rnn.training.framework import Framework, framework_of
+from relational_rnn.training.run_folder import RunFolder, config_from
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model and where it comes from."""
+
+    model: Any
+    """A torch `SequenceClassifier`, or a NumPy `Classifier`."""
+    config: RunConfig[Any]
+    """Of its run."""
+    contestant: Contestant
+    """Its training in that run."""
+
+    @property
+    def framework(self) -> Framework:
+        """What trained it."""
+        return framework_of(self.config.runtime.framework)
+
+    @property
+    def task(self) -> Any:
+        """Its task, as it is scored."""
+        return entry_of(self.config.task).at_full_size(self.config.task)
+
+    def predict(self, inputs: Array, every_step: bool) -> Array:
+        """Return the most likely classes of sequences (B, T, F): (B, T) at every step, else (B,)."""
+        return self.framework.predict(self.model, inputs, every_step)
+
+
+def save_weights(
+    path: Path, framework: Framework, model: Any, config: RunConfig[Any], contestant: Contestant
+) -> None:
+    """Write a model's weights, atomically."""
+    notes = {
+        "task": entry_of(config.task).name,
+        "config": dataclasses.asdict(config),
+        "contestant": dataclasses.asdict(contestant),
+    }
+    save_arrays(path, framework.arrays(model), notes)
+
+
+def load_weights(path: Path, compute_dtype: str | None = None, task: Any = None) -> Trained:
+    """Build the model of a file that `save_weights` wrote.
+
+    Args:
+        path: the file.
+        compute_dtype: of an RMC's matrix products; None for that of its training.
+        task: of the training, if it is one of one's own; None finds it by its name.
+
+    Raises:
+        ValueError: the file is no such file, or its weights are not its model's.
+    """
+    values, notes = load_arrays(path)
+    if not {"task", "config", "contestant"} <= notes.keys():
+        raise ValueError(f"{path} holds no model of a run: its notes are {', '.join(notes) or 'none'}")
+    entry = find_task(notes["task"]) if task is None else entry_of(task)
+    config = config_from(entry, notes["config"])
+    contestant = Contestant(**notes["contestant"])
+    if compute_dtype is not None:
+        config = with_values(config, {"compute_dtype": compute_dtype})
+    framework = framework_of(config.runtime.framework)
+    model = framework.build(config.of(contestant.model), contestant)
+    try:
+        framework.load_arrays(model, values)
+    except ValueError as error:
+        raise ValueError(f"{path} does not hold the weights of its model: {error}") from None
+    if hasattr(model, "eval"):
+        model.eval()
+    return Trained(model, config, contestant)
+
+
+def find_trained(
+    path: str | Path, model: str | None = None, seed: int | None = None, task: Any = None
+) -> Trained:
+    """Load a trained model of a run.
+
+    Args:
+        path: the folder of a run, a weights file, or `pretrained:NAME`.
+        model: its name in the run; None where there is only one. Of a model with several ways to its task the
+            best training counts.
+        seed: of the training; None for the best.
+        task: of the run, if it is one of one's own.
+
+    Raises:
+        ValueError: no run or weights there, no such model or seed, or several models and none is named.
+    """
+    files = find_weights(Path(path))
+    if len(files) == 1 and not Path(path).is_dir():
+        return load_weights(files[0], task=task)
+    results = read_json(RunFolder(Path(path)).results)["models"]
+    if model is None and len(results) > 1:
+        raise ValueError(f"which model? {path} has {', '.join(results)}")
+    model = check_choice("model", next(iter(results)) if model is None else model, results)
+    trainings = [one for one in results[model]["trainings"] if one["name"] in results[model]["selected"]]
+    seeds = {int(one["name"].rpartition("-")[2]): one for one in trainings}
+    if seed is not None and seed not in seeds:
+        raise ValueError(f"{path} has {model} with the seeds {', '.join(map(str, seeds))}; got {seed}")
+    best = results[model]["name"] if seed is None else seeds[seed]["name"]
+    return load_weights(RunFolder(Path(path)).weights(best), task=task)

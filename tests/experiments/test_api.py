@@ -1,0 +1,120 @@
+"""Training, comparing, ablating and sweeping from Python; what was trained comes back whatever it is."""
+
+import json
+
+import numpy as np
+import pytest
+
+import relational_rnn
+from relational_rnn import experiments
+from relational_rnn.recipes import find_recipe
+from relational_rnn.training.config import RunConfig
+from relational_rnn.training.results import from_json
+
+pytest.importorskip("matplotlib")
+
+SORTING = {"preset": "tiny", "framework": "numpy", "steps": 6, "seeds": 2, "items": 3}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "sorting"
+    seen = []
+    result = experiments.train(
+        "sorting", ["rmc", "lstm"], out=folder, report=lambda name, record: seen.append(name), **SORTING
+    )
+    return result, folder, seen
+
+
+def test_a_run_is_that_of_the_command(trained):
+    result, folder, seen = trained
+    assert from_json(json.loads((folder / "results.json").read_text())) == result.results
+    assert json.loads((folder / "config.json").read_text())["command"] == "train sorting"
+    assert set(seen) == {"rmc-0", "lstm-0", "rmc-1", "lstm-1"}
+    assert isinstance(result.config, RunConfig)
+    assert (result.config.task.items, result.config.budget.steps) == (3, 6)
+
+
+def test_the_table_reads_as_text_and_as_html(trained):
+    table = trained[0].table()
+    lines = str(table).splitlines()
+    assert [line.split()[0] for line in lines] == ["model", "RMC", "LSTM", "chance", "majority"]
+    assert len({line.index("parameters") for line in lines if "parameters" in line}) == 1
+    assert table._repr_html_().count("<tr") == len(lines)
+
+
+def test_curves_are_drawn_and_written(trained, tmp_path):
+    trained[0].plot_curves(tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").stat().st_size > 10_000
+
+
+def test_models_come_back_by_name_and_seed(trained):
+    result, folder, _ = trained
+    best = relational_rnn.load(folder, "rmc")
+    assert best.contestant.name == result.results.models["rmc"].name
+    other = relational_rnn.load(folder, "lstm", seed=1)
+    assert (other.contestant.model, other.contestant.seed) == ("lstm", 1)
+    file = folder / "checkpoints" / "lstm-1.safetensors"
+    inputs = np.zeros((2, 6, other.config.task.input_size), np.float32)
+    answers = other.predict(inputs, every_step=True)
+    assert answers.shape == (2, 6)
+    np.testing.assert_array_equal(relational_rnn.load(file).predict(inputs, every_step=True), answers)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "which model.* has rmc, lstm"),
+        (("gru",), "model must be one of 'rmc', 'lstm', got 'gru'"),
+        (("rmc", 7), "has rmc with the seeds 0, 1; got 7"),
+    ],
+)
+def test_what_is_not_there_is_named(trained, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        relational_rnn.load(trained[1], *arguments)
+
+
+def test_a_folder_without_weights_is_named(tmp_path):
+    with pytest.raises(ValueError, match="holds no trained weights"):
+        relational_rnn.load(tmp_path)
+
+
+def test_a_temporary_folder_goes_with_its_result(tmp_path):
+    result = experiments.train("sorting", ["rmc"], **{**SORTING, "seeds": 1})
+    folder = result.folder
+    saved = result.save(tmp_path / "saved")
+    assert folder.exists()
+    del result
+    assert not folder.exists()
+    assert relational_rnn.load(saved).contestant.name == "rmc-0"
+
+
+def test_a_run_goes_on_in_its_folder(tmp_path):
+    first = experiments.train("sorting", ["rmc"], out=tmp_path / "run", **SORTING)
+    again = experiments.train("sorting", ["rmc"], out=tmp_path / "run", resume=True, **SORTING)
+    assert again.results.models == first.results.models
+    with pytest.raises(ValueError, match="is not empty"):
+        experiments.train("sorting", ["rmc"], out=tmp_path / "run", **SORTING)
+
+
+def test_an_ablation_has_a_row_a_value():
+    found = experiments.ablate("sorting", {"mem_slots": (1, 2, 3)}, **SORTING)
+    assert len(found.results["variants"]) == 3  # the base has 2
+    assert [row[0].split()[0] for _, row in found.table("mem_slots").rows] == ["1", "2", "3", "trivial"]
+    assert "mem_slots: 3" in str(found.table())
+
+
+def test_a_sweep_has_a_row_a_combination():
+    found = experiments.sweep("sorting", {"mem_slots": (1, 2), "learning_rate": (1e-3, 1e-2)}, **SORTING)
+    assert len(found.table().rows) == 4
+
+
+def test_a_comparison_has_three_seeds_and_the_opponents():
+    config = experiments.configure("sorting", models=experiments.api.OPPONENTS, seeds=3, framework="torch")
+    assert config.model.models == ("rmc", "lstm", "gru", "transformer", "dnc")
+
+
+def test_a_task_object_has_its_preset_and_its_own_sizes():
+    task = find_recipe("sorting", "tiny").task
+    config = experiments.configure(type(task)(items=5), "tiny", steps=3)
+    assert (config.task.items, config.budget.steps, config.model.mem_slots) == (5, 3, 2)

@@ -1,0 +1,98 @@
+"""Every record has the present shape: one reader reads them all."""
+
+import dataclasses
+import json
+
+import pytest
+
+from relational_rnn.experiments.many import LEAVING, MEANS
+from relational_rnn.tasks import entry_of, find_task
+from relational_rnn.training.contestants import contestants
+from relational_rnn.training.results import from_json, to_json
+from relational_rnn.training.run import AVERAGED
+from relational_rnn.training.run_folder import config_from
+from tools.publish.records import COPIED, RECORDS
+
+CONFIG = {"command", "version", "commit", "python", "seed", "config"}
+RUN = {
+    *("task", "framework", "size", "harder_size", "harder", "seed", "seeds", "test_examples"),
+    *("trivial_accuracy", "trivial", "wall_seconds", "models", "generalisation"),
+}
+EXPERIMENT = {
+    *("task", "title", "framework", "models", "seed", "seeds", "test_examples", "factors", "base", "variants")
+}
+TRAINING = {
+    *("name", "label", "parameters", "test_accuracy", "test_sequence_accuracy", "seconds", "steps"),
+    *("examples", "seconds_per_example", "peak_memory", "best_step", "examples_to_converge"),
+}
+VARIANT = {"name", "values", "trivial_accuracy", "diverged", "models", "runs"}
+SCORE = {"label", "task_reached", "task_share", "parameters", *MEANS, *LEAVING}
+
+
+def read(path):
+    content = json.loads(path.read_text())
+    assert content.keys() <= {"config", "results", "evaluations", *COPIED}
+    recorded, results = content["config"], content["results"]
+    assert recorded.keys() == CONFIG
+    verb, task, *_ = recorded["command"].split()
+    config = config_from(find_task(task), recorded["config"])
+    assert recorded["config"] == json.loads(json.dumps(dataclasses.asdict(config))), "nothing is left out"
+    assert [recorded["seed"], results["seed"], results["seeds"]] == [config.seed, config.seed, config.seeds]
+    assert (results["task"], results["framework"]) == (task, config.runtime.framework)
+    return verb, config, content
+
+
+@pytest.mark.parametrize("path", sorted(RECORDS.glob("*.json")), ids=lambda path: path.stem)
+def test_every_record_has_the_present_shape(path):
+    verb, config, content = read(path)
+    if verb == "train":
+        check_run(config, content)
+    else:
+        check_experiment(config, content["results"])
+
+
+def check_run(config, content):
+    entry, results = entry_of(config.task), content["results"]
+    assert results.keys() == RUN
+    assert to_json(from_json(results)) == results
+    assert list(results["models"]) == list(config.model.models)
+    harder = {"harder"} if results["harder"] is not None else set()
+    assert {split for split in results["trivial"] if not split.endswith("_by_kind")} == {"test", *harder}
+    named = [(training["name"], training["label"]) for training in trainings(results)]
+    assert sorted(named) == sorted((one.name, one.label) for one in contestants(config))
+    names = {name for name, _ in named}
+    assert "evaluations" not in content or content["evaluations"].keys() == names
+    wanted = set(TRAINING)
+    wanted |= {"harder_accuracy", "harder_sequence_accuracy"} if harder else set()
+    wanted |= {"test_by_kind"} if entry.kinds is not None else set()
+    wanted |= {"longer"} if entry.name == "nth-farthest" else set()
+    grown = {one.name for one in contestants(config) if one.grown}
+    for training in trainings(results):
+        assert training.keys() == wanted | ({"changes"} if training["name"] in grown else set())
+        for change in training.get("changes", ()):
+            assert change.keys() == {"step", "sizes"}
+    for model in results["models"].values():
+        own = {"label", "name", "selected", "trainings", "parameters"}
+        own |= {"harder_accuracy"} & model["trainings"][0].keys() | {"test_by_kind"} & wanted
+        own |= {"mean_error", "failed_tasks"} if entry.from_kinds is not None else set()
+        assert model.keys() == own | (set(AVERAGED) - {"harder_accuracy"})
+        assert model["name"] in model["selected"]
+    for axis in results["generalisation"]:
+        assert axis.keys() == {"axis", "sizes", "trained", "examples", "trivial", "models"}
+        assert {name for model in axis["models"].values() for name in model["trainings"]} == names
+
+
+def trainings(results):
+    return [training for model in results["models"].values() for training in model["trainings"]]
+
+
+def check_experiment(config, results):
+    assert results.keys() == EXPERIMENT
+    for variant in results["variants"]:
+        assert variant.keys() == VARIANT
+        for model in variant["models"].values():
+            assert model.keys() == {"label", "parameters", "left", *MEANS, *LEAVING}
+        for run in variant["runs"]:
+            assert run.keys() in ({"seed", "diverged"}, {"seed", "trivial_accuracy", "models"})
+            for score in run.get("models", {}).values():
+                assert score.keys() == SCORE

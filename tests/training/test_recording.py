@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.torch
+torch = pytest.importorskip("torch")
+
+from relational_rnn.recipes import find_recipe  # noqa: E402
+from relational_rnn.tasks.nth_farthest import sample  # noqa: E402
+from relational_rnn.tasks.nth_farthest_variants import with_reference_at  # noqa: E402
+from relational_rnn.training.contestants import contestants  # noqa: E402
+from relational_rnn.training.learners.recording import (  # noqa: E402
+    record_attention,
+    record_attention_at,
+    record_memories,
+    record_questions,
+)
+from relational_rnn.training.learners.torch import build_model  # noqa: E402
+
+CONFIG = find_recipe("nth-farthest", "tiny")
+MODEL = build_model(CONFIG, contestants(CONFIG)[0])
+
+
+def test_records_what_the_model_does():
+    batch = sample(CONFIG.task, 5, np.random.default_rng(0))
+    recorded = record_attention(MODEL, batch)
+    with torch.no_grad():
+        predictions = MODEL(torch.from_numpy(batch.inputs)).argmax(1)
+    assert [one.prediction for one in recorded] == predictions.tolist()
+    assert [one.answer for one in recorded] == batch.targets.tolist()
+    for one, labels in zip(recorded, batch.labels.tolist(), strict=True):
+        assert one.attention.shape == (3, 2, 2, 3)  # T, H, N, M
+        np.testing.assert_allclose(one.attention.sum(-1), 1, rtol=1e-5)
+        assert labels[one.reference_step] == one.reference
+
+
+def test_questions_take_comparing_and_the_reference_moves():
+    first = record_questions(MODEL, CONFIG.task, np.random.default_rng(0))
+    assert [one.reference_step for one in first] == [0, 1, 2]
+    assert all(one.n < 2 for one in first)
+    again = record_questions(MODEL, CONFIG.task, np.random.default_rng(0))
+    assert [one.labels for one in again] == [one.labels for one in first]
+
+
+def test_attention_at_a_step_is_that_of_the_batch():
+    recorded = record_attention_at(MODEL, CONFIG.task, np.random.default_rng(0), examples=4, step=2)
+    assert [one.reference_step for one in recorded] == [2] * 4
+    batch = with_reference_at(sample(CONFIG.task, 4, np.random.default_rng(0)), 2)
+    for one, again in zip(recorded, record_attention(MODEL, batch), strict=True):
+        np.testing.assert_array_equal(one.attention, again.attention)
+
+
+def test_memories_are_what_the_head_reads():
+    recorded = record_memories(MODEL, CONFIG.task, np.random.default_rng(0), examples=30, step=1)
+    batch = with_reference_at(sample(CONFIG.task, 30, np.random.default_rng(0)), 1)
+    assert recorded.memories.shape == (30, 3, 2, 8)  # B, T, N, D
+    np.testing.assert_array_equal(recorded.vectors, batch.vectors)
+    np.testing.assert_array_equal(recorded.labels[:, 1], batch.reference)
+    with torch.no_grad():
+        last = torch.from_numpy(recorded.memories[:, -1]).flatten(1)
+        torch.testing.assert_close(MODEL.head(last), MODEL(torch.from_numpy(batch.inputs)))

@@ -1,0 +1,73 @@
+"""What a run came to: typed, written and read without a loss."""
+
+import doctest
+
+import pytest
+
+from relational_rnn.training import results
+from relational_rnn.training.curriculum import Change
+from relational_rnn.training.results import from_json, to_json, training_from
+from relational_rnn.training.run import model_results
+
+VALUES = {
+    "name": "rmc-0",
+    "label": "RMC",
+    "parameters": 7,
+    "test_accuracy": 0.5,
+    "test_sequence_accuracy": 0.25,
+    "seconds": 1.5,
+    "steps": 10,
+    "examples": 640,
+    "seconds_per_example": 0.01,
+    "peak_memory": 1e6,
+    "best_step": 10,
+    "examples_to_converge": 64,
+}
+GREW = {"changes": [{"step": 0, "sizes": {"items": 2}}, {"step": 4, "sizes": {"items": 3}}]}
+
+
+def test_what_was_not_measured_is_left_out():
+    assert to_json(training_from(VALUES)) == VALUES
+    unknown = {**VALUES, "peak_memory": None}
+    assert to_json(training_from(unknown)) == unknown, "which every training has"
+
+
+def test_changes_and_scores_of_one_task_alone():
+    training = training_from({**VALUES, **GREW, "longer": {"repeats": [0.5]}})
+    assert training.changes == (Change(0, {"items": 2}), Change(4, {"items": 3}))
+    assert training.more == {"longer": {"repeats": [0.5]}}
+    assert to_json(training) == {**VALUES, **GREW, "longer": {"repeats": [0.5]}}
+
+
+def trainings(*accuracies, **more):
+    return [
+        training_from({**VALUES, "name": f"t{n}", "test_accuracy": a, **more})
+        for n, a in enumerate(accuracies)
+    ]
+
+
+def test_the_best_way_counts():
+    model = model_results("LSTM", trainings(0.5, 0.6, 0.5, 0.5), seeds=2)
+    assert (model.selected, model.name) == (("t1", "t3"), "t1")
+    assert (model.label, model.test_accuracy, model.steps) == ("LSTM", 0.55, 10)
+    assert model.harder_accuracy is None
+    assert model.test_by_kind is None
+
+
+def test_means_by_kind_and_of_what_was_not_measured():
+    model = model_results("LSTM", trainings(0.5, 0.7, test_by_kind={"a": 0.5}, peak_memory=None), seeds=2)
+    assert model.test_by_kind == {"a": 0.5}
+    assert model.peak_memory is None
+
+
+def test_a_run_lacks_nothing_and_has_nothing_else():
+    with pytest.raises(TypeError, match=r"missing .* required keyword-only arguments: 'task'"):
+        from_json({"models": {}, "generalisation": []})
+    with pytest.raises(TypeError, match="unexpected keyword argument 'loss'"):
+        from_json({"models": {}, "generalisation": [], "loss": 1})
+
+
+def test_examples_in_the_docstrings():
+    failed, tried = doctest.testmod(results)
+    assert tried
+    assert not failed

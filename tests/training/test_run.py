@@ -1,0 +1,257 @@
+"""Whole runs: every lever on every task, results of one form, and steps that decide, whatever the speed."""
+
+import functools
+import itertools
+import time
+
+import numpy as np
+import pytest
+
+from relational_rnn.recipes import RECIPES, find_recipe
+from relational_rnn.training import run as runs
+from relational_rnn.training.arrays_file import load_arrays
+from relational_rnn.training.config import with_values
+from relational_rnn.training.contestants import contestants
+from relational_rnn.training.files import read_json
+from relational_rnn.training.results import TrainingResult, to_json
+from relational_rnn.training.run_folder import RunFolder
+
+SMALL = {"validation_examples": 20, "test_examples": 20, "steps": 4, "evaluate_every": 2, "seeds": 1}
+STARTS = {
+    "nth-farthest": ("objects=2", "labels=2", "dimensions=2"),
+    "sorting": ("items=2",),
+    "pair-matching": ("pairs=2",),
+    "object-tracking": ("moves=2",),
+    "babi-synthetic": ("sentences=3",),
+    "addition": ("length=1",),
+    "control": ("length=1",),
+    "program": ("nesting=1",),
+    "algebra": ("length=1",),
+    "copy": ("length=2",),
+    "reverse": ("length=2",),
+    "double": ("length=2",),
+}
+TIMES = ("seconds", "seconds_per_example", "peak_memory")
+
+
+def config_of(task, framework="torch", **changes):
+    base = find_recipe(task, "tiny")
+    values = {"framework": framework, "models": ("rmc", "lstm"), "overrides": (), **SMALL}
+    values |= {"grow": False, "direct": False, "start": ()}
+    if base.data.train_examples is not None:
+        values["train_examples"] = 40
+    if task == "babi":
+        values |= {"tasks": (1, 2), "synthetic": True}
+    return with_values(base, {**values, **changes})
+
+
+def train(config, path, slow=None, stopped=lambda: False):
+    """Train a run in this process, one training after the other; return its folder and results.
+
+    Args:
+        config: of the run.
+        path: of its folder.
+        slow: seconds that each record takes to show.
+        stopped: asked after each step.
+    """
+    folder = RunFolder(path)
+    runs.prepare(config, folder, resume=folder.config.exists())
+
+    def report(name, record):
+        folder.append({"model": name, **record})
+        if slow:
+            time.sleep(slow)
+
+    for contestant in contestants(config):
+        if not folder.score(contestant.name).exists():
+            runs.train_one(
+                config, folder, contestant.name, functools.partial(report, contestant.name), stopped
+            )
+    return folder, to_json(runs.summarise(config, folder, None))
+
+
+def assert_same_runs(one, other, config):
+    """Compare the weights of all trainings, their scores and curves, to the last bit."""
+    for contestant in contestants(config):
+        values, _ = load_arrays(one.weights(contestant.name))
+        same, _ = load_arrays(other.weights(contestant.name))
+        assert values.keys() == same.keys()
+        for name, value in values.items():
+            np.testing.assert_array_equal(same[name], value, err_msg=f"{contestant.name}: {name}")
+        scores, again = (
+            {
+                name: value
+                for name, value in read_json(folder.score(contestant.name)).items()
+                if name not in TIMES
+            }
+            for folder in (one, other)
+        )
+        assert scores == again
+        curves = [
+            [(r["step"], r["validation_accuracy"], r["loss"], r["learning_rate"]) for r in found]
+            for found in (one.evaluations(contestant.name), other.evaluations(contestant.name))
+        ]
+        assert curves[0] == curves[1]
+
+
+GROWING = {"grow": True, "direct": True, "growth_threshold": 0.001, "steps": 30, "train_examples": None}
+SLOW = 0.01
+
+
+@pytest.mark.parametrize(
+    ("task", "framework"),
+    [
+        pytest.param("nth-farthest", "torch", marks=pytest.mark.torch),
+        ("nth-farthest", "numpy"),
+        ("sorting", "numpy"),
+    ],
+)
+def test_steps_decide_and_not_the_clock(task, framework, tmp_path, monkeypatch):
+    """The same command gives the same bits, opponent and growing task included, when it takes longer."""
+    if framework == "torch":
+        pytest.importorskip("torch")
+    threshold = {"growth_threshold": 0.67} if task == "nth-farthest" else {}
+    config = config_of(task, framework, **{**GROWING, "start": STARTS[task], "keep": "last", **threshold})
+    if threshold:  # let it grow soon, above the floor that a configuration asks for
+        monkeypatch.setattr("relational_rnn.training.curriculum.Growth.SMOOTHING", 1.0)
+    monkeypatch.setattr("relational_rnn.training.trainer.REPORT_SECONDS", 0.0)  # a record of every step
+    fast, results = train(config, tmp_path / "fast")
+    slow, again = train(config, tmp_path / "slow", slow=SLOW)
+    assert_same_runs(fast, slow, config)
+    found = {name: model["trainings"] for name, model in results["models"].items()}
+    assert {name: len(trainings) for name, trainings in found.items()} == {"rmc": 1, "lstm": 2}
+    assert len(found["rmc"][0]["changes"]) > 1, "it grew"
+    assert found["lstm"][1]["changes"] == found["rmc"][0]["changes"], "the opponent followed"
+    assert again["models"]["rmc"]["seconds"] >= 30 * SLOW
+    assert {training["steps"] for training in itertools.chain(*found.values())} == {30}
+
+
+@pytest.mark.torch
+def test_a_resumed_run_is_the_uninterrupted_one(tmp_path):
+    pytest.importorskip("pytorch_optimizer")
+    config = config_of(
+        "nth-farthest",
+        **{**GROWING, "start": STARTS["nth-farthest"], "growth_threshold": 0.67},
+        optimiser="soap",
+        average_decay=0.9,
+    )
+    whole, _ = train(config, tmp_path / "whole")
+    calls, folder = itertools.count(1), RunFolder(tmp_path / "parts")
+    runs.prepare(config, folder, resume=False)
+    first = contestants(config)[0].name
+    runs.train_one(config, folder, first, lambda record: None, lambda: next(calls) == 4)
+    assert runs.saved_step(folder, first) == 4
+    assert not folder.score(first).exists()
+    parts, _ = train(config, tmp_path / "parts")
+    for contestant in contestants(config):
+        for name, value in load_arrays(whole.weights(contestant.name))[0].items():
+            np.testing.assert_array_equal(load_arrays(parts.weights(contestant.name))[0][name], value)
+
+
+LEVERS = {
+    "SOAP": {"optimiser": "soap"},
+    "an average of the weights": {"average_decay": 0.9},
+    "growth": {"grow": True, "direct": True},
+    "smaller tasks mixed in": {"grow": True, "smaller_share": 0.5},
+    "overrides": {
+        "overrides": ("lstm.learning_rate=1e-4", "lstm.steps=3", "lstm.initialisation=orthogonal+torch")
+    },
+    "the last parameters": {"keep": "last"},
+    "the best parameters": {"keep": "best", "patience": 1},
+    "seconds": {"seconds": 1000.0},
+    "bfloat16": {"compute_dtype": "bfloat16"},
+    "fresh examples": {"train_examples": None},
+    "two seeds": {"seeds": 2},
+}
+NEEDS_TORCH = ("SOAP", "an average of the weights", "overrides", "bfloat16")
+
+
+def pull(task, lever, framework, tmp_path):
+    """Train a run with a lever, and check what every run's results have."""
+    changes = LEVERS[lever]
+    if task == "babi" and "train_examples" in changes:
+        changes = {}
+    if "grow" in changes:
+        changes = {**changes, "start": STARTS[task], "train_examples": None}
+    config = config_of(task, framework, **changes)
+    _, results = train(config, tmp_path / "run")
+    assert results.keys() == {
+        *("task", "framework", "size", "harder_size", "harder", "seed", "seeds", "test_examples"),
+        *("trivial_accuracy", "trivial", "wall_seconds", "models", "generalisation"),
+    }
+    assert (results["task"], results["framework"]) == (task, framework)
+    assert list(results["models"]) == ["rmc", "lstm"]
+    for name, model in results["models"].items():
+        assert model["label"] == {"rmc": "RMC", "lstm": "LSTM"}[name]
+        assert 0 <= model["test_accuracy"] <= 1
+        assert model["name"] in model["selected"]
+        for training in model["trainings"]:
+            assert training["steps"] <= 4
+            assert ("changes" in training) == ("grow" in changes and "-direct-" not in training["name"])
+            assert ("harder_accuracy" in training) == (results["harder"] is not None)
+    return results
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("lever", LEVERS)
+@pytest.mark.parametrize("task", ["nth-farthest", "sorting", "copy", "babi"])
+def test_every_lever_on_every_kind_of_task(task, lever, tmp_path):
+    pytest.importorskip("torch")
+    if lever == "SOAP":
+        pytest.importorskip("pytorch_optimizer")
+    if task == "babi" and "grow" in LEVERS[lever]:
+        pytest.skip("stories come as they are")
+    results = pull(task, lever, "torch", tmp_path)
+    lstm = results["models"]["lstm"]["trainings"]
+    if lever == "overrides":
+        assert [training["name"] for training in lstm] == ["lstm-orthogonal-0", "lstm-torch-0"]
+        assert {training["steps"] for training in lstm} == {3}
+        assert results["models"]["rmc"]["steps"] == 4
+    if lever == "two seeds":
+        assert [training["name"] for training in lstm] == ["lstm-0", "lstm-1"]
+        mean = sum(training["test_accuracy"] for training in lstm) / 2
+        assert results["models"]["lstm"]["test_accuracy"] == mean
+
+
+@pytest.mark.parametrize("lever", [lever for lever in LEVERS if lever not in NEEDS_TORCH])
+@pytest.mark.parametrize("task", ["nth-farthest", "sorting"])
+def test_levers_in_numpy(task, lever, tmp_path):
+    pull(task, lever, "numpy", tmp_path)
+
+
+OTHERS = [
+    task for task in RECIPES if task not in ("nth-farthest", "sorting", "control", "program", "algebra")
+]
+
+
+@pytest.mark.parametrize("task", OTHERS)  # of the programs the quickest to draw stands for all
+def test_every_task_trains_in_numpy(task, tmp_path):
+    pull(task, "growth" if task in STARTS else "the last parameters", "numpy", tmp_path)
+
+
+def test_results_of_nth_farthest_have_longer_sequences_too(tmp_path):
+    results = pull("nth-farthest", "the last parameters", "numpy", tmp_path)
+    assert all("longer" in training for training in results["models"]["rmc"]["trainings"])
+    assert (results["harder"], results["harder_size"], results["generalisation"]) == (None, None, [])
+
+
+def test_an_opponent_smaller_than_the_rmc_is_refused_before_anything_is_written(tmp_path):
+    config = config_of("sorting", "numpy", overrides=("lstm.size=2",))
+    with pytest.raises(ValueError, match=r"lstm\.size must be at least"):
+        runs.prepare(config, RunFolder(tmp_path / "run"), resume=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_two_ways_the_better_one_counts():
+    def trained(name, accuracy):
+        plain = dict.fromkeys(("parameters", "steps", "examples", "best_step", "examples_to_converge"), 7)
+        times = dict.fromkeys(("seconds", "seconds_per_example", "test_sequence_accuracy"), 0.5)
+        return TrainingResult(
+            name=name, label=name, test_accuracy=accuracy, peak_memory=None, **plain, **times
+        )
+
+    trainings = [trained(*one) for one in (("a-0", 0.5), ("b-0", 0.6), ("a-1", 0.5), ("b-1", 0.8))]
+    found = runs.model_results("LSTM", trainings, seeds=2)
+    assert (found.label, found.name, found.selected) == ("LSTM", "b-1", ("b-0", "b-1"))
+    assert found.test_accuracy == pytest.approx(0.7)
+    assert found.trainings == tuple(trainings)
