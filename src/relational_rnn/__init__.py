@@ -19,7 +19,12 @@ __version__ = "0.1.0"
 
 
 def load(
-    source: str | Path, model: str | None = None, seed: int | None = None, *, task: Any = None
+    source: str | Path,
+    model: str | None = None,
+    seed: int | None = None,
+    *,
+    task: Any = None,
+    models: Any = None,
 ) -> Trained:
     """Load a trained model, of whatever task and framework.
 
@@ -29,6 +34,7 @@ def load(
         model: its name in the run, such as "rmc"; None where there is only one.
         seed: of the training; None for the best.
         task: of the run, if it is a task of your own; the package's are found by their names.
+        models: of the run, if it has models of your own: the same name -> factory that trained them.
 
     Returns:
         `model` (a torch `nn.SequenceClassifier` in eval mode, or a NumPy `reference.Classifier`), `config`
@@ -43,6 +49,8 @@ def load(
         >>> trained.config.task.objects, trained.model.core.mem_slots  # doctest: +SKIP
         (8, 8)
     """
+    from relational_rnn.training.models import added_models, specs_of
     from relational_rnn.training.weights import find_trained
 
-    return find_trained(source, model, seed, task)
+    with added_models(specs_of(models)):
+        return find_trained(source, model, seed, task)

@@ -1,6 +1,7 @@
 """Training, comparing, ablating and sweeping from Python; what was trained comes back whatever it is."""
 
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import relational_rnn
 from relational_rnn import experiments
 from relational_rnn.recipes import find_recipe
 from relational_rnn.training.config import RunConfig
+from relational_rnn.training.processes import Interrupted
 from relational_rnn.training.results import from_json
 
 pytest.importorskip("matplotlib")
@@ -95,6 +97,77 @@ def test_a_run_goes_on_in_its_folder(tmp_path):
     assert again.results.models == first.results.models
     with pytest.raises(ValueError, match="is not empty"):
         experiments.train("sorting", ["rmc"], out=tmp_path / "run", **SORTING)
+
+
+def test_ctrl_c_saves_and_the_run_goes_on_to_the_same_numbers(tmp_path, monkeypatch):
+    monkeypatch.setattr("relational_rnn.training.trainer.REPORT_SECONDS", 0.0)  # a record of every step
+    run = {**SORTING, "seeds": 1}
+    whole = experiments.train("sorting", ["rmc"], out=tmp_path / "whole", **run)
+
+    def press(name, record):
+        if record["step"] == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(Interrupted, match="everything is saved"):
+        experiments.train("sorting", ["rmc"], out=tmp_path / "run", report=press, **run)
+    assert signal.getsignal(signal.SIGINT) == before
+    seen = []
+    again = experiments.train(
+        "sorting",
+        ["rmc"],
+        out=tmp_path / "run",
+        resume=True,
+        report=lambda _, r: seen.append(r["step"]),
+        **run,
+    )
+    assert min(seen) == 4
+    scores = [one.results.models["rmc"].test_accuracy for one in (whole, again)]
+    assert scores[0] == scores[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"models": "rmc"}, TypeError, "models must be a list of texts, got 'rmc'"),
+        ({"overrides": "lstm.steps=3"}, TypeError, "overrides must be a list of texts"),
+        ({"workers": 0}, ValueError, "workers must be an integer of at least 1, got 0"),
+        ({"stepz": 3}, ValueError, "there is no setting 'stepz'; did you mean 'steps'"),
+        ({"overrides": ["rmc.size=9"]}, ValueError, "rmc has no size of its own in overrides"),
+        ({"overrides": ["lstm.steps_factor=0"]}, ValueError, "lstm.steps_factor must be above 0, got 0"),
+        ({"models": {"mine": 3}}, TypeError, "a model must be None or a function"),
+        ({"models": {"a/b": len}}, ValueError, "a model's name must be a word"),
+        (
+            {"models": {"mine": len}, "workers": 2},
+            ValueError,
+            r"models of your own \(mine\) train in this process",
+        ),
+    ],
+)
+def test_wrong_arguments_are_named(arguments, error, message):
+    with pytest.raises(error, match=message):
+        experiments.train("sorting", **{"models": ["rmc", "lstm"], **SORTING, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("over", "error", "message"),
+    [
+        ({}, TypeError, "over must be factors and their values"),
+        ({"num_heads": 2}, TypeError, "num_heads must have a list of values, got 2"),
+        ({"gate_style": "unit"}, TypeError, "gate_style must have a list of values, got 'unit'"),
+        ({"num_heads": (1, 1)}, ValueError, "num_heads names a value twice"),
+        ({"models": ("rmc", "lstm")}, ValueError, "models is no factor"),
+        ({"hads": (1, 2)}, ValueError, "hads is no factor; these are: .*num_heads"),
+    ],
+)
+def test_wrong_factors_are_named(over, error, message):
+    with pytest.raises(error, match=message):
+        experiments.ablate("sorting", over, **SORTING)
+
+
+def test_numbers_of_numpy_are_numbers(tmp_path):
+    run = {**SORTING, "seeds": 1, "steps": np.int64(2), "learning_rate": np.float32(1e-3)}
+    assert experiments.train("sorting", ["rmc"], **run).results.models["rmc"].steps == 2
 
 
 def test_an_ablation_has_a_row_a_value():

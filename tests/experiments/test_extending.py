@@ -46,6 +46,24 @@ def test_a_task_of_ones_own_grows_and_comes_back_from_its_saved_run(page):
     )
 
 
+def test_a_run_with_a_model_of_ones_own_comes_back_with_it(page, tmp_path):
+    import relational_rnn
+
+    names, _ = page
+    saved = names["result"].save(tmp_path / "saved")
+    own = {"sum": lambda input_size, size: names["Sum"](input_size, size)}
+    assert relational_rnn.load(saved, "rmc", models=own).contestant.model == "rmc"
+    assert type(relational_rnn.load(saved, "sum", models=own).model.core) is names["Sum"]
+
+
+def test_a_size_that_adds_no_parameters_is_refused(page):
+    from relational_rnn import experiments
+
+    same = {"rmc": None, "sum": lambda input_size, size: page[0]["Sum"](input_size, 4)}
+    with pytest.raises(ValueError, match="a model's size must add parameters"):
+        experiments.compare("sorting", same, preset="tiny", seeds=1)
+
+
 def test_models_of_ones_own_leave_the_registry_as_it_was(page):
     from relational_rnn.training.models import MODELS
 
@@ -55,9 +73,37 @@ def test_models_of_ones_own_leave_the_registry_as_it_was(page):
 def test_what_is_missing_is_named():
     from relational_rnn import experiments
 
+    with pytest.raises(ValueError, match="the name 'sorting' is that of a task of the package"):
+        experiments.train(type("Mine", (), {"name": "sorting"})())
+    with pytest.raises(TypeError, match=r"a task must be an object, Half\(\), not its class"):
+        experiments.train(type("Half", (), {"name": "half"}))
     with pytest.raises(TypeError, match="Half has no input_size, classes, chance, majority, sample"):
         experiments.train(type("Half", (), {"name": "half"})())
     with pytest.raises(ValueError, match="there is no setting 'stepz'"):
         experiments.train("sorting", preset="tiny", stepz=3)
     with pytest.raises(ValueError, match=r"a name of its own, got lstm"):
         experiments.compare("sorting", {"rmc": None, "lstm": lambda features, size: None}, preset="tiny")
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"targets": np.zeros(4, np.int32)}, TypeError, "targets as an int64 array, got int32"),
+        ({"targets": np.full(4, 2)}, ValueError, "targets from 0 to 1, got 2 to 2"),
+        ({"inputs": np.zeros((4, 3, 1))}, TypeError, "inputs as a float32 array, got float64"),
+        ({"inputs": np.zeros((3, 3, 1), np.float32)}, ValueError, "B = 4 and F = 1"),
+        ({"mask": np.ones((4, 3), bool)}, ValueError, r"got \(4, 3\) beside \(4,\), 12 of them True"),
+        ({"targets": np.zeros((4, 3), int), "mask": np.ones((4, 3))}, TypeError, "booleans, got float64"),
+        ({"targets": np.zeros((4, 3), int), "mask": np.zeros((4, 3), bool)}, ValueError, "0 of them True"),
+    ],
+)
+def test_wrong_batches_are_named(page, change, error, message):
+    from types import SimpleNamespace
+
+    from relational_rnn.tasks.registry import check_batch
+
+    right = {"inputs": np.zeros((4, 3, 1), np.float32), "targets": np.zeros(4, int), "mask": None}
+    task = page[0]["Parity"]()
+    check_batch(task, SimpleNamespace(**right), 4)
+    with pytest.raises(error, match=message):
+        check_batch(task, SimpleNamespace(**{**right, **change}), 4)

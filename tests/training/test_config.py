@@ -236,7 +236,7 @@ def test_a_fault_of_the_ports_is_the_rmcs_alone():
         ("lstm.warmup_steps=1.5", "'lstm.warmup_steps=1.5' in overrides must give an integer"),
         ("lstm.steps=1.5", "'lstm.steps=1.5' in overrides must give an integer"),
         ("lstm.steps=0", "overrides of lstm: steps must be an integer of at least 1, got 0"),
-        ("lstm.steps_factor=-1", r"lstm.steps_factor must be a finite number .*got -1\.0"),
+        ("lstm.steps_factor=-1", r"lstm.steps_factor must be above 0, got -1\.0"),
         ("lstm.size=0", "lstm.size must be an integer of at least 1, got 0"),
         ("lstm.optimiser=sgd", "overrides of lstm: optimiser must be one of 'adam', 'soap', got 'sgd'"),
         ("lstm.learning_rate=-1", "overrides of lstm: learning_rate must be above 0, got -1.0"),

@@ -6,7 +6,7 @@ import dataclasses
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,12 +19,13 @@ from relational_rnn.analysis.run_curves import curves_of
 from relational_rnn.analysis.supervised import summary_table
 from relational_rnn.analysis.titles import title_of
 from relational_rnn.analysis.variants import Value
-from relational_rnn.experiments.factors import Variant, one_at_a_time, product
+from relational_rnn.config.checks import check_size
+from relational_rnn.experiments.factors import NO_FACTORS, Variant, kinds_of, one_at_a_time, product
 from relational_rnn.experiments.many import jobs_of, summaries, train_here, train_jobs, write_results
 from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.tasks import entry_of
 from relational_rnn.training.config import RunConfig, RuntimeConfig, with_values
-from relational_rnn.training.models import ModelSpec, added_models
+from relational_rnn.training.models import Factory, ModelSpec, added_models, specs_of
 from relational_rnn.training.results import RunResult
 from relational_rnn.training.run import check, command_of, prepare, run
 from relational_rnn.training.run_folder import RunFolder
@@ -32,10 +33,6 @@ from relational_rnn.training.weights import Trained, find_trained
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-Factory = Callable[[int, int], Any]
-"""(features of an input, size) -> a torch core: batch first, `core(inputs) -> (outputs, state)`, and
-`output_size`; the more `size`, the more parameters."""
 
 Models = Sequence[str] | Mapping[str, Factory | None]
 """Names of the package's models; or name -> None for one of them, or the factory of one's own."""
@@ -141,21 +138,15 @@ def configure(
         config = dataclasses.replace(find_recipe(entry.name, preset), task=task)
     else:
         config = RunConfig(task=task, runtime=RuntimeConfig(framework="torch"))
+        if preset != "quick":
+            raise ValueError(f"{entry.name} has no presets; give its values by name, got preset={preset!r}")
     if models is not None:
-        values["models"] = tuple(models)
-    lists = ("models", "overrides", "start")
-    return with_values(config, {n: tuple(v) if n in lists else v for n, v in values.items()})
-
-
-def specs_of(models: Models | None) -> tuple[ModelSpec, ...]:
-    """Return the models of one's own among some."""
-    if not isinstance(models, Mapping):
-        return ()
-    return tuple(
-        ModelSpec(name=name, label=name, size="size", torch=factory)
-        for name, factory in models.items()
-        if factory is not None
-    )
+        values["models"] = models
+    for name in {"models", "overrides", "start"} & values.keys():
+        if isinstance(values[name], str) or not isinstance(values[name], Iterable):
+            raise TypeError(f"{name} must be a list of texts, got {values[name]!r}")
+        values[name] = tuple(values[name])
+    return with_values(config, values)
 
 
 def train(
@@ -175,8 +166,9 @@ def train(
         task, models, preset, **values: see `configure`.
         out: the folder of the run, empty or new; None for a temporary one, which goes with the result.
         resume: go on with the run in `out`.
-        workers: trainings at a time, each in a process of its own; then tasks and models have to be
-            importable, and a script needs `if __name__ == "__main__":`. None trains in this process.
+        workers: trainings at a time, each in a process of its own: for the package's models; a task of one's
+            own has to be importable, and a script needs `if __name__ == "__main__":`. None trains in this
+            process, one after the other.
         report: gets the name of each training and its records as they come.
 
     Returns:
@@ -185,12 +177,13 @@ def train(
     Raises:
         TypeError, ValueError: see `configure`; or the folder does not fit.
         RunFailed, FloatingPointError: a training failed.
+        Interrupted: stopped by a signal; everything is saved, for `resume`.
 
     Example:
         >>> result = train("sorting", ["rmc", "lstm"], preset="tiny", seeds=1)  # doctest: +SKIP
         >>> print(result.table())  # doctest: +SKIP
     """
-    specs = specs_of(models)
+    specs = _specs(models, workers)
     with added_models(specs):
         if workers is not None:
             values["workers"] = workers
@@ -281,8 +274,9 @@ def _variants(
     path = _folder(out)
     resume, workers = options.pop("resume", False), options.pop("workers", None)
     tell = options.pop("report", lambda name, record: None)
-    with added_models(specs_of(models)):
+    with added_models(_specs(models, workers)):
         config = configure(task, options.pop("preset", "quick"), models, **options)
+        _check_factors(config, over)
         variants = spread(config, over)
         for one in variants:
             check(one.config)
@@ -298,6 +292,35 @@ def _variants(
         factors = {name: tuple(values) for name, values in over.items()}
         results = write_results(folder, recorded, config, factors, summaries(variants, jobs))
     return _with_folder(Variants(config, results, path), out)
+
+
+def _specs(models: Models | None, workers: int | None) -> tuple[ModelSpec, ...]:
+    specs = specs_of(models)
+    if workers is not None:
+        check_size("workers", workers)
+        if specs:
+            told = ", ".join(spec.name for spec in specs)
+            raise ValueError(f"models of your own ({told}) train in this process; leave workers out")
+    return specs
+
+
+def _check_factors(config: RunConfig[Any], over: Mapping[str, Sequence[Value]]) -> None:
+    """Check what varies.
+
+    Raises:
+        TypeError: no values where a list of them belongs.
+        ValueError: no factors, an unknown one, one that all variants share, or a value twice.
+    """
+    if not isinstance(over, Mapping) or not over:
+        raise TypeError(f'over must be factors and their values, as in {{"num_heads": (1, 2)}}; got {over!r}')
+    known = sorted(kinds_of(config))
+    for name, values in over.items():
+        if name in NO_FACTORS or name not in known:
+            raise ValueError(f"{name} is no factor; these are: {', '.join(known)}")
+        if isinstance(values, str) or not isinstance(values, Sequence):
+            raise TypeError(f"{name} must have a list of values, got {values!r}")
+        if len(set(values)) != len(values):
+            raise ValueError(f"{name} names a value twice: {values!r}")
 
 
 def _folder(out: Path | str | None) -> Path:

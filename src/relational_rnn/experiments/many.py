@@ -18,7 +18,7 @@ from relational_rnn.training.contestants import contestants
 from relational_rnn.training.data import alone
 from relational_rnn.training.files import read_json, write_json
 from relational_rnn.training.models import LABELS
-from relational_rnn.training.processes import Record, train_side_by_side
+from relational_rnn.training.processes import Interrupted, Record, asked_to_stop, train_side_by_side
 from relational_rnn.training.results import ModelResult, RunResult, from_json
 from relational_rnn.training.run import Report, Stopped, command_of, saved_step, summarise, train_one
 from relational_rnn.training.run_folder import RunFolder
@@ -74,10 +74,16 @@ def train_jobs(jobs: Iterable[Job], workers: int, show: Callable[[str, Record], 
 
 
 def train_here(jobs: Iterable[Job], show: Callable[[str, Record], None]) -> None:
-    """Train runs one after the other in this process; finished ones are kept."""
-    for job in jobs:
-        ended = train_job(job, functools.partial(show, job.label), lambda: False)
-        if ended is not None:
+    """Train runs one after the other in this process; finished ones are kept.
+
+    Raises:
+        Interrupted: stopped; everything is saved.
+    """
+    with asked_to_stop() as stopped:
+        for job in jobs:
+            ended = train_job(job, functools.partial(show, job.label), stopped)
+            if ended is None:
+                raise Interrupted(f"stopped; everything is saved, resume it in {job.path.parents[2]}")
             show(job.label, ended)
 
 

@@ -277,16 +277,21 @@ def entry_of(task: Any) -> TaskEntry:
     """Return the entry of a task object: one of the package's, or one that brings all itself.
 
     Raises:
-        TypeError: see `entry_from`.
+        TypeError: see `entry_from`; or a class in place of an object.
+        ValueError: a task of one's own with the name of one of the package's.
 
     Example:
         >>> from relational_rnn.tasks.sorting import Sorting
         >>> entry_of(Sorting()).name
         'sorting'
     """
+    if isinstance(task, type):
+        raise TypeError(f"a task must be an object, {task.__name__}(), not its class")
     entry = TASKS.get(getattr(task, "name", ""))
-    if entry is not None and (entry.kind is None or isinstance(task, entry.kind)):
+    if entry is not None and type(task) is type(entry.factory()):
         return entry
+    if entry is not None and entry.kind is not type(task):
+        raise ValueError(f"the name {entry.name!r} is that of a task of the package; give yours another")
     return entry_from(type(task))
 
 
@@ -294,14 +299,57 @@ NEEDED = ("name", "input_size", "classes", "chance", "majority", "sample")
 """What a task class has to have."""
 
 
+def check_batch(task: Any, batch: Any, batch_size: int) -> None:
+    """Check what a task of one's own has drawn.
+
+    Raises:
+        TypeError: inputs, targets or a mask that are missing or of another kind.
+        ValueError: another number of examples, shapes that do not fit, or targets that are no classes.
+    """
+    name = type(task).__name__
+    inputs, targets, mask = (getattr(batch, part, None) for part in ("inputs", "targets", "mask"))
+    if not isinstance(inputs, np.ndarray) or inputs.dtype != np.float32:
+        raise TypeError(f"{name}.sample must give inputs as a float32 array, got {_kind_of(inputs)}")
+    if not isinstance(targets, np.ndarray) or targets.dtype != np.int64:
+        raise TypeError(f"{name}.sample must give targets as an int64 array, got {_kind_of(targets)}")
+    wanted, steps = (batch_size, task.input_size), inputs.shape[:2]
+    if (
+        inputs.ndim != 3
+        or (inputs.shape[0], inputs.shape[2]) != wanted
+        or targets.shape not in (steps, steps[:1])
+    ):
+        raise ValueError(
+            f"{name}.sample must give inputs (B, T, F) with B = {batch_size} and F = {task.input_size} and "
+            f"targets (B,) or (B, T), got {inputs.shape} and {targets.shape}"
+        )
+    lowest, highest = targets.min(), targets.max()
+    if lowest < 0 or highest >= task.classes:
+        raise ValueError(
+            f"{name}.sample must give targets from 0 to {task.classes - 1}, got {lowest} to {highest}"
+        )
+    if mask is None:
+        return
+    if not isinstance(mask, np.ndarray) or mask.dtype != bool:
+        raise TypeError(f"{name}.sample must give a mask of booleans, got {_kind_of(mask)}")
+    if mask.shape != targets.shape or mask.ndim != 2 or not mask.any():
+        raise ValueError(
+            f"{name}.sample must give a mask (B, T) beside targets (B, T), True where an answer counts; "
+            f"got {mask.shape} beside {targets.shape}, {mask.sum()} of them True"
+        )
+
+
+def _kind_of(value: Any) -> str:
+    return f"{value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
+
+
 def entry_from(kind: type[Any], description: str = "") -> TaskEntry:
     """Make the entry of a task whose class has everything; docs/extending.md shows a whole one.
 
     Args:
         kind: a frozen dataclass of sizes with `name`, `input_size`, `classes`, `chance`, `majority` and
-            `sample(batch_size, generator) -> batch`, which has `inputs` (B, T, F) float32, `targets`, (B,)
+            `sample(batch_size, generator) -> batch`, see `check_batch`: `inputs` (B, T, F), `targets`, (B,)
             for an answer after the last step or (B, T), and perhaps `mask` (B, T). It may have `harder()`,
-            `larger()`, `oracle(inputs)` and `kinds(batch)`.
+            `larger()` and `oracle(inputs)`, and a static `kinds(batch)`: of what kind each example is.
         description: one line on what is asked.
 
     Raises:
@@ -316,7 +364,9 @@ def entry_from(kind: type[Any], description: str = "") -> TaskEntry:
     trivial = _trivial(kind()) if description else ""
 
     def sample(task: Any, batch_size: int, generator: np.random.Generator) -> Any:
-        return task.sample(batch_size, generator)
+        batch = task.sample(batch_size, generator)
+        check_batch(task, batch, batch_size)
+        return batch
 
     def as_record(task: Any, batch: Any, example: int) -> dict[str, Any]:
         inputs, answer = np.asarray(batch.inputs[example]), np.asarray(batch.targets[example])

@@ -7,10 +7,13 @@ field of the same name. `with_values` changes fields by these names.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+import numpy as np
 
 from relational_rnn.config.checks import check_bool, check_choice, check_number, check_size
 from relational_rnn.config.core import GATE_STYLES, HEAD_ACTIVATIONS, INITIAL_MEMORIES
@@ -447,6 +450,8 @@ class RunConfig(Generic[Task]):
                 for one in value.split("+"):
                     known = self.specs[model].initialisations
                     check_choice(f"{model}.initialisation in overrides", one, known)
+            if name == "size" and model == LEADER:
+                raise ValueError(f"{model} has no size of its own in overrides; its features are head_size")
             if name == "size":
                 check_size(f"{model}.size", values[name])
         return values
@@ -462,7 +467,9 @@ class RunConfig(Generic[Task]):
         if model == LEADER and "initialisation" in kept:
             values["initialisation"] = kept.pop("initialisation")
         if "steps_factor" in values:
-            factor = check_number(f"{model}.steps_factor", values.pop("steps_factor"), 0.0)
+            factor = check_number(f"{model}.steps_factor", values.pop("steps_factor"))
+            if factor <= 0:
+                raise ValueError(f"{model}.steps_factor must be above 0, got {factor}")
             values.setdefault("steps", max(1, math.ceil(factor * self.budget.steps)))
         words = tuple(f"{model}.{name}={value}" for name, value in kept.items())
         try:
@@ -520,7 +527,9 @@ def home_of(config: RunConfig[Any], name: str) -> tuple[str, Any]:
         plain = (one.name for one in dataclasses.fields(part))
         if name in plain and not dataclasses.is_dataclass(getattr(part, name)):
             return attribute, part
-    raise ValueError(f"there is no setting {name!r}")
+    every = [one.name for _, part in parts_of(config) for one in dataclasses.fields(part)]
+    near = difflib.get_close_matches(name, every, 1)
+    raise ValueError(f"there is no setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
 
 
 def value_of(config: RunConfig[Any], name: str) -> Any:
@@ -547,7 +556,8 @@ def with_values(config: RunConfig[Task], values: Mapping[str, Any]) -> RunConfig
     """
     changed: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
-        changed.setdefault(home_of(config, name)[0], {})[name] = value
+        plain = value.item() if isinstance(value, np.generic) else value  # which JSON can hold
+        changed.setdefault(home_of(config, name)[0], {})[name] = plain
     own = changed.pop("", {})
     parts = {name: dataclasses.replace(getattr(config, name), **some) for name, some in changed.items()}
     return dataclasses.replace(config, **parts, **own)

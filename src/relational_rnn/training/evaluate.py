@@ -92,6 +92,8 @@ def _given(trained: Trained, path: Path) -> dict[str, Any]:
     check_shape("mask", mask.shape, axes, **dict(zip(axes, inputs.shape)))
     if mask.dtype != bool:
         raise TypeError(f"mask must hold booleans, got {mask.dtype}")
+    if not mask.any():
+        raise ValueError("mask must mark a step whose answer counts, it marks none")
     return found | {"accuracy": float((predictions == targets)[mask].mean())}
 
 

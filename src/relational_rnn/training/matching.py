@@ -12,13 +12,21 @@ def smallest_size(parameters: Callable[[int], int], wanted: int) -> int:
         parameters: size, from 1 -> number of parameters, which rises with the size.
         wanted: so many at least.
 
+    Raises:
+        ValueError: the parameters do not rise with the size.
+
     Example:
         >>> smallest_size(lambda hidden: hidden * hidden, wanted=50)
         8
     """
     high = 1
-    while parameters(high) < wanted:
+    while (there := parameters(high)) < wanted:
         high *= 2
+        if parameters(high) <= there:
+            raise ValueError(
+                f"a model's size must add parameters: it has {there:,} at size {high // 2} and at {high}, "
+                f"and {wanted:,} are wanted"
+            )
     low = high // 2  # parameters(low) < wanted <= parameters(high)
     while high - low > 1:
         middle = (low + high) // 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -148,6 +149,34 @@ def added_models(specs: Iterable[ModelSpec]) -> Iterator[None]:
     finally:
         for name in added:
             del MODELS[name]
+
+
+Factory = Callable[[int, int], Any]
+"""(features of an input, size) -> a torch core: batch first, `core(inputs, state) -> (outputs, state)`, and
+`output_size`; the more `size`, the more parameters."""
+
+
+def specs_of(models: object) -> tuple[ModelSpec, ...]:
+    """Return the models of one's own among some.
+
+    Args:
+        models: names of the package's models; or name -> None for one of them, or a `Factory` of one's own.
+
+    Raises:
+        TypeError: something else than a function stands for a model.
+        ValueError: a name that flags and files cannot have.
+    """
+    if not isinstance(models, Mapping):
+        return ()
+    own = {name: factory for name, factory in models.items() if factory is not None}
+    for name, factory in own.items():
+        if not callable(factory):
+            raise TypeError(
+                f"a model must be None or a function (input_size, size) -> core, got {name}={factory!r}"
+            )
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name) or name == "all":
+            raise ValueError(f"a model's name must be a word of letters, digits, _ and -, got {name!r}")
+    return tuple(ModelSpec(name=name, label=name, size="size", torch=one) for name, one in own.items())
 
 
 def find_model(name: str) -> ModelSpec:

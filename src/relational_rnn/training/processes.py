@@ -132,6 +132,14 @@ def stop_signals(handler: Any) -> Iterator[None]:
             signal.signal(number, before)
 
 
+@contextmanager
+def asked_to_stop() -> Iterator[Callable[[], bool]]:
+    """Let signals that ask this process to end be noted inside this; the function says whether one came."""
+    asked = threading.Event()
+    with stop_signals(lambda *_: asked.set()):
+        yield asked.is_set
+
+
 def _start(process: SpawnProcess) -> SpawnProcess:
     """Start a process that leaves Ctrl-C and polite kills to this one, from its first instant on."""
     # They reach the whole group. What is ignored here is ignored by the new process too.

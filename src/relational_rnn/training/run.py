@@ -24,7 +24,7 @@ from relational_rnn.training.data import alone, batches_of, splits_of
 from relational_rnn.training.files import read_json, write_json
 from relational_rnn.training.framework import Framework, framework_of
 from relational_rnn.training.models import check_sizes
-from relational_rnn.training.processes import train_side_by_side
+from relational_rnn.training.processes import Interrupted, asked_to_stop, train_side_by_side
 from relational_rnn.training.results import ModelResult, RunResult, TrainingResult, to_json, training_from
 from relational_rnn.training.run_folder import RunFolder
 from relational_rnn.training.schedule import warmup_cosine
@@ -107,8 +107,11 @@ def run(
 
     waiting = [name for name in everyone if not folder.score(name).exists()]
     if in_process:
-        for name in waiting:  # leaders come first
-            train_one(config, folder, name, functools.partial(note, name), lambda: False)
+        with asked_to_stop() as stopped:
+            for name in waiting:  # leaders come first
+                train_one(config, folder, name, functools.partial(note, name), stopped)
+                if stopped():
+                    raise Interrupted(f"stopped; everything is saved, resume it in {folder.path}")
     else:
         train_side_by_side(
             waiting,

@@ -72,6 +72,8 @@ def load_weights(path: Path, compute_dtype: str | None = None, task: Any = None)
     if not {"task", "config", "contestant"} <= notes.keys():
         raise ValueError(f"{path} holds no model of a run: its notes are {', '.join(notes) or 'none'}")
     entry = find_task(notes["task"]) if task is None else entry_of(task)
+    if entry.name != notes["task"]:
+        raise ValueError(f"{path} is of the task {notes['task']!r}, got one named {entry.name!r}")
     config = config_from(entry, notes["config"])
     contestant = Contestant(**notes["contestant"])
     if compute_dtype is not None:
