@@ -1,5 +1,7 @@
 """docs/extending.md from outside the package: its task and its model train, and come back from disk."""
 
+import dataclasses
+import json
 import re
 from pathlib import Path
 
@@ -62,6 +64,18 @@ def test_a_size_that_adds_no_parameters_is_refused(page):
     same = {"rmc": None, "sum": lambda input_size, size: page[0]["Sum"](input_size, 4)}
     with pytest.raises(ValueError, match="a model's size must add parameters"):
         experiments.compare("sorting", same, preset="tiny", seeds=1)
+
+
+def test_a_name_with_the_word_train_in_it_is_recorded_as_it_is(page, tmp_path):
+    from relational_rnn import experiments
+
+    task = dataclasses.make_dataclass(
+        "Trains", [], bases=(page[0]["Parity"],), namespace={"name": "trains"}, frozen=True, kw_only=True
+    )
+    out, sizes = tmp_path / "out", {"batch_size": 4, "head_size": 4, "num_heads": 2, "mem_slots": 2}
+    counts = {"steps": 1, "seeds": 1, "validation_examples": 4, "test_examples": 4, "evaluate_every": 1}
+    experiments.ablate(task(bits=2), {"num_blocks": (1, 2)}, out=out, **sizes, **counts)
+    assert json.loads((out / "config.json").read_text())["command"] == "ablate trains"
 
 
 def test_models_of_ones_own_leave_the_registry_as_it_was(page):

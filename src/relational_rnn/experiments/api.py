@@ -24,10 +24,10 @@ from relational_rnn.experiments.factors import NO_FACTORS, Variant, kinds_of, on
 from relational_rnn.experiments.many import jobs_of, summaries, train_here, train_jobs, write_results
 from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.tasks import entry_of
-from relational_rnn.training.config import RunConfig, RuntimeConfig, with_values
+from relational_rnn.training.config import RunConfig, with_values
 from relational_rnn.training.models import Factory, ModelSpec, added_models, specs_of
 from relational_rnn.training.results import RunResult
-from relational_rnn.training.run import check, command_of, prepare, run
+from relational_rnn.training.run import check, prepare, run
 from relational_rnn.training.run_folder import RunFolder
 from relational_rnn.training.weights import Trained, find_trained
 
@@ -134,12 +134,12 @@ def configure(
     entry = None if isinstance(task, str) else entry_of(task)
     if entry is None:
         config = find_recipe(task, preset)
-    elif entry.name in RECIPES and type(task) is type(find_recipe(entry.name, preset).task):
+    elif entry.name in RECIPES:
         config = dataclasses.replace(find_recipe(entry.name, preset), task=task)
+    elif preset != "quick":
+        raise ValueError(f"{entry.name} has no presets; give its values by name, got preset={preset!r}")
     else:
-        config = RunConfig(task=task, runtime=RuntimeConfig(framework="torch"))
-        if preset != "quick":
-            raise ValueError(f"{entry.name} has no presets; give its values by name, got preset={preset!r}")
+        config = RunConfig(task=task)
     if models is not None:
         values["models"] = models
     for name in {"models", "overrides", "start"} & values.keys():
@@ -271,7 +271,6 @@ def _variants(
     options: dict[str, Any],
 ) -> Variants:
     out = options.pop("out", None)
-    path = _folder(out)
     resume, workers = options.pop("resume", False), options.pop("workers", None)
     tell = options.pop("report", lambda name, record: None)
     with added_models(_specs(models, workers)):
@@ -280,8 +279,9 @@ def _variants(
         variants = spread(config, over)
         for one in variants:
             check(one.config)
+        path = _folder(out)
         folder = RunFolder(path)
-        recorded = command_of(config).replace("train", how)
+        recorded = f"{how} {entry_of(config.task).name}"
         folder.create(recorded, config, resume)
         jobs = [jobs_of(one, path / "runs" / one.name) for one in variants]
         every = [job for of_variant in jobs for job in of_variant]

@@ -49,8 +49,6 @@ class TaskEntry:
     answer; the targets may be a model's."""
     as_text: Callable[[dict[str, Any]], str]
     """A record -> the example as a person reads it."""
-    kind: type[Any] | None = None
-    """Of the task objects, where several classes could have the name."""
     title: Callable[[Any], str] | None = None
     """(task) -> it in words, as figures and tables have it above them; None for its name and sizes."""
     shortcut: Callable[[Any, Any], Any] | None = None
@@ -288,11 +286,11 @@ def entry_of(task: Any) -> TaskEntry:
     if isinstance(task, type):
         raise TypeError(f"a task must be an object, {task.__name__}(), not its class")
     entry = TASKS.get(getattr(task, "name", ""))
-    if entry is not None and type(task) is type(entry.factory()):
-        return entry
-    if entry is not None and entry.kind is not type(task):
+    if entry is None:
+        return entry_from(type(task))
+    if type(task) is not type(entry.factory()):
         raise ValueError(f"the name {entry.name!r} is that of a task of the package; give yours another")
-    return entry_from(type(task))
+    return entry
 
 
 NEEDED = ("name", "input_size", "classes", "chance", "majority", "sample")
@@ -386,7 +384,6 @@ def entry_from(kind: type[Any], description: str = "") -> TaskEntry:
         records=records,
         as_record=as_record,
         as_text=lambda record: "\n".join([*map(str, record["inputs"]), f"Answer: {record['answer']}"]),
-        kind=kind,
         kinds=(lambda batch: list(kind.kinds(batch))) if hasattr(kind, "kinds") else None,
         harder=lambda task: task.harder() if hasattr(task, "harder") else None,
         larger=lambda task: task.larger() if hasattr(task, "larger") else {},

@@ -406,14 +406,13 @@ class RunConfig(Generic[Task]):
 
     def _check_growth(self, stages: list[dict[str, int]]) -> None:
         """Check that no stage is left by a model that has learned nothing."""
-        easiest = [dataclasses.replace(self.task, **_fields(self.task, stage)) for stage in stages[:1]]  # type: ignore[type-var]
-        for task in easiest:
-            trivial = getattr(task, "growth_floor", None)
-            if trivial is not None and self.curriculum.growth_threshold <= trivial:
-                raise ValueError(
-                    f"growth_threshold must lie above the trivial score {trivial:.3f} of the first stage, "
-                    f"got {self.curriculum.growth_threshold}"
-                )
+        first: Any = dataclasses.replace(self.task, **_fields(self.task, stages[0]))  # type: ignore[type-var]
+        trivial = getattr(first, "growth_floor", None)
+        if trivial is not None and self.curriculum.growth_threshold <= trivial:
+            raise ValueError(
+                f"growth_threshold must lie above the trivial score {trivial:.3f} of the first stage, "
+                f"got {self.curriculum.growth_threshold}"
+            )
 
     @property
     def specs(self) -> Mapping[str, ModelSpec]:

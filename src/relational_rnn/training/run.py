@@ -14,7 +14,7 @@ import numpy as np
 from relational_rnn.reference import Batch
 from relational_rnn.reference.arrays import Array
 from relational_rnn.tasks import entry_of
-from relational_rnn.tasks.splits import trivial_accuracy
+from relational_rnn.tasks.splits import Splits, trivial_accuracy
 from relational_rnn.training import generalisation
 from relational_rnn.training.arrays_file import load_arrays
 from relational_rnn.training.config import RunConfig
@@ -165,7 +165,7 @@ def train_one(config: RunConfig[Any], folder: RunFolder, name: str, report: Repo
         result = training.run(checkpoint=_checkpoint_path(folder, name), report=report, stopped=stopped)
         if not result.finished:
             return
-        score = score_of(own, framework, model, learner, result)
+        score = score_of(own, framework, model, learner, result, splits)
     if growth is not None:
         score["changes"] = [change._asdict() for change in growth.changes]
     save_weights(folder.weights(name), framework, model, config, contestant)
@@ -185,7 +185,12 @@ def growth_of(
 
 
 def score_of(
-    config: RunConfig[Any], framework: Framework, model: Any, learner: Learner, result: FitResult
+    config: RunConfig[Any],
+    framework: Framework,
+    model: Any,
+    learner: Learner,
+    result: FitResult,
+    splits: Splits,
 ) -> dict[str, Any]:
     """Return what a finished training came to, on the test, on harder and on ever larger examples.
 
@@ -195,8 +200,9 @@ def score_of(
         model: with the parameters that count.
         learner: of the model.
         result: of the training.
+        splits: its examples.
     """
-    entry, splits, steps = entry_of(config.task), splits_of(config), result.step
+    entry, steps = entry_of(config.task), result.step
     test = splits.test
     memory = framework.peak_memory(config.runtime.device)
     examples = steps * config.budget.batch_size
