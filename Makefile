@@ -5,7 +5,7 @@ BIN := .venv/bin
 # offers; install the small CPU build into .venv first if you want that one, and it is kept.
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-all lint clean
+.PHONY: demo test test-all test-faults lint clean
 
 # A finished demo is moved aside, an interrupted one goes on. ARGS="--seed 1" passes flags.
 demo: .venv/.ok
@@ -20,6 +20,11 @@ test test-all: export OMP_NUM_THREADS = 1
 test test-all: lint .venv-numpy/.ok
 	$(BIN)/python -m pytest -n auto -m "$(FAST) (torch or smoke)"
 	.venv-numpy/bin/python -m pytest -n auto -m "$(FAST) not torch"
+
+# Kills runs, 200 times instead of 20.
+test-faults: export OMP_NUM_THREADS = 1
+test-faults: .venv-numpy/.ok
+	RELATIONAL_RNN_KILLS=200 .venv-numpy/bin/python -m pytest -n auto tests/faults
 
 lint: .venv/.ok
 	$(BIN)/ruff check .

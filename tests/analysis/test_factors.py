@@ -26,15 +26,21 @@ def run(test, validation, left, *, seed=0, parameters=100):
     score = {"test_accuracy": test, "validation_accuracy": validation, "examples_to_leave": left}
     score |= {"parameters": parameters, "seconds": 10.0, "examples": 640}
     score |= {"seconds_to_leave": left and left / 64, "task_reached": {}, "task_share": 1.0}
-    return {"seed": seed, "trivial_accuracy": 0.5, "models": {"rmc": score}}
+    return {"seed": seed, "trivial_accuracy": 0.5, "models": {"rmc": score}, "diverged": {}}
+
+
+LOST = {"seed": 0, "trivial_accuracy": 0.5, "models": {}, "diverged": {"rmc": "nan"}}
 
 
 def variant(values, *runs):
-    diverged = sum("diverged" in one for one in runs)
-    models = {"rmc": {}} if diverged < len(runs) else {}
-    trivial = 0.5 if models else None
-    found = {"values": values, "runs": list(runs), "diverged": diverged, "models": models}
-    return {"name": str(values), "trivial_accuracy": trivial, **found}
+    models = {model: {} for one in runs for model in one["models"]}
+    return {
+        "name": str(values),
+        "trivial_accuracy": 0.5,
+        "values": values,
+        "runs": list(runs),
+        "models": models,
+    }
 
 
 ABLATION = {
@@ -46,7 +52,7 @@ ABLATION = {
         variant({}, run(0.9, 0.8, 300), run(0.7, 0.8, 100, seed=1)),
         variant({"num_heads": 8}, run(0.95, 0.9, 200), run(0.85, 0.9, None, seed=1)),
         variant({"num_heads": 1}, run(0.5, 0.4, None), run(0.6, 0.4, None, seed=1)),
-        variant({"gate_style": "none"}, {"seed": 0, "diverged": "nan"}, run(0.75, 0.8, 64, seed=1)),
+        variant({"gate_style": "none"}, LOST, run(0.75, 0.8, 64, seed=1)),
     ],
 }
 
@@ -86,7 +92,7 @@ def test_diverged_runs_are_counted_and_left_out_of_means():
     rows = [cells[0] for _, cells in plain(factor_table(not_given, "gate_style"))]
     assert rows == ["unit (base)", "none, 1 diverged", "trivial score"]
     all_gone = copy.deepcopy(ABLATION)
-    all_gone["variants"][3] = variant({"gate_style": "none"}, {"seed": 0, "diverged": "nan"})
+    all_gone["variants"][3] = variant({"gate_style": "none"}, LOST)
     assert plain(factor_table(all_gone, "gate_style"))[0] == (False, ["none, 1 diverged", *5 * "-"])
 
 
@@ -153,7 +159,7 @@ def test_the_figure_shows_every_run(results, factor):
     pytest.importorskip("matplotlib")
     left, right = draw_factor(results, factor).axes
     own = [v for v in results["variants"] if factor in v["values"] or not v["values"]]
-    scores = [r["models"]["rmc"] for v in own for r in v["runs"] if "models" in r]
+    scores = [r["models"]["rmc"] for v in own for r in v["runs"] if "rmc" in r["models"]]
     dots = [y for line in left.lines if line.get_marker() == "o" for y in line.get_ydata()]
     assert sorted(dots) == sorted(score["test_accuracy"] for score in scores)
     dots = [y for line in right.lines if line.get_marker() == "o" for y in line.get_ydata()]
@@ -169,9 +175,9 @@ def test_several_models_and_trivial_scores(tmp_path):
     pytest.importorskip("matplotlib")
     results = copy.deepcopy(ABLATION) | {"models": ["rmc", "lstm"]}
     for number, one in enumerate(results["variants"]):
-        one["trivial_accuracy"] = 0.1 * number if one["models"] else None
+        one["trivial_accuracy"] = 0.1 * number
         for found in one["runs"]:
-            if "models" in found:
+            if "rmc" in found["models"]:
                 found["models"]["lstm"] = found["models"]["rmc"] | {"test_accuracy": 0.3}
     rows = [cells for _, cells in plain(factor_table(results, "num_heads"))]
     assert [row[0] for row in rows[:2]] == ["1, RMC", "1, LSTM"]
@@ -185,7 +191,7 @@ def test_the_overview_of_an_ablation_shows_every_run_once():
     pytest.importorskip("matplotlib")
     figure = draw_overview(ABLATION)
     left, right = figure.axes
-    scores = [r["models"]["rmc"] for v in ABLATION["variants"] for r in v["runs"] if "models" in r]
+    scores = [r["models"]["rmc"] for v in ABLATION["variants"] for r in v["runs"] if "rmc" in r["models"]]
 
     def dots(axes):
         return sorted(x for line in axes.lines if line.get_marker() == "o" for x in line.get_xdata())
@@ -223,7 +229,7 @@ def test_the_overview_of_several_models_of_which_none_left(tmp_path):
     results = copy.deepcopy(ABLATION) | {"models": ["rmc", "lstm"]}
     for one in results["variants"]:
         for found in one["runs"]:
-            if "models" in found:
+            if "rmc" in found["models"]:
                 found["models"]["rmc"]["examples_to_leave"] = None
                 found["models"]["lstm"] = found["models"]["rmc"]
     left, right = draw_overview(results).axes

@@ -23,6 +23,7 @@ CONFIG = find_recipe("nth-farthest", "tiny")
 def weights(tmp_path):
     contestant = contestants(CONFIG)[0]
     path = tmp_path / "run" / "checkpoints" / "rmc-0.safetensors"
+    path.parent.mkdir(parents=True)
     save_weights(path, TORCH, TORCH.build(CONFIG, contestant), CONFIG, contestant)
     return path
 

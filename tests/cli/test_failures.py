@@ -24,6 +24,7 @@ SMALL = {"models": ("rmc", "lstm"), "mem_slots": 2, "head_size": 3, "num_heads":
 def make_run(folder, config=SORTING):
     """Write the weights of a run whose trainings have not taken a step."""
     framework = framework_of(config.runtime.framework)
+    (folder / "checkpoints").mkdir(parents=True)
     for one in contestants(config):
         path = folder / "checkpoints" / f"{one.name}.safetensors"
         save_weights(path, framework, build(config, one), config, one)

@@ -7,7 +7,7 @@ from rich.console import Console
 from relational_rnn.cli.overview import Overview
 
 RECORD = {"step": 10, "seconds": 1.0, "examples": 160, "progress": 0.5, "loss": 2.5}
-ENDED = {"seed": 0, "models": {"rmc": {"test_accuracy": 0.75, "seconds": 12.3}}}
+ENDED = {"seed": 0, "diverged": {}, "models": {"rmc": {"test_accuracy": 0.75, "seconds": 12.3}}}
 
 
 def show(*records, terminal):
@@ -25,12 +25,15 @@ def test_running_runs_have_a_row_and_ended_ones_a_line():
         ("base, seed 1", {"training": "lstm-1", **RECORD}),
         ("base, seed 0", ENDED),
         ("worker 1", {"label": "trial 3, seed 0", "training": "", **RECORD}),
-        ("worker 1", {"label": "trial 3, seed 0", "seed": 0, "diverged": "the loss is nan"}),
+        (
+            "worker 1",
+            {"label": "trial 3, seed 0", "seed": 0, "models": {}, "diverged": {"rmc": "the loss is nan"}},
+        ),
         ("worker 1", {"label": "trial 4, seed 0", "training": "", **RECORD}),
         terminal=True,
     )
     assert "[2/5] base, seed 0: test 75.0% after 12 s" in shown
-    assert "[3/5] trial 3, seed 0: diverged: the loss is nan" in shown
+    assert "[3/5] trial 3, seed 0: diverged (the loss is nan)" in shown
     assert "3 of 5 runs have ended" in shown
     assert rows == ["base, seed 1: lstm-1", "trial 4, seed 0"]
 

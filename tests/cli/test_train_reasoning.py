@@ -316,14 +316,25 @@ def test_interrupted_then_resumed(tmp_path, signal_sent):
         assert points == list(range(100, 1501, 100))
 
 
-def test_a_failing_training_says_so_and_can_go_on(tmp_path, capsys):
-    out = tmp_path / "run"
-    assert main([*TRAIN, "--models", "lstm", "--learning-rate", "1e45", "--out", str(out)]) == 1
-    told = capsys.readouterr().err
-    assert "error: the training lstm-" in told
-    assert "try a peak learning rate below 1e+45" in told
-    assert "--resume" in told
-    assert not (out / "results.json").exists()
+def test_a_training_that_diverges_is_a_result_beside_the_others(tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    out, rate = tmp_path / "run", ["--overrides", "lstm.learning_rate=1e45"]
+    assert main([*TRAIN, "--models", "rmc,lstm", *rate, "--out", str(out)]) == 0
+    told = capsys.readouterr()
+    assert "LSTM (2 of 2" in told.out  # the rest of it is on the next line
+    reason = (
+        "training diverged: loss nan, norm of the gradients nan, at step 1; try a peak learning rate below"
+    )
+    assert f"LSTM, seed 1 diverged and is scored as it was kept before: {reason} 1e+45." in told.out
+    assert told.err == ""  # no warnings of NumPy's
+    models = json.loads((out / "results.json").read_text())["models"]
+    assert [reason in training["diverged"] for training in models["lstm"]["trainings"]] == [True, True]
+    assert all("diverged" not in training for training in models["rmc"]["trainings"])
+    report = (out / "report.html").read_text()
+    assert "LSTM (2 of 2 diverged)" in report
+    assert "LSTM, seed 1 diverged" in report
+    records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert {record["model"] for record in records if "diverged" in record} == {"lstm-0", "lstm-1"}
 
 
 def test_examples_to_reach():

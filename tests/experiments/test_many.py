@@ -39,20 +39,18 @@ NAMES = ("rmc-4", "lstm-4")
 class FakeTraining:
     """Trains in 3 steps in place of `training.run`, or stops or diverges on the way."""
 
-    stop_in = diverge_in = ""
-
-    def saved_step(self, folder, name):
-        return 3 if folder.score(name).exists() else 2
+    stop_in, diverge_in = "", ()
 
     def train_one(self, config, folder, name, report, stopped):
         for step, accuracy in ((1, 0.4), (2, 0.8), (3, 0.7)):
             record = {"step": step, "seconds": step, "examples": 16 * step, "validation_accuracy": accuracy}
+            folder.append({"model": name, **record})
             report(record)
             if name == self.stop_in and step == 2:
                 return
-            if name == self.diverge_in:
-                raise FloatingPointError("the loss is nan")
         score = {"test_accuracy": 0.6, "parameters": 7, "seconds": 3.0, "steps": 3, "examples": 48}
+        if name in self.diverge_in:
+            score["diverged"] = "the loss is nan"
         write_json(folder.score(name), LAST | score | (GROWN if name.startswith("rmc") else {}))
 
     def summarise(self, config, folder, wall_seconds):
@@ -81,7 +79,7 @@ class FakeTraining:
 @pytest.fixture
 def fake(monkeypatch):
     training = FakeTraining()
-    for name in ("saved_step", "train_one", "summarise"):
+    for name in ("train_one", "summarise"):
         monkeypatch.setattr(many, name, getattr(training, name))
     return training
 
@@ -127,27 +125,19 @@ def test_a_stopped_run_goes_on(job, fake):
     assert train_job(job, told.append, never) is None
     folder = RunFolder(job.path)
     assert not folder.results.exists()
-    # After the checkpoint of step 2:
-    folder.append({"model": "lstm-4", "step": 3, "seconds": 3, "examples": 48})
     told.clear()
     fake.stop_in = ""
     assert train_job(job, told.append, never)["models"].keys() == {"rmc", "lstm"}
     assert {record["training"] for record in told} == {"lstm-4"}
     assert [r["step"] for r in folder.records("rmc-4")] == [1, 2, 3]
-    assert [r["step"] for r in folder.records("lstm-4")] == [
-        1,
-        2,
-        1,
-        2,
-        3,
-    ]  # this one begins at the beginning
+    assert [r["step"] for r in folder.records("lstm-4")] == [1, 2, 3]  # without a checkpoint anew
 
 
-def test_a_run_that_diverges(job, fake):
-    fake.diverge_in = "lstm-4"
+def test_a_training_that_diverges_leaves_the_other_models_their_scores(job, fake):
+    fake.diverge_in = ("lstm-4",)
     scores = train_job(job, lambda record: None, never)
-    assert scores == {"seed": 4, "diverged": "the loss is nan"}
-    fake.diverge_in = ""
+    assert (scores["models"].keys(), scores["diverged"]) == ({"rmc"}, {"lstm": "the loss is nan"})
+    fake.diverge_in = ()
     assert train_job(job, lambda record: None, never) == scores
 
 
@@ -156,12 +146,13 @@ def test_a_variants_numbers():
         score = {"test_accuracy": test, "validation_accuracy": test / 2, "parameters": 7, "seconds": 2.0}
         score |= {"steps": 3, "examples": 48, "steps_to_leave": left, "examples_to_leave": left and 16 * left}
         score |= {"seconds_to_leave": left and left / 2, "task_reached": {}, "task_share": 1.0}
-        return {"seed": 0, "trivial_accuracy": 0.5, "models": {"rmc": score}}
+        return {"seed": 0, "trivial_accuracy": 0.5, "models": {"rmc": score}, "diverged": {}}
 
-    runs = [run(0.6, 2), run(0.8, None), {"seed": 2, "diverged": "nan"}]
+    lost = {"seed": 2, "trivial_accuracy": 0.5, "models": {}, "diverged": {"rmc": "nan"}}
+    runs = [run(0.6, 2), run(0.8, None), lost]
     found = summarise_variant({"steps": 3}, runs, "steps=3")
     assert (found["name"], found["values"], found["trivial_accuracy"]) == ("steps=3", {"steps": 3}, 0.5)
-    assert (found["diverged"], found["runs"]) == (1, runs)
+    assert found["runs"] == runs
     rmc = found["models"]["rmc"]
     assert rmc["test_accuracy"] == pytest.approx(0.7)
     assert (rmc["label"], rmc["left"]) == ("RMC", 1)
@@ -169,5 +160,4 @@ def test_a_variants_numbers():
     assert objective(runs, "rmc") == pytest.approx((0.3 + 0.4 + 0) / 3)
     runs[0]["models"]["rmc"]["task_share"] = 0.5
     assert objective(runs, "rmc") == pytest.approx((0.15 + 0.4 + 0) / 3)
-    lost = summarise_variant({}, runs[2:], "base")
-    assert (lost["trivial_accuracy"], lost["models"], lost["diverged"]) == (None, {}, 1)
+    assert summarise_variant({}, runs[2:], "base")["models"] == {}

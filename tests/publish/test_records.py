@@ -25,7 +25,7 @@ TRAINING = {
     *("name", "label", "parameters", "test_accuracy", "test_sequence_accuracy", "seconds", "steps"),
     *("examples", "seconds_per_example", "peak_memory", "best_step", "examples_to_converge"),
 }
-VARIANT = {"name", "values", "trivial_accuracy", "diverged", "models", "runs"}
+VARIANT = {"name", "values", "trivial_accuracy", "models", "runs"}
 SCORE = {"label", "task_reached", "task_share", "parameters", *MEANS, *LEAVING}
 
 
@@ -93,6 +93,6 @@ def check_experiment(config, results):
         for model in variant["models"].values():
             assert model.keys() == {"label", "parameters", "left", *MEANS, *LEAVING}
         for run in variant["runs"]:
-            assert run.keys() in ({"seed", "diverged"}, {"seed", "trivial_accuracy", "models"})
-            for score in run.get("models", {}).values():
+            assert run.keys() == {"seed", "trivial_accuracy", "models", "diverged"}
+            for score in run["models"].values():
                 assert score.keys() == SCORE

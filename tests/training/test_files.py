@@ -23,7 +23,7 @@ def never(temporary):
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
-    path = tmp_path / "deep" / "value.json"
+    path = tmp_path / "value.json"
     write_json(path, {"old": 1})
 
     def fails(temporary):
@@ -53,6 +53,7 @@ def test_a_line_cut_short_is_left_out(tmp_path):
 @on_posix
 def test_a_link_stays_and_its_file_is_replaced(tmp_path):
     real, link, chain = tmp_path / "data" / "real.txt", tmp_path / "link.txt", tmp_path / "chain.txt"
+    real.parent.mkdir()
     write_text(real, "old")
     link.symlink_to("data/real.txt")
     chain.symlink_to(link)
@@ -71,6 +72,9 @@ def test_a_link_stays_and_its_file_is_replaced(tmp_path):
 def test_a_link_to_what_is_not_there_yet(tmp_path):
     link = tmp_path / "link.txt"
     link.symlink_to("made/later.txt")
+    with pytest.raises(FileNotFoundError, match=r"the folder is not there \(any more\): '.*made'"):
+        write_atomically(link, never)
+    (tmp_path / "made").mkdir()
     write_text(link, "new")
     assert link.is_symlink()
     assert (tmp_path / "made" / "later.txt").read_text() == "new"

@@ -1,6 +1,5 @@
 """Whole runs: every lever on every task, results of one form, and steps that decide, whatever the speed."""
 
-import functools
 import itertools
 import time
 
@@ -55,19 +54,17 @@ def train(config, path, slow=None, stopped=lambda: False):
         stopped: asked after each step.
     """
     folder = RunFolder(path)
-    runs.prepare(config, folder, resume=folder.config.exists())
+    runs.check(config)
 
-    def report(name, record):
-        folder.append({"model": name, **record})
+    def report(record):
         if slow:
             time.sleep(slow)
 
-    for contestant in contestants(config):
-        if not folder.score(contestant.name).exists():
-            runs.train_one(
-                config, folder, contestant.name, functools.partial(report, contestant.name), stopped
-            )
-    return folder, to_json(runs.summarise(config, folder, None))
+    with folder.writing("train", config, resume=folder.config.exists()):
+        for contestant in contestants(config):
+            if not folder.score(contestant.name).exists():
+                runs.train_one(config, folder, contestant.name, report, stopped)
+        return folder, to_json(runs.summarise(config, folder, None))
 
 
 def assert_same_runs(one, other, config):
@@ -137,10 +134,10 @@ def test_a_resumed_run_is_the_uninterrupted_one(tmp_path):
     )
     whole, _ = train(config, tmp_path / "whole")
     calls, folder = itertools.count(1), RunFolder(tmp_path / "parts")
-    runs.prepare(config, folder, resume=False)
     first = contestants(config)[0].name
-    runs.train_one(config, folder, first, lambda record: None, lambda: next(calls) == 4)
-    assert runs.saved_step(folder, first) == 4
+    with folder.writing("train", config, resume=False):
+        runs.train_one(config, folder, first, lambda record: None, lambda: next(calls) == 4)
+    assert load_arrays(folder.checkpoint(first))[1]["result"]["step"] == 4
     assert not folder.score(first).exists()
     parts, _ = train(config, tmp_path / "parts")
     for contestant in contestants(config):
@@ -238,7 +235,7 @@ def test_results_of_nth_farthest_have_longer_sequences_too(tmp_path):
 def test_an_opponent_smaller_than_the_rmc_is_refused_before_anything_is_written(tmp_path):
     config = config_of("sorting", "numpy", overrides=("lstm.size=2",))
     with pytest.raises(ValueError, match=r"lstm\.size must be at least"):
-        runs.prepare(config, RunFolder(tmp_path / "run"), resume=False)
+        runs.check(config)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,22 +1,29 @@
 import dataclasses
 import json
 import os
+import shutil
 
 import pytest
 
 import relational_rnn
 from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.tasks import entry_of
+from relational_rnn.training import files
 from relational_rnn.training.config import with_values
-from relational_rnn.training.files import read_json
+from relational_rnn.training.files import joined, read_json, write_json
 from relational_rnn.training.run_folder import RunFolder, config_from, flat, leaves_of
 
 CONFIG = find_recipe("sorting", "tiny")
 
 
+def make(folder, command, config, resume):
+    with folder.writing(command, config, resume):
+        pass
+
+
 def test_a_new_folder_says_what_runs(tmp_path):
     folder = RunFolder(tmp_path / "run")
-    folder.create("train x", with_values(CONFIG, {"seed": 3}), resume=False)
+    make(folder, "train x", with_values(CONFIG, {"seed": 3}), resume=False)
     record = read_json(folder.config)
     assert record["config"]["task"] == {"items": 8, "values": 10}
     assert record["config"]["budget"]["steps"] == CONFIG.budget.steps
@@ -28,7 +35,7 @@ def test_a_new_folder_says_what_runs(tmp_path):
 @pytest.mark.parametrize("task", RECIPES)
 def test_a_recorded_configuration_comes_back(tmp_path, task):
     folder, config = RunFolder(tmp_path), find_recipe(task, "tiny")
-    folder.create("train x", config, resume=False)
+    make(folder, "train x", config, resume=False)
     recorded = folder.require()["config"]
     assert config_from(entry_of(config.task), recorded) == config
     assert flat(recorded) == leaves_of(config)
@@ -49,31 +56,78 @@ def test_a_recorded_configuration_with_what_is_none():
 def test_nothing_is_overwritten(tmp_path):
     (tmp_path / "mine.txt").write_text("x")
     with pytest.raises(ValueError, match=r"is not empty; choose another folder with --out, or .* --resume"):
-        RunFolder(tmp_path).create("train x", CONFIG, resume=False)
+        make(RunFolder(tmp_path), "train x", CONFIG, resume=False)
     assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
 
 
 def test_resume_needs_the_same_run(tmp_path):
     folder = RunFolder(tmp_path)
     with pytest.raises(ValueError, match="nothing to resume"):
-        folder.create("train x", CONFIG, resume=True)
-    folder.create("train x", CONFIG, resume=False)
+        make(folder, "train x", CONFIG, resume=True)
+    make(folder, "train x", CONFIG, resume=False)
     # How many at a time, and on how many threads, changes no result.
-    folder.create("train x", with_values(CONFIG, {"workers": 2, "threads": 2}), resume=True)
+    make(folder, "train x", with_values(CONFIG, {"workers": 2, "threads": 2}), resume=True)
     with pytest.raises(ValueError, match=r"other settings \(seed: 0 there, 4 now\)"):
-        folder.create("train x", with_values(CONFIG, {"seed": 4}), resume=True)
+        make(folder, "train x", with_values(CONFIG, {"seed": 4}), resume=True)
     with pytest.raises(ValueError, match=r"other settings \(command"):
-        folder.create("train y", CONFIG, resume=True)
+        make(folder, "train y", CONFIG, resume=True)
 
 
-def test_records_after_the_checkpoint_are_forgotten(tmp_path):
+def test_records_end_where_the_checkpoints_do(tmp_path):
     folder = RunFolder(tmp_path)
+    folder.checkpoints.mkdir()
     for step in (1, 2, 3):
-        for model in ("a", "b"):
+        for model in ("a", "b", "c"):
             folder.append({"model": model, "step": step})
-    folder.forget_after({"a": 2})
-    assert folder.records() == [{"model": "a", "step": 1}, {"model": "a", "step": 2}]
-    assert folder.records("b") == []
+    folder.score("c").write_text("{}")
+    points = [{"step": 1, "validation_accuracy": 0.5}, {"step": 2, "validation_accuracy": 0.6}]
+    folder.append({"model": "a", **points[0]})  # a crash took the second one
+    folder.append({"model": "a", "step": 3, "validation_accuracy": 0.7})
+    for _ in range(2):
+        folder.go_back({"a": (2, points)})
+        assert folder.evaluations("a") == [{"model": "a", **point} for point in points]
+        assert [record["step"] for record in folder.records("a")] == [1, 1, 2, 2]
+        assert (folder.records("b"), len(folder.records("c"))) == ([], 3)
+    with pytest.raises(ValueError, match=r"metrics\.jsonl lacks the curve of c; .*remove .*c\.json"):
+        folder.evaluations("c")
+
+
+def test_a_folder_has_one_writer_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "PATIENCE", 0.1)
+    folder = RunFolder(tmp_path / "run")
+    with folder.writing("train x", CONFIG, resume=False):
+        with (
+            pytest.raises(ValueError, match="run is in use: another process is writing into it"),
+            RunFolder(tmp_path / "run").writing("train x", CONFIG, resume=True),
+        ):
+            raise AssertionError
+        with joined(folder.path), joined(folder.path):  # its trainings
+            pass
+    with joined(folder.path), pytest.raises(ValueError, match="in use"):  # one whose parent was killed
+        make(folder, "train x", CONFIG, resume=True)
+    make(folder, "train x", CONFIG, resume=True)
+
+
+def test_what_a_kill_left_half_written_is_swept_up(tmp_path):
+    left = tmp_path / ".config.json.123.tmp"
+    left.write_text("{")
+    make(RunFolder(tmp_path), "train x", CONFIG, resume=False)
+    assert not left.exists()
+    left = tmp_path / "checkpoints" / ".rmc-0.checkpoint.123.tmp"
+    left.write_text("x")
+    make(RunFolder(tmp_path), "train x", CONFIG, resume=True)
+    assert not left.exists()
+
+
+def test_a_folder_that_was_removed_does_not_come_back_in_part(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    with folder.writing("train x", CONFIG, resume=False):
+        shutil.rmtree(folder.path)
+        with pytest.raises(FileNotFoundError, match=r"metrics\.jsonl"):
+            folder.append({"model": "a", "step": 1})
+        with pytest.raises(FileNotFoundError, match="run"):
+            write_json(folder.score("a"), {})
+    assert not folder.path.exists()
 
 
 def test_no_run_here(tmp_path):
@@ -84,27 +138,28 @@ def test_no_run_here(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="links and pipes")
 def test_a_folder_behind_a_link_and_a_pipe(tmp_path):
     (tmp_path / "link").symlink_to("real")
-    RunFolder(tmp_path / "link").create("train x", CONFIG, resume=False)
+    make(RunFolder(tmp_path / "link"), "train x", CONFIG, resume=False)
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real" / "config.json").exists()
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ValueError, match=r"pipe is a pipe \(FIFO\); a run needs a folder"):
-        RunFolder(tmp_path / "pipe").create("train x", CONFIG, resume=False)
+        make(RunFolder(tmp_path / "pipe"), "train x", CONFIG, resume=False)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes")
 def test_resume_checks_what_the_end_of_the_run_writes(tmp_path, monkeypatch):
     folder = RunFolder(tmp_path / "run")
-    folder.create("train x", CONFIG, resume=False)
-    folder.create("train x", CONFIG, resume=True)
+    make(folder, "train x", CONFIG, resume=False)
+    make(folder, "train x", CONFIG, resume=True)
+    folder.plots.rmdir()
     folder.plots.write_text("x")
     with pytest.raises(NotADirectoryError, match="plots"):
-        folder.create("train x", CONFIG, resume=True)
+        make(folder, "train x", CONFIG, resume=True)
     folder.plots.unlink()
     os.mkfifo(folder.report)
     with pytest.raises(ValueError, match=r"report\.html is a pipe"):
-        folder.create("train x", CONFIG, resume=True)
+        make(folder, "train x", CONFIG, resume=True)
     folder.report.unlink()
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(PermissionError, match="nothing can be written into this folder"):
-        folder.create("train x", CONFIG, resume=True)
+        make(folder, "train x", CONFIG, resume=True)

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -80,18 +81,22 @@ def test_resumed_equals_uninterrupted(tmp_path, way):
     expected = straight.run()
     assert expected.finished
     before = straight.learner.state()
-    for stop in (5, 7):
+    for stop in (5, 6):
         calls, broken = itertools.count(1), training(config, model)
         result = broken.run(checkpoint=file, stopped=lambda stop=stop, calls=calls: next(calls) == stop)
-        assert not result.finished or stop == 7
+        assert not result.finished
     resumed = training(config, model)
     result = resumed.run(checkpoint=file)
     assert (result.step, expected.step) == (12, 12)
     assert_same(resumed.learner.parameters(), straight.learner.parameters())
     if config.budget.keep == "last":
         assert_same(resumed.learner.state(), before)
-    assert without_time(result.history) == without_time(expected.history)
-    assert resumed.batches.state() == straight.batches.state()
+    finished = training(config, model)
+    for again in (resumed, finished):
+        assert finished.run(checkpoint=file).finished
+        assert_same(again.learner.parameters(), straight.learner.parameters())
+        assert without_time(again.result.history) == without_time(expected.history)
+        assert again.batches.state() == straight.batches.state()
 
 
 def without_time(records):
@@ -125,7 +130,42 @@ def test_which_parameters_are_kept(keep):
     scores = [record["validation_accuracy"] for record in one.result.history]
     which = scores.index(max(scores)) if keep == "best" else -1
     assert_same(one.learner.parameters(), seen[which])
-    assert (one.best == {}) == (keep == "last")
+
+
+@pytest.mark.parametrize("keep", ["best", "last"])
+@pytest.mark.parametrize("where", ["at first", "in between", "in the last step"])
+def test_a_training_that_diverges_ends_with_what_was_kept(tmp_path, keep, where):
+    """The parameters are those of the last evaluation, the best one, or of the start; a restored one too."""
+    config = with_values(SORTING, {"keep": keep, "evaluate_every": 4})
+    begin, one, seen, records = {"at first": 0, "in between": 6, "in the last step": 11}[where], None, [], []
+    for file in (tmp_path / "x", tmp_path / "x"):
+        before, one = one, training(config)
+        start = one.learner.parameters()
+        one.schedule = lambda step, progress: 1e30 if step >= begin else 1.0
+
+        def note(record, one=one):
+            records.append(record)
+            if "validation_loss" in record:
+                seen.append(one.learner.parameters())
+
+        with (
+            np.errstate(all="ignore"),
+            warnings.catch_warnings(action="ignore"),
+            pytest.raises(
+                FloatingPointError, match=r"training diverged: .* at step \d+; try .* below 0\.001"
+            ),
+        ):
+            one.run(checkpoint=file, report=note)
+        assert one.result.finished
+        if before is None:
+            kept = one.learner.parameters()
+        assert_same(one.learner.parameters(), kept)
+    assert one.result == before.result
+    scores = [record["validation_accuracy"] for record in one.result.history]
+    assert len(scores) == len(seen) == max(1, begin // 4)
+    assert_same(kept, start if begin == 0 else seen[scores.index(max(scores)) if keep == "best" else -1])
+    assert (records[-1]["step"], records[-1]["diverged"]) == (one.result.step, one.result.diverged)
+    assert (one.result.step == 12) == (where == "in the last step")
 
 
 def test_patience_ends_a_training_that_gets_no_better():

@@ -122,7 +122,7 @@ def searches_table(records: Sequence[Record], compared: Sequence[Record]) -> str
         for variant in results["variants"]:
             start, rate = _start_and_rate(with_values(config, variant["values"]), model)
             (run,) = variant["runs"]
-            told = "diverged" if "diverged" in run else _reached(run["models"][model])
+            told = "diverged" if model in run["diverged"] else _reached(run["models"][model])
             bold = "**" if (model, start, rate) in taken else ""
             rows.setdefault((model, start), {})[rate] = f"{bold}{told}{bold}"
     rates = sorted({rate for row in rows.values() for rate in row})

@@ -102,7 +102,7 @@ def overview_table(results: dict[str, Any]) -> Table:
             continue
         change = row.text if row.name else f"{factor}: {row.text}"
         for model in results["models"]:
-            label = change + (f", {LABELS.get(model, model)}" if several else "")
+            label = change + (f", {LABELS.get(model, model)}{row.level.lost(model)}" if several else "")
             cells = [label, row.level.accuracy_told(model)]
             cells += [row.level.leaving_told(model), row.level.leaving_seconds_told(model)]
             rows.append((row.level.base, cells))
@@ -116,7 +116,7 @@ def _rows(results: dict[str, Any]) -> list[Row]:
         found = levels(results, factor)
         if not rows:
             base = next(level for level in found if level.base)
-            rows.append(Row("base" + base.lost, base, name=True))
+            rows.append(Row("base" + base.lost(), base, name=True))
         others = [level for level in found if not level.base]
         if len(others) == 1:
             rows.append(Row(f"{factor}: {others[0].label}", others[0], name=True))
@@ -136,7 +136,7 @@ def _font(row: Row) -> dict[str, Any]:
 
 def _draw_accuracy(axes: Axes, results: dict[str, Any], rows: Sequence[Row]) -> None:
     _draw_values(axes, results, rows, "test_accuracy")
-    trivial = {v["trivial_accuracy"] for row in rows if row.level for v in row.level.variants if v["models"]}
+    trivial = {v["trivial_accuracy"] for row in rows if row.level for v in row.level.variants}
     if len(trivial) == 1:
         score = trivial.pop()
         axes.axvline(score, zorder=1, **style.TRIVIAL_LINE)

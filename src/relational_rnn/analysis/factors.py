@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relational_rnn.analysis import style
 from relational_rnn.analysis.report import Table
-from relational_rnn.analysis.variants import finished, objective, text_of
+from relational_rnn.analysis.variants import objective, scores_of, text_of
 from relational_rnn.training.models import LABELS
 
 if TYPE_CHECKING:
@@ -42,18 +42,23 @@ class Level(NamedTuple):
 
     @property
     def label(self) -> str:
-        """The value in words, and how many runs diverged."""
-        return text_of(self.value) + (" (base)" if self.base else "") + self.lost
+        """The value in words, and how many trainings diverged."""
+        return self.name + self.lost()
 
     @property
-    def lost(self) -> str:
-        """How many runs diverged, in words; nothing if none did."""
-        diverged = sum(variant["diverged"] for variant in self.variants)
+    def name(self) -> str:
+        """The value in words."""
+        return text_of(self.value) + (" (base)" if self.base else "")
+
+    def lost(self, model: str | None = None) -> str:
+        """Return in words how many trainings, or those of a model, diverged; nothing if none did."""
+        runs = [run for variant in self.variants for run in variant["runs"]]
+        diverged = sum(model in (None, name) for run in runs for name in run["diverged"])
         return f", {diverged} diverged" if diverged else ""
 
     def scores(self, model: str, name: str) -> list[Any]:
         """Return a score of a model in every run that did not diverge."""
-        return [run["models"][model][name] for run in finished(self.variants)]
+        return [score[name] for score in scores_of(self.variants, model)]
 
     def accuracy_told(self, model: str) -> str:
         """Return the mean accuracy on test and its range, in percent."""
@@ -113,7 +118,7 @@ def factor_table(results: dict[str, Any], factor: str) -> Table:
     for level in _grouped(levels(results, factor), results["factors"][factor]):
         for model in results["models"]:
             test = level.scores(model, "test_accuracy")
-            label = level.label + (f", {LABELS.get(model, model)}" if several else "")
+            label = level.name + (f", {LABELS.get(model, model)}" if several else "") + level.lost(model)
             cells = [label, level.accuracy_told(model)]
             cells += [level.leaving_told(model), level.leaving_seconds_told(model)]
             cells += [_spread(level.scores(model, "parameters")), _mean(level.scores(model, "seconds"))]
@@ -134,20 +139,19 @@ def points_table(results: dict[str, Any], most: int | None = None) -> Table:
     rows = []
     first, factors = results["models"][0], list(results["factors"])
     apart = len(factors) <= APART
-    grows = any(run["models"][first]["task_reached"] for run in finished(results["variants"]))
+    grows = any(score["task_reached"] for score in scores_of(results["variants"], first))
     for variant in results["variants"]:
         level = Level(None, False, [variant])
         scores, test = level.scores(first, "validation_accuracy"), level.scores(first, "test_accuracy")
         values = [_short(variant["values"][factor]) for factor in factors]
         told = ", ".join(f"{factor} {value}" for factor, value in zip(factors, values))
-        lost = f" ({variant['diverged']} diverged)" if variant["diverged"] else ""
         cells = [
             *(values if apart else [told]),
             *([_tasks(level.scores(first, "task_reached"))] if grows else []),
-            _mean_and_range(scores) + lost,
+            _mean_and_range(scores) + level.lost(first),
             _mean_and_range(test),
         ]
-        rows.append((objective(finished([variant]), first) if scores else -math.inf, cells))
+        rows.append((objective(variant["runs"], first) if scores else -math.inf, cells))
     rows.sort(key=lambda row: -row[0])
     columns = (
         *(factors if apart else ["values"]),
@@ -184,10 +188,9 @@ def _grouped(found: list[Level], allowed: dict[str, Any]) -> list[Level]:
 def _table(factor: str, rows: Sequence[tuple[float, list[str]]], results: dict[str, Any]) -> Table:
     best = max(average for average, _ in rows)
     found = [(average == best, cells) for average, cells in rows]
-    trivial = sorted({v["trivial_accuracy"] for v in results["variants"] if v["models"]})
-    if trivial:
-        several = f"{DASH}{100 * trivial[-1]:.1f}" if len(trivial) > 1 else ""
-        found.append((False, ["trivial score", f"{100 * trivial[0]:.1f}{several}", *4 * [""]]))
+    trivial = sorted({v["trivial_accuracy"] for v in results["variants"]})
+    several = f"{DASH}{100 * trivial[-1]:.1f}" if len(trivial) > 1 else ""
+    found.append((False, ["trivial score", f"{100 * trivial[0]:.1f}{several}", *4 * [""]]))
     return Table((factor, "test %", *HALF_WAY_COLUMNS, "parameters", "seconds"), found)
 
 

@@ -68,7 +68,7 @@ def score_table(results: RunResult) -> Table:
         for score in model.trainings:
             half = binomial_half_width(score.test_accuracy, results.test_examples)
             cells = [
-                score.label,
+                marked(score.label, [score]),
                 f"{score.test_accuracy:.2%} ± {half:.2%}",
                 f"{score.seconds:,.0f}",
                 f"{score.examples:,}",
@@ -77,6 +77,30 @@ def score_table(results: RunResult) -> Table:
             ]
             rows.append((score.name in model.selected, cells))
     return Table(("training", "test accuracy", "seconds", "examples", "parameters", "to 90 %"), rows)
+
+
+def marked(label: str, trainings: Sequence[TrainingResult]) -> str:
+    """Return a label that says how many of its trainings diverged, if any did.
+
+    Example:
+        >>> from types import SimpleNamespace as Score
+        >>> marked("RMC", [Score(diverged=None), Score(diverged="the loss is nan")])
+        'RMC (1 of 2 diverged)'
+    """
+    lost = sum(training.diverged is not None for training in trainings)
+    if not lost:
+        return label
+    return f"{label} (diverged)" if len(trainings) == 1 else f"{label} ({lost} of {len(trainings)} diverged)"
+
+
+def divergences(results: RunResult) -> list[str]:
+    """Return a sentence for each training that diverged."""
+    trainings = (training for model in results.models.values() for training in model.trainings)
+    return [
+        f"{training.label} diverged and is scored as it was kept before: {training.diverged}."
+        for training in trainings
+        if training.diverged is not None
+    ]
 
 
 def to_ninety(trainings: Sequence[TrainingResult], trivial: float) -> str:
@@ -118,7 +142,7 @@ def ways_table(results: RunResult) -> Table:
             ways.setdefault(way_of(score), []).append(score)
         for label, scores in ways.items():
             cells = [
-                label,
+                marked(label, scores),
                 mean_and_range([score.test_accuracy for score in scores]),
                 f"{sum(score.seconds for score in scores) / len(scores):,.0f}",
                 f"{sum(score.examples for score in scores) / len(scores):,.0f}",

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from relational_rnn.analysis.curves import Curve, StageChange
-from relational_rnn.analysis.report import way_of
+from relational_rnn.analysis.report import marked, way_of
 from relational_rnn.analysis.supervised import mean_curve
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.models import LEADER
@@ -25,8 +25,10 @@ def curves_of(
         count = len(model.trainings) // results.seeds
         for way in range(count):
             trainings = model.trainings[way::count]
-            label = way_of(trainings[0])
-            curve = mean_curve(label, family, [folder.evaluations(one.name) for one in trainings])
+            label = marked(way_of(trainings[0]), trainings)
+            # One that diverged ends early: a mean with it would too.
+            drawn = [one for one in trainings if one.diverged is None] or trainings
+            curve = mean_curve(label, family, [folder.evaluations(one.name) for one in drawn])
             if family == LEADER and config.seeds == 1 and trainings[0].changes:
                 curve = dataclasses.replace(curve, stages=_stages(config, trainings[0], folder))
             found.append(curve)

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from relational_rnn.config.checks import check_choice
-from relational_rnn.training.files import write_atomically
+from relational_rnn.training.files import find_target, write_atomically
 from relational_rnn.training.models import MODELS
 
 if TYPE_CHECKING:
@@ -291,5 +291,6 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
         with paper_style():  # matplotlib makes some artists only when it draws
             figure.savefig(unfinished, format=target.suffix[1:], dpi=DPI)
 
+    find_target(target).parent.mkdir(parents=True, exist_ok=True)
     write_atomically(target, draw)
     return target

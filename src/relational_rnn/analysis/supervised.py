@@ -10,7 +10,7 @@ import numpy as np
 from relational_rnn.analysis.cost import Cost
 from relational_rnn.analysis.curves import Curve
 from relational_rnn.analysis.efficiency import Efficiency, examples_to_accuracy
-from relational_rnn.analysis.report import Table, to_ninety
+from relational_rnn.analysis.report import Table, marked, to_ninety
 from relational_rnn.analysis.sizes import Reach, SizeAxis
 from relational_rnn.analysis.style import mean_and_range, percent
 from relational_rnn.tasks.babi import mean_and_failed
@@ -31,7 +31,7 @@ def summary_table(results: RunResult) -> Table:
     splits = [split for split in ("test", "harder") if split in results.trivial]
     for model in results.models.values():
         cells = [
-            model.label,
+            marked(model.label, model.trainings),
             *(_mean_and_range(model, f"{split}_accuracy") for split in splits),
             f"{model.parameters:,}",
             f"{model.seconds:,.0f}",
@@ -56,7 +56,7 @@ def seeds_table(results: RunResult) -> Table:
         (
             False,
             [
-                score.label,
+                marked(score.label, [score]),
                 percent(score.test_accuracy),
                 percent(score.test_sequence_accuracy),
                 *(percent(getattr(score, f"{split}_accuracy")) for split in harder),
@@ -139,7 +139,7 @@ def generalisation_table(results: RunResult) -> Table | None:
         return False, [label, *(f"{100 * score:.1f}" for along in scores for score in along)]
 
     rows = [
-        row(model.label, [axis["models"][name]["accuracy"] for axis in axes])
+        row(marked(model.label, model.trainings), [axis["models"][name]["accuracy"] for axis in axes])
         for name, model in results.models.items()
     ]
     return Table(("model", *columns), [*rows, row("trivial score", [axis["trivial"] for axis in axes])])
@@ -154,7 +154,11 @@ def size_axes(results: RunResult) -> list[SizeAxis]:
             axis["trained"],
             axis["trivial"],
             [
-                Reach(results.models[name].label, name, list(scores["trainings"].values()))
+                Reach(
+                    marked(results.models[name].label, results.models[name].trainings),
+                    name,
+                    list(scores["trainings"].values()),
+                )
                 for name, scores in axis["models"].items()
             ],
         )
@@ -188,7 +192,7 @@ def model_efficiencies(
     """
     return [
         Efficiency(
-            model.label,
+            marked(model.label, model.trainings),
             name,
             [
                 [examples_to_accuracy(evaluations[training.name], accuracy) for accuracy in accuracies]

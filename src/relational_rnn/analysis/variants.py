@@ -19,20 +19,19 @@ def text_of(value: Value) -> str:
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
-def finished(variants: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the runs of some variants of results.json that did not diverge."""
-    return [run for variant in variants for run in variant["runs"] if "diverged" not in run]
+def scores_of(variants: Iterable[dict[str, Any]], model: str) -> list[dict[str, Any]]:
+    """Return a model's scores in the runs of some variants of results.json in which it did not diverge."""
+    runs = (run for variant in variants for run in variant["runs"])
+    return [run["models"][model] for run in runs if model in run["models"]]
 
 
 def objective(runs: Iterable[dict[str, Any]], model: str) -> float:
-    """Return what a search makes large: a model's mean validation accuracy; a diverged run counts as 0.
+    """Return what a search makes large: a model's mean validation accuracy, 0 where it diverged.
 
     Of a growing task times the share of it that was reached: the validation examples are those of the full
     task, and of models that have not come there they tell nothing.
     """
-    scores = []
-    for run in runs:
-        lost = {"validation_accuracy": 0.0, "task_share": 1.0}
-        score = lost if "diverged" in run else run["models"][model]
-        scores.append(float(score["validation_accuracy"] * score["task_share"]))
+    lost = {"validation_accuracy": 0.0, "task_share": 1.0}
+    found = [run["models"].get(model, lost) for run in runs]
+    scores = [float(score["validation_accuracy"] * score["task_share"]) for score in found]
     return sum(scores) / len(scores)

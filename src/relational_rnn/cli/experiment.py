@@ -19,7 +19,7 @@ from relational_rnn.analysis import (
     points_table,
     write_report,
 )
-from relational_rnn.analysis.variants import Value, finished
+from relational_rnn.analysis.variants import Value, scores_of
 from relational_rnn.cli.overview import Overview
 from relational_rnn.cli.run import (
     make_console,
@@ -137,13 +137,8 @@ def train_variants(
     command, task = recorded.split()[:2]
     config, path = options.run, folder_of(command, task, options)
     console, folder = make_console(of_training=True), RunFolder(path)
-    folder.create(recorded, config, options.resume)
     jobs = [jobs_of(variant, path / "runs" / variant.name) for variant in variants]
     every = [job for of_variant in jobs for job in of_variant]
-    console.print(
-        f"{task}: {len(variants)} {told}, {seeds_in_words(config)}, "
-        f"{len(every)} runs, into {path}. Ctrl-C saves and stops."
-    )
 
     def work() -> dict[str, Any]:
         done = sum(RunFolder(job.path).results.exists() for job in every)
@@ -151,9 +146,14 @@ def train_variants(
             train_jobs(every, config.runtime.at_once, overview.show)
         return write_results(folder, f"{command} {task}", config, factors, summaries(variants, jobs))
 
-    return train_and_show(
-        console, folder, f"{command} {task}", work, lambda results: present(console, folder, results)
-    )
+    with folder.writing(recorded, config, options.resume):
+        console.print(
+            f"{task}: {len(variants)} {told}, {seeds_in_words(config)}, "
+            f"{len(every)} runs, into {path}. Ctrl-C saves and stops."
+        )
+        return train_and_show(
+            console, folder, f"{command} {task}", work, lambda results: present(console, folder, results)
+        )
 
 
 def present(console: Console, folder: RunFolder, results: dict[str, Any]) -> list[Path]:
@@ -194,7 +194,7 @@ def present(console: Console, folder: RunFolder, results: dict[str, Any]) -> lis
 def uneven(results: dict[str, Any]) -> str:
     """Return a warning if the first model's trainings have not all seen as many examples, else nothing."""
     first = results["models"][0]
-    seen = {run["models"][first]["examples"] for run in finished(results["variants"])}
+    seen = {score["examples"] for score in scores_of(results["variants"], first)}
     if len(seen) < 2 or {"steps", "batch_size", "seconds"} & set(results["factors"]):
         return ""
     return (

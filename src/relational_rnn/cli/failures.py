@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
     show = check_size("show", options.show, minimum=0)
     first = options.runs[0]
     out = options.out or (first if first.is_dir() else first.parent) / "failures.json"
-    find_target(out)  # raises before the models have answered
+    find_target(out).parent.mkdir(parents=True, exist_ok=True)  # raises before the models have answered
 
     from relational_rnn.training.examples_file import find_weights
 

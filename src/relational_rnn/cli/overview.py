@@ -56,10 +56,10 @@ class Overview(Display):
 
 def _ending(run: dict[str, Any]) -> str:
     """Return in words what `experiment.read_scores` found."""
-    if "diverged" in run:
-        return f"diverged: {run['diverged']}"
-    several = len(run["models"]) > 1
-    return ", ".join(
-        f"{f'{name} ' if several else ''}test {score['test_accuracy']:.1%} after {score['seconds']:.0f} s"
+    several = len(run["models"]) + len(run["diverged"]) > 1
+    told = {name: f"diverged ({reason})" for name, reason in run["diverged"].items()}
+    told |= {
+        name: f"test {score['test_accuracy']:.1%} after {score['seconds']:.0f} s"
         for name, score in run["models"].items()
-    )
+    }
+    return ", ".join(f"{name} {what}" if several else what for name, what in told.items())

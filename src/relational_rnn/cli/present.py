@@ -37,7 +37,7 @@ from relational_rnn.analysis import (
     ways_table,
     write_report,
 )
-from relational_rnn.analysis.report import TO_NINETY
+from relational_rnn.analysis.report import TO_NINETY, divergences, marked
 from relational_rnn.analysis.run_curves import curves_of
 from relational_rnn.analysis.titles import title_of
 from relational_rnn.cli.memories import NUMPY_MODELS, RECORDED, numpy_model, show_memories
@@ -49,7 +49,7 @@ from relational_rnn.training.config import RunConfig
 from relational_rnn.training.contestants import contestants
 from relational_rnn.training.data import alone, splits_of
 from relational_rnn.training.results import RunResult
-from relational_rnn.training.run import command_of, prepare, run
+from relational_rnn.training.run import check, command_of, run
 from relational_rnn.training.run_folder import RunFolder
 from relational_rnn.training.weights import load_weights
 
@@ -73,20 +73,25 @@ def train(config: RunConfig[Any], path: Path, resume: bool) -> int:
     if found is not None:
         console.print(found[1])
         config = dataclasses.replace(config, task=found[0])
-    prepare(config, folder, resume)
-    console.print(
-        f"{title_of(config)}; {seeds_in_words(config)}, into {path}. "
-        f"Trivial score: {trivial_of(config):.1%}. Ctrl-C saves and stops."
-    )
+    check(config)
 
     def work() -> RunResult:
         labels = {contestant.name: contestant.label for contestant in contestants(config)}
         with Display(console, labels, score="validation", stages=config.curriculum.grow) as display:
             return run(config, folder, resume=resume, show=lambda c, record: display.show(c.name, record))
 
-    return train_and_show(
-        console, folder, command_of(config), work, lambda results: present(console, config, folder, results)
-    )
+    with folder.writing(command_of(config), config, resume):
+        console.print(
+            f"{title_of(config)}; {seeds_in_words(config)}, into {path}. "
+            f"Trivial score: {trivial_of(config):.1%}. Ctrl-C saves and stops."
+        )
+        return train_and_show(
+            console,
+            folder,
+            command_of(config),
+            work,
+            lambda results: present(console, config, folder, results),
+        )
 
 
 def trivial_of(config: RunConfig[Any]) -> float:
@@ -121,8 +126,13 @@ def present(console: Console, config: RunConfig[Any], folder: RunFolder, results
         folder.report,
         folder.require(),
         title=title,
-        explanation=f"Accuracy on {count:,} test examples{harder}, for the parameters that were kept."
-        f"{several} {EXPLANATION}",
+        explanation=" ".join(
+            [
+                f"Accuracy on {count:,} test examples{harder}, for the parameters that were kept.{several}",
+                EXPLANATION,
+                *divergences(results),
+            ]
+        ),
         tables=tables,
         figures=figures,
     )
@@ -160,6 +170,8 @@ def print_tables(
         if table is not None:
             print_table(console, table, title=heading)
             tables.append(table)
+    for told in divergences(results):
+        console.print(told)
     if results.wall_seconds is not None:
         console.print(f"Wall time of all trainings: {results.wall_seconds:.0f} s")
     more = (generalisation_table(results), longer_table(selected), seeds_table(results))
@@ -216,7 +228,7 @@ def draw_figures(
 def _bars(results: RunResult, name: str) -> list[Bar]:
     return [
         Bar(
-            score.label,
+            marked(score.label, [score]),
             family,
             getattr(score, name),
             binomial_half_width(getattr(score, name), results.test_examples),

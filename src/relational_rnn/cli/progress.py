@@ -86,7 +86,13 @@ class Display:
             _number(record.get("accuracy"), "{:.0%}"),
             _number(record.get("validation_accuracy"), "{:.1%}"),
             _number(record.get("speed"), "{:,.0f}"),
-            "done" if progress >= 1 else _number(left, "{:.0f} s") if record else "waits",
+            "diverged"
+            if "diverged" in record
+            else "done"
+            if progress >= 1
+            else _number(left, "{:.0f} s")
+            if record
+            else "waits",
         ]
 
 

@@ -148,14 +148,7 @@ def train_study(
     command = _command(task, options)
     if options.storage is not None:
         SharedStudy(place, plan)  # before the folder is made: it may not be there, or have another plan
-    folder.create(command, config, options.resume)
-    if options.storage is None:
-        SharedStudy(place, plan)
     search = Search(config, config.model.models[0], place, plan, path / "trials")
-    console.print(
-        f"{task}: {count} trials over {', '.join(factors)}, {seeds_in_words(config)}, into {path}; "
-        f"the study is in {place.shown}. Ctrl-C saves and stops."
-    )
 
     def work() -> dict[str, Any]:
         ended = [*search.folder.glob("*/seed-*/results.json")]
@@ -170,7 +163,14 @@ def train_study(
     again = f"sweep {task}"
     if options.storage is not None:
         again = f"{again} {shlex.join(['--storage', place.shown, '--study', place.name])}"
-    return train_and_show(console, folder, again, work, lambda results: present(console, folder, results))
+    with folder.writing(command, config, options.resume):
+        if options.storage is None:
+            SharedStudy(place, plan)
+        console.print(
+            f"{task}: {count} trials over {', '.join(factors)}, {seeds_in_words(config)}, into {path}; "
+            f"the study is in {place.shown}. Ctrl-C saves and stops."
+        )
+        return train_and_show(console, folder, again, work, lambda results: present(console, folder, results))
 
 
 def _command(task: str, options: Sweep[Any]) -> str:

@@ -27,7 +27,7 @@ from relational_rnn.tasks import entry_of
 from relational_rnn.training.config import RunConfig, with_values
 from relational_rnn.training.models import Factory, ModelSpec, added_models, specs_of
 from relational_rnn.training.results import RunResult
-from relational_rnn.training.run import check, prepare, run
+from relational_rnn.training.run import check, command_of, run
 from relational_rnn.training.run_folder import RunFolder
 from relational_rnn.training.weights import Trained, find_trained
 
@@ -193,14 +193,15 @@ def train(
         found = entry_of(config.task).resolve(config.task)
         if found is not None:
             config = dataclasses.replace(config, task=found[0])
-        prepare(config, folder, resume)
-        results = run(
-            config,
-            folder,
-            resume=resume,
-            show=lambda contestant, record: report(contestant.name, record),
-            in_process=workers is None,
-        )
+        check(config)
+        with folder.writing(command_of(config), config, resume):
+            results = run(
+                config,
+                folder,
+                resume=resume,
+                show=lambda contestant, record: report(contestant.name, record),
+                in_process=workers is None,
+            )
     return _with_folder(Comparison(config, results, path, specs), out)
 
 
@@ -282,15 +283,15 @@ def _variants(
         path = _folder(out)
         folder = RunFolder(path)
         recorded = f"{how} {entry_of(config.task).name}"
-        folder.create(recorded, config, resume)
         jobs = [jobs_of(one, path / "runs" / one.name) for one in variants]
         every = [job for of_variant in jobs for job in of_variant]
-        if workers is None:
-            train_here(every, tell)
-        else:
-            train_jobs(every, workers, tell)
         factors = {name: tuple(values) for name, values in over.items()}
-        results = write_results(folder, recorded, config, factors, summaries(variants, jobs))
+        with folder.writing(recorded, config, resume):
+            if workers is None:
+                train_here(every, tell)
+            else:
+                train_jobs(every, workers, tell)
+            results = write_results(folder, recorded, config, factors, summaries(variants, jobs))
     return _with_folder(Variants(config, results, path), out)
 
 

@@ -19,8 +19,8 @@ from relational_rnn.training.data import alone
 from relational_rnn.training.files import read_json, write_json
 from relational_rnn.training.models import LABELS
 from relational_rnn.training.processes import Interrupted, Record, asked_to_stop, train_side_by_side
-from relational_rnn.training.results import ModelResult, RunResult, from_json
-from relational_rnn.training.run import Report, Stopped, command_of, saved_step, summarise, train_one
+from relational_rnn.training.results import RunResult, TrainingResult, from_json
+from relational_rnn.training.run import Report, Stopped, command_of, go_back, summarise, train_one
 from relational_rnn.training.run_folder import RunFolder
 
 MEANS = ("test_accuracy", "validation_accuracy", "seconds", "steps", "examples")
@@ -94,35 +94,30 @@ def _train_named(jobs: Mapping[str, Job], name: str, report: Report, stopped: St
 
 
 def train_job(job: Job, report: Report, stopped: Stopped) -> Record | None:
-    """Train a run in this process, or go on with it; a training that diverges is a result too.
+    """Train a run in this process, or go on with it.
 
     Returns:
         Its results.json as `read_scores` reads it, None if it was stopped before its end.
     """
     folder, config = RunFolder(job.path), job.config
-    resume = folder.config.exists()
-    folder.create(command_of(config), config, resume)
     if folder.results.exists():
         return read_scores(job)
-    names = [contestant.name for contestant in contestants(config)]
-    if resume:
-        folder.forget_after({name: saved_step(folder, name) for name in names})
-    for name in names:
-        if folder.score(name).exists():
-            continue
+    resume = folder.config.exists()
+    with folder.writing(command_of(config), config, resume):
+        names = [contestant.name for contestant in contestants(config)]
+        if resume:
+            go_back(folder, names)
+        for name in names:
+            if folder.score(name).exists():
+                continue
 
-        def note(record: Record, name: str = name) -> None:
-            folder.append({"model": name, **record})
-            report({"training": name if len(names) > 1 else "", **record})
+            def note(record: Record, name: str = name) -> None:
+                report({"training": name if len(names) > 1 else "", **record})
 
-        try:
             train_one(config, folder, name, note, stopped)
-        except FloatingPointError as error:
-            write_json(folder.results, {"diverged": str(error)})
-            return read_scores(job)
-        if not folder.score(name).exists():
-            return None
-    summarise(config, folder, wall_seconds=None)
+            if not folder.score(name).exists():
+                return None
+        summarise(config, folder, wall_seconds=None)
     return read_scores(job)
 
 
@@ -130,26 +125,30 @@ def read_scores(job: Job) -> dict[str, Any]:
     """Return what a finished run came to.
 
     Returns:
-        seed; and `diverged`, the reason, or trivial_accuracy and `models`: for each the test accuracy, the
-        validation accuracy of the same parameters, parameters, seconds, steps, examples, and
+        seed, trivial_accuracy, `diverged`: the reason for each model that did, and `models`: for each of the
+        others the test accuracy, the validation accuracy of the same parameters, parameters, seconds, steps,
+        examples, and
         `steps_to_leave`, `examples_to_leave` and `seconds_to_leave`: how long it took until the validation
         accuracy had come half of the way from the trivial score to 1, None if it never had; and
         `task_reached`, the sizes of the last stage of a task that grew (else none), and `task_share`, how
         much that is of the full task's (the product of the sizes that it has).
     """
     folder = RunFolder(job.path)
-    written = read_json(folder.results)
-    found: dict[str, Any] = {"seed": job.config.seed}
-    if "diverged" in written:
-        return found | {"diverged": written["diverged"]}
-    results = from_json(written)
-    models = {name: _score(folder, model, results) for name, model in results.models.items()}
-    return found | {"trivial_accuracy": results.trivial_accuracy, "models": models}
+    results = from_json(read_json(folder.results))
+    best = {
+        name: max(model.trainings, key=lambda training: (training.diverged is None, training.test_accuracy))
+        for name, model in results.models.items()
+    }
+    return {
+        "seed": job.config.seed,
+        "trivial_accuracy": results.trivial_accuracy,
+        "models": {n: _score(folder, one, results) for n, one in best.items() if one.diverged is None},
+        "diverged": {name: one.diverged for name, one in best.items() if one.diverged is not None},
+    }
 
 
-def _score(folder: RunFolder, model: ModelResult, results: RunResult) -> dict[str, Any]:
-    """Return a model's numbers, of its best way to the task where it has several."""
-    best = max(model.trainings, key=lambda training: training.test_accuracy)
+def _score(folder: RunFolder, best: TrainingResult, results: RunResult) -> dict[str, Any]:
+    """Return the numbers of a training, the best of its model's where it has several ways to the task."""
     points = folder.evaluations(best.name)
     half = (1 + results.trivial_accuracy) / 2
     left = next((p for p in points if p["validation_accuracy"] >= half), None)
@@ -177,14 +176,12 @@ def summarise_variant(values: Mapping[str, Value], runs: list[dict[str, Any]], n
         name: of the variant.
 
     Returns:
-        name, values, trivial_accuracy (None if all diverged), `diverged`: how many, and `models`: for each
-        the means over the seeds that did not diverge, `left`: how many left the trivial score behind, and
-        the means of `LEAVING` over those.
+        name, values, runs, trivial_accuracy, and `models`: for each the means over the seeds in which it did
+        not diverge, `left`: how many left the trivial score behind, and the means of `LEAVING` over those.
     """
-    good = [run for run in runs if "diverged" not in run]
     models = {}
-    for model in good[0]["models"] if good else ():
-        scores = [run["models"][model] for run in good]
+    for model in dict.fromkeys(model for run in runs for model in run["models"]):
+        scores = [run["models"][model] for run in runs if model in run["models"]]
         left = [score for score in scores if score["examples_to_leave"] is not None]
         models[model] = {
             "label": LABELS.get(model, model),
@@ -196,8 +193,7 @@ def summarise_variant(values: Mapping[str, Value], runs: list[dict[str, Any]], n
     return {
         "name": name,
         "values": dict(values),
-        "trivial_accuracy": good[0]["trivial_accuracy"] if good else None,
-        "diverged": len(runs) - len(good),
+        "trivial_accuracy": runs[0]["trivial_accuracy"],
         "models": models,
         "runs": runs,
     }

@@ -123,6 +123,7 @@ def _work(
 
 def _train_trial(search: Search, study: SharedStudy, claim: Claim, report: Report, stopped: Stopped) -> None:
     """Train a trial with every seed and tell the study."""
+    search.path(claim).mkdir(parents=True, exist_ok=True)
     write_json(search.path(claim) / "trial.json", claim._asdict())
     runs = []
     with study.beating(claim) as heart:

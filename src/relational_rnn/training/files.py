@@ -7,7 +7,9 @@ import errno
 import json
 import os
 import stat
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,78 @@ def check_folder(path: Path) -> None:
         raise PermissionError(errno.EACCES, "nothing can be written into this folder", str(there))
 
 
+HALF_WRITTEN = ".*.tmp"
+"""What files are called until they are whole; a kill may leave one."""
+
+PATIENCE = 5.0
+"""Seconds that `locked` waits: so long may a process need that has been told to save and stop."""
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep others from writing into a folder; the processes that this one starts `join` it.
+
+    The system lets go of the lock when its last holder ends, however it ends. Where it has no such locks
+    (Windows, some network file systems) nobody is kept out.
+
+    Raises:
+        ValueError: others hold it, and go on holding it for `PATIENCE` seconds.
+        OSError: the folder cannot be opened.
+    """
+    end = time.monotonic() + PATIENCE
+    with _opened(folder) as file:
+        # Alone at first, to see that nobody is there, then as one of many: as such others cannot be alone.
+        while not (_flock(file, alone=True) and _flock(file, alone=False)):
+            if time.monotonic() > end:
+                raise ValueError(
+                    f"{folder} is in use: another process is writing into it; wait until it has ended, or "
+                    "choose another folder"
+                )
+            time.sleep(0.05)
+        yield
+
+
+@contextmanager
+def joined(folder: Path) -> Iterator[None]:
+    """Hold a folder that the process which started this one has `locked`: it may end before this one does.
+
+    Raises:
+        ValueError: somebody else has locked it.
+        OSError: the folder cannot be opened.
+    """
+    with _opened(folder) as file:
+        if not _flock(file, alone=False):
+            raise ValueError(f"{folder} is in use: another process is writing into it")
+        yield
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    if os.name == "nt":  # which cannot open a folder
+        yield -1
+        return
+    file = os.open(folder, os.O_RDONLY)
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def _flock(file: int, alone: bool) -> bool:
+    """Try to lock a file for oneself or together with others; return whether it can be written now."""
+    try:
+        import fcntl
+    except ModuleNotFoundError:  # Windows
+        return True
+    try:
+        fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
+
+
 def find_target(path: Path) -> Path:
     """Return the file that is written if `path` is: where symbolic links lead, there or not yet.
 
@@ -75,15 +149,16 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     that is allowed.
 
     Args:
-        path: the file; its folder is made if needed.
+        path: the file, in a folder that is there: one that was removed meanwhile does not come back in part.
         write: called with the temporary path.
 
     Raises:
         ValueError, OSError: see `find_target`; nothing has been written then.
     """
     target = find_target(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    if not target.parent.exists():
+        raise FileNotFoundError(errno.ENOENT, "the folder is not there (any more)", str(target.parent))
+    temporary = target.with_name(HALF_WRITTEN.replace("*", f"{target.name}.{os.getpid()}"))
     try:
         write(temporary)
         with temporary.open("rb") as file:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from queue import Empty
-from typing import Any
+from typing import Any, cast
 
 Record = dict[str, Any]
 Train = Callable[[str, Callable[[Record], None], Callable[[], bool]], None]
@@ -23,6 +24,9 @@ STOP_SIGNALS = tuple(
     signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__
 )
 """What asks a program to end: Ctrl-C, a scheduler, a terminal that is closed. Windows lacks the last."""
+
+GLANCE = 0.2
+"""Seconds between two looks at whether a signal came."""
 
 
 class RunFailed(RuntimeError):
@@ -43,6 +47,9 @@ def train_side_by_side(
 ) -> None:
     """Run trainings in fresh processes, several at a time.
 
+    Each has a line of its own to this process, for nothing that they share survives a process that is killed
+    while it holds it. The line's end tells at once that a process is gone, whichever side it is on.
+
     Args:
         names: of the trainings, in the order in which they start.
         train: can be pickled; called in the new process with a name, a function that takes records, and one
@@ -53,48 +60,118 @@ def train_side_by_side(
 
     Raises:
         RunFailed: a training raised an error or died; the others were told to save and stop.
-        Interrupted: Ctrl-C; all were told to save and stop.
+        Interrupted: Ctrl-C, or a polite kill; all were told to save and stop.
     """
-    context = multiprocessing.get_context("spawn")
-    events: Any = context.Queue()
-    stop = context.Event()
-    waiting, running = list(names), dict[str, SpawnProcess]()
+    waiting, running = list(names), dict[Connection, tuple[str, SpawnProcess]]()
+    ended: set[str] = set()
     failure: str | None = None
-    interrupted = False
-    try:
-        while (waiting and not stop.is_set()) or running:
-            try:
-                for name in [name for name in waiting if may_start(name)]:
-                    if len(running) < workers and not stop.is_set():
-                        waiting.remove(name)
-                        process = context.Process(
-                            target=_child, args=(train, name, events, stop), daemon=True
-                        )
-                        running[name] = _start(process)
+    stopping = False
+    with asked_to_stop() as asked, _closed_at_the_end(running):
+        while waiting or running:
+            if (failure or asked()) and not stopping:
+                stopping = True
+                waiting.clear()
+                _tell_to_stop(running)
+            for name in [name for name in waiting if len(running) < workers and may_start(name)]:
+                if len(running) < workers:
+                    waiting.remove(name)
+                    line, process = _start(train, name)
+                    running[line] = name, process
+            if not running and waiting:
+                failure = f"nothing to wait for, yet these cannot start: {', '.join(waiting)}"
+            for line in cast(list[Connection], wait(list(running), GLANCE)):
+                name, process = running[line]
                 try:
-                    name, record = events.get(timeout=0.2)
-                except Empty:
-                    for name in [n for n, p in running.items() if not p.is_alive() and events.empty()]:
-                        code = running.pop(name).exitcode
-                        failure = failure or f"the training {name} ended without a word (exit code {code})"
-                        stop.set()
+                    record = line.recv()
+                except (EOFError, OSError):  # the other end is gone
+                    process.join()
+                    if name not in ended:
+                        told = f"the training {name} ended without a word (exit code {process.exitcode})"
+                        failure = failure or told
+                    del running[line]
+                    line.close()
                     continue
                 if "error" in record:
                     failure = failure or f"the training {name} failed:\n{record['error']}"
-                    stop.set()
                 if "error" in record or "ended" in record:
-                    running.pop(name).join()
+                    ended.add(name)
                 else:
                     show(name, record)
-            except KeyboardInterrupt:
-                interrupted = True
-                stop.set()
+        if failure:
+            raise RunFailed(failure)
+        if asked():
+            raise Interrupted
+
+
+def _start(train: Train, name: str) -> tuple[Connection, SpawnProcess]:
+    """Start a training; return the line to it, and its process."""
+    context = multiprocessing.get_context("spawn")
+    line, other = context.Pipe()
+    process = context.Process(target=_child, args=(train, name, other), daemon=True)
+    with _signals_held():
+        process.start()
+    other.close()  # else the line would not end with the process
+    return line, process
+
+
+def _tell_to_stop(running: Mapping[Connection, object]) -> None:
+    for line in running:
+        with contextlib.suppress(OSError):  # it is gone
+            line.send(None)
+
+
+@contextmanager
+def _closed_at_the_end(running: Mapping[Connection, object]) -> Iterator[None]:
+    """Whatever happens inside this, nobody trains on after it."""
+    try:
+        yield
     finally:
-        stop.set()  # whatever happened here, nobody trains on
-    if failure:
-        raise RunFailed(failure)
-    if interrupted:
-        raise Interrupted
+        for line in running:
+            line.close()
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Hold back the `STOP_SIGNALS` inside this: they come after it, and none is lost.
+
+    They reach the whole group, and are this process's to answer. A process that is started here holds them
+    back too, from its first instant on.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # which, as it starts, lets signals through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _child(train: Train, name: str, line: Connection) -> None:
+    """Train in this process and say how it ended; a parent that is gone counts as a stop."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+
+    def send(record: Record) -> None:
+        with contextlib.suppress(OSError):  # nobody listens any more
+            line.send(record)
+
+    def stopped() -> bool:
+        try:
+            return line.poll()  # there is something to read, if only the line's end
+        except OSError:
+            return True
+
+    try:
+        train(name, send, stopped)
+        send({"ended": True})
+    except Exception:
+        send({"error": traceback.format_exc()})
 
 
 def available_cores() -> int:
@@ -138,27 +215,3 @@ def asked_to_stop() -> Iterator[Callable[[], bool]]:
     asked = threading.Event()
     with stop_signals(lambda *_: asked.set()):
         yield asked.is_set
-
-
-def _start(process: SpawnProcess) -> SpawnProcess:
-    """Start a process that leaves Ctrl-C and polite kills to this one, from its first instant on."""
-    # They reach the whole group. What is ignored here is ignored by the new process too.
-    with stop_signals(signal.SIG_IGN):
-        process.start()
-    return process
-
-
-def _child(train: Train, name: str, events: Any, stop: Any) -> None:
-    """Train in this process and say how it ended; a parent that is gone counts as a stop."""
-    for number in STOP_SIGNALS:  # again: where a thread started this process, nothing is ignored yet
-        signal.signal(number, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    try:
-        train(
-            name,
-            lambda record: events.put((name, record)),
-            lambda: bool(stop.is_set()) or (parent is not None and not parent.is_alive()),
-        )
-        events.put((name, {"ended": True}))
-    except Exception:
-        events.put((name, {"error": traceback.format_exc()}))

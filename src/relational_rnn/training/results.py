@@ -52,6 +52,9 @@ class TrainingResult:
     """Kind of question -> accuracy; None where all are alike."""
     changes: tuple[Change, ...] | None = None
     """The stages of a task that grew; None without a curriculum."""
+    diverged: str | None = None
+    """What was no longer finite, and when; the scores are of the parameters that were kept before. None for a
+    training that came to its end."""
     more: Scores = field(default_factory=dict)
     """Scores that only this task has: of Nth farthest `longer`."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from relational_rnn.training.config import RunConfig
 from relational_rnn.training.contestants import Contestant, contestants, leader_of
 from relational_rnn.training.curriculum import Change, Growth
 from relational_rnn.training.data import alone, batches_of, splits_of
-from relational_rnn.training.files import read_json, write_json
+from relational_rnn.training.files import joined, read_json, write_json
 from relational_rnn.training.framework import Framework, framework_of
 from relational_rnn.training.models import check_sizes
 from relational_rnn.training.processes import Interrupted, asked_to_stop, train_side_by_side
@@ -52,16 +52,6 @@ def check(config: RunConfig[Any]) -> None:
     check_sizes(config, lambda name: framework.matched_size(config, name))
 
 
-def prepare(config: RunConfig[Any], folder: RunFolder, resume: bool) -> None:
-    """Make the run's folder, or check the one to go on in, before any work is done.
-
-    Raises:
-        ValueError: see `check`; or the folder does not fit.
-    """
-    check(config)
-    folder.create(command_of(config), config, resume)
-
-
 def command_of(config: RunConfig[Any]) -> str:
     """Return the command that trains a run, without its flags."""
     return f"train {entry_of(config.task).name}"
@@ -79,7 +69,7 @@ def run(
 
     Args:
         config: of the run.
-        folder: where everything goes; `prepare` made or checked it.
+        folder: where everything goes; this process is `writing` there.
         resume: go on with a run that was stopped.
         show: gets every record as it comes.
         in_process: train one after the other in this process, so that tasks and models may be of any kind;
@@ -89,17 +79,13 @@ def run(
         What results.json has.
 
     Raises:
-        RunFailed: a training failed.
+        RunFailed: a training failed; one that diverges is a result.
         Interrupted: stopped by the user; everything is saved.
     """
     start = time.perf_counter()
     everyone = {contestant.name: contestant for contestant in contestants(config)}
     if resume:
-        folder.forget_after({name: saved_step(folder, name) for name in everyone})
-
-    def note(name: str, record: Record) -> None:
-        folder.append({"model": name, **record})
-        show(everyone[name], record)
+        go_back(folder, everyone)
 
     def may_start(name: str) -> bool:
         leader = leader_of(config, everyone[name])
@@ -109,15 +95,15 @@ def run(
     if in_process:
         with asked_to_stop() as stopped:
             for name in waiting:  # leaders come first
-                train_one(config, folder, name, functools.partial(note, name), stopped)
+                train_one(config, folder, name, functools.partial(show, everyone[name]), stopped)
                 if stopped():
                     raise Interrupted(f"stopped; everything is saved, resume it in {folder.path}")
     else:
         train_side_by_side(
             waiting,
-            functools.partial(train_one, config, folder),
+            functools.partial(_train_apart, config, folder),
             workers=config.runtime.at_once,
-            show=note,
+            show=lambda name, record: show(everyone[name], record),
             may_start=may_start,
         )
     wall_seconds: float | None = round(time.perf_counter() - start, 1)
@@ -127,22 +113,40 @@ def run(
     return summarise(config, folder, wall_seconds)
 
 
-def saved_step(folder: RunFolder, name: str) -> int:
-    """Return the step of a training's checkpoint, 0 without one."""
-    path = _checkpoint_path(folder, name)
-    return int(load_arrays(path)[1]["result"]["step"]) if path.exists() else 0
+def go_back(folder: RunFolder, names: Iterable[str]) -> None:
+    """Let the records of trainings end where their checkpoints do."""
+    saved = {}
+    for name in names:
+        if folder.checkpoint(name).exists():
+            result = load_arrays(folder.checkpoint(name))[1]["result"]
+            saved[name] = result["step"], result["history"]
+    folder.go_back(saved)
 
 
-def _checkpoint_path(folder: RunFolder, name: str) -> Path:
-    return folder.checkpoints / f"{name}.checkpoint"
+def _train_apart(
+    config: RunConfig[Any], folder: RunFolder, name: str, report: Report, stopped: Stopped
+) -> None:
+    """Train one contestant in a process of its own, unless the one that started it is gone already."""
+    with joined(folder.path):
+        if not stopped():
+            train_one(config, folder, name, report, stopped)
 
 
 def train_one(config: RunConfig[Any], folder: RunFolder, name: str, report: Report, stopped: Stopped) -> None:
-    """Train one contestant in this process and leave its weights and score in the folder."""
+    """Train one contestant in this process and leave its records, weights and score in the folder.
+
+    A record is in the folder before the checkpoint that has come past it. A training that diverges is scored
+    with the parameters that were kept before.
+    """
     framework = framework_of(config.runtime.framework)
     contestant = next(c for c in contestants(config) if c.name == name)
     own = alone(config.of(contestant.model), contestant.seed)
     growth = growth_of(config, own, contestant, folder)
+
+    def note(record: Record) -> None:
+        folder.append({"model": name, **record})
+        report(record)
+
     with framework.limit_threads(config.runtime.threads):
         model = framework.build(own, contestant)
         learner = framework.learner(model, own)
@@ -162,7 +166,10 @@ def train_one(config: RunConfig[Any], folder: RunFolder, name: str, report: Repo
             monitor="accuracy",
             notes={"seed": contestant.seed, "framework": framework.name},
         )
-        result = training.run(checkpoint=_checkpoint_path(folder, name), report=report, stopped=stopped)
+        quiet = np.errstate(over="ignore", invalid="ignore")
+        with quiet, contextlib.suppress(FloatingPointError):  # which the result tells
+            training.run(checkpoint=folder.checkpoint(name), report=note, stopped=stopped)
+        result = training.result
         if not result.finished:
             return
         score = score_of(own, framework, model, learner, result, splits)
@@ -227,6 +234,8 @@ def score_of(
         "examples_to_converge": examples_to_reach(result.history),
         "generalisation": generalisation.larger_scores(config, learner),
     }
+    if result.diverged is not None:
+        score["diverged"] = result.diverged
     if entry.kinds is not None:
         score["test_by_kind"] = {
             kind: learner.evaluate(Batch(*(part[own] for part in test[:3])))["accuracy"]

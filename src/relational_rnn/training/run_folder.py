@@ -7,9 +7,13 @@ checkpoints/, plots/.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
+import os
 import platform
 import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +21,11 @@ import relational_rnn
 from relational_rnn.tasks import TaskEntry
 from relational_rnn.training.config import FREE, PARTS, RunConfig
 from relational_rnn.training.files import (
+    HALF_WRITTEN,
     check_folder,
     find_target,
     kind_of,
+    locked,
     read_json,
     read_lines,
     write_json,
@@ -44,41 +50,59 @@ class RunFolder:
         self.results, self.report = path / "results.json", path / "report.html"
         self.checkpoints, self.plots = path / "checkpoints", path / "plots"
 
-    def create(self, command: str, config: RunConfig[Any], resume: bool) -> None:
-        """Make the folder, or with `resume` check that it holds the same run.
+    @contextmanager
+    def writing(self, command: str, config: RunConfig[Any], resume: bool) -> Iterator[None]:
+        """Make the folder, or with `resume` go on in it, and keep others from writing there meanwhile.
 
         Args:
-            command: what made the run.
+            command: what makes the run.
             config: of the run.
             resume: go on in a folder.
 
         Raises:
-            ValueError: the folder is not empty and `resume` is off; or it is on and the folder holds no
-                run, or one with another configuration.
+            ValueError: another process writes there; the folder is not empty and `resume` is off; or it is
+                on and the folder holds no run, or one with another configuration.
             OSError: nothing can be written there.
         """
-        if resume:
-            if not self.config.exists():
-                raise ValueError(f"nothing to resume: {self.path} holds no run (no config.json)")
-            recorded = read_json(self.config)
-            previous = {"command": recorded.get("command"), **flat(recorded.get("config", {}))}
-            now = {"command": command, **leaves_of(config)}
-            changed = [name for name in now if name not in FREE and previous.get(name) != now[name]]
-            if changed:
-                told = ", ".join(
-                    f"{name}: {previous.get(name)!r} there, {now[name]!r} now" for name in changed
-                )
-                raise ValueError(
-                    f"{self.path} holds a run with other settings ({told}); resume with the same ones"
-                )
-            self._check_writable()
-            return
+        if not resume:
+            self._check_new()
+            Path(os.path.realpath(self.path)).mkdir(parents=True, exist_ok=True)  # a link stays one
+        elif not self.config.exists():
+            raise ValueError(f"nothing to resume: {self.path} holds no run (no config.json)")
+        with locked(self.path):
+            if resume:
+                self._check_same(command, config)
+                self._check_writable()
+            else:
+                self._check_new()  # again: another may have been quicker
+                self._write_config(command, config)
+            for folder in (self.path, self.checkpoints, self.plots):
+                folder.mkdir(exist_ok=True)
+                for left in folder.glob(HALF_WRITTEN):
+                    left.unlink()
+            yield
+
+    def _check_new(self) -> None:
         if self.path.exists() and not self.path.is_dir():
             raise ValueError(f"{self.path} is {kind_of(self.path)}; a run needs a folder")
-        if self.path.exists() and any(self.path.iterdir()):
+        if self.path.exists() and any(not file.match(HALF_WRITTEN) for file in self.path.iterdir()):
             raise ValueError(
                 f"{self.path} is not empty; choose another folder with --out, or go on there with --resume"
             )
+        check_folder(self.path)
+
+    def _check_same(self, command: str, config: RunConfig[Any]) -> None:
+        recorded = read_json(self.config)
+        previous = {"command": recorded.get("command"), **flat(recorded.get("config", {}))}
+        now = {"command": command, **leaves_of(config)}
+        changed = [name for name in now if name not in FREE and previous.get(name) != now[name]]
+        if changed:
+            told = ", ".join(f"{name}: {previous.get(name)!r} there, {now[name]!r} now" for name in changed)
+            raise ValueError(
+                f"{self.path} holds a run with other settings ({told}); resume with the same ones"
+            )
+
+    def _write_config(self, command: str, config: RunConfig[Any]) -> None:
         record = {
             "command": command,
             "version": relational_rnn.__version__,
@@ -100,28 +124,67 @@ class RunFolder:
         """Return where the final weights of a training are."""
         return self.checkpoints / f"{name}.safetensors"
 
+    def checkpoint(self, name: str) -> Path:
+        """Return where a training can go on from."""
+        return self.checkpoints / f"{name}.checkpoint"
+
     def score(self, name: str) -> Path:
         """Return where the score of a finished training is."""
         return self.checkpoints / f"{name}.json"
 
     def append(self, record: dict[str, Any]) -> None:
-        """Add one line to metrics.jsonl."""
-        with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        """Add one line to metrics.jsonl, in one piece: several trainings write there.
+
+        Raises:
+            OSError: it could not be written, or not all of it.
+        """
+        line = (json.dumps(record) + "\n").encode()
+        file = os.open(self.metrics, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            if os.write(file, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.metrics))
+        finally:
+            os.close(file)
 
     def records(self, model: str | None = None) -> list[dict[str, Any]]:
         """Return the lines of metrics.jsonl, of one model if named."""
         return [r for r in read_lines(self.metrics) if model is None or r["model"] == model]
 
     def evaluations(self, model: str) -> list[dict[str, Any]]:
-        """Return the lines of metrics.jsonl of one model that hold a point of its curve."""
-        return [r for r in self.records(model) if "validation_accuracy" in r]
+        """Return the lines of metrics.jsonl of one training that hold a point of its curve.
 
-    def forget_after(self, steps: dict[str, int]) -> None:
-        """Drop the lines that come after each model's last checkpoint: a resumed run writes them again."""
-        kept = [r for r in read_lines(self.metrics) if r["step"] <= steps.get(r["model"], 0)]
-        text = "".join(json.dumps(record) + "\n" for record in kept)
-        write_text(self.metrics, text)
+        Raises:
+            ValueError: there are none.
+        """
+        found = [record for record in self.records(model) if "validation_accuracy" in record]
+        if not found:
+            raise ValueError(
+                f"{self.metrics} lacks the curve of {model}; to train it anew remove "
+                f"{self.score(model)} and go on with --resume"
+            )
+        return found
+
+    def go_back(self, saved: Mapping[str, tuple[int, list[dict[str, Any]]]]) -> None:
+        """Let metrics.jsonl end where each training's checkpoint does: a resumed run writes the rest again.
+
+        The points of the curves are the checkpoint's own, should a crash have taken some from the file.
+
+        Args:
+            saved: name of a training -> the step of its checkpoint and its points until there. The lines of
+                a training that is not among them stay if it is finished, and go if it is not.
+        """
+        lines = self.records()
+        kept = [line for line in lines if line["model"] not in saved and self.score(line["model"]).exists()]
+        for name, (step, points) in saved.items():
+            between = [
+                line
+                for line in lines
+                if line["model"] == name and line["step"] <= step and "validation_accuracy" not in line
+            ]
+            kept += sorted(
+                [*between, *({"model": name, **point} for point in points)], key=lambda line: line["step"]
+            )
+        write_text(self.metrics, "".join(json.dumps(line) + "\n" for line in kept))
 
     def require(self) -> dict[str, Any]:
         """Return config.json.

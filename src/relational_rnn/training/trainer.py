@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -79,9 +80,11 @@ class FitResult:
     sums: dict[str, float] = field(default_factory=dict)
     """Sums of the steps' metrics since the last evaluation."""
     finished: bool = False
-    """Whether the budget or the patience is used up; False if it was stopped and can go on."""
+    """Whether it is over: the budget or the patience is used up, or it diverged."""
     stopped_early: bool = False
     """Whether it was the patience."""
+    diverged: str | None = None
+    """What was no longer finite, and when; None if all was."""
 
 
 class Training:
@@ -124,7 +127,7 @@ class Training:
         self.peak, self.schedule = peak, schedule
         self.learning_rate = peak
         self.result = FitResult()
-        self.best: dict[str, Array] = {}
+        self.kept = learner.parameters()
 
     def run(
         self,
@@ -153,14 +156,16 @@ class Training:
         Raises:
             ValueError: the checkpoint of another training, or a path that holds no file.
             OSError: a file cannot be written.
-            FloatingPointError: the loss or the gradients are not finite; the message names the step.
+            FloatingPointError: the loss or the gradients are not finite; the message names the step. The
+                training is finished then, and the model has the parameters that were kept before.
         """
         file, lines = (None if path is None else Path(path) for path in (checkpoint, log))
         if file is not None:
-            find_target(file)  # raises before there is work to lose
+            find_target(file).parent.mkdir(parents=True, exist_ok=True)  # raises before there is work to lose
             if file.exists():
                 self.restore(file)
         if lines is not None:
+            find_target(lines).parent.mkdir(parents=True, exist_ok=True)
             _forget_after(lines, self.result.step)
         with _progress_bar(check_bool("progress", progress)) as show:
 
@@ -172,6 +177,8 @@ class Training:
                 show(record)
 
             self._go_on(tell, stopped, file)
+        if self.result.diverged is not None:
+            raise FloatingPointError(self.result.diverged)
         return self.result
 
     def _go_on(
@@ -182,27 +189,36 @@ class Training:
         begin = time.perf_counter() - result.seconds
         next_report, next_save = result.seconds, result.seconds + CHECKPOINT_SECONDS
         while not result.finished:
-            metrics = self.advance()
-            result.seconds = time.perf_counter() - begin
-            if result.seconds >= next_report:
-                tell(self.record() | metrics)
-                next_report = result.seconds + REPORT_SECONDS
-            last = self.progress >= 1
-            if last or result.step % budget.evaluate_every == 0:
-                tell(self.evaluate())
-                result.stopped_early = not last and result.waited == budget.patience
-                result.finished = last or result.stopped_early
+            try:
+                metrics = self.advance()
+                result.seconds = time.perf_counter() - begin
+                if result.seconds >= next_report:
+                    tell(self.record() | metrics)
+                    next_report = result.seconds + REPORT_SECONDS
+                last = self.progress >= 1
+                if last or result.step % budget.evaluate_every == 0:
+                    tell(self.evaluate())
+                    result.stopped_early = not last and result.waited == budget.patience
+                    result.finished = last or result.stopped_early
+            except FloatingPointError as error:
+                self._diverge(str(error), tell)
             halt = not result.finished and stopped()
             if checkpoint is not None and (halt or result.finished or result.seconds >= next_save):
                 self.save(checkpoint)
                 next_save = result.seconds + CHECKPOINT_SECONDS
             if halt:
                 return
-        self._keep()
+        self.learner.load_parameters(self.kept)
 
-    def _keep(self) -> None:
-        kept = self.best if self.budget.keep == "best" else self.learner.parameters()
-        self.learner.load_parameters(kept)
+    def _diverge(self, told: str, tell: Callable[[Record], None]) -> None:
+        """End with the parameters that were kept before; without any evaluation, those of the start."""
+        result = self.result
+        result.diverged = f"{told}, at step {result.step}; try a peak learning rate below {self.peak}"
+        result.finished = True
+        if not result.history:
+            self.learner.load_parameters(self.kept)
+            tell(self.evaluate())
+        tell(self.record() | {"diverged": result.diverged})
 
     @property
     def progress(self) -> float:
@@ -211,16 +227,15 @@ class Training:
         return done if self.budget.seconds is None else max(done, self.result.seconds / self.budget.seconds)
 
     def advance(self) -> dict[str, float]:
-        """Do one step and return its metrics."""
+        """Do one step and return its metrics.
+
+        Raises:
+            FloatingPointError: the loss or the gradients are not finite.
+        """
         result = self.result
         self.learning_rate = self.peak * self.schedule(result.step, self.progress)
         losses = [record["validation_loss"] for record in result.history]
-        try:
-            metrics = self.learner.train_step(self.batches(result.step, losses), self.learning_rate)
-        except FloatingPointError as error:
-            raise FloatingPointError(
-                f"{error}, at step {result.step}; try a peak learning rate below {self.peak}"
-            ) from None
+        metrics = self.learner.train_step(self.batches(result.step, losses), self.learning_rate)
         if "accuracy" in metrics:
             self.batches.observe(result.step, metrics["accuracy"])
         result.step += 1
@@ -229,11 +244,20 @@ class Training:
         return metrics
 
     def evaluate(self) -> Record:
-        """Score the parameters, keep them if they are the best so far, and return the record."""
+        """Score the parameters, keep them if they are the best so far or the last ones are kept.
+
+        Returns:
+            The record.
+
+        Raises:
+            FloatingPointError: the loss is not finite, after a last step that was too long.
+        """
         result = self.result
-        count = result.sums.pop("steps")
-        means = {name: value / count for name, value in result.sums.items()}
         scores = self.learner.evaluate(self.validation)
+        if not math.isfinite(scores["loss"]):
+            raise FloatingPointError(f"training diverged: validation loss {scores['loss']}")
+        count = result.sums.pop("steps", 0)
+        means = {name: value / count for name, value in result.sums.items()}
         record = self.record() | means | {f"validation_{name}": value for name, value in scores.items()}
         result.sums = {}
         result.history.append(record)
@@ -242,8 +266,8 @@ class Training:
         sign, name = -1 if monitor == "loss" else 1, f"validation_{monitor}"
         if not result.best or sign * record[name] > sign * result.best[name]:
             result.best, result.waited = record, 0
-            if self.budget.keep == "best":
-                self.best = self.learner.parameters()
+        if result.waited == 0 or self.budget.keep == "last":
+            self.kept = self.learner.parameters()
         return record
 
     def record(self) -> Record:
@@ -260,8 +284,10 @@ class Training:
         }
 
     def save(self, path: Path) -> None:
-        """Write everything that the next step depends on."""
-        arrays = with_prefix("best", self.best) | with_prefix("state", self.learner.state())
+        """Write the parameters that are kept and, if there is a next step, all that it depends on."""
+        arrays = with_prefix("kept", self.kept)
+        if not self.result.finished:
+            arrays |= with_prefix("state", self.learner.state())
         notes = {
             "settings": self.settings,
             "result": dataclasses.asdict(self.result),
@@ -287,15 +313,16 @@ class Training:
             raise ValueError(
                 f"{path} is the checkpoint of another training ({told}); remove it or name another"
             )
+        self.kept = without_prefix("kept", arrays)
+        self.result = FitResult(**notes["result"])
         try:
-            self.learner.load_state(without_prefix("state", arrays))
+            if self.result.finished:
+                self.learner.load_parameters(self.kept)
+            else:
+                self.learner.load_state(without_prefix("state", arrays))
         except ValueError as error:
             raise ValueError(f"{path} is the checkpoint of another model: {error}") from None
-        self.best = without_prefix("best", arrays)
         self.batches.restore(notes["batches"])
-        self.result = FitResult(**notes["result"])
-        if self.result.finished:
-            self._keep()
 
 
 def _forget_after(log: Path, step: int) -> None:
