@@ -227,7 +227,7 @@ def test_a_checkpoint_of_something_else(tmp_path):
         train(make_model(), checkpoint=file, steps=50)
     with pytest.raises(ValueError, match=r"learning_rate: 0\.02 there, 0\.01 now"):
         train(make_model(), checkpoint=file, optimizer=Adam(0.01))
-    with pytest.raises(ValueError, match="another model: names or shapes differ"):
+    with pytest.raises(ValueError, match=r"of another model: names differ: .* unknown; remove it"):
         train(make_model("hybrid"), checkpoint=file)
     file.write_bytes(b"not a file of arrays")
     with pytest.raises(ValueError, match="no readable safetensors file"):

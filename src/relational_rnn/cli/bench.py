@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 ROUNDS: Final = 1000
 """More than fit into the time."""
 
+LONGEST, MOST_THREADS = 86_400.0, 1_024
+
 PRESET: Final = "quick"
 
 NUMPY: Final = "NumPy core"
@@ -61,9 +63,9 @@ def main(argv: Sequence[str]) -> int:
     from relational_rnn.cli.run import make_console, print_table
     from relational_rnn.config.checks import check_number, check_size
 
-    if check_number("seconds", options.seconds) <= 0:
+    if check_number("seconds", options.seconds, maximum=LONGEST) <= 0:
         raise ValueError(f"seconds must be above 0, got {options.seconds}")
-    check_size("threads", options.threads)
+    check_size("threads", options.threads, maximum=MOST_THREADS)
     with_torch, console, about = _has_torch(), make_console(), machine()
     port = None
     if options.port is not None:

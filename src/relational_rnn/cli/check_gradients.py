@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 CENTRAL, SPLIT, TORCH = "central differences", "split", "torch"
 """The kinds of check."""
 
+MOST: Final = 4_096
+"""The largest size of a model, a batch or a sequence whose gradients are checked."""
+
 LEGEND: Final = """\
 largest: largest |gradient| of the array, as backward computes it
 numeric: largest difference between it and central differences, in float64
@@ -259,10 +262,17 @@ def _case(
     options: Options, name: str, kind: Any, settings: dict[str, Any], features: tuple[int, ...]
 ) -> Case:
     """Make a model in float64, all its parameters away from special values such as 0 and 1, and inputs."""
-    from relational_rnn.config.checks import check_size
+    from relational_rnn.config.checks import check_size, shortened
     from relational_rnn.reference.arrays import make_generator
 
-    sizes = check_size("batch", options.batch), check_size("steps", options.steps), *features
+    for size, value in settings.items():
+        if isinstance(value, int) and value > MOST:
+            raise ValueError(f"{size} must be an integer of at most {MOST}, got {shortened(value)}")
+    sizes = (
+        check_size("batch", options.batch, maximum=MOST),
+        check_size("steps", options.steps, maximum=MOST),
+        *features,
+    )
     generator = make_generator(options.seed)
     model = kind(**settings, seed=generator)
     for value in model.params.values():

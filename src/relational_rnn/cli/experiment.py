@@ -29,6 +29,7 @@ from relational_rnn.cli.run import (
     train_and_show,
 )
 from relational_rnn.cli.train import Options, T, parse, split_task
+from relational_rnn.config.checks import BadFile
 from relational_rnn.experiments.factors import Range, Variant
 from relational_rnn.experiments.many import (
     jobs_of,
@@ -37,9 +38,8 @@ from relational_rnn.experiments.many import (
     write_results,
 )
 from relational_rnn.training.config import RunConfig
-from relational_rnn.training.files import read_json
 from relational_rnn.training.run import check
-from relational_rnn.training.run_folder import RunFolder
+from relational_rnn.training.run_folder import CONFIG_REMEDY, RunFolder
 
 SHOWN = 20
 """Points of a sweep that the screen shows; the report has all."""
@@ -89,8 +89,13 @@ def _recorded_flags(command: str, task: str, words: Sequence[str]) -> list[str]:
         name, equals, value = word.partition("=")
         config = Path(value if equals else following) / "config.json"
         if name == "--out" and config.exists():
-            recorded = shlex.split(str(read_json(config).get("command", "")))
-            return recorded[2:] if recorded[:2] == [command, task] else []
+            folder = RunFolder(config.parent)
+            recorded = folder.require()
+            folder.check_command(f"{command} {task}", recorded)
+            try:
+                return shlex.split(recorded["command"])[2:]
+            except ValueError as error:
+                raise BadFile(config, f"holds no command: {error}", CONFIG_REMEDY) from None
     return []
 
 

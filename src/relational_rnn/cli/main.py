@@ -115,6 +115,9 @@ def _run(arguments: list[str]) -> int:
     except (ValueError, TypeError, OSError) as wrong:
         say_error(f"error: {wrong}")
         return 2
+    except (MemoryError, OverflowError) as wrong:
+        say_error(f"error: this asks for more memory than can be had: {wrong or 'choose smaller sizes'}")
+        return 2
     except ImportError as missing:
         extra = EXTRAS.get((missing.name or "").split(".")[0])
         if extra is None:

@@ -17,6 +17,7 @@ from rich.table import Table as ScreenTable
 
 from relational_rnn.analysis import Table
 from relational_rnn.analysis.style import check_drawing
+from relational_rnn.config.checks import BadFile
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.processes import Interrupted, RunFailed, stop_signals
 from relational_rnn.training.run_folder import RunFolder
@@ -79,6 +80,13 @@ def train_and_show(
         return 130
     except RunFailed as failed:
         say_error(f"error: {failed}\nWhat was saved can be resumed:\n  {again}")
+        return 1
+    except BadFile as wrong:  # which says itself what helps
+        say_error(f"error: {wrong}")
+        return 1
+    except (OSError, MemoryError) as wrong:
+        told = str(wrong) or "there is not enough memory"
+        say_error(f"error: {told}\nWhat was saved can be resumed:\n  {again}")
         return 1
     except Exception:  # the run's own fault, not wrong use: with its trace, and what is saved stays
         say_error(f"{traceback.format_exc()}error: the run failed; what was saved can be resumed:\n  {again}")

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import inspect
 import io
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,13 @@ from typing import Annotated, Any, Generic, TypeVar
 import tyro
 
 from relational_rnn.cli.run import require_libraries
+from relational_rnn.config.checks import BadFile
 from relational_rnn.recipes import RECIPES, find_recipe
-from relational_rnn.training.config import RunConfig, with_values
-from relational_rnn.training.files import read_json
+from relational_rnn.tasks import entry_of
+from relational_rnn.training.config import RunConfig, home_of, with_values
+from relational_rnn.training.files import read_object
 from relational_rnn.training.models import models_of
+from relational_rnn.training.run_folder import RunFolder
 from relational_rnn.training.screen import say_error
 
 DEFAULT_PRESET = "quick"
@@ -70,10 +74,13 @@ def split_task(command: str, argv: Sequence[str]) -> tuple[str, list[str]]:
         ValueError: there is no task; the message lists the known ones.
     """
     words = list(argv)
+    for flag in ("--out", "--config"):
+        if f"{flag}=" in words or (flag, "") in itertools.pairwise(words):
+            raise ValueError(f"{flag} needs a name, got an empty one")
     task = words.pop(0) if words and not words[0].startswith("-") else None
     if task is None and not {"-h", "--help"} & set(words):
         raise ValueError(f"which task? relational-rnn {command} TASK, with TASK one of {', '.join(RECIPES)}")
-    return task or next(iter(RECIPES)), words
+    return next(iter(RECIPES)) if task is None else task, words
 
 
 def parse(
@@ -105,11 +112,15 @@ def parse(
         early.add_argument(name)
     early.add_argument("--resume", action="store_true")
     given, _ = early.parse_known_args(argv)
-    run = with_values(find_recipe(task, given.preset or DEFAULT_PRESET), defaults or {})
+    preset = DEFAULT_PRESET if given.preset is None else given.preset
+    run = with_values(find_recipe(task, preset), defaults or {})
     # A resumed run keeps its own values unless a flag contradicts them, which the run folder then tells.
     recorded = Path(given.out) / "config.json" if given.resume and given.out else None
-    if recorded is not None and recorded.exists() and given.preset is None and given.config is None:
-        run = from_file(run, recorded)
+    if recorded is not None and recorded.exists():
+        folder = RunFolder(recorded.parent)
+        folder.check_command(f"{_recorded(command)} {task}", folder.require())
+        if given.preset is None and given.config is None:
+            run = from_file(run, recorded)
     if given.config is not None:
         run = from_file(run, Path(given.config))
     told = io.StringIO()
@@ -120,7 +131,7 @@ def parse(
                 prog=f"relational-rnn {command} {task}",
                 description=inspect.getdoc(options),
                 args=spread_lists(argv, models_of(given.framework or run.runtime.framework)),
-                default=options(run=run, preset=given.preset or DEFAULT_PRESET),
+                default=options(run=run, preset=preset),
                 config=(tyro.conf.OmitArgPrefixes,),
             )
     except SystemExit as ended:
@@ -130,6 +141,11 @@ def parse(
         if told.getvalue():
             say_error(told.getvalue().rstrip())
         raise
+
+
+def _recorded(command: str) -> str:
+    """Return what config.json calls a command: `compare` is `train` with other defaults."""
+    return "train" if command == "compare" else command
 
 
 def _refused(ended: SystemExit) -> BaseException | None:
@@ -153,22 +169,25 @@ def from_file(config: RunConfig[T], path: Path) -> RunConfig[T]:
     """Replace values by those of a JSON file, named by field or part by part.
 
     Raises:
-        ValueError: no JSON object, or a key that is no field.
+        BadFile: no JSON object, a key that is no field, one under another part than its own, or a value that
+            is of another type or out of range.
+        OSError: it cannot be read.
     """
-    values = read_json(path)
-    if isinstance(values, dict) and isinstance(values.get("config"), dict):
+    values = read_object(path)
+    if isinstance(values.get("config"), dict):
         values = values["config"]  # a run's config.json
-    if not isinstance(values, dict):
-        raise ValueError(f"{path} must hold a JSON object of settings, got {type(values).__name__}")
     leaves: dict[str, Any] = {}
-    for name, value in values.items():
-        leaves |= value if isinstance(value, dict) else {name: value}
     try:
-        return with_values(
-            config, {name: tuple(v) if isinstance(v, list) else v for name, v in leaves.items()}
-        )
+        for name, value in values.items():
+            for leaf, one in value.items() if isinstance(value, dict) else [("", value)]:
+                field = leaf or name
+                home = home_of(config, field)[0]
+                if leaf and home != name:
+                    raise ValueError(f"{leaf} belongs to {home or 'no part'}, it stands in {name}")
+                leaves[field] = tuple(one) if isinstance(one, list) else one
+        return with_values(config, leaves)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{path}: {error}") from None
+        raise BadFile(path, f"holds no settings of {entry_of(config.task).name}: {error}") from None
 
 
 def spread_lists(argv: Sequence[str], models: Sequence[str]) -> list[str]:

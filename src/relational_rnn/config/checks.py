@@ -10,17 +10,46 @@ import math
 import operator
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from relational_rnn.config.axes import AXES
 
+MOST: Final = 2**31 - 1
+"""The largest size: larger ones fit neither into memory nor into the integers of the kernels."""
 
-def check_size(name: str, value: Any, minimum: int = 1) -> int:
+MOST_SEED: Final = 2**63 - 1
+"""The largest seed that NumPy and torch both take."""
+
+
+class BadFile(ValueError):
+    """A file that cannot be used as it is.
+
+    Args:
+        path: of the file.
+        wrong: what is wrong with it, after its name.
+        remedy: what to do, if anything is known to help.
+
+    Example:
+        >>> str(BadFile("run/results.json", "is empty", "remove it"))
+        'run/results.json is empty; remove it'
+    """
+
+    def __init__(self, path: Path | str, wrong: str, remedy: str = "") -> None:
+        super().__init__(path, wrong, remedy)  # by which it can be pickled
+        self.path, self.wrong, self.remedy = path, wrong, remedy
+
+    def __str__(self) -> str:
+        """Return the sentence."""
+        return f"{self.path} {self.wrong}" + (f"; {self.remedy}" if self.remedy else "")
+
+
+def check_size(name: str, value: Any, minimum: int = 1, maximum: int = MOST) -> int:
     """Return `value` as an int, or say why it is no size.
 
     Raises:
         TypeError: `value` is not an integer (booleans are not integers here).
-        ValueError: `value` is below `minimum`.
+        ValueError: `value` is below `minimum` or above `maximum`.
 
     Example:
         >>> check_size("num_heads", 4)
@@ -35,8 +64,43 @@ def check_size(name: str, value: Any, minimum: int = 1) -> int:
             f"{name} must be an integer of at least {minimum}, got {value!r} ({type(value).__name__})"
         ) from None
     if size < minimum:
-        raise ValueError(f"{name} must be an integer of at least {minimum}, got {size}")
+        raise ValueError(f"{name} must be an integer of at least {minimum}, got {shortened(size)}")
+    if size > maximum:
+        raise ValueError(f"{name} must be an integer of at most {maximum}, got {shortened(size)}")
     return size
+
+
+def check_seed(name: str, value: Any) -> int:
+    """Return `value` as an int from 0 to `MOST_SEED`, or say why it is no seed.
+
+    Raises:
+        TypeError: `value` is not an integer.
+        ValueError: `value` is out of range.
+
+    Example:
+        >>> check_seed("seed", 2**63)
+        Traceback (most recent call last):
+        ValueError: seed must be an integer of at most 9223372036854775807, got 9223372036854775808
+    """
+    return check_size(name, value, minimum=0, maximum=MOST_SEED)
+
+
+def shortened(value: Any) -> str:
+    """Return a value as an error message shows it: of a long one the beginning.
+
+    Example:
+        >>> shortened("x" * 1000) == "'" + "x" * 60 + "..."
+        True
+        >>> shortened(10**5000)
+        'an integer of 16610 bits'
+    """
+    if isinstance(value, int) and value.bit_length() > 200:
+        return f"an integer of {value.bit_length()} bits"
+    try:
+        told = repr(value)
+    except (ValueError, RecursionError):  # a long integer inside, or lists in lists in lists
+        told = type(value).__name__
+    return told if len(told) <= 64 else f"{told[:61]}..."
 
 
 def check_number(name: str, value: Any, minimum: float = -math.inf, maximum: float = math.inf) -> float:
@@ -48,10 +112,13 @@ def check_number(name: str, value: Any, minimum: float = -math.inf, maximum: flo
     """
     if isinstance(value, bool) or not hasattr(value, "__float__"):
         raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer beyond all floats
+        number = math.inf
     if not math.isfinite(number) or not minimum <= number <= maximum:
         allowed = "" if minimum == -math.inf and maximum == math.inf else f" from {minimum} to {maximum}"
-        raise ValueError(f"{name} must be a finite number{allowed}, got {value!r}")
+        raise ValueError(f"{name} must be a finite number{allowed}, got {shortened(value)}")
     return number
 
 

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from relational_rnn.config.checks import check_size
+from relational_rnn.config.checks import check_seed, check_size
 from relational_rnn.reference.arrays import Array
 from relational_rnn.tasks import entry_of
 from relational_rnn.tasks.splits import FRESH
+from relational_rnn.training.data import check_memory
 from relational_rnn.training.evaluate import answers_every_step
 from relational_rnn.training.models import LABELS
 from relational_rnn.training.weights import Trained
@@ -60,6 +61,9 @@ def find_failures(everyone: Sequence[Answering], *, examples: int, seed: int) ->
         raise ValueError("failures need at least one trained model, got none")
     first = everyone[0]
     for one in everyone:
+        there, own = entry_of(one.task).name, entry_of(first.task).name
+        if there != own:
+            raise ValueError(f"{one.run} holds a run of `{there}`, not `{own}` as {first.run} does")
         if one.task != first.task:
             raise ValueError(
                 "failures can be compared on one task of one size, got "
@@ -67,7 +71,8 @@ def find_failures(everyone: Sequence[Answering], *, examples: int, seed: int) ->
             )
     entry, every_step = entry_of(first.task), answers_every_step(first.task)
     count = check_size("examples", examples)
-    batch = entry.sample(first.task, count, np.random.default_rng([check_size("seed", seed, 0), FRESH]))
+    check_memory(first.task, count)
+    batch = entry.sample(first.task, count, np.random.default_rng([check_seed("seed", seed), FRESH]))
     models = _by_model(everyone)
     told = {
         label: [_answers(one, batch, every_step) for one in trainings] for label, trainings in models.items()

@@ -11,16 +11,25 @@ from typing import Any, NamedTuple
 
 from relational_rnn.analysis.titles import title_of
 from relational_rnn.analysis.variants import Value
+from relational_rnn.config.checks import BadFile
 from relational_rnn.experiments.factors import Range, Variant, value_of
 from relational_rnn.tasks import entry_of
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.contestants import contestants
 from relational_rnn.training.data import alone
-from relational_rnn.training.files import read_json, write_json
+from relational_rnn.training.files import write_json
 from relational_rnn.training.models import LABELS
 from relational_rnn.training.processes import Interrupted, Record, asked_to_stop, train_side_by_side
-from relational_rnn.training.results import RunResult, TrainingResult, from_json
-from relational_rnn.training.run import Report, Stopped, command_of, go_back, summarise, train_one
+from relational_rnn.training.results import RunResult, TrainingResult, read_results
+from relational_rnn.training.run import (
+    Report,
+    Stopped,
+    command_of,
+    go_back,
+    is_finished,
+    summarise,
+    train_one,
+)
 from relational_rnn.training.run_folder import RunFolder
 
 MEANS = ("test_accuracy", "validation_accuracy", "seconds", "steps", "examples")
@@ -108,14 +117,14 @@ def train_job(job: Job, report: Report, stopped: Stopped) -> Record | None:
         if resume:
             go_back(folder, names)
         for name in names:
-            if folder.score(name).exists():
+            if is_finished(folder, name):
                 continue
 
             def note(record: Record, name: str = name) -> None:
                 report({"training": name if len(names) > 1 else "", **record})
 
             train_one(config, folder, name, note, stopped)
-            if not folder.score(name).exists():
+            if not is_finished(folder, name):
                 return None
         summarise(config, folder, wall_seconds=None)
     return read_scores(job)
@@ -134,7 +143,7 @@ def read_scores(job: Job) -> dict[str, Any]:
         much that is of the full task's (the product of the sizes that it has).
     """
     folder = RunFolder(job.path)
-    results = from_json(read_json(folder.results))
+    results = read_results(folder.results)
     best = {
         name: max(model.trainings, key=lambda training: (training.diverged is None, training.test_accuracy))
         for name, model in results.models.items()
@@ -162,9 +171,18 @@ def _score(folder: RunFolder, best: TrainingResult, results: RunResult) -> dict[
             name: getattr(best, name)
             for name in ("test_accuracy", "parameters", "seconds", "steps", "examples")
         },
-        "validation_accuracy": next(p["validation_accuracy"] for p in points if p["step"] == best.best_step),
+        "validation_accuracy": _kept(folder, points, best)["validation_accuracy"],
         **{name: left and left[key] for name, key in zip(LEAVING, ("step", "examples", "seconds"))},
     }
+
+
+def _kept(folder: RunFolder, points: list[dict[str, Any]], training: TrainingResult) -> dict[str, Any]:
+    """Return the evaluation of the parameters that were kept."""
+    for point in points:
+        if point["step"] == training.best_step:
+            return point
+    wrong = f"has no evaluation of {training.name} after its best step, {training.best_step}"
+    raise BadFile(folder.metrics, wrong, f"remove {folder.path}: its training then starts anew")
 
 
 def summarise_variant(values: Mapping[str, Value], runs: list[dict[str, Any]], name: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from relational_rnn.config.checks import check_size
+from relational_rnn.config.checks import check_seed
 
 Array = npt.NDArray[Any]
 """A float array; signatures that say more about the shape use jaxtyping."""
@@ -71,4 +71,4 @@ def make_generator(seed: int | np.random.Generator) -> np.random.Generator:
     """
     if isinstance(seed, np.random.Generator):
         return seed
-    return np.random.default_rng(check_size("seed", seed, minimum=0))
+    return np.random.default_rng(check_seed("seed", seed))

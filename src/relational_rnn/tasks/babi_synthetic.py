@@ -49,6 +49,7 @@ from relational_rnn.tasks.checks import (
     check_at_most,
     check_generator,
     check_inputs,
+    check_task_size,
     one_example_generators,
     refuse,
 )
@@ -92,11 +93,13 @@ class BabiSynthetic:
         if not isinstance(kinds, tuple) or not kinds or not set(kinds) <= {1, 2, 3}:
             raise ValueError(f"supporting_facts must be a tuple of 1, 2 or 3, got {kinds!r}")
         for name, least, most in (("people", 1, PEOPLE), ("places", 2, PLACES), ("objects", 1, OBJECTS)):
-            size = check_size(name, getattr(self, name), minimum=least)
+            size = check_task_size(name, getattr(self, name), minimum=least)
             object.__setattr__(
                 self, name, check_at_most(name, size, len(most), "as many as the vocabulary has")
             )
-        object.__setattr__(self, "sentences", check_size("sentences", self.sentences, minimum=max(kinds)))
+        object.__setattr__(
+            self, "sentences", check_task_size("sentences", self.sentences, minimum=max(kinds))
+        )
 
     @property
     def input_size(self) -> int:

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import Float
 
-from relational_rnn.config.checks import check_shape, check_size
+from relational_rnn.config.checks import check_seed, check_shape, check_size
+
+MOST_SIZE: Final = 10_000
+"""The largest size of a task: its examples grow with it, and those of a larger one would fill a disk."""
+
+
+def check_task_size(name: str, value: Any, minimum: int = 1) -> int:
+    """Return a size of a task as an int, from `minimum` to `MOST_SIZE`.
+
+    Raises:
+        TypeError: `value` is no integer.
+        ValueError: `value` is out of range.
+    """
+    return check_size(name, value, minimum, MOST_SIZE)
 
 
 def check_generator(generator: Any) -> np.random.Generator:
@@ -65,5 +78,5 @@ def one_example_generators(count: int, seed: int) -> Iterator[np.random.Generato
         TypeError: `count` or `seed` is no integer.
         ValueError: `count` or `seed` is out of range.
     """
-    generator = np.random.default_rng(check_size("seed", seed, minimum=0))
+    generator = np.random.default_rng(check_seed("seed", seed))
     return (generator for _ in range(check_size("count", count)))

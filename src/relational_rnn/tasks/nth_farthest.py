@@ -35,7 +35,13 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64, Int64
 
 from relational_rnn.config.checks import check_size
-from relational_rnn.tasks.checks import check_generator, check_inputs, one_example_generators, refuse
+from relational_rnn.tasks.checks import (
+    check_generator,
+    check_inputs,
+    check_task_size,
+    one_example_generators,
+    refuse,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +67,8 @@ class NthFarthest:
 
     def __post_init__(self) -> None:
         """Check the sizes; they become plain ints."""
-        object.__setattr__(self, "objects", check_size("objects", self.objects, minimum=2))
-        object.__setattr__(self, "dimensions", check_size("dimensions", self.dimensions))
+        object.__setattr__(self, "objects", check_task_size("objects", self.objects, minimum=2))
+        object.__setattr__(self, "dimensions", check_task_size("dimensions", self.dimensions))
 
     @property
     def input_size(self) -> int:
@@ -147,7 +153,7 @@ def trivial_accuracy(objects: int) -> float:
         >>> trivial_accuracy(8)
         0.25
     """
-    return 2 / check_size("objects", objects, minimum=2)
+    return 2 / check_task_size("objects", objects, minimum=2)
 
 
 def sample(

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from relational_rnn.config.checks import check_size
-from relational_rnn.tasks.checks import check_at_most, check_generator
+from relational_rnn.tasks.checks import check_at_most, check_generator, check_task_size
 from relational_rnn.tasks.nth_farthest import NthFarthest, NthFarthestBatch
 from relational_rnn.tasks.splits import LONGER
 
@@ -57,8 +57,8 @@ def lengthen(
         (32, 11, 40)
     """
     check_generator(generator)
-    more = check_size("distractors", distractors, minimum=0)
-    again = check_size("repeats", repeats, minimum=0)
+    more = check_task_size("distractors", distractors, minimum=0)
+    again = check_task_size("repeats", repeats, minimum=0)
     if not more and not again:
         return batch.inputs
     count, shown, used = batch.vectors.shape

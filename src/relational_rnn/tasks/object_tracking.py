@@ -33,6 +33,7 @@ from relational_rnn.tasks.checks import (
     check_at_most,
     check_generator,
     check_inputs,
+    check_task_size,
     one_example_generators,
     refuse,
 )
@@ -74,8 +75,8 @@ class ObjectTracking:
     def __post_init__(self) -> None:
         """Check the sizes; they become plain ints."""
         for name in ("objects", "labels", "rows", "columns"):
-            object.__setattr__(self, name, check_size(name, getattr(self, name)))
-        object.__setattr__(self, "moves", check_size("moves", self.moves, minimum=0))
+            object.__setattr__(self, name, check_task_size(name, getattr(self, name)))
+        object.__setattr__(self, "moves", check_task_size("moves", self.moves, minimum=0))
         check_at_most("objects", self.objects, self.labels, "the number of labels, which are distinct")
         if self.classes < 2:
             raise ValueError("rows * columns must be at least 2, got a grid of 1 cell")

@@ -28,6 +28,7 @@ from relational_rnn.tasks.checks import (
     check_at_most,
     check_generator,
     check_inputs,
+    check_task_size,
     one_example_generators,
     refuse,
 )
@@ -59,9 +60,9 @@ class PairMatching:
 
     def __post_init__(self) -> None:
         """Check the sizes; they become plain ints."""
-        object.__setattr__(self, "pairs", check_size("pairs", self.pairs))
-        object.__setattr__(self, "keys", check_size("keys", self.keys))
-        object.__setattr__(self, "values", check_size("values", self.values, minimum=2))
+        object.__setattr__(self, "pairs", check_task_size("pairs", self.pairs))
+        object.__setattr__(self, "keys", check_task_size("keys", self.keys))
+        object.__setattr__(self, "values", check_task_size("values", self.values, minimum=2))
         check_at_most("pairs", self.pairs, self.keys, "the number of keys, which are distinct")
 
     @property

@@ -8,7 +8,7 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from relational_rnn.config.checks import check_size
+from relational_rnn.config.checks import check_seed, check_size
 from relational_rnn.tasks.babi_synthetic import StoryBatch
 from relational_rnn.tasks.batch import ReasoningBatch
 from relational_rnn.tasks.registry import TaskEntry, find_task
@@ -110,7 +110,7 @@ def generate_reasoning_data(
     """
     examples = dict(zip(SPLITS, (train, validation, test, harder), strict=True))
     examples = {split: check_size(split, count) for split, count in examples.items()}
-    seed = check_size("seed", seed, minimum=0)
+    seed = check_seed("seed", seed)
     if task == "all":
         if sizes is not None or harder_sizes is not None:
             raise ValueError(f"sizes belong to a single task, one of {', '.join(REASONING_TASKS)}; got 'all'")

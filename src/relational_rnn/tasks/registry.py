@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from relational_rnn.config.checks import shortened
 from relational_rnn.tasks import (
     babi_synthetic,
     nth_farthest,
@@ -266,8 +267,8 @@ def find_task(name: str) -> TaskEntry:
         >>> find_task("nth-farthest").factory().input_size
         40
     """
-    if name not in TASKS:
-        raise ValueError(f"there is no task {name!r}; known tasks: {', '.join(TASKS)}")
+    if not isinstance(name, str) or name not in TASKS:
+        raise ValueError(f"there is no task {shortened(name)}; known tasks: {', '.join(TASKS)}")
     return TASKS[name]
 
 

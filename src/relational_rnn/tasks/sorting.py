@@ -26,7 +26,13 @@ from jaxtyping import Float, Float32, Int64
 
 from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.batch import ReasoningBatch
-from relational_rnn.tasks.checks import check_generator, check_inputs, one_example_generators, refuse
+from relational_rnn.tasks.checks import (
+    check_generator,
+    check_inputs,
+    check_task_size,
+    one_example_generators,
+    refuse,
+)
 from relational_rnn.tasks.growing import growing
 
 
@@ -53,8 +59,8 @@ class Sorting:
 
     def __post_init__(self) -> None:
         """Check the sizes; they become plain ints."""
-        object.__setattr__(self, "items", check_size("items", self.items))
-        object.__setattr__(self, "values", check_size("values", self.values, minimum=2))
+        object.__setattr__(self, "items", check_task_size("items", self.items))
+        object.__setattr__(self, "values", check_task_size("values", self.values, minimum=2))
 
     @property
     def input_size(self) -> int:

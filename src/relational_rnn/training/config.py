@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import numpy as np
 
-from relational_rnn.config.checks import check_bool, check_choice, check_number, check_size
+from relational_rnn.config.checks import MOST, check_bool, check_choice, check_number, check_seed, check_size
 from relational_rnn.config.core import GATE_STYLES, HEAD_ACTIVATIONS, INITIAL_MEMORIES
 from relational_rnn.tasks import entry_of
 from relational_rnn.training.models import LEADER, MODELS, ModelSpec, check_models
@@ -54,6 +54,22 @@ OVERRIDES: Final[dict[str, type]] = {
 
 FREE: Final = ("workers", "threads", "device")
 """Fields that change no result but for rounding: a run may go on with others."""
+
+MOST_OF: Final = {
+    "mem_slots": 4_096,
+    "head_size": 16_384,
+    "num_heads": 16_384,
+    "head_units": 16_384,
+    "num_blocks": 1_000,
+    "attention_mlp_layers": 100,
+    "head_layers": 100,
+    "batch_size": 1_000_000,
+    "seeds": 10_000,
+    "threads": 1_024,
+    "workers": 1_024,
+}
+"""The largest values of some fields; head_size * num_heads has that of head_size. Other sizes have that of
+`check_size`. They are far beyond any that was ever trained: who asks for more has mistyped it."""
 
 CORE_OPTIONS: Final = (
     *("mem_slots", "num_heads", "num_blocks", "attention_mlp_layers", "gate_style", "initial_memory"),
@@ -126,9 +142,10 @@ class ModelConfig:
     def __post_init__(self) -> None:
         """Check every field."""
         for name in ("mem_slots", "head_size", "num_heads", "num_blocks", "attention_mlp_layers"):
-            check_size(name, getattr(self, name))
-        check_size("head_layers", self.head_layers, minimum=0)
-        check_size("head_units", self.head_units)
+            check_size(name, getattr(self, name), maximum=MOST_OF[name])
+        check_size("head_size * num_heads", self.head_size * self.num_heads, maximum=MOST_OF["head_size"])
+        check_size("head_layers", self.head_layers, minimum=0, maximum=MOST_OF["head_layers"])
+        check_size("head_units", self.head_units, maximum=MOST_OF["head_units"])
         check_choice("head_activation", self.head_activation, HEAD_ACTIVATIONS)
         check_choice("gate_style", self.gate_style, GATE_STYLES)
         check_choice("initial_memory", self.initial_memory, INITIAL_MEMORIES)
@@ -237,7 +254,7 @@ class CurriculumConfig:
         found: dict[str, int] = {}
         for word in self.start:
             name, _, value = word.partition("=")
-            if not value.isdigit() or name in found:
+            if not (value.isascii() and value.isdigit() and len(value) < 10) or name in found:
                 raise ValueError(f"start must be SIZE=NUMBER, each once, as in items=2; got {self.start!r}")
             found[name] = int(value)
         return found
@@ -268,8 +285,9 @@ class BudgetConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
-        for name in ("steps", "batch_size", "evaluate_every"):
+        for name in ("steps", "evaluate_every"):
             check_size(name, getattr(self, name))
+        check_size("batch_size", self.batch_size, maximum=MOST_OF["batch_size"])
         if self.patience is not None:
             check_size("patience", self.patience)
         if self.seconds is not None and check_number("seconds", self.seconds) <= 0:
@@ -324,9 +342,9 @@ class RuntimeConfig:
         """Check every field."""
         check_choice("framework", self.framework, FRAMEWORKS)
         check_choice("device", self.device, DEVICES)
-        check_size("threads", self.threads)
+        check_size("threads", self.threads, maximum=MOST_OF["threads"])
         if self.workers is not None:
-            check_size("workers", self.workers)
+            check_size("workers", self.workers, maximum=MOST_OF["workers"])
 
     @property
     def at_once(self) -> int:
@@ -365,8 +383,9 @@ class RunConfig(Generic[Task]):
 
     def __post_init__(self) -> None:
         """Check what the parts alone cannot."""
-        check_size("seed", self.seed, minimum=0)
-        check_size("seeds", self.seeds)
+        check_seed("seed", self.seed)
+        check_size("seeds", self.seeds, maximum=MOST_OF["seeds"])
+        check_seed("seed + seeds", self.seed + self.seeds)
         entry, model, runtime = entry_of(self.task), self.model, self.runtime
         check_models(runtime.framework, model.models, self.specs)
         for word in model.overrides:
@@ -452,7 +471,7 @@ class RunConfig(Generic[Task]):
             if name == "size" and model == LEADER:
                 raise ValueError(f"{model} has no size of its own in overrides; its features are head_size")
             if name == "size":
-                check_size(f"{model}.size", values[name])
+                check_size(f"{model}.size", values[name], maximum=MOST_OF["head_size"])
         return values
 
     def of(self, model: str) -> RunConfig[Task]:
@@ -466,7 +485,7 @@ class RunConfig(Generic[Task]):
         if model == LEADER and "initialisation" in kept:
             values["initialisation"] = kept.pop("initialisation")
         if "steps_factor" in values:
-            factor = check_number(f"{model}.steps_factor", values.pop("steps_factor"))
+            factor = check_number(f"{model}.steps_factor", values.pop("steps_factor"), maximum=MOST)
             if factor <= 0:
                 raise ValueError(f"{model}.steps_factor must be above 0, got {factor}")
             values.setdefault("steps", max(1, math.ceil(factor * self.budget.steps)))

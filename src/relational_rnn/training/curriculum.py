@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from relational_rnn.config.checks import check_number
 from relational_rnn.tasks import entry_of
 from relational_rnn.training.config import RunConfig
+from relational_rnn.training.decode import decode
 
 
 class Change(NamedTuple):
@@ -28,6 +30,9 @@ class Growth:
         config: of the training.
         replay: the changes that another model found; None watches and finds its own.
 
+    Raises:
+        ValueError: changes to replay that do not go through the stages in their order.
+
     Example:
         >>> from relational_rnn.tasks.sorting import Sorting
         >>> from relational_rnn.training.config import CurriculumConfig
@@ -44,8 +49,17 @@ class Growth:
         self._stages = entry.stages(config.task, curriculum.starts())
         self._threshold = curriculum.growth_threshold
         self._watching = replay is None
-        self.changes = [Change(0, self._stages[0])] if replay is None else list(replay)
+        self.changes = self._checked([Change(0, self._stages[0])] if replay is None else list(replay))
         self._mean = 0.0
+
+    def _checked(self, changes: list[Change]) -> list[Change]:
+        """Return changes that go through the stages in their order."""
+        steps = [change.step for change in changes]
+        if [change.sizes for change in changes] != self._stages[: len(changes)] or not changes:
+            raise ValueError(f"the sizes of the changes must be {self._stages}, in this order")
+        if steps[0] != 0 or steps != sorted(set(steps)):
+            raise ValueError(f"the changes must begin at step 0 and go up, got {steps}")
+        return changes
 
     def at(self, step: int) -> dict[str, int]:
         """Return the sizes of a step."""
@@ -74,6 +88,22 @@ class Growth:
         return {"changes": [list(change) for change in self.changes], "mean": self._mean}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go back to a checkpoint's `state`."""
-        self.changes = [Change(*change) for change in state["changes"]]
-        self._mean = state["mean"]
+        """Go back to a checkpoint's `state`.
+
+        Raises:
+            ValueError: it is no state of these stages.
+        """
+        found = decode(_State, state, "stages")
+        changes = []
+        for change in found.changes:
+            if len(change) != 2:
+                raise ValueError("a change must be a step and sizes")
+            changes.append(decode(Change, dict(zip(Change._fields, change)), "change"))
+        self.changes, self._mean = self._checked(changes), check_number("mean", found.mean, 0.0, 1.0)
+
+
+class _State(NamedTuple):
+    """What a checkpoint keeps."""
+
+    changes: list[list[Any]]
+    mean: float

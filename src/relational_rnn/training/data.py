@@ -15,6 +15,7 @@ from relational_rnn.tasks.registry import draw
 from relational_rnn.tasks.splits import TRAINING, Counts, Splits
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.curriculum import Growth
+from relational_rnn.training.processes import physical_memory
 
 POOL = 8
 """Batches whose stories are sorted by length together: padding costs time, too much order costs chance."""
@@ -61,7 +62,11 @@ class Batches(Protocol):
         """Return what a checkpoint keeps."""
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go back to a checkpoint's `state`."""
+        """Go back to a checkpoint's `state`.
+
+        Raises:
+            ValueError: it is none of such batches.
+        """
 
 
 class Given:
@@ -80,6 +85,7 @@ class Given:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Have nothing to go back to."""
+        _refuse_state(state)
 
 
 class Shuffled(Given):
@@ -209,6 +215,13 @@ class Fresh:
         """Go back to it."""
         if self.growth is not None:
             self.growth.restore(state)
+        else:
+            _refuse_state(state)
+
+
+def _refuse_state(state: Any) -> None:
+    if state != {}:
+        raise ValueError("it holds stages of a task that does not grow")
 
 
 def splits_of(config: RunConfig[Any], *, with_training: bool = False) -> Splits:
@@ -239,6 +252,43 @@ def batches_of(config: RunConfig[Any], splits: Splits, growth: Growth | None) ->
     if isinstance(train, Ragged):
         return StoryBatches(train, size, config.seed)
     return Shuffled(train, size, config.seed)
+
+
+def check_memory(task: Any, count: int) -> None:
+    """Check that so many examples of a task fit into the memory of this machine.
+
+    Raises:
+        ValueError: they do not; the message says how much they take.
+
+    Example:
+        >>> from relational_rnn.tasks.sorting import Sorting
+        >>> check_memory(Sorting(), 1_000)
+    """
+    memory = physical_memory()
+    one = entry_of(task).sample(task, 1, np.random.default_rng(0))
+    size = count * sum(np.asarray(part).nbytes for part in (one.inputs, one.targets))
+    if memory and size > memory:
+        told = f"{size / 2**30:,.0f} GiB of memory, and this machine has {memory / 2**30:,.0f}"
+        raise ValueError(f"{count:,} examples of {entry_of(task).name} with these sizes take {told}")
+
+
+def check_examples(config: RunConfig[Any]) -> None:
+    """Check, before a run begins, that its examples can be read or drawn.
+
+    Raises:
+        ValueError: they do not fit into memory, or a file is damaged (`BadFile`).
+        OSError: a file cannot be read.
+    """
+    entry, data = entry_of(config.task), config.data
+    task = entry.at_full_size(config.task)
+    if entry.from_files:
+        task.input_size  # noqa: B018 - which reads them
+        return
+    check_memory(task, data.validation_examples + data.test_examples + (data.train_examples or 0))
+    check_memory(task, config.budget.batch_size)
+    harder = entry.harder(task)
+    if harder is not None:
+        check_memory(harder, data.test_examples)
 
 
 def alone(config: RunConfig[Any], seed: int) -> RunConfig[Any]:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from relational_rnn.config.checks import check_shape, check_size
+from relational_rnn.config.checks import BadFile, check_seed, check_size
 from relational_rnn.reference import Batch
 from relational_rnn.tasks import entry_of
 from relational_rnn.tasks.splits import FRESH, trivial_accuracy
-from relational_rnn.training.data import splits_of
-from relational_rnn.training.examples_file import check_targets, read_examples
+from relational_rnn.training.data import check_memory, splits_of
+from relational_rnn.training.examples_file import check_mask, check_targets, read_examples
 from relational_rnn.training.weights import Trained, load_weights
 
 
@@ -44,6 +44,7 @@ def evaluate(
     Raises:
         ValueError: the file's arrays do not fit the model, or the task has no such changes.
     """
+    check_seed("seed", seed)
     trained = load_weights(weights, compute_dtype)
     config, task, contestant = trained.config, trained.task, trained.contestant
     entry = entry_of(task)
@@ -67,6 +68,7 @@ def evaluate(
         return score | {"harder_accuracy": learner.evaluate(splits.harder)["accuracy"]}
     for key, sizes in (("accuracy", task), ("harder_accuracy", entry.harder(task))):
         if sizes is not None:
+            check_memory(sizes, examples)
             generator = np.random.default_rng([seed, FRESH])
             batch = entry.sample(sizes, examples, generator)
             if changes and entry.lengthen is not None:
@@ -85,15 +87,14 @@ def _given(trained: Trained, path: Path) -> dict[str, Any]:
     if "targets" not in others:
         return found
     axes = ("B", "T") if every_step else ("B",)
-    targets = check_targets(others["targets"], inputs.shape[: len(axes)], axes, task.classes)
-    mask = (
-        others.get("mask", np.ones(targets.shape, dtype=bool)) if every_step else np.ones(targets.shape, bool)
-    )
-    check_shape("mask", mask.shape, axes, **dict(zip(axes, inputs.shape)))
-    if mask.dtype != bool:
-        raise TypeError(f"mask must hold booleans, got {mask.dtype}")
-    if not mask.any():
-        raise ValueError("mask must mark a step whose answer counts, it marks none")
+    shape = inputs.shape[: len(axes)]
+    mask = np.ones(shape, dtype=bool)
+    try:
+        targets = check_targets(others["targets"], shape, axes, task.classes)
+        if every_step and "mask" in others:
+            mask = check_mask(others["mask"], shape, axes)
+    except ValueError as error:
+        raise BadFile(path, f"does not fit the model: {error}") from None
     return found | {"accuracy": float((predictions == targets)[mask].mean())}
 
 

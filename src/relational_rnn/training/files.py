@@ -1,4 +1,7 @@
-"""Files that a kill at any moment leaves whole: the old one or the new one."""
+"""Files that a kill at any moment leaves whole, and reading those that may be damaged all the same.
+
+Whatever is wrong with a file that is read is a `BadFile`: its name, what is wrong and what helps.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,22 @@ import json
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+from relational_rnn.config.checks import BadFile
+from relational_rnn.training.screen import say_error
+
+MOST_BYTES: Final = 2**28
+"""Of a JSON file. The largest that a run writes has some megabytes."""
+
+MOST_LOG_BYTES: Final = 2**32
+"""Of a file of JSON lines, two a second and model."""
+
+DEEPEST: Final = 100
+"""How far lists and objects in JSON may be nested; those of a run are less than ten."""
 
 KINDS = {
     stat.S_IFDIR: "a folder",
@@ -188,23 +203,128 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
+def read_bytes(path: Path, most: int) -> bytes:
+    """Read a file, unless it is larger than any of its kind.
 
     Raises:
-        ValueError: it is no JSON; the message names the file.
+        BadFile: it is.
         OSError: it cannot be read.
     """
+    with path.open("rb") as file:
+        about = os.fstat(file.fileno())
+        size = about.st_size
+        if size <= most:
+            data = file.read() if stat.S_ISREG(about.st_mode) else file.read(most + 1)
+            size = len(data)
+    if size > most:
+        raise BadFile(path, f"has more than {most:,} bytes, which no such file has")
+    return data
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        ValueError: it is none, or nested deeper than `DEEPEST`.
+
+    Example:
+        >>> parse_json("[" * 10_000)
+        Traceback (most recent call last):
+        ValueError: lists and objects are nested more than 100 deep
+    """
+    too_deep = f"lists and objects are nested more than {DEEPEST} deep"
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no JSON file: {error}") from None
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError(too_deep) from None
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return value
+    raise ValueError(too_deep)
 
 
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Read JSON lines; a last line cut short by a kill is left out."""
+def read_json(path: Path, remedy: str = "") -> Any:
+    """Read a JSON file.
+
+    Args:
+        path: of the file.
+        remedy: what to do if it is damaged.
+
+    Raises:
+        BadFile: it is no JSON.
+        OSError: it cannot be read.
+    """
+    data = read_bytes(path, MOST_BYTES)
+    try:
+        return parse_json(data)
+    except ValueError as error:
+        raise BadFile(path, f"is no JSON file: {error}", remedy) from None
+
+
+def read_object(path: Path, remedy: str = "") -> dict[str, Any]:
+    """Read a JSON file that holds an object.
+
+    Raises:
+        BadFile: it holds none.
+        OSError: it cannot be read.
+    """
+    value = read_json(path, remedy)
+    if not isinstance(value, dict):
+        raise BadFile(path, f"must hold a JSON object, it holds {type(value).__name__}", remedy)
+    return value
+
+
+def read_lines(path: Path, remedy: str = "") -> Iterator[dict[str, Any]]:
+    """Read JSON lines; a last line without its end, which a kill cut short, is left out.
+
+    Args:
+        path: of the file; none is there before the first line is written.
+        remedy: what to do if a line is damaged.
+
+    Raises:
+        BadFile: a line is no JSON object.
+        OSError: it cannot be read.
+    """
     if not path.exists():
         return
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        if line.endswith("\n"):
-            yield json.loads(line)
+    for number, line in enumerate(read_bytes(path, MOST_LOG_BYTES).split(b"\n")[:-1], start=1):
+        try:
+            value = parse_json(line)
+        except ValueError as error:
+            raise BadFile(path, f"is damaged in line {number}: {error}", remedy) from None
+        if not isinstance(value, dict):
+            raise BadFile(
+                path, f"must hold a JSON object in line {number}, it holds {type(value).__name__}", remedy
+            )
+        yield value
+
+
+def rewrite_lines(
+    path: Path, change: Callable[[list[dict[str, Any]]], Iterable[dict[str, Any]]], remedy: str = ""
+) -> None:
+    """Change a file's JSON lines; one that a kill cut short is told of and goes.
+
+    Raises:
+        BadFile: see `read_lines`; the file stays as it is.
+        ValueError, OSError: see `find_target`.
+    """
+    text = "".join(json.dumps(record) + "\n" for record in change(list(read_lines(path, remedy))))
+    if _is_torn(path):
+        say_error(f"{path}: the last line was cut short when it was written, and is left out")
+    write_text(path, text)
+
+
+def _is_torn(path: Path) -> bool:
+    """Say whether a file's last line has no end."""
+    if not path.exists() or path.stat().st_size == 0:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() != b"\n"

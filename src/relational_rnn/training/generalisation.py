@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from relational_rnn.config.checks import check_number
 from relational_rnn.tasks import entry_of
 from relational_rnn.tasks.splits import LARGER
 from relational_rnn.training.config import RunConfig
+from relational_rnn.training.decode import decode
 from relational_rnn.training.trainer import Learner
 
 EXAMPLES = 1_000
@@ -27,6 +29,26 @@ def larger_scores(config: RunConfig[Any], learner: Learner) -> dict[str, list[fl
         axis: [learner.evaluate(_examples(config, task))["accuracy"] for task in tasks]
         for axis, tasks in _axes(config).items()
     }
+
+
+def check_scores(config: RunConfig[Any], scores: Any) -> dict[str, list[float]]:
+    """Return what `larger_scores` returned, read from a file.
+
+    Raises:
+        ValueError: it is no share of right answers for every size of every axis.
+    """
+    found = decode(_Scores, {"generalisation": scores}, "score").generalisation
+    wanted = {axis: len(tasks) for axis, tasks in _axes(config).items()}
+    if {axis: len(shares) for axis, shares in found.items()} != wanted:
+        raise ValueError(f"generalisation must have as many scores as there are sizes: {wanted}")
+    for shares in found.values():
+        for share in shares:
+            check_number("generalisation", share, 0.0, 1.0)
+    return found
+
+
+class _Scores(NamedTuple):
+    generalisation: dict[str, list[float]]
 
 
 def summarise(

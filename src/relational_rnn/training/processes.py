@@ -15,6 +15,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, cast
 
+from relational_rnn.config.checks import BadFile
+
 Record = dict[str, Any]
 Train = Callable[[str, Callable[[Record], None], Callable[[], bool]], None]
 """(name of the training, where its records go, whether to save and stop): trains in this process."""
@@ -60,11 +62,12 @@ def train_side_by_side(
 
     Raises:
         RunFailed: a training raised an error or died; the others were told to save and stop.
+        BadFile: a training found a damaged file; the same.
         Interrupted: Ctrl-C, or a polite kill; all were told to save and stop.
     """
     waiting, running = list(names), dict[Connection, tuple[str, SpawnProcess]]()
     ended: set[str] = set()
-    failure: str | None = None
+    failure: RunFailed | BadFile | None = None
     stopping = False
     with asked_to_stop() as asked, _closed_at_the_end(running):
         while waiting or running:
@@ -78,7 +81,7 @@ def train_side_by_side(
                     line, process = _start(train, name)
                     running[line] = name, process
             if not running and waiting:
-                failure = f"nothing to wait for, yet these cannot start: {', '.join(waiting)}"
+                failure = RunFailed(f"nothing to wait for, yet these cannot start: {', '.join(waiting)}")
             for line in cast(list[Connection], wait(list(running), GLANCE)):
                 name, process = running[line]
                 try:
@@ -87,18 +90,18 @@ def train_side_by_side(
                     process.join()
                     if name not in ended:
                         told = f"the training {name} ended without a word (exit code {process.exitcode})"
-                        failure = failure or told
+                        failure = failure or RunFailed(told)
                     del running[line]
                     line.close()
                     continue
                 if "error" in record:
-                    failure = failure or f"the training {name} failed:\n{record['error']}"
+                    failure = failure or _failure(name, record["error"])
                 if "error" in record or "ended" in record:
                     ended.add(name)
                 else:
                     show(name, record)
         if failure:
-            raise RunFailed(failure)
+            raise failure
         if asked():
             raise Interrupted
 
@@ -170,8 +173,14 @@ def _child(train: Train, name: str, line: Connection) -> None:
     try:
         train(name, send, stopped)
         send({"ended": True})
+    except (BadFile, OSError) as error:  # which say in a sentence what is wrong
+        send({"error": error if isinstance(error, BadFile) else str(error)})
     except Exception:
-        send({"error": traceback.format_exc()})
+        send({"error": f"\n{traceback.format_exc()}"})
+
+
+def _failure(name: str, error: BadFile | str) -> RunFailed | BadFile:
+    return error if isinstance(error, BadFile) else RunFailed(f"the training {name} failed: {error}")
 
 
 def available_cores() -> int:
@@ -187,6 +196,14 @@ def peak_memory() -> int:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def physical_memory() -> int:
+    """Return the bytes of memory of this machine; 0 where the system does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # Windows, or a system without these names
+        return 0
 
 
 @contextmanager

@@ -9,11 +9,21 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from relational_rnn.config.checks import BadFile, check_number, check_size
 from relational_rnn.training.curriculum import Change
+from relational_rnn.training.decode import decode
+from relational_rnn.training.files import read_object
+
+REMEDY = "remove it: --resume writes it again"
+"""What helps against a damaged results.json."""
 
 Scores = Mapping[str, Any]
+
+ACCURACIES = ("test_accuracy", "test_sequence_accuracy", "harder_accuracy", "harder_sequence_accuracy")
+"""Shares of right answers that a training has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +67,21 @@ class TrainingResult:
     training that came to its end."""
     more: Scores = field(default_factory=dict)
     """Scores that only this task has: of Nth farthest `longer`."""
+
+    def __post_init__(self) -> None:
+        """Check what no training can come to.
+
+        Raises:
+            ValueError: a count below 0, an accuracy that is no share.
+        """
+        for name in ("parameters", "steps", "examples", "best_step", "examples_to_converge"):
+            check_size(name, getattr(self, name), minimum=0, maximum=2**63)
+        for name in ("seconds", "seconds_per_example"):
+            check_number(name, getattr(self, name), minimum=0.0)
+        shares = {name: getattr(self, name) for name in ACCURACIES} | dict(self.test_by_kind or {})
+        for name, share in shares.items():
+            if share is not None:
+                check_number(name, share, 0.0, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,33 +185,53 @@ def _plain(value: Any) -> Any:
     return [_plain(one) for one in value] if isinstance(value, tuple) else value
 
 
+def read_results(path: Path) -> RunResult:
+    """Read a run's results.json.
+
+    Raises:
+        BadFile: it is damaged.
+        OSError: it cannot be read.
+    """
+    values = read_object(path, REMEDY)
+    try:
+        return from_json(values)
+    except ValueError as error:
+        raise BadFile(path, f"does not hold the results of a run: {error}", REMEDY) from None
+
+
 def from_json(values: Mapping[str, Any]) -> RunResult:
     """Return the result that a results.json has.
 
     Raises:
-        TypeError: a field is missing or unknown.
+        ValueError: a field is missing, unknown or of another type.
     """
-    models = {name: model_from(model) for name, model in values["models"].items()}
-    return RunResult(**{**values, "models": models, "generalisation": tuple(values["generalisation"])})
-
-
-def model_from(values: Mapping[str, Any]) -> ModelResult:
-    """Return the result of a model that a results.json has."""
-    trainings = tuple(training_from(training) for training in values["trainings"])
-    fields = _with_more(ModelResult, values)
-    return ModelResult(**{**fields, "trainings": trainings, "selected": tuple(values["selected"])})
+    models = decode(_Models, {"models": values.get("models")}, "results").models
+    plain = {name: _with_more(ModelResult, model) for name, model in models.items()}
+    return decode(RunResult, {**values, "models": plain}, "results")
 
 
 def training_from(values: Mapping[str, Any]) -> TrainingResult:
-    """Return the result of a training that a results.json has."""
-    fields = _with_more(TrainingResult, values)
-    if "changes" in values:
-        fields["changes"] = tuple(Change(**change) for change in values["changes"])
-    return TrainingResult(**fields)
+    """Return the result of a training that a results.json has.
+
+    Raises:
+        ValueError: see `from_json`.
+    """
+    return decode(TrainingResult, _with_more(TrainingResult, values), "training")
+
+
+@dataclass(frozen=True)
+class _Models:
+    models: Mapping[str, Mapping[str, Any]]
 
 
 def _with_more(kind: type[TrainingResult | ModelResult], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a result, with what it has no field for in `more`."""
-    known = {one.name for one in dataclasses.fields(kind)}
+    known = {one.name for one in dataclasses.fields(kind)} - {"more"}
+    found = {name: value for name, value in values.items() if name in known}
+    if isinstance(values.get("trainings"), list):
+        found["trainings"] = [
+            _with_more(TrainingResult, one) if isinstance(one, Mapping) else one
+            for one in values["trainings"]
+        ]
     more = {name: value for name, value in values.items() if name not in known}
-    return {**{name: value for name, value in values.items() if name in known}, "more": more}
+    return {**found, "more": more}

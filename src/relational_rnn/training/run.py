@@ -11,21 +11,28 @@ from typing import Any
 
 import numpy as np
 
+from relational_rnn.config.checks import BadFile
 from relational_rnn.reference import Batch
 from relational_rnn.reference.arrays import Array
 from relational_rnn.tasks import entry_of
 from relational_rnn.tasks.splits import Splits, trivial_accuracy
-from relational_rnn.training import generalisation
-from relational_rnn.training.arrays_file import load_arrays
+from relational_rnn.training import generalisation, trainer
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.contestants import Contestant, contestants, leader_of
-from relational_rnn.training.curriculum import Change, Growth
-from relational_rnn.training.data import alone, batches_of, splits_of
-from relational_rnn.training.files import joined, read_json, write_json
+from relational_rnn.training.curriculum import Growth
+from relational_rnn.training.data import alone, batches_of, check_examples, splits_of
+from relational_rnn.training.files import joined, read_object, write_json
 from relational_rnn.training.framework import Framework, framework_of
 from relational_rnn.training.models import check_sizes
 from relational_rnn.training.processes import Interrupted, asked_to_stop, train_side_by_side
-from relational_rnn.training.results import ModelResult, RunResult, TrainingResult, to_json, training_from
+from relational_rnn.training.results import (
+    ModelResult,
+    RunResult,
+    TrainingResult,
+    read_results,
+    to_json,
+    training_from,
+)
 from relational_rnn.training.run_folder import RunFolder
 from relational_rnn.training.schedule import warmup_cosine
 from relational_rnn.training.trainer import FitResult, Learner, Record, Training
@@ -45,8 +52,10 @@ def check(config: RunConfig[Any]) -> None:
     """Check what the configuration alone cannot.
 
     Raises:
-        ValueError: an opponent would have fewer parameters than the RMC, or the device is not there.
+        ValueError: an opponent would have fewer parameters than the RMC, the device is not there, or the
+            examples are damaged or do not fit into memory.
     """
+    check_examples(config)
     framework = framework_of(config.runtime.framework)
     framework.check(config)
     check_sizes(config, lambda name: framework.matched_size(config, name))
@@ -91,7 +100,7 @@ def run(
         leader = leader_of(config, everyone[name])
         return leader is None or folder.score(leader.name).exists()
 
-    waiting = [name for name in everyone if not folder.score(name).exists()]
+    waiting = [name for name in everyone if not is_finished(folder, name)]
     if in_process:
         with asked_to_stop() as stopped:
             for name in waiting:  # leaders come first
@@ -108,19 +117,70 @@ def run(
         )
     wall_seconds: float | None = round(time.perf_counter() - start, 1)
     if resume:
-        finished = folder.results.exists()
-        wall_seconds = read_json(folder.results)["wall_seconds"] if finished else None
+        wall_seconds = read_results(folder.results).wall_seconds if folder.results.exists() else None
     return summarise(config, folder, wall_seconds)
 
 
 def go_back(folder: RunFolder, names: Iterable[str]) -> None:
-    """Let the records of trainings end where their checkpoints do."""
-    saved = {}
+    """Let the records of trainings end where their checkpoints do.
+
+    Raises:
+        BadFile: a checkpoint that is needed is damaged, or a record is.
+    """
+    saved: dict[str, tuple[int, list[Record]] | None] = {}
     for name in names:
-        if folder.checkpoint(name).exists():
-            result = load_arrays(folder.checkpoint(name))[1]["result"]
-            saved[name] = result["step"], result["history"]
+        path = folder.checkpoint(name)
+        if is_finished(folder, name):
+            saved[name] = None
+        if path.exists():
+            try:
+                result = trainer.read_result(path)
+            except BadFile:
+                if name not in saved:
+                    raise
+            else:
+                saved[name] = result.step, result.history
     folder.go_back(saved)
+
+
+def is_finished(folder: RunFolder, name: str) -> bool:
+    """Say whether a training has left its score and its weights."""
+    return folder.score(name).exists() and folder.weights(name).exists()
+
+
+def _remedy(name: str) -> str:
+    """Return what helps against a damaged score."""
+    return f"remove it: with --resume {name} is scored again, from its checkpoint"
+
+
+def read_score(
+    config: RunConfig[Any], folder: RunFolder, contestant: Contestant
+) -> tuple[TrainingResult, dict[str, list[float]]]:
+    """Return the score of a finished training, and that on ever larger sizes.
+
+    Raises:
+        BadFile: the file is damaged.
+        OSError: it cannot be read.
+    """
+    path = folder.score(contestant.name)
+    remedy = _remedy(contestant.name)
+    values = read_object(path, remedy)
+    entry = entry_of(config.task)
+    try:
+        larger = generalisation.check_scores(config, values.pop("generalisation", None))
+        score = training_from({**values, "name": contestant.name, "label": contestant.label})
+        harder = entry.from_files or entry.harder(entry.at_full_size(config.task)) is not None
+        for what, there, wanted in (
+            ("harder_accuracy", score.harder_accuracy is not None, harder),
+            ("harder_sequence_accuracy", score.harder_sequence_accuracy is not None, harder),
+            ("test_by_kind", bool(score.test_by_kind), entry.kinds is not None),
+            ("changes", bool(score.changes), contestant.grown),
+        ):
+            if there != wanted:
+                raise ValueError(f"it {'has' if there else 'lacks'} {what}")
+    except ValueError as error:
+        raise BadFile(path, f"does not hold the score of a training: {error}", remedy) from None
+    return score, larger
 
 
 def _train_apart(
@@ -188,7 +248,11 @@ def growth_of(
     leader = leader_of(config, contestant)
     if leader is None:
         return Growth(own)
-    return Growth(own, [Change(**change) for change in read_json(folder.score(leader.name))["changes"]])
+    changes = read_score(config, folder, leader)[0].changes or ()
+    try:
+        return Growth(own, changes)
+    except ValueError as error:
+        raise BadFile(folder.score(leader.name), f"is damaged: {error}", _remedy(leader.name)) from None
 
 
 def score_of(
@@ -289,13 +353,9 @@ def summarise(config: RunConfig[Any], folder: RunFolder, wall_seconds: float | N
     models: dict[str, ModelResult] = {}
     larger = {}
     for model in config.model.models:
-        scores = [
-            {"name": c.name, "label": c.label, **read_json(folder.score(c.name))}
-            for c in contestants(config)
-            if c.model == model
-        ]
-        larger[model] = {score["name"]: score.pop("generalisation") for score in scores}
-        trainings = [training_from(score) for score in scores]
+        scores = [read_score(config, folder, c) for c in contestants(config) if c.model == model]
+        trainings = [score for score, _ in scores]
+        larger[model] = {score.name: of_larger for score, of_larger in scores}
         models[model] = model_results(config.specs[model].label, trainings, config.seeds)
         by_kind = models[model].test_by_kind
         if entry.from_kinds is not None and by_kind is not None:

@@ -15,22 +15,46 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import relational_rnn
+from relational_rnn.config.checks import BadFile
 from relational_rnn.tasks import TaskEntry
-from relational_rnn.training.config import FREE, PARTS, RunConfig
+from relational_rnn.training.config import FREE, RunConfig
+from relational_rnn.training.decode import decode
 from relational_rnn.training.files import (
     HALF_WRITTEN,
     check_folder,
     find_target,
     kind_of,
     locked,
-    read_json,
     read_lines,
+    read_object,
+    rewrite_lines,
     write_json,
-    write_text,
 )
+
+CONFIG_REMEDY = "take its values from another copy, or begin anew in another folder"
+"""What helps against a damaged config.json."""
+
+LINE_REMEDY = "remove that line: the curves then lack its point"
+"""What helps against a damaged line of metrics.jsonl."""
+
+
+class _Line(NamedTuple):
+    """What every line of metrics.jsonl has."""
+
+    model: str
+    step: int
+
+
+class _Point(NamedTuple):
+    """What every evaluation in metrics.jsonl has."""
+
+    step: int
+    examples: int
+    seconds: float
+    validation_accuracy: float
 
 
 class RunFolder:
@@ -62,6 +86,7 @@ class RunFolder:
         Raises:
             ValueError: another process writes there; the folder is not empty and `resume` is off; or it is
                 on and the folder holds no run, or one with another configuration.
+            BadFile: its config.json is damaged.
             OSError: nothing can be written there.
         """
         if not resume:
@@ -92,8 +117,9 @@ class RunFolder:
         check_folder(self.path)
 
     def _check_same(self, command: str, config: RunConfig[Any]) -> None:
-        recorded = read_json(self.config)
-        previous = {"command": recorded.get("command"), **flat(recorded.get("config", {}))}
+        recorded = self.require()
+        self.check_command(command, recorded)
+        previous = {"command": recorded["command"], **flat(recorded["config"])}
         now = {"command": command, **leaves_of(config)}
         changed = [name for name in now if name not in FREE and previous.get(name) != now[name]]
         if changed:
@@ -119,6 +145,24 @@ class RunFolder:
             check_folder(folder)
         for file in (self.config, self.metrics, self.results, self.report):
             find_target(file)
+
+    def check_command(self, command: str, recorded: dict[str, Any]) -> None:
+        """Check that the folder is of a command and a task.
+
+        Args:
+            command: with its task, as in "train sorting".
+            recorded: what `require` returned.
+
+        Raises:
+            ValueError: it is of another; the message names both.
+        """
+        there, now = recorded["command"].split()[:2], command.split()[:2]
+        if there != now:
+            which = 1 if there[:1] == now[:1] else slice(None)
+            told, wanted = (
+                words if isinstance(words, str) else " ".join(words) for words in (there[which], now[which])
+            )
+            raise ValueError(f"{self.path} holds a run of `{told}`, not `{wanted}`")
 
     def weights(self, name: str) -> Path:
         """Return where the final weights of a training are."""
@@ -148,71 +192,103 @@ class RunFolder:
 
     def records(self, model: str | None = None) -> list[dict[str, Any]]:
         """Return the lines of metrics.jsonl, of one model if named."""
-        return [r for r in read_lines(self.metrics) if model is None or r["model"] == model]
+        return [r for r in read_lines(self.metrics, LINE_REMEDY) if model is None or r.get("model") == model]
 
     def evaluations(self, model: str) -> list[dict[str, Any]]:
-        """Return the lines of metrics.jsonl of one training that hold a point of its curve.
+        """Return the lines of metrics.jsonl of one model that hold a point of its curve.
 
         Raises:
-            ValueError: there are none.
+            BadFile: there are none, or a point lacks a number.
         """
-        found = [record for record in self.records(model) if "validation_accuracy" in record]
-        if not found:
-            raise ValueError(
-                f"{self.metrics} lacks the curve of {model}; to train it anew remove "
-                f"{self.score(model)} and go on with --resume"
+        score = self.score(model)
+        remedy = f"remove {score} and {model}.checkpoint beside it: with --resume {model} then starts anew"
+        points = [r for r in self.records(model) if "validation_accuracy" in r]
+        if not points:
+            raise BadFile(
+                self.metrics, f"is missing, or has no evaluation of the finished training {model}", remedy
             )
-        return found
+        for point in points:
+            try:
+                decode(
+                    _Point, {name: point[name] for name in _Point._fields if name in point}, "an evaluation"
+                )
+            except ValueError as error:
+                raise BadFile(self.metrics, f"is damaged: {error}", remedy) from None
+        return points
 
-    def go_back(self, saved: Mapping[str, tuple[int, list[dict[str, Any]]]]) -> None:
+    def go_back(self, saved: Mapping[str, tuple[int, list[dict[str, Any]]] | None]) -> None:
         """Let metrics.jsonl end where each training's checkpoint does: a resumed run writes the rest again.
 
         The points of the curves are the checkpoint's own, should a crash have taken some from the file.
 
         Args:
-            saved: name of a training -> the step of its checkpoint and its points until there. The lines of
-                a training that is not among them stay if it is finished, and go if it is not.
+            saved: name of a training -> the step of its checkpoint and its points until there; None to leave
+                its lines as they are. Those of any other training go.
+
+        Raises:
+            BadFile: a line is damaged.
         """
-        lines = self.records()
-        kept = [line for line in lines if line["model"] not in saved and self.score(line["model"]).exists()]
-        for name, (step, points) in saved.items():
-            between = [
-                line
-                for line in lines
-                if line["model"] == name and line["step"] <= step and "validation_accuracy" not in line
-            ]
-            kept += sorted(
-                [*between, *({"model": name, **point} for point in points)], key=lambda line: line["step"]
-            )
-        write_text(self.metrics, "".join(json.dumps(line) + "\n" for line in kept))
+
+        def until_there(lines: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+            own: dict[str, list[dict[str, Any]]] = {name: [] for name in saved}
+            for record in lines:
+                line = self._line(record)
+                if line.model in own:
+                    own[line.model].append(record)
+            for name, position in saved.items():
+                if position is None:
+                    yield from own[name]
+                    continue
+                step, points = position
+                between = [r for r in own[name] if r["step"] <= step and "validation_accuracy" not in r]
+                every = [*between, *({"model": name, **point} for point in points)]
+                yield from sorted(every, key=lambda record: record["step"])
+
+        rewrite_lines(self.metrics, until_there, LINE_REMEDY)
+
+    def _line(self, record: dict[str, Any]) -> _Line:
+        try:
+            return decode(_Line, {name: record[name] for name in _Line._fields if name in record}, "a line")
+        except ValueError as error:
+            raise BadFile(self.metrics, f"is damaged: {error}", LINE_REMEDY) from None
 
     def require(self) -> dict[str, Any]:
-        """Return config.json.
+        """Return config.json, of which `command` is a text and `config` an object.
 
         Raises:
             ValueError: the folder holds no run.
+            BadFile: config.json is damaged.
         """
         if not self.config.exists():
             raise ValueError(f"{self.path} holds no run (no config.json)")
-        return dict(read_json(self.config))
+        recorded = read_object(self.config, CONFIG_REMEDY)
+        command, config = recorded.get("command"), recorded.get("config")
+        if not (isinstance(command, str) and command.strip() and isinstance(config, dict)):
+            raise BadFile(self.config, "must hold a command and a config", CONFIG_REMEDY)
+        return recorded
 
 
-def config_from(entry: TaskEntry, values: dict[str, Any]) -> RunConfig[Any]:
-    """Turn what a JSON file holds back into a configuration.
+def config_from(entry: TaskEntry, values: Any) -> RunConfig[Any]:
+    """Turn what a JSON file holds back into a configuration; a field that is absent has its part's default.
 
     Args:
         entry: of the task.
         values: of every field, part by part.
 
     Raises:
-        TypeError, ValueError: a field that is missing, unknown or out of range.
+        ValueError: a field that is unknown, of another type or out of range.
     """
-    kinds = {**PARTS, "task": entry.factory}  # which names a size that the task lacks
-    parts = {
-        name: kinds[name](**{leaf: _plain(value) for leaf, value in part.items()}) if name in kinds else part
-        for name, part in values.items()
-    }
-    return RunConfig(**parts)
+    parts = dict(decode(_Parts, {"config": values}, "the file").config)
+    sizes = decode(_Parts, {"config": parts.pop("task", None)}, "task").config
+    try:
+        task = entry.factory(**{name: _plain(value) for name, value in sizes.items()})
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"task: {error}") from None
+    return decode(RunConfig, {"task": task, **parts}, "config")
+
+
+class _Parts(NamedTuple):
+    config: dict[str, Any]
 
 
 def _plain(value: Any) -> Any:

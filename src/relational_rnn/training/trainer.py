@@ -16,17 +16,27 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from relational_rnn.config.checks import check_bool, check_choice
+from relational_rnn.config.checks import BadFile, check_bool, check_choice, shortened
 from relational_rnn.reference.arrays import Array
 from relational_rnn.reference.training import Examples
-from relational_rnn.training.arrays_file import load_arrays, save_arrays, with_prefix, without_prefix
+from relational_rnn.training.arrays_file import (
+    check_arrays,
+    load_arrays,
+    save_arrays,
+    with_prefix,
+    without_prefix,
+)
 from relational_rnn.training.config import BudgetConfig
 from relational_rnn.training.data import Batches
-from relational_rnn.training.files import find_target, read_lines, write_text
+from relational_rnn.training.decode import decode
+from relational_rnn.training.files import find_target, rewrite_lines
 from relational_rnn.training.screen import lasting
 
 REPORT_SECONDS = 0.5
 CHECKPOINT_SECONDS = 30.0
+
+REMEDY = "remove it: its training then starts anew"
+"""What helps against a damaged checkpoint."""
 
 Record = dict[str, Any]
 
@@ -57,7 +67,7 @@ class Learner(Protocol):
         """Go back to such a state.
 
         Raises:
-            ValueError: it is another model's.
+            ValueError: it is another model's, or holds what no training comes to.
         """
 
 
@@ -154,7 +164,8 @@ class Training:
             leaves the model with the parameters of its last step.
 
         Raises:
-            ValueError: the checkpoint of another training, or a path that holds no file.
+            BadFile: the checkpoint is damaged or of another training, or a line of the log is damaged.
+            ValueError: a path that holds no file.
             OSError: a file cannot be written.
             FloatingPointError: the loss or the gradients are not finite; the message names the step. The
                 training is finished then, and the model has the parameters that were kept before.
@@ -299,36 +310,90 @@ class Training:
         """Go on from a file that `save` wrote.
 
         Raises:
-            ValueError: it is no such file, or one of a training with other settings or another model.
+            BadFile: it is no such file, or one of a training with other settings or another model.
         """
-        arrays, notes = load_arrays(path)
+        arrays, notes = load_arrays(path, REMEDY)
         if notes.keys() != {"settings", "result", "batches"}:
-            raise ValueError(f"{path} is no checkpoint of fit: its notes are {', '.join(notes) or 'none'}")
-        there = notes["settings"]
+            told = ", ".join(notes) or "none"
+            raise BadFile(path, f"is no checkpoint of a training: its notes are {told}", REMEDY)
+        there = notes["settings"] if isinstance(notes["settings"], dict) else {}
         changed = [name for name, value in self.settings.items() if there.get(name) != value]
         if changed:
             told = ", ".join(
-                f"{name}: {there.get(name)} there, {self.settings[name]} now" for name in changed
+                f"{name}: {there.get(name)!s:.60} there, {self.settings[name]} now" for name in changed
             )
-            raise ValueError(
-                f"{path} is the checkpoint of another training ({told}); remove it or name another"
+            raise BadFile(
+                path, f"is the checkpoint of another training ({told})", "remove it or name another"
             )
-        self.kept = without_prefix("kept", arrays)
-        self.result = FitResult(**notes["result"])
         try:
-            if self.result.finished:
-                self.learner.load_parameters(self.kept)
-            else:
+            result = decode(FitResult, notes["result"], "result")
+            self._check(result)
+            kept = without_prefix("kept", arrays)
+            check_arrays(kept, self.learner.parameters())
+            self.batches.restore(notes["batches"])
+            if not result.finished:
                 self.learner.load_state(without_prefix("state", arrays))
         except ValueError as error:
-            raise ValueError(f"{path} is the checkpoint of another model: {error}") from None
-        self.batches.restore(notes["batches"])
+            raise BadFile(path, f"is damaged, or of another model: {error}", REMEDY) from None
+        self.kept, self.result = kept, result
+        if result.finished:
+            self.learner.load_parameters(kept)
+
+    def _check(self, result: FitResult) -> None:
+        """Check that a training of these settings can have come so far.
+
+        Raises:
+            ValueError: it cannot.
+        """
+        score = f"validation_{self.settings['monitor']}"
+        named = {"step": int, "examples": int, "validation_loss": float, score: float}
+        for record in (*result.history, *([result.best] if result.best else [])):
+            for name, kind in named.items():
+                value = record.get(name)
+                if isinstance(value, bool) or not isinstance(value, (int, kind)) or value != value:
+                    raise ValueError(f"an evaluation has {name} {shortened(value)}")
+        steps = [record["step"] for record in result.history]
+        if not 0 <= result.step <= self.budget.steps or not result.seconds >= 0:
+            raise ValueError(f"it has {result.step} steps in {result.seconds} seconds")
+        if steps != sorted(set(steps)) or not all(0 <= step <= result.step for step in steps):
+            raise ValueError(f"its evaluations are after the steps {shortened(steps)}")
+        if (steps and result.best.get("step") not in steps) or (result.best and not steps):
+            raise ValueError("its best evaluation is none of them")
+        if result.finished and not steps:
+            raise ValueError("it is finished and was never evaluated")
+        if not 0 <= result.waited <= len(steps) or result.sums.get("steps", 0) < 0:
+            raise ValueError("it has waited for longer than it has lasted")
+
+
+def read_result(path: Path) -> FitResult:
+    """Return how far the training of a checkpoint had come.
+
+    Raises:
+        BadFile: it is damaged.
+    """
+    try:
+        return decode(FitResult, load_arrays(path, REMEDY)[1].get("result"), "result")
+    except BadFile:
+        raise
+    except ValueError as error:
+        raise BadFile(path, f"is damaged: {error}", REMEDY) from None
 
 
 def _forget_after(log: Path, step: int) -> None:
     """Drop the records after `step`: a training that goes on from there writes them again."""
-    text = "".join(json.dumps(record) + "\n" for record in read_lines(log) if record["step"] <= step)
-    write_text(log, text)
+
+    def until_there(records: list[Record]) -> Iterator[Record]:
+        for record in records:
+            if type(record.get("step")) is not int:
+                raise BadFile(
+                    log,
+                    f"is damaged: a line has the step {shortened(record.get('step'))}",
+                    "remove that line",
+                )
+            if record["step"] <= step:
+                yield record
+
+    rewrite_lines(log, until_there, "remove that line")
 
 
 @contextmanager

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relational_rnn.config.checks import check_choice
+from relational_rnn.config.checks import BadFile, check_choice, check_seed
 from relational_rnn.reference.arrays import Array
-from relational_rnn.tasks import entry_of, find_task
+from relational_rnn.tasks import TaskEntry, entry_of, find_task
 from relational_rnn.training.arrays_file import load_arrays, save_arrays
 from relational_rnn.training.config import RunConfig, with_values
 from relational_rnn.training.contestants import Contestant
+from relational_rnn.training.decode import decode
 from relational_rnn.training.examples_file import find_weights
-from relational_rnn.training.files import read_json
 from relational_rnn.training.framework import Framework, framework_of
+from relational_rnn.training.results import read_results
 from relational_rnn.training.run_folder import RunFolder, config_from
+
+REMEDY = "remove it: --resume writes a run's weights again"
+"""What helps against a damaged file of weights."""
 
 
 @dataclass(frozen=True)
@@ -66,27 +71,70 @@ def load_weights(path: Path, compute_dtype: str | None = None, task: Any = None)
         task: of the training, if it is one of one's own; None finds it by its name.
 
     Raises:
-        ValueError: the file is no such file, or its weights are not its model's.
+        BadFile: the file is no such file, or its weights are not its model's.
+        ValueError: it is of another task than `task`, or cannot have `compute_dtype`.
     """
-    values, notes = load_arrays(path)
+    values, notes = load_arrays(path, REMEDY)
     if not {"task", "config", "contestant"} <= notes.keys():
-        raise ValueError(f"{path} holds no model of a run: its notes are {', '.join(notes) or 'none'}")
-    entry = find_task(notes["task"]) if task is None else entry_of(task)
+        raise BadFile(path, f"holds no model of a run: its notes are {', '.join(notes) or 'none'}", REMEDY)
+    try:
+        entry = find_task(notes["task"]) if task is None else entry_of(task)
+        config, contestant = _described(entry, notes)
+    except ValueError as error:
+        raise BadFile(path, f"does not tell how to build its model: {error}", REMEDY) from None
     if entry.name != notes["task"]:
         raise ValueError(f"{path} is of the task {notes['task']!r}, got one named {entry.name!r}")
-    config = config_from(entry, notes["config"])
-    contestant = Contestant(**notes["contestant"])
     if compute_dtype is not None:
         config = with_values(config, {"compute_dtype": compute_dtype})
     framework = framework_of(config.runtime.framework)
-    model = framework.build(config.of(contestant.model), contestant)
+    own = config.of(contestant.model)
     try:
+        check_fits(own, contestant.model, sum(value.size for value in values.values()))
+        model = framework.build(own, contestant)
         framework.load_arrays(model, values)
-    except ValueError as error:
-        raise ValueError(f"{path} does not hold the weights of its model: {error}") from None
+    except (ValueError, MemoryError) as error:
+        raise BadFile(path, f"does not hold the weights of its model: {error}", REMEDY) from None
     if hasattr(model, "eval"):
         model.eval()
     return Trained(model, config, contestant)
+
+
+def _described(entry: TaskEntry, notes: Mapping[str, Any]) -> tuple[RunConfig[Any], Contestant]:
+    """Return the configuration and the training that a file's notes tell of.
+
+    Raises:
+        ValueError: they tell of none.
+    """
+    config = config_from(entry, notes["config"])
+    contestant = decode(Contestant, notes["contestant"], "contestant")
+    check_seed("contestant.seed", contestant.seed)
+    spec = config.specs[check_choice("contestant.model", contestant.model, config.specs)]
+    starts = contestant.initialisation.split("+")
+    for start in starts:
+        check_choice("contestant.initialisation", start, spec.initialisations)
+    return config, contestant
+
+
+def check_fits(config: RunConfig[Any], name: str, numbers: int) -> None:
+    """Check, before a model is built, that a file with so many numbers can have its weights.
+
+    Args:
+        config: of the model's training alone.
+        name: of the model.
+        numbers: in the file.
+
+    Raises:
+        ValueError: the configuration asks for a far larger model.
+    """
+    if callable(config.specs[name].torch):  # of one's own, whose parameters may be anything
+        return
+    model = config.model
+    width = config.overrides_of(name).get("size", model.head_size * model.num_heads)
+    hidden = (
+        max(0, model.head_layers - 1) * model.head_units**2 + min(1, model.head_layers) * model.head_units
+    )
+    if width**2 + hidden > numbers:
+        raise ValueError(f"its {numbers:,} numbers are too few for the sizes of the model")
 
 
 def find_trained(
@@ -107,13 +155,12 @@ def find_trained(
     files = find_weights(Path(path))
     if len(files) == 1 and not Path(path).is_dir():
         return load_weights(files[0], task=task)
-    results = read_json(RunFolder(Path(path)).results)["models"]
+    results = read_results(RunFolder(Path(path)).results).models
     if model is None and len(results) > 1:
         raise ValueError(f"which model? {path} has {', '.join(results)}")
-    model = check_choice("model", next(iter(results)) if model is None else model, results)
-    trainings = [one for one in results[model]["trainings"] if one["name"] in results[model]["selected"]]
-    seeds = {int(one["name"].rpartition("-")[2]): one for one in trainings}
-    if seed is not None and seed not in seeds:
-        raise ValueError(f"{path} has {model} with the seeds {', '.join(map(str, seeds))}; got {seed}")
-    best = results[model]["name"] if seed is None else seeds[seed]["name"]
+    chosen = results[check_choice("model", next(iter(results), "") if model is None else model, results)]
+    seeds = {name.rpartition("-")[2]: name for name in chosen.selected}
+    if seed is not None and str(seed) not in seeds:
+        raise ValueError(f"{path} has {model} with the seeds {', '.join(seeds)}; got {seed}")
+    best = chosen.name if seed is None else seeds[str(seed)]
     return load_weights(RunFolder(Path(path)).weights(best), task=task)

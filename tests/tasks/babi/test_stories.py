@@ -80,8 +80,8 @@ def test_malformed_lines(tmp_path, line, reason):
     path.write_text(f"{GOOD}\n{line}\n2 Where is Nora?\thome\t1\n")
     with pytest.raises(ValueError, match="line 2") as wrong:
         read_file(path, 1)
-    assert str(wrong.value).startswith(f"{path}, line 2: {reason}")
-    assert str(wrong.value).endswith(repr(line))
+    assert str(wrong.value).startswith(f"{path} is no file of stories: line 2: {reason}")
+    assert str(wrong.value).endswith(f"{line!r}; take it anew from the data set")
 
 
 def test_a_question_is_no_fact():

@@ -13,7 +13,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+from relational_rnn.config.checks import BadFile, shortened
+
+MOST_BYTES: Final = 2**28
+"""Of a file of stories."""
+
+REMEDY: Final = "take it anew from the data set"
 
 TASKS = {
     1: "single supporting fact",
@@ -77,12 +84,18 @@ def read_file(path: Path, task: int) -> list[Story]:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no text, or a line is malformed; the message gives file, line and reason.
+        BadFile: it is no text, too large, or a line is malformed; the message gives file, line and reason.
     """
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise BadFile(path, f"has {size:,} bytes, and the files of the data set have at most some millions")
     try:
         return parse(path.read_text(encoding="utf-8").splitlines(), task, str(path))
     except UnicodeDecodeError as wrong:
-        raise ValueError(f"{path} is no UTF-8 text: {wrong}") from None
+        raise BadFile(path, f"is no UTF-8 text: {wrong}", REMEDY) from None
+    except ValueError as wrong:
+        told = str(wrong).removeprefix(str(path)).lstrip(" ,")
+        raise BadFile(path, f"is no file of stories: {told}", REMEDY) from None
 
 
 def parse(lines: Iterable[str], task: int, source: str) -> list[Story]:
@@ -117,7 +130,7 @@ def parse(lines: Iterable[str], task: int, source: str) -> list[Story]:
                 raise ValueError(f"has number {number} instead of {previous + 1}, or 1 for a new story")
             _add(stories[-1], number, text)
         except ValueError as wrong:
-            raise ValueError(f"{source}, line {line_number}: {wrong}: {line!r}") from None
+            raise ValueError(f"{source}, line {line_number}: {wrong}: {shortened(line)}") from None
         previous = number
     if not any(story.questions for story in stories):
         raise ValueError(f"{source} has no question")

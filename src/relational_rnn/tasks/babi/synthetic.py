@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from relational_rnn.config.checks import check_size
+from relational_rnn.config.checks import check_seed, check_size
 from relational_rnn.tasks.babi.data import BabiData
 from relational_rnn.tasks.babi.stories import Question, Story, words_of
 from relational_rnn.tasks.babi_synthetic import BabiSynthetic, as_record, sample
@@ -68,7 +68,7 @@ def synthetic(
         ('who is the youngest ?', 'fred')
     """
     tasks = tuple(STORIES) if tasks is None else tuple(tasks)
-    seed = check_size("seed", seed, minimum=0)
+    seed = check_seed("seed", seed)
     splits: list[tuple[Story, ...]] = []
     counts = {"train": train, "validation": validation, "test": test}
     for number, (split, count) in enumerate(counts.items()):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64, Integer, UInt8
 
-from relational_rnn.config.checks import check_size
+from relational_rnn.config.checks import check_seed, check_size
 from relational_rnn.tasks.checks import check_generator, check_inputs, refuse
 from relational_rnn.tasks.programs.characters import CHARACTERS, ID, PADDING, as_strings, one_hot
 from relational_rnn.tasks.programs.task import CharacterTask
@@ -124,7 +124,7 @@ def records(task: CharacterTask, count: int, seed: int) -> Iterator[dict[str, An
         >>> next(records(Addition(nesting=1, length=2), count=1, seed=0))
         {'task': 'addition', 'text': '25+38', 'answer': '63', 'modulus': 1000}
     """
-    count, seed = check_size("count", count), check_size("seed", seed, minimum=0)
+    count, seed = check_size("count", count), check_seed("seed", seed)
     return _records(task, count, np.random.default_rng(seed))
 
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from relational_rnn.config.checks import check_size
+from relational_rnn.tasks.checks import check_task_size
 from relational_rnn.tasks.growing import growing
 from relational_rnn.tasks.programs.characters import literals, packed
 from relational_rnn.tasks.programs.curriculum import draw_sizes
@@ -42,7 +42,7 @@ class MemorisationTask(CharacterTask):
 
     def __post_init__(self) -> None:
         """Check the sizes; they become plain ints."""
-        object.__setattr__(self, "length", check_size("length", self.length))
+        object.__setattr__(self, "length", check_task_size("length", self.length))
         check_curriculum(self.curriculum, self.level, self.levels)
 
     @property

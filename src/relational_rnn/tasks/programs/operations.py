@@ -9,8 +9,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int64, UInt8
 
-from relational_rnn.config.checks import check_size
-from relational_rnn.tasks.checks import check_at_most
+from relational_rnn.tasks.checks import check_at_most, check_task_size
 from relational_rnn.tasks.growing import growing
 from relational_rnn.tasks.programs.characters import (
     CHARACTERS,
@@ -70,10 +69,10 @@ class ProgramTask(CharacterTask):
 
     def __post_init__(self) -> None:
         """Check the sizes; they become plain ints."""
-        length = check_size("length", self.length)
+        length = check_task_size("length", self.length)
         check_at_most("length", length, LONGEST_LITERAL, "so that products fit into 64 bits")
         object.__setattr__(self, "length", length)
-        object.__setattr__(self, "nesting", check_size("nesting", self.nesting))
+        object.__setattr__(self, "nesting", check_task_size("nesting", self.nesting))
         check_curriculum(self.curriculum, self.level, self.levels)
 
     @property

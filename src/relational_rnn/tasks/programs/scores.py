@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64, Integer
 
-from relational_rnn.config.checks import check_size
+from relational_rnn.config.checks import check_seed, check_size
 from relational_rnn.tasks.programs.characters import ANSWER_CLASSES, PADDING
 from relational_rnn.tasks.programs.examples import CharacterBatch, after_texts, sample
 from relational_rnn.tasks.programs.task import CharacterTask
@@ -76,6 +76,6 @@ def majority_scores(task: CharacterTask, examples: int = TEST_EXAMPLES, seed: in
         >>> round(scores.characters, 2), round(scores.solved, 2)
         (0.2, 0.0)
     """
-    generator = np.random.default_rng(check_size("seed", seed, minimum=0))
+    generator = np.random.default_rng(check_seed("seed", seed))
     known, batch = (sample(task, check_size("examples", examples), generator) for _ in range(2))
     return score(batch, majority_answers(batch, known))

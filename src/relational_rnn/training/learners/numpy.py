@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from relational_rnn.config.checks import check_choice, check_size
+from relational_rnn.config.checks import MOST, check_choice, check_seed, check_size
 from relational_rnn.reference import SGD, Adam, Classifier, evaluate, train_step
 from relational_rnn.reference.arrays import Array
 from relational_rnn.reference.training import Examples, Model
-from relational_rnn.training.arrays_file import with_prefix, without_prefix
+from relational_rnn.training.arrays_file import check_arrays, with_prefix, without_prefix
 from relational_rnn.training.config import BudgetConfig, RunConfig
 from relational_rnn.training.contestants import Contestant
 from relational_rnn.training.data import Shuffled
@@ -55,7 +55,9 @@ class NumpyLearner:
 
     def load_parameters(self, values: Mapping[str, Array]) -> None:
         """Write into the model's arrays."""
-        load_arrays(self.model, values)
+        check_arrays(values, self.model.params, finite=False)
+        for name, value in values.items():
+            self.model.params[name][...] = value
 
     def state(self) -> dict[str, Array]:
         """Return the parameters and the optimizer's moments."""
@@ -65,10 +67,33 @@ class NumpyLearner:
         """Go back to them.
 
         Raises:
-            ValueError: names or shapes differ.
+            ValueError: they are not the model's and its optimizer's; the message names what does not fit.
         """
-        load_arrays(self.model, without_prefix("model", values))
-        self.optimizer.load_state_dict(without_prefix("optimizer", values))
+        optimizer, model = without_prefix("optimizer", values), without_prefix("model", values)
+        check_arrays(values, with_prefix("model", model) | with_prefix("optimizer", optimizer))
+        self._check_moments(optimizer)
+        load_arrays(self.model, model)
+        self.optimizer.load_state_dict(optimizer)
+
+    def _check_moments(self, state: Mapping[str, Array]) -> None:
+        """Check that the optimizer can have come to a state with this model."""
+        adam = isinstance(self.optimizer, Adam)
+        moments = {name: value for name, value in state.items() if not (adam and name == "steps")}
+        kinds = ("mean", "square") if adam else ("velocity",)
+        wanted = {f"{kind}.{name}": value for kind in kinds for name, value in self.model.params.items()}
+        check_arrays(moments, wanted if moments else {})
+        if not adam:
+            return
+        steps = state.get("steps", np.empty(0))
+        if (
+            steps.shape != ()
+            or steps.dtype.kind != "i"
+            or not 0 <= steps <= MOST
+            or (steps > 0) != bool(moments)
+        ):
+            raise ValueError("the state of Adam must hold its steps, and moments after the first")
+        if any((value < 0).any() for name, value in moments.items() if name.startswith("square.")):
+            raise ValueError("the state of Adam holds negative squares")
 
 
 def fit(
@@ -136,7 +161,7 @@ def fit(
         (60, True)
     """
     optimizer = optimizer or Adam()
-    seed = check_size("seed", seed, minimum=0)
+    seed = check_seed("seed", seed)
     batches = Shuffled(train, check_size("batch_size", batch_size), seed)
     budget = BudgetConfig(
         steps=steps, batch_size=batch_size, evaluate_every=evaluate_every, patience=patience
@@ -202,11 +227,9 @@ def load_arrays(model: Model, values: Mapping[str, Array]) -> None:
     """Write into a model's arrays.
 
     Raises:
-        ValueError: names or shapes differ.
+        ValueError: see `check_arrays`.
     """
-    shapes = {name: value.shape for name, value in model.params.items()}
-    if {name: value.shape for name, value in values.items()} != shapes:
-        raise ValueError("names or shapes differ")
+    check_arrays(values, model.params)
     for name, value in values.items():
         model.params[name][...] = value
 

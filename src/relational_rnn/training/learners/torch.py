@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -13,14 +14,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from relational_rnn.config.checks import MOST, shortened
 from relational_rnn.nn import SequenceClassifier
 from relational_rnn.nn.initialise import start_as_torch_
 from relational_rnn.nn.variant import VariantRelationalMemory
 from relational_rnn.reference.arrays import Array
 from relational_rnn.reference.training import Examples
-from relational_rnn.training.arrays_file import with_prefix, without_prefix
+from relational_rnn.training.arrays_file import check_arrays, with_prefix, without_prefix
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.contestants import Contestant
+from relational_rnn.training.files import parse_json
 from relational_rnn.training.framework import Framework
 from relational_rnn.training.learners.optimisers import averaged, build_optimiser
 from relational_rnn.training.matching import smallest_size
@@ -57,6 +60,7 @@ class TorchLearner:
         self.model = model.to(self.device)
         self.max_norm = config.optimisation.clip_norm
         self.twice = config.model.has_fault("double-softmax")
+        self.optimisation = config.optimisation
         self.optimiser = build_optimiser(model, config.optimisation)
         decay = config.optimisation.average_decay
         self.average = averaged(model, decay) if decay else None
@@ -129,7 +133,9 @@ class TorchLearner:
     @torch.no_grad()
     def load_parameters(self, values: Mapping[str, Array]) -> None:
         """Write into the model's tensors, which count from then on."""
-        _write(dict(self.model.named_parameters()), values)
+        parameters = dict(self.model.named_parameters())
+        check_arrays(values, _copies(parameters), finite=False)
+        _write(parameters, values)
         self.average = None
 
     def state(self) -> dict[str, Array]:
@@ -144,12 +150,35 @@ class TorchLearner:
         """Go back to them.
 
         Raises:
-            ValueError: names or shapes differ.
+            ValueError: they are not the model's, its average's and its optimiser's; the message names what
+                does not fit.
         """
-        _write(self.model.state_dict(), without_prefix("model", values))
+        model, average = without_prefix("model", values), without_prefix("average", values)
+        optimiser = without_prefix("optimiser", values)
+        parts = with_prefix("model", model) | with_prefix("optimiser", optimiser)
+        check_arrays(values, parts if self.average is None else parts | with_prefix("average", average))
+        state = _unflat(optimiser)
         if self.average is not None:
-            _write(self.average.state_dict(), without_prefix("average", values))
-        self.optimiser.load_state_dict(_unflat(without_prefix("optimiser", values)))
+            check_arrays(average, _copies(self.average.state_dict()))
+            if average["n_averaged"] < 0:
+                raise ValueError(f"n_averaged must be at least 0, got {average['n_averaged']}")
+        own = self.optimiser.state_dict()
+        check_arrays(model, _copies(self.model.state_dict()))
+        _check_same_kind(state, own if state.get("state") == {} else self._state_after_a_step(), "optimiser")
+        _write(self.model.state_dict(), model)
+        if self.average is not None:
+            _write(self.average.state_dict(), average)
+        self.optimiser.load_state_dict(state)
+
+    def _state_after_a_step(self) -> dict[str, Any]:
+        """Return the state of an optimiser like this one's after a step, for its names, shapes and dtypes."""
+        twin = copy.deepcopy(self.model)
+        optimiser = build_optimiser(twin, self.optimisation)
+        with torch.enable_grad():
+            for parameter in twin.parameters():
+                parameter.grad = torch.zeros_like(parameter)
+            optimiser.step()
+        return optimiser.state_dict()
 
 
 def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Array]:
@@ -157,9 +186,6 @@ def _copies(tensors: Mapping[str, Tensor]) -> dict[str, Array]:
 
 
 def _write(tensors: Mapping[str, Tensor], values: Mapping[str, Array]) -> None:
-    shapes = {name: tuple(value.shape) for name, value in tensors.items()}
-    if {name: value.shape for name, value in values.items()} != shapes:
-        raise ValueError("names or shapes differ")
     for name, value in tensors.items():
         value.copy_(torch.from_numpy(np.array(values[name])))
 
@@ -190,20 +216,79 @@ def _flat(state: Any) -> dict[str, Array]:
     return {**arrays, STRUCTURE: np.frombuffer(text.encode(), dtype=np.uint8)}
 
 
-def _unflat(arrays: Mapping[str, Array]) -> Any:
-    """Turn them back; what was a tuple is a list."""
+def _unflat(arrays: Mapping[str, Array]) -> dict[str, Any]:
+    """Turn them back; what was a tuple is a list.
+
+    Raises:
+        ValueError: they do not belong together.
+    """
+    text, used = arrays.get(STRUCTURE), {STRUCTURE}
+    if text is None or text.dtype != np.uint8:
+        raise ValueError(f"optimiser.{STRUCTURE} must be bytes of text")
 
     def nested(value: Any) -> Any:
         if isinstance(value, list):
             return [nested(part) for part in value]
         if not isinstance(value, dict):
             return value
-        if "tensor" in value:
-            saved = torch.from_numpy(arrays[value["tensor"]].copy())
-            return saved.permute([value["axes"].index(axis) for axis in range(saved.ndim)])
-        return {key: nested(part) for key, part in value["dict"]}
+        if value.keys() == {"tensor", "axes"}:
+            return tensor(value["tensor"], value["axes"])
+        pairs = value.get("dict")
+        if value.keys() != {"dict"} or not isinstance(pairs, list) or not all(map(_is_pair, pairs)):
+            raise ValueError(f"optimiser.{STRUCTURE} holds neither a tensor nor values by name")
+        return {key: nested(part) for key, part in pairs}
 
-    return nested(json.loads(arrays[STRUCTURE].tobytes()))
+    def tensor(name: Any, axes: Any) -> Tensor:
+        saved = arrays.get(name) if isinstance(name, str) and name not in used else None
+        if saved is None:
+            raise ValueError(f"optimiser.{STRUCTURE} names a tensor that is missing, or twice")
+        used.add(name)
+        if not isinstance(axes, list) or any(type(axis) is not int for axis in axes):
+            raise ValueError(f"optimiser.{name} must have its axes as whole numbers")
+        if sorted(axes) != list(range(saved.ndim)):
+            raise ValueError(f"optimiser.{name} cannot have the axes {axes}")
+        return torch.from_numpy(saved.copy()).permute([axes.index(axis) for axis in range(saved.ndim)])
+
+    state = nested(parse_json(text.tobytes()))
+    if not isinstance(state, dict) or used != arrays.keys():
+        raise ValueError(f"optimiser.{STRUCTURE} does not hold all its tensors by name")
+    return state
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], int | str)
+
+
+def _check_same_kind(value: Any, wanted: Any, name: str) -> None:
+    """Check that a state can take the place of another one of the same optimiser.
+
+    Tensors have the same shapes and dtypes and are finite, and settings the same values, but for what changes
+    from step to step.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if isinstance(wanted, Tensor):
+        if not isinstance(value, Tensor) or (value.shape, value.dtype) != (wanted.shape, wanted.dtype):
+            told = f"{value.dtype} of shape {tuple(value.shape)}" if isinstance(value, Tensor) else "none"
+            raise ValueError(f"{name} must be {wanted.dtype} of shape {tuple(wanted.shape)}, got {told}")
+        if not value.isfinite().all():
+            raise ValueError(f"{name} must be finite, it holds NaN or infinity")
+    elif isinstance(wanted, dict):
+        if not isinstance(value, dict) or value.keys() != wanted.keys():
+            raise ValueError(f"{name} must have {', '.join(map(str, wanted))}")
+        for key, part in wanted.items():
+            _check_same_kind(value[key], part, f"{name}.{key}")
+    elif isinstance(wanted, list | tuple):
+        if not isinstance(value, list) or len(value) != len(wanted):
+            raise ValueError(f"{name} must be a list of {len(wanted)}")
+        for number, (one, part) in enumerate(zip(value, wanted)):
+            _check_same_kind(one, part, f"{name}.{number}")
+    elif name.endswith((".lr", ".step")) and isinstance(wanted, int | float):
+        if type(value) is not type(wanted) or not 0 <= value <= MOST:
+            raise ValueError(f"{name} must be a number as {wanted}, got {shortened(value)}")
+    elif type(value) is not type(wanted) or value != wanted:
+        raise ValueError(f"{name} must be {wanted!r}, got {shortened(value)}")
 
 
 def _solved(right: Tensor, queries: Tensor | None) -> Tensor:
@@ -333,9 +418,11 @@ def load_arrays(model: SequenceClassifier, values: Mapping[str, Array]) -> None:
     """Give a model these weights.
 
     Raises:
-        ValueError: names or shapes differ.
+        ValueError: see `check_arrays`.
     """
-    _write(model.state_dict(), values)
+    tensors = model.state_dict()
+    check_arrays(values, _copies(tensors))
+    _write(tensors, values)
 
 
 TORCH = Framework(
