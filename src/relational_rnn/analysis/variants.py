@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -25,7 +26,8 @@ def finished(variants: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def objective(runs: Iterable[dict[str, Any]], model: str) -> float:
-    """Return what a search makes large: a model's mean validation accuracy; a diverged run counts as 0.
+    """Return what a search makes large: a model's mean validation accuracy; a diverged run, or one without a
+    score, counts as 0.
 
     Of a growing task times the share of it that was reached: the validation examples are those of the full
     task, and of models that have not come there they tell nothing.
@@ -34,5 +36,6 @@ def objective(runs: Iterable[dict[str, Any]], model: str) -> float:
     for run in runs:
         lost = {"validation_accuracy": 0.0, "task_share": 1.0}
         score = lost if "diverged" in run else run["models"][model]
-        scores.append(float(score["validation_accuracy"] * score["task_share"]))
+        found = float(score["validation_accuracy"] * score["task_share"])
+        scores.append(0.0 if math.isnan(found) else found)
     return sum(scores) / len(scores)
