@@ -286,6 +286,23 @@ def test_a_storage_that_fails_briefly(place):
     assert trained == [first, first, second]  # a run folder has what is trained again
 
 
+def test_a_worker_that_was_suspended_goes_on(place):
+    study, trained = SharedStudy(place, search(2), "me"), []
+
+    def train_or_sleep(claim, stopped):
+        trained.append(claim)
+        if len(trained) > 1:
+            return train(claim, stopped)
+        wait_for(lambda: "worker" in study._running()[0].user_attrs)  # it has beaten
+        study._database.used -= place.grace
+        assert stopped()
+        return None
+
+    study.work(train_or_sleep, never)
+    first, second = (claim for claim, _ in study.finished())
+    assert trained == [first, first, second]
+
+
 def test_a_storage_that_takes_no_result(place, monkeypatch):
     study = SharedStudy(place._replace(grace=2), search(2), "me")
 

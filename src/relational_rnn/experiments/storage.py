@@ -76,7 +76,10 @@ class Place(NamedTuple):
         """Return the first line of what is at the root of an error of this storage, without a password."""
         while (root := error.__cause__ or error.__context__) is not None:
             error = root
-        told = next(iter(str(error).splitlines()), "") or type(error).__name__
+        said = str(
+            error.args[0] if isinstance(error, KeyError) and error.args else error
+        )  # a key comes in quotes
+        told = next(iter(said.splitlines()), "") or type(error).__name__
         return told.replace(str(self._url.password), "***") if self._url and self._url.password else told
 
     @property
