@@ -26,8 +26,7 @@ def finished(variants: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def objective(runs: Iterable[dict[str, Any]], model: str) -> float:
-    """Return what a search makes large: a model's mean validation accuracy; a diverged run, or one without a
-    score, counts as 0.
+    """Return what a search makes large: a model's mean validation accuracy; runs without one count as 0.
 
     Of a growing task times the share of it that was reached: the validation examples are those of the full
     task, and of models that have not come there they tell nothing.
