@@ -1,7 +1,9 @@
 """`sweep` from end to end at the smallest size: products, searches, workers that share, die or lose."""
 
+import contextlib
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -34,6 +36,10 @@ def wait_for(found):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     return result
+
+
+def trials_in(out):
+    return list(out.glob("trials/*/trial.json"))
 
 
 def test_a_product(tmp_path, capsys):
@@ -76,16 +82,13 @@ def test_a_search(tmp_path, capsys):
     for variant in results["variants"]:
         assert variant["values"]["slot_size"] in (4, 8, 12, 16)
         assert 1e-3 <= variant["values"]["learning_rate"] <= 1e-1
-    assert len(list((out / "trials").iterdir())) == 3
+    assert len(trials_in(out)) == 3
     assert {file.stem for file in (out / "plots").iterdir()} == {"learning_rate", "slot_size", "use_mlp"}
     assert main(["sweep", "sorting", "--out", str(out), "--resume"]) == 0
     assert read(out / "results.json") == results
-    (out / "study.journal").unlink()
+    (out / "study.db").unlink()
     assert main(["sweep", "sorting", "--out", str(out), "--resume"]) == 2
-    assert (
-        "study.journal is missing: was the study elsewhere? Then give its --storage"
-        in capsys.readouterr().err
-    )
+    assert "study.db is missing: was the study elsewhere? Then give its --storage" in capsys.readouterr().err
 
 
 @pytest.mark.torch
@@ -100,7 +103,7 @@ def test_a_search_in_torch(tmp_path, capsys):
 
 def test_two_workers_on_one_study(tmp_path):
     pytest.importorskip("optuna")
-    shared = ["--over", "mem_slots=1,2", "--over", "num_heads=1,2", "--storage", tmp_path / "study.journal"]
+    shared = ["--over", "mem_slots=1,2", "--over", "num_heads=1,2", "--storage", tmp_path / "study.db"]
     outs = [tmp_path / "one", tmp_path / "two"]
     workers = [start(*shared, "--workers", "1", "--steps", "200", "--out", out) for out in outs]
     for worker in workers:
@@ -116,9 +119,9 @@ def test_two_workers_on_one_study(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_a_worker_that_dies(tmp_path):
     pytest.importorskip("optuna")
-    storage, dead, alive = (tmp_path / name for name in ("study.journal", "dead", "alive"))
+    storage, dead, alive = (tmp_path / name for name in ("study.db", "dead", "alive"))
     shared = ["--over", "learning_rate=1e-3:1e-2", "--trials", "2", "--steps", "300", "--workers", "1"]
-    shared += ["--storage", str(storage), "--grace", "1"]
+    shared += ["--storage", str(storage), "--grace", "4"]
     with start(*shared, "--out", dead) as worker:
         (metrics,) = wait_for(lambda: list(dead.glob("trials/*/seed-0/metrics.jsonl")))
         os.killpg(worker.pid, signal.SIGKILL)
@@ -130,7 +133,7 @@ def test_a_worker_that_dies(tmp_path):
     results = read(alive / "results.json")
     assert len(results["variants"]) == 2
     assert lost["values"] in [variant["values"] for variant in results["variants"]]
-    assert len(list((alive / "trials").iterdir())) == 2
+    assert len(trials_in(alive)) == 2
 
     assert main(["sweep", "sorting", "--storage", str(storage), "--out", str(dead), "--resume"]) == 0
     assert read(dead / "results.json")["variants"] == results["variants"]
@@ -139,9 +142,9 @@ def test_a_worker_that_dies(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed there")
 def test_a_lost_storage_loses_no_finished_trial(tmp_path):
     pytest.importorskip("optuna")
-    storage, out = tmp_path / "study.journal", tmp_path / "run"
+    storage, out = tmp_path / "study.db", tmp_path / "run"
     shared = ["--over", "learning_rate=1e-3:1e-2", "--trials", "3", "--steps", "300", "--workers", "1"]
-    with start(*shared, "--storage", storage, "--grace", "1", "--out", out) as worker:
+    with start(*shared, "--storage", storage, "--grace", "8", "--out", out) as worker:
         wait_for(lambda: len(list(out.glob("trials/*/seed-0/metrics.jsonl"))) == 2)
         storage.unlink()
         shown, _ = worker.communicate(timeout=120)
@@ -153,7 +156,7 @@ def test_a_lost_storage_loses_no_finished_trial(tmp_path):
     assert finished
     saved = {trial: (trial / "seed-0" / "results.json").stat() for trial in finished}
 
-    other = tmp_path / "other.journal"
+    other = tmp_path / "other.db"
     assert main(["sweep", "sorting", "--storage", str(other), "--out", str(out), "--resume"]) == 0
     found = [variant["values"] for variant in read(out / "results.json")["variants"]]
     assert len(found) == 3
@@ -174,9 +177,46 @@ def test_a_stopped_search_goes_on_where_it_was(tmp_path):
     assert "sweep sorting --out" in shown
     assert main(["sweep", "sorting", "--out", str(out), "--resume"]) == 0
     assert len(read(out / "results.json")["variants"]) == 2
-    assert len(list((out / "trials").iterdir())) == 2  # the first one was taken up again
+    assert len(trials_in(out)) == 2  # the first one was taken up again
     steps = [json.loads(line)["step"] for line in metrics.read_text().splitlines()]
     assert steps == sorted(steps)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_a_search_that_is_killed_again_and_again(tmp_path):
+    """It comes to what a search comes to that is left alone."""
+    pytest.importorskip("optuna")
+    options = ["--over", "learning_rate=1e-3:1e-2", "--trials", "4", "--steps", "300", "--workers", "1"]
+    whole, out, moments = tmp_path / "whole", tmp_path / "run", random.Random(0)
+    assert main([*SWEEP, *options, "--out", str(whole)]) == 0
+    kills = 0
+    while not (out / "results.json").exists():
+        with start(*options, "--out", out, *(["--resume"] if kills else [])) as worker:
+            wait_for((out / "study.db").exists)
+            if kills < 6:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    worker.wait(moments.uniform(0, 4))
+                kills += 1
+                if worker.poll() is None:
+                    os.killpg(worker.pid, signal.SIGKILL)
+            shown, _ = worker.communicate(timeout=200)
+            assert worker.returncode in (0, -signal.SIGKILL), shown
+    left_alone, found = (read(path / "results.json")["variants"] for path in (whole, out))
+    assert [variant["values"] for variant in found] == [variant["values"] for variant in left_alone]
+    for variant, other in zip(found, left_alone):
+        assert variant["models"]["rmc"]["test_accuracy"] == other["models"]["rmc"]["test_accuracy"]
+    assert len(trials_in(out)) == 4
+
+
+@pytest.mark.parametrize("how", ["grid", "search"])
+def test_all_diverge(tmp_path, how):
+    pytest.importorskip("optuna")
+    options = {"grid": ["--storage", str(tmp_path / "study.db")], "search": ["--trials", "2"]}[how]
+    over = ["--over", "learning_rate=1e30,1e31", "--clip-norm", "1e30", "--steps", "20"]
+    assert main([*SWEEP, *over, *options, "--workers", "1", "--out", str(tmp_path / "run")]) == 0
+    variants = read(tmp_path / "run" / "results.json")["variants"]
+    assert [variant["diverged"] for variant in variants] == [1, 1]
 
 
 def test_without_optuna(tmp_path, capsys, monkeypatch):
@@ -191,11 +231,23 @@ def test_wrong_storage(tmp_path, capsys, monkeypatch):
     pytest.importorskip("optuna")
     monkeypatch.chdir(tmp_path)
     over = ["--over", "mem_slots=1"]
-    assert main([*SWEEP, *over, "--storage", "nowhere/study.journal"]) == 2
-    assert "there is no folder nowhere" in capsys.readouterr().err
+    for storage, message in [
+        ("nowhere/study.db", "nowhere"),
+        (".", ". is a folder"),
+        ("", "give the path of a file"),
+        ("sqlite://", "workers share a file"),
+        ("nosql://me:secret@host/x", "nosql"),
+    ]:
+        assert main([*SWEEP, *over, "--storage", storage]) == 2
+        told = capsys.readouterr().err
+        assert message in told
+        assert "cannot be used as the storage of a study" in told
+        assert "secret" not in told
+    assert main([*SWEEP, *over, "--storage", "study.db", "--grace", "3"]) == 2
+    assert "grace must be at least 4 seconds, got 3" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
-    storage = ["--storage", str(tmp_path / "study.journal")]
+    storage = ["--storage", str(tmp_path / "study.db")]
     assert main([*SWEEP, *over, "--steps", "2", *storage, "--out", str(tmp_path / "one")]) == 0
     assert main([*SWEEP, *over, "--steps", "3", *storage, "--out", str(tmp_path / "two")]) == 2
-    assert "with another plan (config: " in capsys.readouterr().err
+    assert "with another plan (steps: 2 there, 3 now); name another with --study" in capsys.readouterr().err
     assert not (tmp_path / "two").exists()

@@ -1,43 +1,50 @@
-"""Workers that share a study: who gets which trial, a dead worker's trial, a lost storage."""
+"""Workers that share a study: who trains what, dead workers, a storage that fails, is lost or is none."""
 
-import itertools
 import os
+import sqlite3
+import subprocess
+import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 pytest.importorskip("optuna")
 
+from optuna.trial import TrialState
+
 from relational_rnn.experiments.factors import Range
-from relational_rnn.experiments.study import Place, Plan, SharedStudy, StorageLost
+from relational_rnn.experiments.storage import Place
+from relational_rnn.experiments.study import Claim, Plan, SharedStudy, StorageLost
 
 FACTORS = {"learning_rate": Range(1e-4, 1e-2, log=True), "num_heads": (1, 2), "steps": Range(10, 30, step=5)}
 POINTS = [{"num_heads": heads, "use_mlp": mlp} for heads in (1, 2) for mlp in (True, False)]
-GRACE = 0.4
+GRACE = 20
 
+# Workers are threads here, which share the filters; in the commands they are processes.
+pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 
-@pytest.fixture(params=["journal", "database"])
-def place(request, tmp_path):
-    if request.param == "journal":
-        return Place(str(tmp_path / "study.journal"), "ours", GRACE)
-    return Place(f"sqlite:///{tmp_path / 'study.db'}", "ours", GRACE)
+needs_posix = pytest.mark.skipif(os.name == "nt", reason="pipes and devices")
 
 
 @pytest.fixture
-def journal(tmp_path):
-    return tmp_path / "study.journal"
+def place(tmp_path):
+    return Place(str(tmp_path / "study.db"), "ours", GRACE)
 
 
-def search(trials, **experiment):
-    return Plan({"task": "sorting", **experiment}, FACTORS, trials)
+def search(trials=5, factors=FACTORS, **experiment):
+    return Plan({"task": "sorting", **experiment}, factors, trials, "rmc")
 
 
-def grid():
-    return Plan({"task": "sorting"}, {"num_heads": (1, 2), "use_mlp": (True, False)}, len(POINTS), POINTS)
+def grid(points=POINTS):
+    return Plan(
+        {"task": "sorting"}, {"num_heads": (1, 2), "use_mlp": (True, False)}, len(points), "rmc", points
+    )
 
 
-def runs(score=0.5):
-    return [{"seed": 0, "trivial_accuracy": 0.3, "models": {"rmc": {"validation_accuracy": score}}}]
+def runs_of(score=0.5):
+    return [{"seed": 0, "models": {"rmc": {"validation_accuracy": score, "task_share": 1.0}}}]
 
 
 def wait_for(found):
@@ -49,179 +56,356 @@ def wait_for(found):
     return result
 
 
-def take_a_returned_trial(study):
-    study.return_dead()
-    return study.claim()
+def never():
+    return False
 
 
-def test_two_workers_share_the_trials_of_a_search(place):
-    workers = [SharedStudy(place, search(5)) for _ in range(2)]
-    claims = [worker.claim() for _, worker in zip(range(5), itertools.cycle(workers))]
-    assert [claim.number for claim in claims] == [0, 1, 2, 3, 4]
-    assert len({claim.values["learning_rate"] for claim in claims}) == 5
-    for claim in claims:
+def train(claim, stopped):
+    """Train in no time; what counts depends on the values, as in a search."""
+    return runs_of(claim.values.get("learning_rate", 0.5))
+
+
+def work_together(studies, train=train):
+    """Let workers train until the study has all its trials, each in a thread of its own."""
+    with ThreadPoolExecutor(len(studies)) as threads:
+        for done in [threads.submit(study.work, train, never) for study in studies]:
+            done.result(timeout=120)
+
+
+class Killed(BaseException):
+    """Ends a worker as a kill does: no more heartbeats, and nothing is told."""
+
+
+def die(claim, stopped):
+    raise Killed
+
+
+@pytest.mark.parametrize("plan", [search(), grid()], ids=["search", "grid"])
+def test_workers_share_the_trials(place, plan):
+    trained = []
+
+    def note(claim, stopped):
+        trained.append(claim)
+        time.sleep(0.02)
+        return train(claim, stopped)
+
+    studies = [SharedStudy(place, plan, owner) for owner in ("one", "two", "three")]
+    work_together(studies, note)
+    found = studies[0].finished()
+    assert found == studies[1].finished() == studies[2].finished()
+    assert [claim.index for claim, _ in found] == list(range(plan.trials))
+    assert sorted(trained, key=lambda claim: claim.index) == [claim for claim, _ in found]  # none twice
+    if plan.points is not None:
+        assert [claim.values for claim, _ in found] == POINTS
+        return
+    for claim, runs in found:
+        assert runs == runs_of(claim.values["learning_rate"])
         assert 1e-4 <= claim.values["learning_rate"] <= 1e-2
         assert claim.values["num_heads"] in (1, 2)
         assert claim.values["steps"] in (10, 15, 20, 25, 30)
-    for worker in workers:
-        assert worker.claim() is None
-        assert worker.finished() == []
-    for claim, worker in zip(claims, itertools.cycle(workers)):
-        worker.tell(claim, runs(claim.number / 10), claim.number / 10)
-    first, second = (worker.finished() for worker in workers)
-    assert first == second
-    assert [trial["values"] for trial in first] == [claim.values for claim in claims]
-    assert first[3]["runs"] == runs(0.3)
 
 
-def test_a_search_repeats_itself(tmp_path):
+def test_a_search_repeats_itself_stopped_or_not(tmp_path):
+    plan, stops = search(13), (3, 11)  # from the 11th trial on TPE looks at what came before
+    first = SharedStudy(Place(str(tmp_path / "first.db"), "ours", GRACE), plan)
+    first.work(train, never)
+
+    calls, asked = iter(range(100)), threading.Event()
+
+    def train_or_stop(claim, stopped):
+        if next(calls) in stops:
+            asked.set()
+            return None
+        return train(claim, stopped)
+
+    for _ in range(1 + len(stops)):
+        asked.clear()
+        again = SharedStudy(Place(str(tmp_path / "again.db"), "ours", GRACE), plan, "me")
+        again.take_up([])
+        again.work(train_or_stop, asked.is_set)
+    assert len(again.finished()) == 13
+    assert again.finished() == first.finished()
+
+
+def test_another_seed_searches_elsewhere(tmp_path):
     found = []
-    for name in ("one", "two"):
-        study = SharedStudy(Place(str(tmp_path / name), "ours", GRACE), search(3))
-        claims = []
-        for _ in range(3):
-            claims.append(study.claim())
-            study.tell(claims[-1], runs(), claims[-1].values["learning_rate"])
-        found.append([claim.values for claim in claims])
-    assert found[0] == found[1]
+    for seed in (0, 1):
+        place = Place(str(tmp_path / str(seed)), "ours", GRACE)
+        study = SharedStudy(place, search(2)._replace(seed=seed))
+        study.work(train, never)
+        found.append([claim.values for claim, _ in study.finished()])
+    assert found[0] != found[1]
 
 
-def test_two_workers_share_a_product(place):
-    first, second = (SharedStudy(place, grid()) for _ in range(2))
-    claims = [worker.claim() for worker in (first, second, second, first)]
-    assert first.claim() is None
-    assert second.claim() is None
-    assert sorted(map(str, (claim.values for claim in claims))) == sorted(map(str, POINTS))
+@pytest.mark.parametrize("heard", [True, False], ids=["after its first heartbeat", "before it"])
+def test_a_dead_workers_trial_is_given_to_another(place, heard):
+    place = place._replace(grace=1)
+    dead, alive = (SharedStudy(place, search(2), owner) for owner in ("dead", "alive"))
+    claims = []
+
+    def train_until_killed(claim, stopped):
+        claims.append(claim)
+        wait_for(lambda: "worker" in dead._running()[0].user_attrs)
+        raise Killed
+
+    if heard:
+        with pytest.raises(Killed):
+            dead.work(train_until_killed, never)
+    else:
+        assert dead._wait_for_trial(never)
+        with pytest.warns(UserWarning, match="Heartbeat"):
+            dead._study.ask()
+    alive.work(train, never)
+    found = [claim for claim, _ in alive.finished()]
+    assert len(found) == 2
+    assert claims == ([found[0]] if heard else [])  # what had been chosen is trained
 
 
-def test_points_put_in_twice_are_trained_once(journal):
-    place = Place(str(journal), "ours", GRACE)
-    first, second = (SharedStudy(place, grid()) for _ in range(2))
-    before = first._trials()  # both workers see an empty study and put all points in
-    first._enqueue_missing(before)
-    second._enqueue_missing(before)
-    claims = [worker.claim() for worker in (first, second, first, second, first, second)]
-    assert claims[4:] == [None, None]
-    assert sorted(str(claim.values) for claim in claims[:4]) == sorted(map(str, POINTS))
+def test_a_worker_that_was_only_slow_stops(place):
+    slow, other = (SharedStudy(place._replace(grace=2), search(1), owner) for owner in ("slow", "other"))
+    ended = []
+
+    def train_slowly(claim, stopped):
+        (attempt,) = other._running()
+        other._study.tell(attempt.number, state=TrialState.FAIL)  # as if no heartbeat had come
+        wait_for(stopped)
+        other.work(train, never)
+        ended.append(claim)
+
+    slow.work(train_slowly, never)
+    assert len(ended) == 1
+    assert slow.finished() == other.finished() == [(ended[0], train(ended[0], never))]
 
 
-@pytest.mark.parametrize("plan", [search(2), grid()], ids=["search", "product"])
-def test_a_dead_workers_trial_is_returned(place, plan):
-    dead, alive = (SharedStudy(place, plan) for _ in range(2))
-    lost = dead.claim()
-    for _ in range(plan.trials - 1):
-        claim = alive.claim()
-        alive.tell(claim, runs(), 0.5)
-    assert alive.claim() is None
-    again = wait_for(lambda: take_a_returned_trial(alive))
-    assert again.values == lost.values
-    assert again.token != lost.token
-    dead.tell(lost, runs(0.9), 0.9)  # it was not dead, only slow: too late
-    alive.tell(again, runs(0.4), 0.4)
-    assert [trial["token"] for trial in alive.finished()].count(again.token) == 1
-    assert len(alive.finished()) == plan.trials
-    assert lost.token not in [trial["token"] for trial in alive.finished()]
+def test_a_worker_that_beats_keeps_its_trial(place):
+    place, trained = place._replace(grace=2), []
+    busy, other = (SharedStudy(place, grid(POINTS[:1]), owner) for owner in ("busy", "other"))
+
+    def train_long(claim, stopped):
+        trained.append(claim)
+        time.sleep(2.5 * place.grace)
+        assert not stopped()
+        return train(claim, stopped)
+
+    work_together([busy, other], train_long)
+    assert len(trained) == 1
 
 
-def test_a_worker_that_beats_keeps_its_trial(journal):
-    place = Place(str(journal), "ours", grace=1.5)
-    busy, other = (SharedStudy(place, search(1)) for _ in range(2))
-    claim = busy.claim()
-    with busy.beating(claim) as heart:
-        end = time.monotonic() + 2 * place.grace
-        while time.monotonic() < end:
-            assert take_a_returned_trial(other) is None
-            time.sleep(0.1)
-        assert not heart.in_vain
-    assert wait_for(lambda: take_a_returned_trial(other)).values == claim.values  # now it is silent
-    with busy.beating(claim) as heart:
-        assert wait_for(lambda: heart.returned)
+def test_a_search_does_not_train_the_same_twice(place):
+    study, trained = SharedStudy(place, search(6, {"num_heads": (1, 2)})), []
 
-
-def test_a_search_does_not_train_the_same_twice(journal):
-    plan = Plan({}, {"num_heads": (1, 2)}, 6)
-    study, trained = SharedStudy(Place(str(journal), "ours", GRACE), plan), []
-    while (claim := study.claim()) is not None:
+    def note(claim, stopped):
         trained.append(claim.values["num_heads"])
-        study.tell(claim, runs(claim.values["num_heads"] / 10), claim.values["num_heads"] / 10)
+        return runs_of(claim.values["num_heads"] / 10)
+
+    study.work(note, never)
     assert sorted(trained) == [1, 2]
     assert len(study.finished()) == 6
-    for trial in study.finished():
-        assert trial["runs"] == runs(trial["values"]["num_heads"] / 10)
+    for claim, runs in study.finished():
+        assert runs == runs_of(claim.values["num_heads"] / 10)
 
 
-def test_the_states_of_trials(place):
-    study = SharedStudy(place, search(2))
-    first, second = study.claim(), study.claim()
-    study.tell(first, runs(), 0.5)
-    assert study.states([first.token, second.token, "nobody"]) == {
-        first.token: (0, "COMPLETE"),
-        second.token: (1, "RUNNING"),
-    }
+@pytest.mark.parametrize("score", [float("nan"), None], ids=["no score", "diverged"])
+def test_a_search_without_a_score_ends(place, score):
+    study = SharedStudy(place, search(3))
+    found = [{"seed": 0, "diverged": "the loss is nan"}] if score is None else runs_of(score)
+    study.work(lambda claim, stopped: found, never)
+    assert len(study.finished()) == 3
 
 
-@pytest.mark.parametrize("plan", [search(3), grid()], ids=["search", "product"])
-def test_finished_trials_go_into_a_new_study(place, plan):
-    study = SharedStudy(place, plan)
-    values = POINTS[2] if plan.points else {"learning_rate": 0.005, "num_heads": 2, "steps": 15}
-    study.add(values, "abcd", runs(0.7), 0.7)
-    assert study.finished() == [{"number": 0, "token": "abcd", "values": values, "runs": runs(0.7)}]
-    claims = [study.claim() for _ in range(plan.trials - 1)]
-    assert None not in claims
-    assert values not in [claim.values for claim in claims]
-    assert study.claim() is None
+def test_a_training_that_fails_is_taken_up_again(place):
+    plan, failing, claims = search(2), SharedStudy(place, search(2), "me"), []
+
+    def fail(claim, stopped):
+        claims.append(claim)
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space left"):
+        failing.work(fail, never)
+    study = SharedStudy(place, plan, "me")
+    study.take_up([])
+    study.work(train, never)
+    assert study.finished()[0] == (claims[0], train(claims[0], never))
+
+
+@pytest.mark.parametrize("plan", [search(3), grid()], ids=["search", "grid"])
+def test_what_a_command_has_goes_into_a_new_study(place, plan):
+    values = POINTS[:2] if plan.points else [{"learning_rate": 0.005, "num_heads": 2, "steps": 15}] * 2
+    ended, begun = (Claim(index, given) for index, given in enumerate(values))
+    trained = []
+
+    def note(claim, stopped):
+        trained.append(claim)
+        return train(claim, stopped)
+
+    study = SharedStudy(place, plan, "me")
+    for _ in range(2):  # the second time they are there
+        study.take_up([(ended, runs_of(0.7)), (begun, None)])
+    study.work(note, never)
+    found = study.finished()
+    assert found[0] == (ended, runs_of(0.7))
+    assert found[1][0] == begun
+    assert ended not in trained
+    assert len(found) == plan.trials
 
 
 @pytest.mark.parametrize("how", ["removed", "emptied", "replaced"])
-def test_a_lost_journal(journal, how):
-    study = SharedStudy(Place(str(journal), "ours", GRACE), search(2))
-    claim = study.claim()
-    journal.unlink() if how != "emptied" else journal.write_text("")
-    if how == "replaced":
-        SharedStudy(Place(str(journal), "ours", GRACE), search(2)).claim()
-    with pytest.raises(StorageLost, match=r"study\.journal"):
-        study.tell(claim, runs(), 0.5)
-    with study.beating(claim) as heart:
-        wait_for(lambda: heart.in_vain)
-    assert "study.journal" in str(heart.lost)
-    if how == "removed":
-        assert not journal.exists()
+def test_a_lost_storage(place, how):
+    def lose(claim, stopped):
+        os.unlink(place.storage)
+        if how == "emptied":
+            sqlite3.connect(place.storage).close()
+            open(place.storage, "w").close()
+        if how == "replaced":
+            SharedStudy(place, search(2), "others")
+        wait_for(stopped)
+
+    place = place._replace(grace=6)
+    study, start = SharedStudy(place, search(2), "me"), time.monotonic()
+    with pytest.raises(StorageLost, match=r"the storage .*study\.db cannot be used any more: \S"):
+        study.work(lose, never)
+    assert time.monotonic() - start < 3 * place.grace  # most of it is not the storage's on a busy machine
+    assert os.path.exists(place.storage) == (how != "removed")
+    if how != "replaced":
+        with pytest.raises(StorageLost):
+            study.finished()
 
 
-def test_a_lost_database(tmp_path):
-    study = SharedStudy(Place(f"sqlite:///{tmp_path / 'study.db'}", "ours", GRACE), search(2))
-    (tmp_path / "study.db").write_bytes(b"")
-    with pytest.raises(StorageLost, match=r"study\.db cannot be used any more"):
-        study.claim()
+def test_a_storage_that_fails_briefly(place):
+    study, away, trained = SharedStudy(place, search(2), "me"), place.storage + ".away", []
+
+    def train_meanwhile(claim, stopped):
+        trained.append(claim)
+        if len(trained) == 1:
+            os.rename(place.storage, away)
+            threading.Timer(0.6, os.rename, (away, place.storage)).start()
+        return train(claim, stopped)  # cannot be told at first
+
+    study.work(train_meanwhile, never)
+    first, second = (claim for claim, _ in study.finished())
+    assert trained == [first, first, second]  # a run folder has what is trained again
 
 
-def test_what_is_no_storage(tmp_path):
-    (tmp_path / "notes.txt").write_text("not a journal\nat all\n")
-    for storage, message in [
-        (tmp_path / "notes.txt", "notes.txt cannot be used as the storage of a study"),
-        (tmp_path, "cannot be used as the storage of a study"),
-        (tmp_path / "nowhere" / "x", "there is no folder"),
-        ("nosql://me:secret@host/x", "nosql://me@host/x cannot be used"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            SharedStudy(Place(str(storage), "ours", GRACE), search(2))
+def test_a_worker_that_was_suspended_goes_on(place):
+    study, trained = SharedStudy(place, search(2), "me"), []
+
+    def train_or_sleep(claim, stopped):
+        trained.append(claim)
+        if len(trained) > 1:
+            return train(claim, stopped)
+        wait_for(lambda: "worker" in study._running()[0].user_attrs)  # it has beaten
+        study._database.used -= place.grace
+        assert stopped()
+        return None
+
+    study.work(train_or_sleep, never)
+    first, second = (claim for claim, _ in study.finished())
+    assert trained == [first, first, second]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="pipes")
-def test_a_pipe_is_no_storage(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(ValueError, match=r"pipe is a pipe \(FIFO\)"):
-        SharedStudy(Place(str(tmp_path / "pipe"), "ours", GRACE), search(2))
+def test_a_storage_that_takes_no_result(place, monkeypatch):
+    study = SharedStudy(place._replace(grace=2), search(2), "me")
+
+    def refuse(trial, name, value):
+        raise OSError("too long")
+
+    monkeypatch.setattr("optuna.trial.Trial.set_user_attr", refuse)
+    with pytest.raises(StorageLost, match=r"study\.db cannot be used any more: too long"):
+        study.work(train, never)
+
+
+def test_commands_that_open_a_new_study_at_once(tmp_path):
+    code = """
+import sys
+from relational_rnn.experiments.storage import Place
+from relational_rnn.experiments.study import Plan, SharedStudy
+for line in sys.stdin:
+    SharedStudy(Place(line.strip(), "ours"), Plan({"task": "sorting"}, {"num_heads": (1, 2)}, 2, "rmc"))
+    print("opened", flush=True)
+"""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+    workers = [subprocess.Popen([sys.executable, "-c", code], **pipes) for _ in range(3)]
+    for number in range(4):  # what they import takes longer than to open: the first study is a rehearsal
+        for worker in workers:
+            worker.stdin.write(f"{tmp_path / str(number)}.db\n")
+        assert [worker.stdout.readline() for worker in workers] == ["opened\n"] * 3
+    for worker in workers:
+        worker.communicate(timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("storage", "message"),
+    [
+        ("notes.txt", "notes.txt' cannot be used as the storage of a study: file is not a database"),
+        (".", r"'\.' cannot be .*: \. is a folder"),
+        ("nowhere/x/../y.db", "nowhere"),
+        ("", "'' cannot be .*: give the path of a file or the URL of a database"),
+        ("sqlite://", "'sqlite://' cannot be .*: workers share a file"),
+        ("sqlite:///:memory:", "cannot be .*: workers share a file"),
+        ("sqlite:///file:x?mode=memory&uri=true", "cannot be .*: workers share a file"),
+        ("sqlite:///.", r"cannot be .*: \. is a folder"),
+        ("nosql://me:secret@host/x", "'nosql://me@host/x' cannot be .*nosql"),
+        ("postgresql+nodriver://me:secret@host/x", "nodriver"),
+        (
+            "postgresql://me:se:cret@ho:st/x",
+            "'postgresql://...' cannot be .*: SQLAlchemy cannot read this URL",
+        ),
+        pytest.param("pipe", r"pipe is a pipe \(FIFO\)", marks=needs_posix),
+        pytest.param("sqlite:///pipe", r"pipe is a pipe \(FIFO\)", marks=needs_posix),
+        pytest.param("/dev/null", "null is a device", marks=needs_posix),
+    ],
+)
+def test_what_is_no_storage(tmp_path, monkeypatch, storage, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.txt").write_text("not a database\n" * 100)
+    if os.name != "nt":
+        os.mkfifo("pipe")
+    there = set(tmp_path.iterdir())
+    with pytest.raises(ValueError, match=message) as error:
+        SharedStudy(Place(storage, "ours", GRACE), search())
+    assert "cret" not in str(error.value)
+    assert "\n" not in str(error.value)
+    assert set(tmp_path.iterdir()) == there
+
+
+def test_a_server_that_is_not_there_keeps_its_password(monkeypatch):
+    pytest.importorskip("psycopg2")
+    monkeypatch.setattr("relational_rnn.experiments.study.OPENINGS", 2)
+    with pytest.raises(ValueError, match="postgresql://me@localhost:1/db' cannot be used") as error:
+        SharedStudy(Place("postgresql://me:secret@localhost:1/db", "ours", GRACE), search())
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["with space", "100%", "a?b#c", "{braces}", "ünïcode"])
+def test_files_of_any_name(tmp_path, name):
+    if os.name == "nt" and "?" in name:
+        pytest.skip("no name there")
+    SharedStudy(Place(str(tmp_path / name), "ours", GRACE), search())
+    assert sqlite3.connect(tmp_path / name).execute("SELECT study_name FROM studies").fetchall() == [
+        ("ours",)
+    ]
 
 
 def test_a_study_with_another_plan(place):
-    SharedStudy(place, search(2, config={"steps": 5}))
-    with pytest.raises(ValueError, match=r"another plan \(config: {'steps': 5} there, {'steps': 6} now\)"):
-        SharedStudy(place, search(2, config={"steps": 6}))
-    SharedStudy(place._replace(name="another"), search(2, config={"steps": 6}))
+    SharedStudy(place, search(2, steps=5, config="tiny"))
+    with pytest.raises(
+        ValueError, match=r"another plan \(steps: 5 there, 6 now\); name another with --study"
+    ):
+        SharedStudy(place, search(2, steps=6, config="tiny"))
+    SharedStudy(place._replace(name="another"), search(2, steps=6))
 
 
-def test_passwords_are_not_shown():
-    assert Place("postgresql://me:secret@host:5432/db", "x").shown == "postgresql://me@host:5432/db"
-    assert Place("sqlite:///a.db", "x").shown == "sqlite:///a.db"
-    assert Place("runs/study.journal", "x").shown == "runs/study.journal"
+@pytest.mark.parametrize(
+    ("storage", "shown"),
+    [
+        ("postgresql://me:secret@host:5432/db", "postgresql://me@host:5432/db"),
+        ("postgresql://me:sec@ret@host/db", "postgresql://me@host/db"),
+        ("postgresql://host/db?user=me&password=secret", "postgresql://host/db"),
+        ("mysql+pymysql://me:sec/ret@host/db", "mysql+pymysql://me@host/db"),
+        ("postgresql://me:secret@host:port/db", "postgresql://..."),
+        ("sqlite:///runs/a.db", "sqlite:///runs/a.db"),
+        ("runs/study.db", "runs/study.db"),
+    ],
+)
+def test_passwords_are_not_shown(storage, shown):
+    assert Place(storage, "ours").shown == shown

@@ -24,7 +24,7 @@ from relational_rnn.cli.experiment import (
 from relational_rnn.cli.factors import Values, only_values, parse_factors, refuse_overrides
 from relational_rnn.cli.run import make_console, require, seeds_in_words, train_and_show
 from relational_rnn.cli.train import T
-from relational_rnn.config.checks import check_number, check_size
+from relational_rnn.config.checks import check_size
 from relational_rnn.experiments.factors import SLOT_SIZE, Range, Variant, product, variant
 from relational_rnn.experiments.many import summarise_variant, write_results
 from relational_rnn.training.config import FREE, RunConfig
@@ -46,15 +46,18 @@ class Sweep(Experiment[T]):
     trials: int | None = None
     """Search: how many combinations to try, by all workers together."""
     storage: Annotated[str | None, tyro.conf.arg(metavar="FILE_OR_URL")] = None
-    """Share the work with workers on other machines: a journal file that all can reach, or a database's URL.
-    Each worker is this command with the same flags and an --out of its own."""
+    """Share the work with other commands, on other machines too: the path of an SQLite file, or a database's
+    URL. Each of them has the same flags and an --out of its own."""
     study: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """Name of the study in the storage; if not given, relational-rnn and the task."""
-    grace: float = 120.0
-    """Seconds without a sign of life after which the trial of a dead worker is given to another."""
+    grace: int = 120
+    """Seconds without a heartbeat after which the trial of a dead worker is given to another."""
 
 
 Factors = dict[str, Values | Range]
+
+SHORTEST_GRACE = 4
+"""Databases count heartbeats in whole seconds."""
 
 MOST_CHECKED = 10_000
 """Combinations of a search that are checked before it begins."""
@@ -89,8 +92,8 @@ def check(config: RunConfig[Any], factors: Factors, options: Sweep[Any]) -> list
         TypeError, ValueError: a value out of range, values that do not go together, or a range without a
             search.
     """
-    if check_number("grace", options.grace) <= 0:
-        raise ValueError(f"grace must be above 0, got {options.grace}")
+    if options.grace < SHORTEST_GRACE:
+        raise ValueError(f"grace must be at least {SHORTEST_GRACE} seconds, got {options.grace}")
     if options.study is not None and options.storage is None:
         raise ValueError("--study names a study in a --storage, which is missing")
     if options.trials is None:
@@ -125,46 +128,49 @@ def train_study(
 ) -> int:
     """Train the trials of a study, perhaps together with other workers; return the exit code."""
     from relational_rnn.experiments.search import Search, train_trials
-    from relational_rnn.experiments.study import Place, Plan, SharedStudy
+    from relational_rnn.experiments.storage import Place
+    from relational_rnn.experiments.study import Plan, SharedStudy
 
     config, path = options.run, folder_of("sweep", task, options)
-    folder, own = RunFolder(path), path / "study.journal"
-    if options.storage is None and options.resume and not own.exists():
+    folder, own = RunFolder(path), path / "study.db"
+    shared = options.storage is not None
+    if not shared and options.resume and not own.exists() and (path / "trials").exists():
         raise ValueError(f"{own} is missing: was the study elsewhere? Then give its --storage")
-    place = Place(options.storage or str(own), options.study or f"relational-rnn {task}", options.grace)
+    storage = str(own) if options.storage is None else options.storage
+    place = Place(storage, options.study or f"relational-rnn {task}", options.grace)
     base = {name: value for name, value in leaves_of(config).items() if name not in FREE}
     described = {
-        name: dataclasses.asdict(values) if isinstance(values, Range) else list(values)
+        f"--over {name}": dataclasses.asdict(values) if isinstance(values, Range) else list(values)
         for name, values in factors.items()
     }
     count = len(points) if points is not None else options.trials or 0
     plan = Plan(
-        {"task": task, "config": base, "factors": described, "trials": count},
+        {"task": task, "trials": count, **base, **described},
         factors,
         count,
+        config.model.models[0],
         None if points is None else [point.values for point in points],
         config.seed,
     )
     command = _command(task, options)
-    if options.storage is not None:
+    if shared:
         SharedStudy(place, plan)  # before the folder is made: it may not be there, or have another plan
-    search = Search(config, config.model.models[0], place, plan, path / "trials")
+    search = Search(config, place, plan, path / "trials")
 
     def work() -> dict[str, Any]:
         ended = [*search.folder.glob("*/seed-*/results.json")]
         with overview_of(console, config, count * config.seeds, len(ended)) as overview:
             study = train_trials(search, config.runtime.at_once, overview.show)
         found = [
-            summarise_variant(trial["values"], trial["runs"], f"trial {trial['number']}")
-            for trial in study.finished()
+            summarise_variant(claim.values, runs, f"trial {claim.index}") for claim, runs in study.finished()
         ]
         return write_results(folder, f"sweep {task}", config, factors, found, storage=place.shown)
 
     again = f"sweep {task}"
-    if options.storage is not None:
+    if shared:
         again = f"{again} {shlex.join(['--storage', place.shown, '--study', place.name])}"
     with folder.writing(command, config, options.resume):
-        if options.storage is None:
+        if not shared:
             SharedStudy(place, plan)
         console.print(
             f"{task}: {count} trials over {', '.join(factors)}, {seeds_in_words(config)}, into {path}; "

@@ -1,29 +1,26 @@
-"""A search: workers that claim the trials of a shared study, train them and tell what they came to."""
+"""A search: workers that claim the trials of a shared study and train them."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-import time
+import hashlib
+import json
+import re
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from relational_rnn.analysis.variants import objective
+from relational_rnn.config.checks import BadFile
 from relational_rnn.experiments.factors import variant
-from relational_rnn.experiments.many import (
-    Job,
-    jobs_of,
-    read_scores,
-    train_job,
-)
-from relational_rnn.experiments.study import Claim, Place, Plan, SharedStudy, StorageLost
+from relational_rnn.experiments.many import Job, jobs_of, read_scores, train_job
+from relational_rnn.experiments.storage import Place
+from relational_rnn.experiments.study import Claim, Plan, Runs, SharedStudy, StorageLost
 from relational_rnn.training.config import RunConfig
-from relational_rnn.training.files import read_json, write_json
-from relational_rnn.training.processes import (
-    Record,
-    RunFailed,
-    train_side_by_side,
-)
+from relational_rnn.training.decode import decode
+from relational_rnn.training.files import read_object, write_json, write_text
+from relational_rnn.training.processes import Record, RunFailed, train_side_by_side
 from relational_rnn.training.run import Report, Stopped
 from relational_rnn.training.run_folder import RunFolder
 
@@ -33,21 +30,21 @@ class Search(NamedTuple):
 
     config: RunConfig[Any]
     """The base."""
-    model: str
-    """Whose validation accuracy counts."""
     place: Place
     plan: Plan
     folder: Path
-    """Where the trials of this command go; other workers have others."""
+    """Where the trials of this command go; other commands have others."""
 
     def jobs(self, claim: Claim) -> list[Job]:
         """Return the runs of a trial, one for each seed."""
-        changed = variant(self.config, claim.values)._replace(name=f"trial {claim.number}")
+        changed = variant(self.config, claim.values)._replace(name=f"trial {claim.index}")
         return jobs_of(changed, self.path(claim))
 
     def path(self, claim: Claim) -> Path:
-        """Return the folder of a trial; its token keeps the trials of two studies apart."""
-        return self.folder / f"{claim.number:04d}-{claim.token}"
+        """Return the folder of a trial: whoever tries it again in this command goes on there."""
+        told = json.dumps(claim.values, sort_keys=True)
+        readable = re.sub(r"[^A-Za-z0-9.,=+_-]", "_", variant(self.config, claim.values).name)[:80]
+        return self.folder / f"{claim.index:04d}-{readable}-{hashlib.sha256(told.encode()).hexdigest()[:8]}"
 
 
 def train_trials(search: Search, workers: int, show: Callable[[str, Record], None]) -> SharedStudy:
@@ -62,15 +59,18 @@ def train_trials(search: Search, workers: int, show: Callable[[str, Record], Non
         The study, with all its trials.
 
     Raises:
-        ValueError: the study cannot be opened.
+        BadFile: what is known of a trial that was begun is damaged.
         RunFailed: a training failed, or the storage was lost; what is finished is in the folder.
         Interrupted: stopped; everything is saved.
     """
-    study = SharedStudy(search.place, search.plan)
-    mine = _take_up(search, study)
-    count = min(workers, search.plan.trials)
-    names = [f"worker {number}" for number in range(count)]
-    claims = {name: mine[number::count] for number, name in enumerate(names)}
+    search.folder.mkdir(exist_ok=True)
+    named = search.folder / "owner"
+    if not named.exists():
+        write_text(named, uuid.uuid4().hex)
+    owner = named.read_text(encoding="utf-8")
+    study = SharedStudy(search.place, search.plan, owner, create=False)
+    study.take_up(_begun(search))
+    names = [f"worker {number}" for number in range(min(workers, search.plan.trials))]
     lost: list[str] = []
 
     def note(name: str, record: Record) -> None:
@@ -79,66 +79,54 @@ def train_trials(search: Search, workers: int, show: Callable[[str, Record], Non
         else:
             show(name, record)
 
-    train_side_by_side(names, functools.partial(_work, search, claims), workers=count, show=note)
+    train_side_by_side(names, functools.partial(_work, search, owner), workers=len(names), show=note)
     if lost:
         raise RunFailed(f"{lost[0]}\nThe trials finished here are in {search.folder}; none of them is lost.")
     return study
 
 
-def _take_up(search: Search, study: SharedStudy) -> list[Claim]:
-    """Return the trials that this command had begun; what the study has lost of the finished is put back."""
-    claims = [Claim(**read_json(path)) for path in sorted(search.folder.glob("*/trial.json"))]
-    states = study.states([claim.token for claim in claims])
-    for claim in claims:
+def _begun(search: Search) -> list[tuple[Claim, Runs | None]]:
+    """Return the trials that this command has begun, the finished ones with their runs."""
+    found: list[tuple[Claim, Runs | None]] = []
+    for path in sorted(search.folder.glob("*/trial.json")):
+        claim = _read_claim(path)
         jobs = search.jobs(claim)
-        if claim.token not in states and all(RunFolder(job.path).results.exists() for job in jobs):
-            runs = [read_scores(job) for job in jobs]
-            study.add(claim.values, claim.token, runs, objective(runs, search.model))
-    return [claim for claim in claims if states.get(claim.token) == (claim.number, "RUNNING")]
+        ended = all(RunFolder(job.path).results.exists() for job in jobs)
+        found.append((claim, [read_scores(job) for job in jobs] if ended else None))
+    return found
 
 
-def _work(
-    search: Search, claims: dict[str, list[Claim]], name: str, report: Report, stopped: Stopped
-) -> None:
+def _read_claim(path: Path) -> Claim:
+    remedy = f"remove {path.parent}: its trial then starts anew"
+    values = read_object(path, remedy)
+    try:
+        return decode(Claim, values, "the trial")
+    except ValueError as error:
+        raise BadFile(path, f"is damaged: {error}", remedy) from None
+
+
+def _work(search: Search, owner: str, name: str, report: Report, stopped: Stopped) -> None:
     """Train trials in this process until there are enough."""
-    mine = list(claims[name])
     try:
-        study = SharedStudy(search.place, search.plan)
-    except ValueError as error:  # it was there a moment ago
-        report({"lost": str(error)})
-        return
-    try:
-        while not stopped():
-            study.return_dead()
-            claim = mine.pop(0) if mine else study.claim()
-            if claim is not None:
-                _train_trial(search, study, claim, report, stopped)
-            elif len(study.finished()) >= search.plan.trials:
-                return
-            else:  # others train the last ones, and may die
-                time.sleep(min(2.0, search.place.grace / 10))
+        study = SharedStudy(search.place, search.plan, owner, create=False)
+        study.work(functools.partial(_train, search, report), stopped)
     except StorageLost as error:
         report({"lost": str(error)})
 
 
-def _train_trial(search: Search, study: SharedStudy, claim: Claim, report: Report, stopped: Stopped) -> None:
-    """Train a trial with every seed and tell the study."""
+def _train(search: Search, report: Report, claim: Claim, stopped: Stopped) -> Runs | None:
+    """Train a trial with every seed; return its runs, None if it was stopped before its end."""
     search.path(claim).mkdir(parents=True, exist_ok=True)
-    write_json(search.path(claim) / "trial.json", claim._asdict())
+    write_json(search.path(claim) / "trial.json", dataclasses.asdict(claim))
     runs = []
-    with study.beating(claim) as heart:
-        for job in search.jobs(claim):
+    for job in search.jobs(claim):
 
-            def tell(record: Record, label: str = job.label) -> None:
-                report({"label": label, **record})
+        def tell(record: Record, label: str = job.label) -> None:
+            report({"label": label, **record})
 
-            ended = train_job(job, tell, lambda: stopped() or heart.in_vain)
-            if ended is None:
-                break
-            tell(ended)
-            runs.append(ended)
-        else:
-            if not heart.in_vain:
-                study.tell(claim, runs, objective(runs, search.model))
-    if heart.lost is not None:
-        raise heart.lost
+        ended = train_job(job, tell, stopped)
+        if ended is None:
+            return None
+        tell(ended)
+        runs.append(ended)
+    return runs

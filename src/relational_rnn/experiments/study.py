@@ -1,8 +1,6 @@
-"""A search that several workers share, on one machine or on many: they meet in a study of Optuna's.
+"""A study of Optuna's that several workers share, on one machine or on many.
 
-A worker claims a trial, beats while it trains, and tells the scores. A trial whose worker no longer beats is
-returned: it counts as failed, and another worker takes its values. Needs Optuna: `pip install
-"relational-rnn[sweep]"`.
+A trial of the plan has an index and keeps it when it is tried again; Optuna's trials are the attempts.
 """
 
 from __future__ import annotations
@@ -10,64 +8,40 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import os
-import threading
+import random
 import time
-import weakref
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
-from optuna.exceptions import UpdateFinishedTrialError
+from optuna.exceptions import StorageInternalError
 from optuna.samplers import TPESampler
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-from optuna.study import Study
-from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
+from optuna.storages import fail_stale_trials
+from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
-from relational_rnn.analysis.variants import Value
+from relational_rnn.analysis.variants import Value, objective
 from relational_rnn.experiments.factors import Range
-from relational_rnn.training.files import find_target
+from relational_rnn.experiments.storage import Database, Place, quietly
 from relational_rnn.training.processes import RunFailed
 
 Values = dict[str, Value]
+Runs = list[dict[str, Any]]
+R = TypeVar("R")
 
-BEATS = 6
-"""Beats in the time after which a worker that does not beat counts as dead."""
+OPENINGS = 20
+"""Attempts to open a study: others who open it at the same moment make the same tables."""
+
+MOST_FAILURES = 20
+"""Failures one after the other after which a storage counts as lost, whatever its heartbeats say."""
+
+BRIEF = (OperationalError, ProgrammingError, IntegrityError, StorageInternalError, KeyError)
+"""Errors of opening that may pass."""
 
 
 class StorageLost(RunFailed):
     """The storage of a study cannot be used any more."""
-
-
-class Place(NamedTuple):
-    """Where a study is."""
-
-    storage: str
-    """Path of a journal file, or URL of a database."""
-    name: str
-    """Of the study in it."""
-    grace: float = 120.0
-    """Seconds without a beat after which a trial is returned; half of them without the storage, and it
-    counts as lost."""
-
-    @property
-    def shown(self) -> str:
-        """The storage as it may be shown: without a password."""
-        if "://" not in self.storage:
-            return self.storage
-        scheme, _, rest = self.storage.partition("://")
-        user, at, host = rest.rpartition("@")
-        return f"{scheme}://{user.partition(':')[0]}{at}{host}"
 
 
 class Plan(NamedTuple):
@@ -78,44 +52,24 @@ class Plan(NamedTuple):
     factors: Mapping[str, Sequence[Value] | Range]
     trials: int
     """How many."""
+    model: str
+    """Whose validation accuracy counts."""
     points: Sequence[Values] | None = None
     """The values of each trial; None to search for good ones."""
     seed: int = 0
     """Of the search."""
 
 
-class Claim(NamedTuple):
-    """A trial that this worker trains."""
+@dataclasses.dataclass(frozen=True)
+class Claim:
+    """A trial that a worker trains."""
 
-    number: int
-    token: str
-    """Tells the trial from those of other studies."""
+    index: int
     values: Values
 
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def _of_storage(method: Callable[Concatenate[SharedStudy, P], R]) -> Callable[Concatenate[SharedStudy, P], R]:
-    """Let a method try again while the storage fails, and say that it is lost when it fails for too long."""
-
-    @functools.wraps(method)
-    def patient(self: SharedStudy, /, *args: P.args, **options: P.kwargs) -> R:
-        end = time.monotonic() + self.place.grace / 2
-        while True:
-            try:
-                self._check_journal()
-                return method(self, *args, **options)
-            except (StorageLost, UpdateFinishedTrialError):
-                raise
-            except Exception as error:  # each storage has its own kinds of errors
-                if time.monotonic() > end:
-                    told = f"the storage {self.place.shown} cannot be used any more: {_told(error)}"
-                    raise StorageLost(told) from error
-            time.sleep(self.place.grace / 20)
-
-    return patient
+Train = Callable[[Claim, Callable[[], bool]], Runs | None]
+"""(trial, whether to save and stop): returns its runs, None if it was stopped before its end."""
 
 
 class SharedStudy:
@@ -124,258 +78,196 @@ class SharedStudy:
     Args:
         place: where it is.
         plan: what it looks for; the first worker writes it down.
+        owner: names the command that the worker is of.
+        create: whether to make an SQLite file that is not there.
 
     Raises:
-        ValueError: there is no such storage, it cannot be read, or the study there has another plan.
+        ValueError: there is no such storage, it cannot be used, or the study there has another plan;
+            without `create` that is `StorageLost`.
     """
 
-    def __init__(self, place: Place, plan: Plan) -> None:
-        self.place, self.plan = place, plan
-        self._seen: dict[int, tuple[int, float]] = {}
-        self._mine: set[int] = set()
-        self._journal: int | None = None
-        self._size = 0
-        self._distributions = {name: _distribution(allowed) for name, allowed in plan.factors.items()}
-        self._study = self._open()
-
-    @_of_storage
-    def claim(self) -> Claim | None:
-        """Take a trial that nobody has; None if there is none to take now."""
-        while True:
-            trials = self._trials()
-            if self.plan.points is not None:
-                self._enqueue_missing(trials)
-                trials = self._trials()
-            waiting = any(trial.state == TrialState.WAITING for trial in trials)
-            if not waiting and len(trials) >= self.plan.trials:
-                return None
-            trial = self._study.ask()
-            before = [other for other in self._trials() if other.number < trial.number]
-            if not self._wanted(trial, before):  # another worker was quicker
-                self._study.tell(trial, state=TrialState.FAIL)
-                continue
-            values = self._suggest(trial)
-            same = next((t for t in before if t.params == values and t.state == TrialState.COMPLETE), None)
-            if same is not None:  # a search may come back to where it was
-                trial.set_user_attr("runs", same.user_attrs["runs"])
-                self._study.tell(trial, same.value)
-                continue
-            token = os.urandom(4).hex()
-            trial.set_user_attr("token", token)
-            self._mine.add(trial.number)
-            return Claim(trial.number, token, values)
-
-    @_of_storage
-    def states(self, tokens: Sequence[str]) -> dict[str, tuple[int, str]]:
-        """Return number and state of the trials with these tokens, as far as the study has them."""
-        found = {t.user_attrs.get("token"): t for t in self._study.get_trials(deepcopy=False)}
-        return {token: (found[token].number, found[token].state.name) for token in tokens if token in found}
-
-    @_of_storage
-    def add(self, values: Values, token: str, runs: list[dict[str, Any]], value: float) -> None:
-        """Put a trial into the study that was finished while the study was not there."""
-        attributes: dict[str, Any] = {"token": token, "runs": runs}
-        if self.plan.points is not None:
-            attributes["point"] = list(self.plan.points).index(values)
-        self._study.add_trial(
-            create_trial(params=values, distributions=self._distributions, value=value, user_attrs=attributes)
-        )
-
-    @_of_storage
-    def tell(self, claim: Claim, runs: list[dict[str, Any]], value: float) -> None:
-        """Write down what a trial came to; a trial that was returned meanwhile stays so."""
-        try:
-            self._trial(claim.number).set_user_attr("runs", runs)
-            self._study.tell(claim.number, value, skip_if_finished=True)
-        except UpdateFinishedTrialError:
-            return
-
-    @_of_storage
-    def return_dead(self) -> None:
-        """Return the trials of workers that have not beaten for the time of grace.
-
-        What is watched is the count of the beats, not a clock, which another machine may have set otherwise.
-        """
-        now = time.monotonic()
-        for trial in self._trials():
-            if trial.state != TrialState.RUNNING or trial.number in self._mine:
-                continue
-            beat = int(trial.user_attrs.get("beat", 0))
-            last, since = self._seen.get(trial.number, (-1, now))
-            if beat != last:
-                self._seen[trial.number] = (beat, now)
-            elif now - since > self.place.grace:
-                try:
-                    self._study.tell(trial.number, state=TrialState.FAIL)
-                except (ValueError, UpdateFinishedTrialError):  # it has ended, or another returned it
-                    continue
-                if self.plan.points is None and trial.params.keys() == self.plan.factors.keys():
-                    self._study.enqueue_trial(trial.params)
-
-    @_of_storage
-    def finished(self) -> list[dict[str, Any]]:
-        """Return the finished trials in the order of their numbers: number, token, values and runs."""
-        found: dict[int, dict[str, Any]] = {}
-        for trial in self._trials():
-            if trial.state == TrialState.COMPLETE:
-                told = {"number": trial.number, "token": trial.user_attrs.get("token")}
-                told |= {"values": trial.params, "runs": trial.user_attrs["runs"]}
-                found.setdefault(trial.user_attrs.get("point", -trial.number - 1), told)
-        return list(found.values())[: self.plan.trials]
-
-    def beating(self, claim: Claim) -> Heartbeat:
-        """Return what beats for a trial while it is entered."""
-        self._mine.add(claim.number)
-
-        @_of_storage
-        def beat(self: SharedStudy, count: int) -> None:
-            self._trial(claim.number).set_user_attr("beat", count)
-
-        return Heartbeat(functools.partial(beat, self), self.place.grace)
-
-    def _wanted(self, trial: Trial, before: Sequence[FrozenTrial]) -> bool:
-        """Say whether a trial is among those that the plan asks for."""
-        if self.plan.points is None:
-            return len(before) < self.plan.trials
-        point = trial.user_attrs.get("point")
-        return point is not None and all(other.user_attrs.get("point") != point for other in before)
-
-    def _enqueue_missing(self, trials: Sequence[FrozenTrial]) -> None:
-        there = {trial.user_attrs.get("point") for trial in trials}
-        for number, values in enumerate(self.plan.points or ()):
-            if number not in there:
-                self._study.enqueue_trial(values, user_attrs={"point": number})
-
-    def _suggest(self, trial: Trial) -> Values:
-        # The number is the trial's alone, so no two workers draw the same, and one worker repeats itself.
-        words = np.random.SeedSequence([self.plan.seed, trial.number]).generate_state(1)
-        self._study.sampler = TPESampler(seed=int(words[0]))
-        return {name: _suggest(trial, name, found) for name, found in self._distributions.items()}
-
-    def _trials(self) -> list[FrozenTrial]:
-        """Return all trials but the failed ones, in the order of their numbers."""
-        trials = self._study.get_trials(deepcopy=False)
-        return sorted((t for t in trials if t.state != TrialState.FAIL), key=lambda trial: trial.number)
-
-    def _trial(self, number: int) -> Trial:
-        frozen = next(t for t in self._study.get_trials(deepcopy=False) if t.number == number)
-        return Trial(self._study, frozen._trial_id)  # which is what `Study.ask` does
-
-    def _open(self) -> Study:
+    def __init__(self, place: Place, plan: Plan, owner: str = "", *, create: bool = True) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        try:
-            study = optuna.create_study(
-                storage=self._open_storage(),
-                study_name=self.place.name,
-                direction="maximize",
-                load_if_exists=True,
-            )
-            plan = json.loads(json.dumps(self.plan.experiment))
-            if "plan" not in study.user_attrs:
-                study.set_user_attr("plan", plan)
-            there = dict(study.user_attrs["plan"])
-        except Exception as error:  # each storage has its own kinds of errors
-            raise ValueError(
-                f"{self.place.shown} cannot be used as the storage of a study: {_told(error)}"
-            ) from None
-        if there != plan:
-            changed = [name for name in plan if there.get(name) != plan[name]]
-            told = "; ".join(f"{name}: {there.get(name)!r} there, {plan[name]!r} now" for name in changed)
-            raise ValueError(
-                f"{self.place.shown} has a study {self.place.name!r} with another plan ({told}); "
-                "name another with --study"
-            )
-        self._hold_journal()
-        return study
-
-    def _open_storage(self) -> BaseStorage:
-        if "://" in self.place.storage:
-            return RDBStorage(self.place.storage)
-
-        path = self.place.storage
-        if not Path(path).parent.is_dir():
-            raise ValueError(f"there is no folder {Path(path).parent}")
-        find_target(Path(path))  # opening a FIFO would wait for ever
-        lock = JournalFileOpenLock(path) if os.name == "nt" else None  # a link there takes a privilege
-        return JournalStorage(JournalFileBackend(path, lock_obj=lock))
-
-    def _hold_journal(self) -> None:
-        """Keep the journal open: as long as it is, no other file has its number."""
-        if "://" not in self.place.storage:
-            self._journal = os.open(self.place.storage, os.O_RDONLY)
-            weakref.finalize(self, os.close, self._journal)
-
-    def _check_journal(self) -> None:
-        """Notice a journal that was taken away or replaced: Optuna would write on into an empty one."""
-        if self._journal is not None:
-            held, found = os.fstat(self._journal), os.stat(self.place.storage)
-            if held.st_ino != found.st_ino or found.st_size < self._size:
-                raise StorageLost(f"the storage {self.place.shown} is no longer the file that it was")
-            self._size = found.st_size
-
-
-class Heartbeat:
-    """Beats in a thread of its own while it is entered, and notices when there is no more reason to train.
-
-    Args:
-        beat: writes down a count; `UpdateFinishedTrialError` says that the trial was returned.
-        grace: seconds; there are `BEATS` in them.
-    """
-
-    def __init__(self, beat: Callable[[int], None], grace: float) -> None:
-        self._beat, self._pause = beat, grace / BEATS
-        self._ended = threading.Event()
-        self.lost: StorageLost | None = None
-        """Set when the storage was lost."""
-        self.returned = False
-        """Whether the trial was given to another worker, as to one who does not beat."""
-
-    def __enter__(self) -> Heartbeat:
-        threading.Thread(target=self._run, daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ended.set()
-
-    @property
-    def in_vain(self) -> bool:
-        """Whether to stop training."""
-        return self.returned or self.lost is not None
-
-    def _run(self) -> None:
-        count = time.time_ns()  # a trial that is taken up again goes on beating where it had not been yet
-        while not self._ended.is_set() and not self.in_vain:
-            count += 1
+        self.place, self.plan, self.owner = place, plan, owner
+        self._mine: int | None = None  # the attempt of this worker
+        self._seen: dict[int, float] = {}  # when others were first seen to run
+        for attempt in range(OPENINGS):
             try:
-                self._beat(count)
-            except UpdateFinishedTrialError:
-                self.returned = True
-            except StorageLost as error:
-                self.lost = error
-            self._ended.wait(self._pause)
+                self._open(create)
+                break
+            except Exception as error:  # each storage has its own kinds of errors
+                if not isinstance(error, BRIEF) or attempt == OPENINGS - 1:
+                    told = f"{place.shown!r} cannot be used as the storage of a study: {place.told(error)}"
+                    raise (ValueError if create else StorageLost)(told) from None
+            time.sleep(random.uniform(0, 0.5))
+
+    def take_up(self, begun: Iterable[tuple[Claim, Runs | None]]) -> None:
+        """Give the trials of this command back to it, and put back what the study has lost of them.
+
+        Args:
+            begun: the trials of the command, those that are finished with their runs.
+        """
+        self._database.used = time.monotonic()  # no heartbeats have told since when it fails
+        self._patiently(functools.partial(self._take_up, list(begun)))
+
+    def work(self, train: Train, stopped: Callable[[], bool]) -> None:
+        """Train trials until the study has all of them, or until asked to stop.
+
+        Raises:
+            StorageLost: the storage was gone for half of the time of grace; the trainings are saved.
+            Exception: what a training raised.
+        """
+        while not stopped():
+            try:
+                if not self._patiently(functools.partial(self._train_next, train, stopped)):
+                    return
+            except _Left as left:
+                if left.__cause__ is not None:
+                    raise left.__cause__ from None
+
+    def finished(self) -> list[tuple[Claim, Runs]]:
+        """Return the finished trials in the order of their indices."""
+        self._database.used = time.monotonic()
+        alive = sorted(self._patiently(self._alive).items())
+        ended = [(index, trial) for index, trial in alive if trial.state == TrialState.COMPLETE]
+        return [(Claim(index, trial.params), trial.user_attrs["runs"]) for index, trial in ended]
+
+    def _open(self, create: bool) -> None:
+        self._database = Database(self.place, self.owner, create=create)
+        self._study = optuna.create_study(
+            storage=self._database, study_name=self.place.name, direction="maximize", load_if_exists=True
+        )
+        if "plan" not in self._study.user_attrs:
+            self._study.set_user_attr("plan", self.plan.experiment)
+        self._check_plan()
+
+    def _check_plan(self) -> None:
+        there, now = self._study.user_attrs["plan"], json.loads(json.dumps(self.plan.experiment))
+        changed = [name for name in {**now, **there} if there.get(name) != now.get(name)]
+        if changed:
+            told = "; ".join(f"{name}: {there.get(name)!r} there, {now.get(name)!r} now" for name in changed)
+            raise ValueError(
+                f"it has a study {self.place.name!r} with another plan ({told}); name another with --study"
+            )
+
+    def _train_next(self, train: Train, stopped: Callable[[], bool]) -> bool:
+        """Train a trial; return whether there may be more."""
+        if not self._wait_for_trial(stopped):
+            return False
+        train_one = functools.partial(self._train, train, stopped)
+        self._study.optimize(train_one, n_trials=1, catch=(_Surplus,))
+        return True
+
+    def _wait_for_trial(self, stopped: Callable[[], bool]) -> bool:
+        """Return True when a trial waits for a worker, False when all are complete."""
+        while not stopped():
+            self._check_plan()
+            self._fail_dead()
+            alive = self._alive()
+            self._database.used = time.monotonic()
+            missing = next((index for index in range(self.plan.trials) if index not in alive), None)
+            if missing is not None:
+                self._enqueue(Claim(missing, self._values_of(missing)))
+            states = {trial.state for trial in alive.values()}
+            if missing is not None or TrialState.WAITING in states:
+                return True
+            if states == {TrialState.COMPLETE}:
+                break
+            time.sleep(min(2.0, self.place.grace / 10))  # others train the last ones, and may die
+        return False
+
+    def _train(self, train: Train, stopped: Callable[[], bool], trial: Trial) -> float:
+        """Train what Optuna has claimed and return its score."""
+        self._mine, self._database.returned = trial.number, False
+        alive = self._alive()
+        index = trial.user_attrs.get("index")
+        if index not in alive or alive[index].number != trial.number:  # another worker was quicker
+            raise _Surplus
+        # Each index has draws of its own: no two workers draw the same, and one worker repeats itself.
+        words = np.random.SeedSequence([self.plan.seed, index]).generate_state(1)
+        self._study.sampler = TPESampler(seed=int(words[0]))
+        values = {name: _suggest(trial, name, allowed) for name, allowed in self.plan.factors.items()}
+        # Finished before it was put here, or a search has come back to where it was.
+        known = [trial, *(other for other in alive.values() if other.params == values)]
+        runs: Runs | None = next((t.user_attrs["runs"] for t in known if "runs" in t.user_attrs), None)
+        if runs is None:
+            try:
+                runs = train(Claim(index, values), lambda: stopped() or self._database.in_vain)
+            except Exception as error:
+                raise _Left from error
+        still = [other for other in self._running() if other.number == trial.number]
+        if runs is None or not (still and self._database.holds(still[0])):
+            raise _Left
+        trial.set_user_attr("runs", runs)
+        return objective(runs, self.plan.model)
+
+    def _fail_dead(self) -> None:
+        """Let the attempts of dead workers fail: their indices are missing then."""
+        quietly(fail_stale_trials, self._study)
+        now = time.monotonic()
+        for trial in self._running():
+            # Optuna does not miss a worker that dies between its claim and its first heartbeat.
+            unheard = now - self._seen.setdefault(trial.number, now) > self.place.grace
+            untold = trial.number == self._mine and self._database.holds(trial)  # the storage failed then
+            if untold or (unheard and "worker" not in trial.user_attrs):
+                self._study.tell(trial.number, state=TrialState.FAIL)
+
+    def _take_up(self, begun: Sequence[tuple[Claim, Runs | None]]) -> None:
+        for trial in self._running():
+            if trial.user_attrs.get("worker", trial.user_attrs.get("owner")) == self.owner:
+                self._study.tell(trial.number, state=TrialState.FAIL)
+        alive = self._alive()
+        for claim, runs in begun:
+            if claim.index not in alive:
+                self._enqueue(claim, runs)
+
+    def _enqueue(self, claim: Claim, runs: Runs | None = None) -> None:
+        """Let a trial wait for a worker, who has nothing to train if it has been finished before."""
+        ended = {} if runs is None else {"runs": runs}
+        self._study.enqueue_trial(claim.values, {"index": claim.index, "owner": self.owner, **ended})
+
+    def _values_of(self, index: int) -> Values:
+        """Return a trial's values, {} if they have not all been chosen yet."""
+        if self.plan.points is not None:
+            return self.plan.points[index]
+        trials = self._study.get_trials(deepcopy=False)
+        tried = [trial.params for trial in trials if trial.user_attrs.get("index") == index]
+        return next((values for values in tried if len(values) == len(self.plan.factors)), {})
+
+    def _alive(self) -> dict[int, FrozenTrial]:
+        """Return for each index the first attempt that has not failed."""
+        trials = [t for t in self._study.get_trials(deepcopy=False) if t.state != TrialState.FAIL]
+        return {t.user_attrs["index"]: t for t in reversed(trials) if "index" in t.user_attrs}
+
+    def _running(self) -> list[FrozenTrial]:
+        return self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+
+    def _patiently(self, use: Callable[[], R]) -> R:
+        """Use the storage, and again while it fails, until it counts as lost."""
+        failures = 0
+        while True:
+            try:
+                return use()
+            except Exception as error:  # each storage has its own kinds of errors
+                failures += 1
+                if failures == MOST_FAILURES or self._database.silent:
+                    told = f"the storage {self.place.shown} cannot be used any more: {self.place.told(error)}"
+                    raise StorageLost(told) from error
+            time.sleep(self.place.grace / 2 / MOST_FAILURES)
 
 
-def _distribution(allowed: Sequence[Value] | Range) -> BaseDistribution:
-    """Return a factor's values as Optuna takes them."""
+class _Left(BaseException):
+    """Leaves an attempt running, to be taken up again: what ends with an `Exception` has failed to Optuna."""
+
+
+class _Surplus(Exception):
+    """Another attempt has the same index."""
+
+
+def _suggest(trial: Trial, name: str, allowed: Sequence[Value] | Range) -> Value:
     if not isinstance(allowed, Range):
-        return CategoricalDistribution(list(allowed))
+        return trial.suggest_categorical(name, list(allowed))
     low, high, log, step = dataclasses.astuple(allowed)
     if isinstance(low, int):
-        return IntDistribution(low, high, log=log, step=step or 1)
-    return FloatDistribution(low, high, log=log, step=step)
-
-
-def _suggest(trial: Trial, name: str, among: BaseDistribution) -> Value:
-    if isinstance(among, CategoricalDistribution):
-        return trial.suggest_categorical(name, among.choices)
-    if isinstance(among, IntDistribution):
-        return trial.suggest_int(name, among.low, among.high, log=among.log, step=among.step)
-    assert isinstance(among, FloatDistribution)
-    return trial.suggest_float(name, among.low, among.high, log=among.log, step=among.step)
-
-
-def _told(error: Exception) -> str:
-    """Return the first line of an error, or its kind if it has none."""
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
+        return trial.suggest_int(name, low, high, log=log, step=step or 1)
+    return trial.suggest_float(name, low, high, log=log, step=step)
