@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import numpy as np
 
-from relational_rnn.config.checks import MOST, check_bool, check_choice, check_number, check_seed, check_size
+from relational_rnn.config.checks import (
+    MOST,
+    check_bool,
+    check_choice,
+    check_number,
+    check_seed,
+    check_size,
+    shortened,
+)
 from relational_rnn.config.core import GATE_STYLES, HEAD_ACTIVATIONS, INITIAL_MEMORIES
 from relational_rnn.tasks import entry_of
 from relational_rnn.training.models import LEADER, MODELS, ModelSpec, check_models
@@ -76,6 +84,19 @@ CORE_OPTIONS: Final = (
     *("use_attention", "use_mlp", "use_residual", "use_layer_norm"),
 )
 """Fields that are the core's arguments, but for `head_size`, which is free to match a size."""
+
+
+def check_words(name: str, value: Any) -> None:
+    """Check that a field is a tuple of texts.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(value, tuple) or not all(isinstance(word, str) for word in value):
+        raise TypeError(f"{name} must hold texts such as {EXAMPLES[name]!r}, got {shortened(value)}")
+
+
+EXAMPLES: Final = {"models": "lstm", "overrides": "lstm.learning_rate=1e-3", "start": "items=2"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,10 +183,8 @@ class ModelConfig:
                 f"layer_norm_placement {placement!r} needs compute_dtype 'float32' and use_layer_norm, "
                 f"got {self.compute_dtype!r} and {self.use_layer_norm}"
             )
-        if not all(isinstance(word, str) for word in self.overrides):
-            raise TypeError(
-                f"overrides must hold texts such as 'lstm.learning_rate=1e-3', got {self.overrides!r}"
-            )
+        check_words("models", self.models)
+        check_words("overrides", self.overrides)
 
     def core_options(self) -> dict[str, Any]:
         """Return the RMC's arguments, without input and head size."""
@@ -234,6 +253,7 @@ class CurriculumConfig:
 
     def __post_init__(self) -> None:
         """Check every field."""
+        check_words("start", self.start)
         for name in ("grow", "direct"):
             check_bool(name, getattr(self, name))
         for name in ("growth_threshold", "smaller_share"):
