@@ -216,7 +216,7 @@ def test_all_diverge(tmp_path, how):
     over = ["--over", "learning_rate=1e30,1e31", "--clip-norm", "1e30", "--steps", "20"]
     assert main([*SWEEP, *over, *options, "--workers", "1", "--out", str(tmp_path / "run")]) == 0
     variants = read(tmp_path / "run" / "results.json")["variants"]
-    assert [variant["diverged"] for variant in variants] == [1, 1]
+    assert [run["diverged"].keys() for variant in variants for run in variant["runs"]] == [{"rmc"}, {"rmc"}]
 
 
 def test_without_optuna(tmp_path, capsys, monkeypatch):

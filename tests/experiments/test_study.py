@@ -208,7 +208,7 @@ def test_a_search_does_not_train_the_same_twice(place):
 @pytest.mark.parametrize("score", [float("nan"), None], ids=["no score", "diverged"])
 def test_a_search_without_a_score_ends(place, score):
     study = SharedStudy(place, search(3))
-    found = [{"seed": 0, "diverged": "the loss is nan"}] if score is None else runs_of(score)
+    found = [{"seed": 0, "models": {}, "diverged": {"rmc": "nan"}}] if score is None else runs_of(score)
     study.work(lambda claim, stopped: found, never)
     assert len(study.finished()) == 3
 

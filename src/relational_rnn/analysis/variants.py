@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -26,7 +27,7 @@ def scores_of(variants: Iterable[dict[str, Any]], model: str) -> list[dict[str, 
 
 
 def objective(runs: Iterable[dict[str, Any]], model: str) -> float:
-    """Return what a search makes large: a model's mean validation accuracy, 0 where it diverged.
+    """Return what a search makes large: a model's mean validation accuracy; a run without one counts as 0.
 
     Of a growing task times the share of it that was reached: the validation examples are those of the full
     task, and of models that have not come there they tell nothing.
@@ -34,4 +35,4 @@ def objective(runs: Iterable[dict[str, Any]], model: str) -> float:
     lost = {"validation_accuracy": 0.0, "task_share": 1.0}
     found = [run["models"].get(model, lost) for run in runs]
     scores = [float(score["validation_accuracy"] * score["task_share"]) for score in found]
-    return sum(scores) / len(scores)
+    return sum(0.0 if math.isnan(score) else score for score in scores) / len(scores)

@@ -24,7 +24,7 @@ def decode(kind: type[K], value: Any, name: str) -> K:
 
     Args:
         kind: the class. Its fields may be numbers, texts, truth values, lists, mappings, such classes, or any
-            of these or None; what is `Any` is taken as it is.
+            of these or None, or one of several of the plain ones; what is `Any` is taken as it is.
         value: the JSON object.
         name: what messages call it.
 
@@ -51,7 +51,14 @@ def _decode(kind: Any, value: Any, name: str) -> Any:
     if origin in (typing.Union, types.UnionType):
         if value is None and types.NoneType in arguments:
             return None
-        (kind,) = (one for one in arguments if one is not types.NoneType)
+        kinds = [one for one in arguments if one is not types.NoneType]
+        if len(kinds) == 1:
+            return _decode(kinds[0], value, name)
+        kind = next((one for one in kinds if type(value) is one), None)
+        if kind is None:
+            raise ValueError(
+                f"{name} must be {' or '.join(map(WORDS.__getitem__, kinds))}, got {shortened(value)}"
+            )
         return _decode(kind, value, name)
     if origin in (list, tuple):
         parts = [_decode(arguments[0], one, f"{name}[{at}]") for at, one in enumerate(_list(value, name))]
