@@ -83,7 +83,7 @@ def test_longer_sequences_are_fresh_ones_of_nth_farthest(weights, tmp_path, caps
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"x": np.zeros(3)}, "must hold an array `inputs`, it has x"),
+        ({"x": np.zeros(3)}, "must hold an array `inputs`, it has none"),
         ({"inputs": np.zeros((2, 3), int)}, "inputs must be floating point, got int64"),
         ({"inputs": np.zeros((2, 3, 5))}, "where F = 5"),
         ({"inputs": np.zeros((2, 3, 13)), "targets": np.zeros(3, int)}, "targets must have shape"),

@@ -106,7 +106,7 @@ def test_all_and_more():
         ),
         ([*SWEEP, "--over", "steps=1:4", "--trials", "0"], "trials must be an integer of at least 1, got 0"),
         ([*SWEEP, "--over", "steps=1,4", "--study", "x"], "--study names a study in a --storage"),
-        ([*SWEEP, "--over", "steps=1,4", "--grace", "0"], "grace must be above 0, got 0"),
+        ([*SWEEP, "--over", "steps=1,4", "--grace", "0"], "grace must be at least 4 seconds, got 0"),
     ],
 )
 def test_wrong_use(arguments, message, capsys, tmp_path, monkeypatch):

@@ -35,7 +35,9 @@ def test_preset_then_config_then_flags(tmp_path):
 
 
 def test_resume_takes_the_settings_of_the_run(tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps({"config": {"budget": {"steps": 9}}}))
+    (tmp_path / "config.json").write_text(
+        json.dumps({"command": "train nth-farthest", "config": {"budget": {"steps": 9}}})
+    )
     assert parse("nth-farthest", ["--out", str(tmp_path), "--resume"]).run.budget.steps == 9
     more = ["--out", str(tmp_path), "--resume", "--steps", "3"]
     assert parse("nth-farthest", more).run.budget.steps == 3
@@ -108,7 +110,9 @@ def test_unknown_setting_in_a_config_file(tmp_path, capsys):
     config = tmp_path / "mine.json"
     config.write_text('{"step": 7}')
     assert main([*TRAIN, "--config", str(config)]) == 2
-    assert "mine.json: there is no setting 'step'" in capsys.readouterr().err
+    assert (
+        "mine.json holds no settings of nth-farthest: there is no setting 'step'" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize("values", ['{"steps": "7"}', '{"steps": 7.5}', '{"grow": "yes"}', '{"models": 3}'])
@@ -116,7 +120,7 @@ def test_wrong_values_in_a_config_file(tmp_path, capsys, values):
     config = tmp_path / "mine.json"
     config.write_text(values)
     assert main([*TRAIN, "--config", str(config)]) == 2
-    assert "mine.json: " in capsys.readouterr().err
+    assert "mine.json holds no settings of nth-farthest: " in capsys.readouterr().err
 
 
 @pytest.mark.torch

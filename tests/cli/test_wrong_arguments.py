@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import time
 import zipfile
 
 import numpy as np
@@ -14,8 +13,6 @@ HUGE = "1" + "0" * 23
 NO_SIZES = (HUGE, "-1", "0", "nan", "inf", "", "x", "1.5", "2000000001")
 NO_SEEDS = (HUGE, "-1", "nan", "inf", "", "x", "9223372036854775808")
 NO_NUMBERS = ("-1", "nan", "inf", "", "x", "1e999")
-SECONDS = 20
-"""How long a refusal may take; on an idle machine it takes a tenth of a second."""
 
 RUN = ("--framework", "numpy", "--preset", "tiny", "--models", "lstm")
 SORTING = ("sorting", *RUN)
@@ -227,7 +224,6 @@ def test_a_wrong_command_line_is_refused(there, monkeypatch, capsys, command, nu
     monkeypatch.chdir(there)
     before = sorted(there.rglob("*"))
     for argv in CASES[command][number : number + 25]:
-        begin = time.perf_counter()
         code = main(argv)
         told = capsys.readouterr()
         assert (code, "Traceback" in told.err) == (2, False) or argv[-1] == "missing.py", (
@@ -235,7 +231,6 @@ def test_a_wrong_command_line_is_refused(there, monkeypatch, capsys, command, nu
             code,
             told.err[-500:],
         )
-        assert time.perf_counter() - begin < SECONDS, argv
         assert sorted(there.rglob("*")) == before, argv
 
 

@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
     show = check_size("show", options.show, minimum=0)
     first = options.runs[0]
     out = options.out or (first if first.is_dir() else first.parent) / "failures.json"
-    find_target(out).parent.mkdir(parents=True, exist_ok=True)  # raises before the models have answered
+    target = find_target(out)  # raises before the models have answered
 
     from relational_rnn.training.examples_file import find_weights
 
@@ -58,6 +58,7 @@ def main(argv: Sequence[str]) -> int:
             weights.setdefault(path.resolve(), run)
     everyone = [Answering(str(run), load_weights(path)) for path, run in weights.items()]
     found = find_failures(everyone, examples=options.examples, seed=options.seed)
+    target.parent.mkdir(parents=True, exist_ok=True)
     write_json(out, found)
     if options.json:
         for line in (*found["models"], *found["failures"]):
