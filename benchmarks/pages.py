@@ -31,6 +31,7 @@ def save(name: str, record: dict[str, Any]) -> Path:
     rows = ",\n".join(f"  {json.dumps(row)}" for row in record["rows"])
     head = json.dumps({key: value for key, value in record.items() if key != "rows"}, indent=1)
     path = RECORDS / f"{name}.json"
+    RECORDS.mkdir(exist_ok=True)
     write_text(path, f'{head[:-2]},\n "rows": [\n{rows}\n ]\n}}\n')
     return path
 

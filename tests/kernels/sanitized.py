@@ -76,6 +76,9 @@ def puts(field, value):
 
 
 BEYOND = "AddressSanitizer: heap-buffer-overflow"
+TOUCHED = ("asan_region_is_poisoned", BEYOND)
+"""By an intrinsic, which the library watches, or by a plain access, which the compiler does."""
+
 WRONG = [
     *(
         ("sizes", f"check failed: (p->{field}) >= (1)", puts(field, 0))
@@ -94,8 +97,8 @@ WRONG = [
     ("forward", "(uintptr_t)(p->memory) % (4) == 0", puts("memory", lambda memory: memory + 2)),
     ("forward", "(uintptr_t)(p->workspace) % (64) == 0", puts("workspace", lambda space: space + 4)),
     ("forward", "check failed: p->saved", puts("saved", None)),
-    ("forward", "asan_region_is_poisoned", puts("inputs", SHORT.data_ptr())),
-    ("forward", "asan_region_is_poisoned", puts("workspace", SHORT.data_ptr())),
+    ("forward", TOUCHED, puts("inputs", SHORT.data_ptr())),
+    ("forward", TOUCHED, puts("workspace", SHORT.data_ptr())),
     ("forward", BEYOND, puts("last", SHORT.data_ptr())),
     ("backward", "check failed: p->d_inputs", puts("d_inputs", None)),
     ("backward", "p->keep != KEEP_NOTHING", puts("keep", 0)),
@@ -131,7 +134,8 @@ def go_wrong(debug):
             said.seek(0)
             text = said.read()
         assert ended, f"{stage}: not noticed, {message}"
-        assert message in text, f"{stage}: {message!r} is not in {text}"
+        told = message if isinstance(message, tuple) else (message,)
+        assert any(one in text for one in told), f"{stage}: {message!r} is not in {text}"
         print(message)
 
 
