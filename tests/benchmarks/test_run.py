@@ -64,7 +64,8 @@ def test_a_benchmark_prints_and_keeps_its_record(run, green, scripts, capsys, na
     assert missing.items() <= record.get("missing", {}).items()
     for row in record["rows"]:
         times = row.get("milliseconds") or row.get("microseconds")
-        assert times is None or ours.keys() <= times.keys()
+        wanted = ours.keys() - {"native"} if row.get("class") == "bfloat16" else ours.keys()  # not every CPU
+        assert times is None or wanted <= times.keys()
     text = run.as_text(name, record)
     assert text in capsys.readouterr().out
     assert f"<!-- {name} -->\n{text}\n<!-- /{name} -->\n" in scripts.PAGE.read_text()
