@@ -13,7 +13,7 @@ from relational_rnn.training.run import AVERAGED
 from relational_rnn.training.run_folder import config_from
 from tools.publish.records import COPIED, RECORDS
 
-CONFIG = {"command", "version", "commit", "python", "seed", "config"}
+CONFIG = {"command", "version", "commit", "python", "processor", "seed", "config"}
 RUN = {
     *("task", "framework", "size", "harder_size", "harder", "seed", "seeds", "test_examples"),
     *("trivial_accuracy", "trivial", "wall_seconds", "models", "generalisation"),

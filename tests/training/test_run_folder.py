@@ -11,6 +11,7 @@ from relational_rnn.tasks import entry_of
 from relational_rnn.training import files
 from relational_rnn.training.config import with_values
 from relational_rnn.training.files import joined, read_json, write_json
+from relational_rnn.training.processes import processor
 from relational_rnn.training.run_folder import RunFolder, config_from, flat, leaves_of
 
 CONFIG = find_recipe("sorting", "tiny")
@@ -30,6 +31,7 @@ def test_a_new_folder_says_what_runs(tmp_path):
     assert record["config"]["seed"] == record["seed"] == 3
     assert record["version"] == relational_rnn.__version__
     assert record["command"] == "train x"
+    assert record["processor"].startswith(processor()[0])
 
 
 @pytest.mark.parametrize("task", RECIPES)

@@ -9,6 +9,7 @@ from typing import Any
 
 from relational_rnn import analysis
 from relational_rnn.experiments.factors import value_of, with_values
+from relational_rnn.recipes import find_recipe
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.models import LABELS
 from relational_rnn.training.results import RunResult, TrainingResult
@@ -140,6 +141,36 @@ def _start_and_rate(config: RunConfig[Any], model: str) -> tuple[str, float]:
 
 def _reached(score: Json) -> str:
     return f"{'x'.join(map(str, score['task_reached'].values()))}, {percent(score['test_accuracy'])}"
+
+
+def tuning_table(records: Sequence[Record]) -> str:
+    """Return what a search over optimisers and learning rates came to for each of its models.
+
+    Args:
+        records: the search; what the task's preset has taken from it is in bold.
+    """
+    (record,) = records
+    results = experiment_of(record)
+    config = find_recipe(results["task"], record.group.preset)
+    rates = list(results["factors"]["learning_rate"]["values"])
+    found: dict[tuple[str, str], dict[float, str]] = {}
+    for variant in results["variants"]:
+        optimiser, rate = (variant["values"][name] for name in ("optimiser", "learning_rate"))
+        (trained,) = variant["runs"]
+        for model in results["models"]:
+            own = config.of(model).optimisation
+            told = "diverged"
+            if model in trained["models"]:
+                told = percent(trained["models"][model]["validation_accuracy"])
+            bold = "**" if (own.optimiser, own.learning_rate) == (optimiser, rate) else ""
+            found.setdefault((model, optimiser), {})[rate] = f"{bold}{told}{bold}"
+    cells = [
+        [LABELS[model], {"adam": "Adam", "soap": "SOAP"}[optimiser], *(row[rate] for rate in rates)]
+        for (model, optimiser), row in sorted(
+            found.items(), key=lambda one: results["models"].index(one[0][0])
+        )
+    ]
+    return markdown([head("model", 1), "optimiser", *(f"{rate:g}" for rate in rates)], cells)
 
 
 def ablation_table(records: Sequence[Record], factor: str) -> str:

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Kind = Literal[
-    "training", "supervised", "reasoning", "programs", "ablation", "comparison", "opponents", "search"
+    "training",
+    "supervised",
+    "reasoning",
+    "programs",
+    "ablation",
+    "comparison",
+    "opponents",
+    "search",
+    "tuning",
 ]
 
 
@@ -139,6 +147,7 @@ MANIFEST: Final[dict[str, Group]] = {
     "reverse": Group("supervised", ("reverse",), ("summary", "generalisation", "efficiency")),
     "double": Group("supervised", ("double",), ("summary", "generalisation", "efficiency")),
     "addition": Group("supervised", ("addition",), ("summary", "generalisation", "efficiency")),
+    "search-addition": Group("tuning", ("search-addition",), ("command", "summary")),
     "control": Group("supervised", ("control",), ("summary", "generalisation", "efficiency")),
     "program": Group("supervised", ("program",), ("summary", "generalisation", "efficiency")),
     "babi": Group("supervised", ("babi",), ("summary", "kinds", "efficiency")),

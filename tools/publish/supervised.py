@@ -107,10 +107,14 @@ def efficiency_table(records: Sequence[Record]) -> str:
 
 
 def programs_table(records: Sequence[Record]) -> str:
-    """Return one row a program task: digits predicted rightly and, in brackets, answers without a mistake."""
+    """Return one row a program task: digits predicted rightly and, in brackets, answers without a mistake.
+
+    A task with several seeds says so, and has their means.
+    """
     rows = []
     for record in records:
-        cells = [record.name]
+        seeds = len(seeds_of(record))
+        cells = [record.name if seeds == 1 else f"{head(record.name, seeds)}, {seeds} seeds"]
         for model in PROGRAM_MODELS:
             trainings = trainings_of(record)[model]
             right = sum(training.test_accuracy for training in trainings) / len(trainings)

@@ -49,6 +49,7 @@ TABLES: Final[dict[Kind, dict[str, Callable[[Sequence[Record]], str]]]] = {
         "command": commands,
         "summary": lambda records: compared.searches_table(records, read_group(MANIFEST[OPPONENTS])),
     },
+    "tuning": {"command": commands, "summary": compared.tuning_table},
     "ablation": {"command": commands, "overview": compared.overview_table},
 }
 """Kind of a group -> its tables by name; an ablation has one for each of its factors besides."""

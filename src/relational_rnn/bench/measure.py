@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from relational_rnn.config.checks import check_size
-from relational_rnn.training.processes import available_cores, peak_memory
+from relational_rnn.training.processes import available_cores, lines_of, peak_memory, processor
 
 FEWEST_ROUNDS: Final = 3
 """So many rounds there are, however long they take."""
@@ -21,9 +21,6 @@ FEWEST_ROUNDS: Final = 3
 REST: Final = 0.15
 """Seconds after which the threads of OpenBLAS, NumPy's, sleep: until then they wait for the next product,
 busily, and whoever runs next has a processor less."""
-
-INSTRUCTIONS: Final = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "neon", "asimd", "sve", "bf16")
-"""What a machine line says of the processor, in the words of /proc/cpuinfo."""
 
 
 class Quantiles(NamedTuple):
@@ -115,7 +112,7 @@ def _quantiles(times: list[float]) -> Quantiles:
 
 def machine() -> dict[str, Any]:
     """Return what a measurement depends on: processor, cores, its vector instructions, versions."""
-    processor, flags = _cpuinfo()
+    name, instructions = processor()
     versions = {"python": platform.python_version()}
     for library in ("numpy", "torch"):
         try:
@@ -123,9 +120,9 @@ def machine() -> dict[str, Any]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return {
-        "processor": processor,
+        "processor": name,
         "cores": available_cores(),
-        "instructions": [name for name in INSTRUCTIONS if name in flags],
+        "instructions": instructions,
         "system": f"{platform.system()} {platform.machine()}",
         "versions": versions,
     }
@@ -164,21 +161,5 @@ def memory_growth(step: Callable[[], object]) -> int:
 
 def _resident(field: str) -> int:
     """Return a size of this process in bytes; `field` as /proc/self/status names it."""
-    found = dict(line.split(":", 1) for line in _lines(Path("/proc/self/status")) if ":" in line)
+    found = dict(line.split(":", 1) for line in lines_of(Path("/proc/self/status")) if ":" in line)
     return 1024 * int(found[field].split()[0]) if field in found else peak_memory()
-
-
-def _cpuinfo() -> tuple[str, set[str]]:
-    """Return the processor's name and its features; what the system does not tell is empty."""
-    lines = _lines(Path("/proc/cpuinfo"))
-    found = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    name = found.get("model name") or platform.processor() or platform.machine() or "unknown processor"
-    return name, set(found.get("flags", found.get("Features", "")).split())
-
-
-def _lines(path: Path) -> list[str]:
-    """Return the lines of a file of the system; none where it has no such file, or keeps it to itself."""
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import platform
 import signal
 import sys
 import threading
@@ -13,7 +14,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, Final, cast
 
 from relational_rnn.config.checks import BadFile
 
@@ -29,6 +31,10 @@ STOP_SIGNALS = tuple(
 
 GLANCE = 0.2
 """Seconds between two looks at whether a signal came."""
+
+
+INSTRUCTIONS: Final = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "neon", "asimd", "sve", "bf16")
+"""What a machine line says of the processor, in the words of /proc/cpuinfo."""
 
 
 class RunFailed(RuntimeError):
@@ -186,6 +192,23 @@ def _failure(name: str, error: BadFile | str) -> RunFailed | BadFile:
 def available_cores() -> int:
     """Return the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def processor() -> tuple[str, list[str]]:
+    """Return the processor's name and which of `INSTRUCTIONS` it has, as far as the system tells."""
+    lines = lines_of(Path("/proc/cpuinfo"))
+    found = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    name = found.get("model name") or platform.processor() or platform.machine() or "unknown processor"
+    flags = found.get("flags", found.get("Features", "")).split()
+    return name, [instruction for instruction in INSTRUCTIONS if instruction in flags]
+
+
+def lines_of(path: Path) -> list[str]:
+    """Return the lines of a file of the system; none where it has no such file, or keeps it to itself."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
 
 
 def peak_memory() -> int:

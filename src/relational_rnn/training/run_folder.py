@@ -33,6 +33,7 @@ from relational_rnn.training.files import (
     rewrite_lines,
     write_json,
 )
+from relational_rnn.training.processes import processor
 
 CONFIG_REMEDY = "take its values from another copy, or begin anew in another folder"
 """What helps against a damaged config.json."""
@@ -129,11 +130,13 @@ class RunFolder:
             )
 
     def _write_config(self, command: str, config: RunConfig[Any]) -> None:
+        name, instructions = processor()  # which decide how sums round
         record = {
             "command": command,
             "version": relational_rnn.__version__,
             "commit": current_commit(),
             "python": platform.python_version(),
+            "processor": ", ".join((name, *instructions)),
             "seed": config.seed,
             "config": dataclasses.asdict(config),
         }
