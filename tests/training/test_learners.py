@@ -145,7 +145,7 @@ def test_files_that_are_none(tmp_path):
 
 @pytest.mark.parametrize("framework", [TORCH, NUMPY], ids=["torch", "numpy"])
 def test_what_is_not_finite_stops_the_training_and_leaves_the_parameters(framework):
-    config = with_values(CONFIG, {"models": ("lstm",), "framework": framework.name})
+    config = with_values(CONFIG, {"models": ("lstm",), "framework": framework.name, "overrides": ()})
     _, learner, _ = make_learner("lstm", config, framework)
     before = learner.parameters()
     batch = Fresh(config)(0)
