@@ -43,8 +43,6 @@ def load_arrays(path: Path, remedy: str = "") -> tuple[dict[str, Array], dict[st
             if not isinstance(notes, dict):
                 raise ValueError(f"its notes are no JSON object but {type(notes).__name__}")
             return {name: file.get_tensor(name) for name in file.keys()}, notes  # noqa: SIM118
-    except OSError:
-        raise
     except (SafetensorError, ValueError, TypeError, AttributeError, MemoryError) as error:
         raise BadFile(path, f"is no readable safetensors file: {error}", remedy) from None
 

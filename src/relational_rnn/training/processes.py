@@ -81,8 +81,8 @@ def train_side_by_side(
                 stopping = True
                 waiting.clear()
                 _tell_to_stop(running)
-            for name in [name for name in waiting if len(running) < workers and may_start(name)]:
-                if len(running) < workers:
+            for name in [*waiting]:
+                if len(running) < workers and may_start(name):
                     waiting.remove(name)
                     line, process = _start(train, name)
                     running[line] = name, process

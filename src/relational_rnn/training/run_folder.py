@@ -15,7 +15,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import relational_rnn
 from relational_rnn.config.checks import BadFile
@@ -56,6 +56,9 @@ class _Point(NamedTuple):
     examples: int
     seconds: float
     validation_accuracy: float
+
+
+Part = TypeVar("Part", _Line, _Point)
 
 
 class RunFolder:
@@ -211,12 +214,7 @@ class RunFolder:
                 self.metrics, f"is missing, or has no evaluation of the finished training {model}", remedy
             )
         for point in points:
-            try:
-                decode(
-                    _Point, {name: point[name] for name in _Point._fields if name in point}, "an evaluation"
-                )
-            except ValueError as error:
-                raise BadFile(self.metrics, f"is damaged: {error}", remedy) from None
+            self._about(_Point, point, "an evaluation", remedy)
         return points
 
     def go_back(self, saved: Mapping[str, tuple[int, list[dict[str, Any]]] | None]) -> None:
@@ -235,7 +233,7 @@ class RunFolder:
         def until_there(lines: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
             own: dict[str, list[dict[str, Any]]] = {name: [] for name in saved}
             for record in lines:
-                line = self._line(record)
+                line = self._about(_Line, record, "a line", LINE_REMEDY)
                 if line.model in own:
                     own[line.model].append(record)
             for name, position in saved.items():
@@ -249,11 +247,12 @@ class RunFolder:
 
         rewrite_lines(self.metrics, until_there, LINE_REMEDY)
 
-    def _line(self, record: dict[str, Any]) -> _Line:
+    def _about(self, kind: type[Part], record: dict[str, Any], name: str, remedy: str) -> Part:
+        """Return the fields of a line of metrics.jsonl that are asked for here; it may have others."""
         try:
-            return decode(_Line, {name: record[name] for name in _Line._fields if name in record}, "a line")
+            return decode(kind, {field: record[field] for field in kind._fields if field in record}, name)
         except ValueError as error:
-            raise BadFile(self.metrics, f"is damaged: {error}", LINE_REMEDY) from None
+            raise BadFile(self.metrics, f"is damaged: {error}", remedy) from None
 
     def require(self) -> dict[str, Any]:
         """Return config.json, of which `command` is a text and `config` an object.

@@ -371,10 +371,9 @@ def read_result(path: Path) -> FitResult:
     Raises:
         BadFile: it is damaged.
     """
+    notes = load_arrays(path, REMEDY)[1]
     try:
-        return decode(FitResult, load_arrays(path, REMEDY)[1].get("result"), "result")
-    except BadFile:
-        raise
+        return decode(FitResult, notes.get("result"), "result")
     except ValueError as error:
         raise BadFile(path, f"is damaged: {error}", REMEDY) from None
 

@@ -56,8 +56,7 @@ class NumpyLearner:
     def load_parameters(self, values: Mapping[str, Array]) -> None:
         """Write into the model's arrays."""
         check_arrays(values, self.model.params, finite=False)
-        for name, value in values.items():
-            self.model.params[name][...] = value
+        _write(self.model, values)
 
     def state(self) -> dict[str, Array]:
         """Return the parameters and the optimizer's moments."""
@@ -230,6 +229,10 @@ def load_arrays(model: Model, values: Mapping[str, Array]) -> None:
         ValueError: see `check_arrays`.
     """
     check_arrays(values, model.params)
+    _write(model, values)
+
+
+def _write(model: Model, values: Mapping[str, Array]) -> None:
     for name, value in values.items():
         model.params[name][...] = value
 
