@@ -25,7 +25,7 @@ from helpers.model_zoo import (  # noqa: E402
     plain_model,
     rows,
 )
-from helpers.torch_cores import gradients, weigh  # noqa: E402
+from helpers.torch_cores import gradients, need_bfloat16, weigh  # noqa: E402
 from relational_rnn.nn import Core, SequenceClassifier  # noqa: E402
 from relational_rnn.training import models as registry  # noqa: E402
 from relational_rnn.training.matching import smallest_size  # noqa: E402
@@ -257,6 +257,7 @@ def test_dtypes(label, dtype):
 
 @every_model
 def test_autocast(label):
+    need_bfloat16(label)
     core = make_model(label, dtype=torch.float32)
     x, resets = draw(T, B, F).float(), torch.rand(T, B, generator=generator(4)) < 0.3
     expected, _ = core(x, resets=resets)
