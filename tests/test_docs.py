@@ -4,6 +4,7 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.smoke
@@ -54,6 +55,15 @@ def test_the_snippets_on_the_layer_run(capsys):
     assert first == "eager"
     assert second in ("native", "fused")
     assert scope["exported"].graph
+
+
+def test_the_snippet_on_the_hybrid_runs():
+    (snippet,) = blocks(ROOT / "docs" / "hybrid.md", "python")
+    draw = np.random.default_rng(0).standard_normal
+    scope = {"sequence": draw((7, 4, 5)), "more": draw((7, 3, 5)), "x": draw((7, 5))}
+    exec(snippet, scope)
+    assert scope["trace"].attention.shape == (7, 4, 1, 2, 3, 3)
+    assert scope["memory"].shape == (7, 3, 8)
 
 
 def test_commands_in_the_docs_parse():

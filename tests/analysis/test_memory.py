@@ -62,12 +62,12 @@ def test_the_memories_of_a_matrix_input_and_of_many_blocks() -> None:
 def test_the_memories_of_the_hybrid_are_its_slots(output_size: int | None) -> None:
     rnn = RelationalRNN(5, 6, output_size, num_slots=3, slot_size=8)
     one = record_memory(rnn, INPUTS)
-    outputs, (_, _, memory) = rnn.forward(INPUTS, return_state=True)
+    outputs, _, _, memory = rnn.forward(INPUTS, return_state=True)
     assert_close(one.outputs, outputs)
     assert_close(one.memories[:, -1], memory)
     assert_close(one.initial, rnn.initial_state(7)[2])
     assert one.model == "hybrid"
-    early = rnn.forward(INPUTS[:, :3], return_state=True)[1][2]
+    early = rnn.forward(INPUTS[:, :3], return_state=True)[3]
     assert_close(one.memories[:, 2], early)
 
 

@@ -48,7 +48,9 @@ def test_annotations_hold_at_run_time():
             outputs, state = lstm.forward(inputs[:, :, 0] if rows else inputs, return_state=True)
             lstm.backward(np.ones_like(outputs))
             hybrid = reference.RelationalRNN(6, 5, 4, num_slots=3, slot_size=4, num_heads=2, dtype=dtype)
-            outputs, state = hybrid.forward(generator.standard_normal((7, 3, 6)), return_state=True)
+            outputs, *_, trace = hybrid.forward(
+                generator.standard_normal((7, 3, 6)), return_state=True, return_trace=True
+            )
             hybrid.backward(np.ones_like(outputs))
             reference.Adam().step(hybrid.params, hybrid.grads)
             attention = reference.MultiHeadAttention(8, 2, dtype=dtype)

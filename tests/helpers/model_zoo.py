@@ -28,7 +28,8 @@ def generator(seed):
 def build(name, size, **options):
     """A core of the registry: `size` is what widens it."""
     spec = find_model(name)
-    return spec.core("torch")(F, **{spec.size: size}, **options)
+    # Time first, whatever the core's own way is.
+    return spec.core("torch")(F, **{spec.size: size, "batch_first": False, **options})
 
 
 def plain_model(label, **options):

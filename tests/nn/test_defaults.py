@@ -83,7 +83,7 @@ def test_the_hybrid_cell(own, dtype, device):
     x = draw(B, F).to(own).requires_grad_()
 
     def run():
-        output, state = cell(x)
-        return [output, *state, cell(x, state)[0]]
+        output, *state = cell(x)
+        return [output, *state, cell(x, *state)[0]]
 
     assert_as_usual(run, [x, *cell.parameters()], dtype, device)

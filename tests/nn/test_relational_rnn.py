@@ -17,7 +17,8 @@ SIZES = dict(input_size=F, hidden_size=6, num_slots=3, slot_size=8, num_heads=2)
 
 
 def make(kind=RelationalRNN, **options):
-    return kind(**{**SIZES, **options}, dtype=torch.float64, generator=generator(0))
+    layout = {} if kind is RelationalRNNCell else {"batch_first": False}
+    return kind(**{**SIZES, **layout, **options}, dtype=torch.float64, generator=generator(0))
 
 
 def assert_same(actual, expected, what=""):
@@ -32,9 +33,9 @@ def test_the_cell_is_one_step_of_the_sequence(slot_size):
     assert ("memory_input.weight" in rnn.state_dict()) == (slot_size != 6)
     x = draw(T, B, F)
     expected, last = rnn(x)
-    state, outputs = None, []
+    state, outputs = (), []
     for step in x:
-        output, state = cell(step, state)
+        output, *state = cell(step, *state)
         outputs.append(output)
     assert_same(torch.stack(outputs), expected)
     for actual, reference in zip(state, last, strict=True):
@@ -62,12 +63,40 @@ def test_the_last_output_alone():
         assert_same(ended[row], outputs[length - 1, row], f"row {row}")
 
 
+def test_batches_come_first_and_four_values_come_back():
+    rnn = RelationalRNN(**SIZES, output_size=9, dtype=torch.float64, generator=generator(0))
+    outputs, h, c, memory = rnn(draw(B, T, F), return_state=True)
+    assert (outputs.shape, h.shape, c.shape, memory.shape) == ((B, T, 9), (B, 6), (B, 6), (B, 3, 8))
+    again, state = rnn(draw(B, T, F))
+    for one, other in zip((outputs, h, c, memory), (again, *state), strict=True):
+        assert_same(one, other)
+    # The state goes back in as it came, also from `outputs, *state`.
+    for given in ((h, c, memory), [h, c, memory]):
+        assert_same(rnn(draw(B, 2, F), given)[0], rnn(draw(B, 2, F), state)[0])
+
+
+def test_the_trace():
+    rnn, x = make(), draw(T, B, F)
+    *_, trace = rnn(x, return_trace=True)
+    assert trace.attention.shape == (B, T, 1, 2, 3, 3)
+    assert trace.forget_gate.shape == (B, T, 3, 8)
+    assert_same(trace.input_gate, 1 - trace.forget_gate)
+    outputs, alone = rnn(x[:, 1], return_state=False, return_trace=True)
+    assert outputs.shape == (T, 6)
+    assert_same(alone.attention, trace.attention[1:2])
+    packed = pack_padded_sequence(x, [3, 7, 1, 4], enforce_sorted=False)
+    *_, ragged = rnn(packed, return_trace=True)
+    for row, length in enumerate([3, 7, 1, 4]):
+        assert_same(ragged.attention[row, :length], trace.attention[row, :length])
+        assert ragged.forget_gate[row, length:].isnan().all()
+
+
 def test_the_outputs_without_the_state():
     rnn, x = make(), draw(T, B, F)
     expected, state = rnn(x)
     assert_same(rnn(x, return_state=False), expected)
     assert_same(rnn(x, state, return_sequences=False, return_state=False), rnn(x, state)[0][-1])
-    for name in ("return_sequences", "return_state"):
+    for name in ("return_sequences", "return_state", "return_trace"):
         with pytest.raises(TypeError, match=f"{name} must be True or False, got 1"):
             rnn(x, **{name: 1})
 
@@ -109,11 +138,13 @@ def test_the_state_starts_at_zero_and_the_memory_at_its_parameter(kind):
 
 
 @both
-def test_bad_sizes_and_states(kind):
+def test_bad_sizes(kind):
     with pytest.raises(ValueError, match="num_heads must divide slot_size, got num_heads=3 and slot_size=8"):
         make(kind, num_heads=3)
-    rnn = make(kind)
-    x = draw(B, F) if kind is RelationalRNNCell else draw(T, B, F)
+
+
+def test_bad_states():
+    rnn, x = make(), draw(T, B, F)
     h, c, memory = rnn.initial_state(B)
     with pytest.raises(TypeError, match=r"state must be a tuple \(h, c, memory\), got 2 parts"):
         rnn(x, (h, c))
@@ -127,6 +158,12 @@ def test_bad_sizes_and_states(kind):
 
 def test_bad_inputs_of_the_cell():
     cell = make(RelationalRNNCell)
+    h, c, memory = cell.initial_state(B)
+    for part, state in {"h": (h[:3], c, memory), "memory": (h, None, memory[:3])}.items():
+        with pytest.raises(ValueError, match=f"state's {part} must have shape .*where B = 3"):
+            cell(draw(B, F), *state)
+    with pytest.raises(TypeError, match=r"cell\(input, h, c, memory\); got a tuple as h"):
+        cell(draw(B, F), (h, c, memory))
     with pytest.raises(ValueError, match=r"input must have shape \(B, F\) with .*where F = 6"):
         cell(draw(B, F + 1))
     with pytest.raises(ValueError, match=r"input must have 2 axes \(B, F\)"):

@@ -57,17 +57,21 @@ def test_a_sequence(chosen, with_output_layer, return_sequences, state_given):
     sizes, output_size, batch, time, seed = chosen
     rng = np.random.default_rng(seed)
     sizes |= dict(output_size=output_size if with_output_layer else None)
-    ours, theirs = make_pair("RelationalRNN", sizes, rng, batch_first=True)
+    ours, theirs = make_pair("RelationalRNN", sizes, rng)
     inputs = rng.standard_normal((batch, time, sizes["input_size"]))
     state = draw_like(ours.initial_state(batch), rng) if state_given else None
 
-    outputs, last = ours.forward(inputs, return_sequences, return_state=True, state=state)
+    outputs, *last, seen = ours.forward(inputs, return_sequences, True, state, return_trace=True)
     d_outputs, d_last = rng.standard_normal(outputs.shape), draw_like(last, rng)
     d_inputs, d_state = ours.backward(d_outputs, d_last)
 
     x = torch.tensor(inputs, requires_grad=True)
     start = None if state is None else tuple(torch.tensor(part, requires_grad=True) for part in state)
-    y, after = theirs(x, start, return_sequences=return_sequences)
+    y, *after, trace = theirs(
+        x, start, return_sequences=return_sequences, return_state=True, return_trace=True
+    )
+    for name, part, expected in zip(trace._fields, trace, seen, strict=True):
+        assert_close(part.detach(), expected, what=name)
     torch.autograd.backward([y, *after], [torch.from_numpy(g) for g in (d_outputs, *d_last)])
     assert_close(y.detach(), outputs, what="outputs")
     assert_close(x.grad, d_inputs, what="gradient of the inputs")
@@ -92,7 +96,7 @@ def test_a_step(chosen, state_given):
     d_input, *_ = ours.backward(d_output, *d_last)
 
     x = torch.tensor(inputs, requires_grad=True)
-    y, after = theirs(x, None if state is None else tuple(map(torch.tensor, state)))
+    y, *after = theirs(x, *map(torch.tensor, state or ()))
     torch.autograd.backward([y, *after], [torch.from_numpy(g) for g in (d_output, *d_last)])
     assert_close(y.detach(), output, what="output")
     assert_close(x.grad, d_input, what="gradient of the input")

@@ -72,7 +72,7 @@ def test_the_cell_is_the_equations(slot_size):
 def test_the_sequence_is_the_cell_step_by_step(output_size):
     rnn, cell = make(output_size=output_size), make(RelationalRNNCell)
     cell.params = {name: rnn.params[name] for name in cell.params}
-    outputs, last = rnn.forward(X, return_state=True)
+    outputs, *last = rnn.forward(X, return_state=True)
     state = (None, None, None)
     for t in range(T):
         expected, *state = cell.forward(X[:, t], *state)
@@ -85,10 +85,45 @@ def test_the_sequence_is_the_cell_step_by_step(output_size):
     assert_close(rnn.forward(X, state=rnn.initial_state(B)), outputs)
 
 
+def test_what_forward_returns():
+    rnn = make(output_size=OUT)
+    outputs, h, c, memory = rnn.forward(X, return_state=True)
+    assert (outputs.shape, h.shape, c.shape, memory.shape) == ((B, T, OUT), *2 * ((B, HIDDEN),), (B, N, S))
+    assert_close(rnn.forward(X), outputs)
+    alone, trace = rnn.forward(X, return_trace=True)
+    assert_close(alone, outputs)
+    last, *state, again = rnn.forward(X, False, True, return_trace=True)
+    assert_close(last, outputs[:, -1])
+    assert_close(state[2], memory)
+    for one, other in zip(trace, again):
+        assert_close(one, other)
+    with pytest.raises(TypeError, match="return_trace must be True or False, got 1"):
+        rnn.forward(X, return_trace=1)
+
+
+def test_the_trace_is_what_the_slots_did():
+    rnn, outputs = make(), []
+    for t in range(1, T + 1):
+        *_, memory, trace = rnn.forward(X[:, :t], return_state=True, return_trace=True)
+        outputs.append(memory)
+    assert trace.attention.shape == (B, T, 1, H, N, N)
+    assert_close(trace.attention.sum(-1), np.ones((B, T, 1, H, N)))
+    assert trace.forget_gate.shape == trace.input_gate.shape == (B, T, N, S)
+    # The input gate lets in tanh(new), which lies between -1 and 1.
+    for t in range(1, T):
+        entered = (outputs[t] - trace.forget_gate[:, t] * outputs[t - 1]) / trace.input_gate[:, t]
+        assert np.abs(entered).max() < 1
+    kept = [part.copy() for part in trace]
+    rnn.backward(np.ones((B, T, HIDDEN)))
+    rnn.forward(-X)
+    for part, value in zip(trace, kept):
+        np.testing.assert_array_equal(part, value)
+
+
 def test_its_hidden_state_is_the_lstms():
     rnn, lstm = make(), LSTM(F, HIDDEN)
     lstm.params = {name: rnn.params[f"lstm.{name}"] for name in lstm.params}
-    _, (h, c, _) = rnn.forward(X, return_state=True)
+    _, h, c, _ = rnn.forward(X, return_state=True)
     _, expected = lstm.forward(X, return_state=True)
     assert_close(h, expected[0])
     assert_close(c, expected[1])
@@ -100,11 +135,11 @@ def test_its_hidden_state_is_the_lstms():
 def test_backward_is_the_derivative(slot_size, output_size, return_sequences, own_start):
     rnn, rng, x = make(slot_size=slot_size, output_size=output_size), np.random.default_rng(2), X.copy()
     start = make_state(rng, slot_size) if own_start else None
-    outputs, _ = rnn.forward(x, return_sequences, True, start)
+    outputs, *_ = rnn.forward(x, return_sequences, True, start)
     d_outputs, d_last = rng.standard_normal(outputs.shape), make_state(rng, slot_size)
 
     def loss():
-        outputs, last = rnn.forward(x, return_sequences, True, start)
+        outputs, *last = rnn.forward(x, return_sequences, True, start)
         return float(np.vdot(d_outputs, outputs) + sum(map(np.vdot, d_last, last)))
 
     d_x, d_start = rnn.backward(d_outputs, d_last)
@@ -148,11 +183,11 @@ def test_a_split_sequence_has_the_gradients_of_the_whole(cut):
     rng = np.random.default_rng(0)
     d_outputs, d_last = rng.standard_normal((B, T, OUT)), make_state(rng)
     whole, first, second = (make(output_size=OUT) for _ in range(3))
-    outputs, last = whole.forward(X, return_state=True)
+    outputs, *last = whole.forward(X, return_state=True)
     d_x, _ = whole.backward(d_outputs, d_last)
 
-    outputs1, middle = first.forward(X[:, :cut], return_state=True)
-    outputs2, last2 = second.forward(X[:, cut:], return_state=True, state=middle)
+    outputs1, *middle = first.forward(X[:, :cut], return_state=True)
+    outputs2, *last2 = second.forward(X[:, cut:], return_state=True, state=middle)
     d_x2, d_middle = second.backward(d_outputs[:, cut:], d_last)
     d_x1, _ = first.backward(d_outputs[:, :cut], d_middle)
     assert_close(np.concatenate([outputs1, outputs2], axis=1), outputs)
@@ -188,10 +223,10 @@ def test_slots_start_apart_and_stay_apart():
 
     assert smallest_gap(rnn.initial_state(B)[2]) > 0.5
     for length in (1, 30):
-        _, (_, _, memory) = rnn.forward(x[:, :length], return_state=True)
+        *_, memory = rnn.forward(x[:, :length], return_state=True)
         assert smallest_gap(memory) > 0.1
     h, c, memory = rnn.initial_state(B)
-    _, (_, _, memory) = rnn.forward(x, return_state=True, state=(h, c, np.zeros_like(memory)))
+    *_, memory = rnn.forward(x, return_state=True, state=(h, c, np.zeros_like(memory)))
     assert smallest_gap(memory) == 0  # why the start must differ: equal slots are equal for ever
 
 
@@ -201,7 +236,7 @@ def test_the_memory_stays_bounded():
         value *= 3
     start = np.clip(rnn.initial_state(B)[2], -1, 1)
     x = 3 * np.random.default_rng(0).standard_normal((B, 300, F))
-    _, (_, _, memory) = rnn.forward(x, return_state=True, state=(*rnn.initial_state(B)[:2], start))
+    *_, memory = rnn.forward(x, return_state=True, state=(*rnn.initial_state(B)[:2], start))
     assert 0.9 < np.abs(memory).max() <= 1
 
 
@@ -242,8 +277,11 @@ def test_what_was_passed_and_returned_can_be_changed_before_backward(slot_size, 
     kept = [part.copy() for part in (x, *start)]
 
     def run_rnn():
-        outputs, last = rnn.forward(x, return_state=True, state=start)
-        return (outputs, *last), rnn.backward, lambda result: (result[0], *result[1])
+        return (
+            rnn.forward(x, return_state=True, state=start),
+            rnn.backward,
+            lambda result: (result[0], *result[1]),
+        )
 
     def run_cell():
         return cell.forward(x0, *start), cell.backward, tuple
@@ -268,7 +306,7 @@ def test_what_was_passed_and_returned_can_be_changed_before_backward(slot_size, 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_dtype_stays(dtype):
     rnn = RelationalRNN(F, HIDDEN, OUT, N, S, H, dtype=dtype)
-    outputs, last = rnn.forward(X, return_state=True)
+    outputs, *last = rnn.forward(X, return_state=True)
     d_x, d_start = rnn.backward(np.ones(outputs.shape))
     arrays = [outputs, *last, d_x, *d_start, *rnn.params.values(), *rnn.grads.values()]
     assert {array.dtype for array in arrays} == {np.dtype(dtype)}
@@ -298,6 +336,7 @@ ROW, MEMORY = np.ones((B, HIDDEN)), np.ones((B, N, S))
         ((X[..., :3],), ValueError, "sequence must have shape .*F = 4.*where F = 3"),
         ((X, 1), TypeError, "return_sequences must be True or False, got 1"),
         ((X, True, 1), TypeError, "return_state must be True or False, got 1"),
+        ((X, True, False, None, 1), TypeError, "takes from 2 to 5 positional arguments"),
         ((X, True, True, (ROW, ROW)), ValueError, r"state must be three arrays \(h, c, memory\).*got tuple"),
         ((X, True, True, (ROW, ROW[:1], MEMORY)), ValueError, "state's c must have shape .*where B = 1"),
         ((X, True, True, (ROW, ROW, MEMORY[:, :2])), ValueError, "state's memory must have shape .*N = 2"),

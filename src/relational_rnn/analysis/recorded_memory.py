@@ -95,6 +95,8 @@ def record_memory(
         step = x[:, t : t + 1]
         if isinstance(core, RelationalMemory):
             output, state = core.forward(step, state)
+        elif isinstance(core, RelationalRNN):
+            output, *state = core.forward(step, return_state=True, state=state)
         else:
             output, state = core.forward(step, return_state=True, state=state)
         memories.append(_slots(core, state)[1])

@@ -40,7 +40,7 @@ def numpy_classifier(model: SequenceClassifier) -> reference.Classifier:
         set_parameters(twin, get_parameters(core))
     elif isinstance(core, nn.RelationalRNN):
         sizes = {name: getattr(core, name) for name in ("num_slots", "slot_size", "num_heads")}
-        output_size = core.output_size if core.output_size != core.hidden_size else None
+        output_size = core.output_size if hasattr(core, "output") else None
         twin = reference.RelationalRNN(core.input_size, core.hidden_size, output_size, **sizes, dtype=dtype)
         set_parameters(twin, get_parameters(core))
     elif isinstance(core, nn.LSTM):

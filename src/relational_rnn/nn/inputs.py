@@ -61,8 +61,8 @@ def check_state(
 
 def check_parts(
     state: object, parts: Mapping[str, tuple[str, ...]], sizes: Mapping[str, int], like: Tensor
-) -> None:
-    """Say so when a state is no tuple of tensors with these axes.
+) -> tuple[Tensor, ...]:
+    """Return a state, or say why it is no tuple of tensors with these axes.
 
     Args:
         state: what came.
@@ -79,6 +79,7 @@ def check_parts(
     for (name, axes), part in zip(parts.items(), state, strict=True):
         check_tensor(f"state's {name}", part, like)
         check_shape(f"state's {name}", part.shape, axes, **{axis: sizes[axis] for axis in axes})
+    return state
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
+from relational_rnn.config import Trace
 from relational_rnn.config.checks import check_bool, check_shape, check_size
-from relational_rnn.kernels import dot_product_attention, transformed
+from relational_rnn.kernels import dot_product_attention, eager, plain_attention, transformed
 from relational_rnn.nn.factory import make_factory_kwargs
 from relational_rnn.nn.initialise import initialise_gates_
 from relational_rnn.nn.inputs import (
@@ -99,11 +100,11 @@ class _Hybrid(nn.Module):
         """Show the number of heads when printed; the layers say all other sizes."""
         return f"num_heads={self.num_heads}"
 
-    def _check_state(self, state: HybridState, batch: int) -> HybridState:
+    def _check_state(self, state: object, batch: int) -> HybridState:
         parts = {"h": ("B", "hidden"), "c": ("B", "hidden"), "memory": ("B", "N", "S")}
         sizes = {"B": batch, "hidden": self.hidden_size, "N": self.num_slots, "S": self.slot_size}
-        check_parts(state, parts, sizes, self.initial_memory)
-        h, c, memory = state
+        given = tuple(state) if isinstance(state, list) else state  # `outputs, *state = ...` makes a list
+        h, c, memory = check_parts(given, parts, sizes, self.initial_memory)
         return h, c, memory
 
     def _enter(self, h: Tensor) -> tuple[Tensor, Tensor]:
@@ -122,9 +123,17 @@ class _Hybrid(nn.Module):
         return torch.cat([layer.weight for layer in layers]), torch.cat([layer.bias for layer in layers])
 
     def _relate(
-        self, update: Tensor, gate_input: Tensor, memory: Tensor, joined: tuple[Tensor, Tensor] | None
-    ) -> Tensor:
-        """Write into all slots, let them attend to each other, and blend with what they held: (B, N, S)."""
+        self,
+        update: Tensor,
+        gate_input: Tensor,
+        memory: Tensor,
+        joined: tuple[Tensor, Tensor] | None,
+        trace: bool,
+    ) -> tuple[Tensor, Trace | None]:
+        """Write into all slots, let them attend to each other, and blend with what they held: (B, N, S).
+
+        The trace, if asked for, is a `config.Trace` without its T axis.
+        """
         written = memory + update
         if joined is None:
             projected = torch.cat([self.W_q(written), self.W_k(written), self.W_v(written)], -1)
@@ -133,10 +142,11 @@ class _Hybrid(nn.Module):
         batch, slots, size = written.shape
         heads = projected.view(batch, slots, 3, self.num_heads, size // self.num_heads)
         q, k, v = heads.permute(2, 0, 3, 1, 4).unbind()  # (B, H, N, S/H) each
-        attended = dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
-        candidate = torch.tanh(written + self.W_o(attended))
+        attended, weights = plain_attention(q, k, v) if trace else (dot_product_attention(q, k, v), None)
+        candidate = torch.tanh(written + self.W_o(attended.transpose(1, 2).flatten(2)))
         forget = torch.sigmoid(self.gate_memory(memory) + gate_input)
-        return torch.lerp(candidate, memory, forget.to(memory.dtype))  # autocast makes it smaller
+        after = torch.lerp(candidate, memory, forget.to(memory.dtype))  # autocast makes it smaller
+        return after, None if weights is None else Trace(weights.unsqueeze(1), 1 - forget, forget)
 
     def _read(self, h: Tensor, memory: Tensor) -> Tensor:
         """Return the output: (..., hidden) and (..., N, S) -> (..., output_size)."""
@@ -165,7 +175,8 @@ class RelationalRNNCell(_Hybrid):
 
     Example:
         >>> cell = RelationalRNNCell(input_size=5, hidden_size=6, num_slots=3, slot_size=8)
-        >>> output, (h, c, memory) = cell(torch.zeros(7, 5))
+        >>> output, h, c, memory = cell(torch.zeros(7, 5))
+        >>> output, h, c, memory = cell(torch.ones(7, 5), h, c, memory)
         >>> output.shape, h.shape, memory.shape
         (torch.Size([7, 6]), torch.Size([7, 6]), torch.Size([7, 3, 8]))
     """
@@ -185,12 +196,20 @@ class RelationalRNNCell(_Hybrid):
         super().__init__(input_size, hidden_size, None, num_slots, slot_size, num_heads, device, dtype)
         self.reset_parameters(generator)
 
-    def forward(self, input: Tensor, state: HybridState | None = None) -> tuple[Tensor, HybridState]:
+    def forward(
+        self,
+        input: Tensor,
+        h: Tensor | None = None,
+        c: Tensor | None = None,
+        memory: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Advance the state by one step.
 
         Args:
             input: (B, F).
-            state: h and c, each (B, hidden), and memory (B, N, S); None means `initial_state`.
+            h: (B, hidden) before the step; None means zeros.
+            c: (B, hidden) before the step; None means zeros.
+            memory: (B, N, S) before the step; None means the parameter `initial_memory`.
 
         Returns:
             The output (B, hidden), and h, c and memory after the step.
@@ -201,11 +220,16 @@ class RelationalRNNCell(_Hybrid):
         """
         check_tensor("input", input, self.initial_memory)
         check_shape("input", input.shape, ("B", "F"), F=self.input_size)
+        if isinstance(h, tuple | list):
+            raise TypeError(
+                f"the state comes part by part, cell(input, h, c, memory); got a {type(h).__name__} as h"
+            )
         batch = len(input)
-        h, c, memory = self.initial_state(batch) if state is None else self._check_state(state, batch)
+        given = zip((h, c, memory), self.initial_state(batch), strict=True)
+        h, c, memory = self._check_state(tuple(own if x is None else x for x, own in given), batch)
         h, c = lstm_step(self.lstm, input, (h, c))
-        memory = self._relate(*self._enter(h), memory, self._joined())
-        return self._read(h, memory), (h, c, memory)
+        memory, _ = self._relate(*self._enter(h), memory, self._joined(), False)
+        return self._read(h, memory), h, c, memory
 
 
 class RelationalRNN(_Hybrid):
@@ -220,7 +244,8 @@ class RelationalRNN(_Hybrid):
         num_slots: N, memory slots.
         slot_size: S, features of a slot; where it equals `hidden_size`, there is no `memory_input`.
         num_heads: H, attention heads; must divide S.
-        batch_first: inputs and outputs are (B, T, ...) instead of (T, B, ...).
+        batch_first: inputs and outputs are (B, T, ...), as in NumPy; False for (T, B, ...), which all other
+            cores, like `torch.nn.LSTM`, take unless told otherwise.
         device, dtype: as everywhere in torch.
         generator: where initial values are drawn from; None means torch's own.
 
@@ -229,10 +254,11 @@ class RelationalRNN(_Hybrid):
         ValueError: a size below 1, or `num_heads` that does not divide `slot_size`.
 
     Example:
-        >>> rnn = RelationalRNN(5, 6, output_size=2, num_slots=3, slot_size=8, batch_first=True)
-        >>> outputs, (h, c, memory) = rnn(torch.zeros(7, 11, 5))
+        >>> rnn = RelationalRNN(input_size=5, hidden_size=6, output_size=2, num_slots=3, slot_size=8)
+        >>> outputs, h, c, memory = rnn(torch.zeros(7, 11, 5), return_state=True)
         >>> outputs.shape, h.shape, memory.shape
         (torch.Size([7, 11, 2]), torch.Size([7, 6]), torch.Size([7, 3, 8]))
+        >>> outputs, h, c, memory = rnn(torch.ones(7, 4, 5), (h, c, memory), return_state=True)
     """
 
     def __init__(
@@ -244,7 +270,7 @@ class RelationalRNN(_Hybrid):
         slot_size: int = 64,
         num_heads: int = 2,
         *,
-        batch_first: bool = False,
+        batch_first: bool = True,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
         generator: torch.Generator | None = None,
@@ -260,9 +286,22 @@ class RelationalRNN(_Hybrid):
         state: HybridState | None = None,
         *,
         return_sequences: bool = True,
-        return_state: Literal[True] = True,
+        return_state: None = None,
         resets: Resets | None = None,
+        return_trace: Literal[False] = False,
     ) -> tuple[Sequence, HybridState]: ...
+
+    @overload
+    def forward(
+        self,
+        input: Sequence,
+        state: HybridState | None = None,
+        *,
+        return_sequences: bool = True,
+        return_state: Literal[True],
+        resets: Resets | None = None,
+        return_trace: Literal[False] = False,
+    ) -> tuple[Sequence, Tensor, Tensor, Tensor]: ...
 
     @overload
     def forward(
@@ -273,7 +312,20 @@ class RelationalRNN(_Hybrid):
         return_sequences: bool = True,
         return_state: Literal[False],
         resets: Resets | None = None,
+        return_trace: Literal[False] = False,
     ) -> Sequence: ...
+
+    @overload
+    def forward(
+        self,
+        input: Sequence,
+        state: HybridState | None = None,
+        *,
+        return_sequences: bool = True,
+        return_state: bool | None = None,
+        resets: Resets | None = None,
+        return_trace: Literal[True],
+    ) -> tuple[Any, ...]: ...
 
     def forward(
         self,
@@ -281,30 +333,36 @@ class RelationalRNN(_Hybrid):
         state: HybridState | None = None,
         *,
         return_sequences: bool = True,
-        return_state: bool = True,
+        return_state: bool | None = None,
         resets: Resets | None = None,
-    ) -> Sequence | tuple[Sequence, HybridState]:
+        return_trace: bool = False,
+    ) -> Sequence | tuple[Any, ...]:
         """Run over a sequence.
 
         Args:
-            input: (T, B, F), (B, T, F) with `batch_first`, (T, F) for one sequence, or a PackedSequence.
-            state: h and c, each (B, hidden), and memory (B, N, S) before the first step (B = 1 for one
-                sequence); None means `initial_state`.
+            input: (B, T, F), (T, B, F) without `batch_first`, (T, F) for one sequence, or a PackedSequence.
+            state: (h, c, memory) before the first step, h and c each (B, hidden), memory (B, N, S) (B = 1 for
+                one sequence), as they were returned; None means `initial_state`.
             return_sequences: outputs of all steps; False for each row's last one alone.
-            return_state: also return the last state, as the other torch cores always do.
+            return_state: True for four values, outputs, h, c and memory, as in NumPy; False for the outputs
+                alone; None for two, outputs and (h, c, memory), as every other torch core returns them.
             resets: bool, the input's leading axes: True restarts that row from `initial_state` before that
                 step. For packed input a PackedSequence or a padded one, as for `RelationalMemory`.
+            return_trace: also return attention and gates of every step, as the last value.
 
         Returns:
             The outputs in the input's layout with `output_size` features, or the last ones (B, O), (O,) for
-            one sequence; with `return_state` also the last h, c and memory of each row.
+            one sequence; the last h, c and memory of each row as `return_state` says; and the `config.Trace`
+            if asked for: attention (B, T, 1, H, N, N), gates (B, T, N, S), the input gate 1 less the other.
 
         Raises:
             TypeError: not a tensor, not floating point, or another dtype or device than the parameters'.
             ValueError: wrong shape, an empty batch or sequence.
         """
         check_bool("return_sequences", return_sequences)
-        check_bool("return_state", return_state)
+        check_bool("return_trace", return_trace)
+        if return_state is not None:
+            check_bool("return_state", return_state)
         opened = open_sequence(input, self.batch_first, ("F",), {"F": self.input_size}, self.initial_memory)
         sizes = opened.batch_sizes
         start = self.initial_state(sizes[0]) if state is None else self._check_state(state, sizes[0])
@@ -320,12 +378,14 @@ class RelationalRNN(_Hybrid):
         else:
             zeros = (h.new_zeros(1, self.hidden_size),) * 2
             hiddens, (h, c) = unroll(self._step_lstm, opened.data, sizes, (h, c), zeros, flags)
-        joined = self._joined()
+        joined, traces = self._joined(), []
 
         def relate(
             update: Tensor, gate_input: Tensor, state: tuple[Tensor, ...]
         ) -> tuple[Tensor, tuple[Tensor]]:
-            memory = self._relate(update, gate_input, state[0], joined)
+            memory, report = self._relate(update, gate_input, state[0], joined, return_trace)
+            if report is not None:
+                traces.append(report)
             return memory, (memory,)
 
         initial = (self.initial_memory[None],)
@@ -337,7 +397,11 @@ class RelationalRNN(_Hybrid):
         else:
             outputs = self._read(last[0], last[2])
             outputs = outputs[0] if opened.layout == "one" else outputs
-        return (outputs, last) if return_state else outputs
+        results: tuple[Any, ...] = (outputs, last) if return_state is None else (outputs,)
+        results += last if return_state else ()
+        if return_trace:
+            results += (Trace(*map(opened.unsort, eager.stack_traces(traces, sizes[0]))),)
+        return results if len(results) > 1 else outputs
 
     def _lstm_at_once(self, tensors: tuple[Tensor, ...]) -> bool:
         """Say whether torch's own loop can run the LSTM; it calls no cell and has no rule for vmap."""

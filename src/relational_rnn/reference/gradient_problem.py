@@ -116,7 +116,10 @@ def passes_of(model: Any) -> Passes:
     """Return how to call a model with arrays alone: the inputs, then the parts of the state, if any."""
 
     def over_sequence(x: Array, *state: Array) -> tuple[Array, ...]:
-        outputs, last = model.forward(x, return_state=True, state=state or None)
+        return model.forward(x, return_state=True, state=state or None)  # type: ignore[no-any-return]
+
+    def lstm_over_sequence(x: Array, *state: Array) -> tuple[Array, ...]:
+        outputs, last = over_sequence(x, *state)
         return outputs, *last
 
     def back_over_sequence(d_outputs: Array, *d_state: Array) -> tuple[Array, ...]:
@@ -137,7 +140,7 @@ def passes_of(model: Any) -> Passes:
         case RelationalRNNCell():
             return Passes(("x", "h", "c", "memory"), model.forward, model.backward)
         case LSTM():
-            return Passes(("sequence", "h", "c"), over_sequence, back_over_sequence)
+            return Passes(("sequence", "h", "c"), lstm_over_sequence, back_over_sequence)
         case LSTMCell():
             return Passes(
                 ("input", "h", "c"), lambda x, *state: model.forward(x, state or None), back_over_step

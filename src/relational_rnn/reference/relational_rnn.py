@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from relational_rnn.config import Trace
 from relational_rnn.config.checks import check_bool, check_shape, check_size
 from relational_rnn.reference.arrays import Array, as_floats, make_generator
 from relational_rnn.reference.hybrid import HybridCore, HybridState, check_gradients_came
@@ -43,9 +44,10 @@ class RelationalRNN(HybridCore):
 
     Example:
         >>> rnn = RelationalRNN(input_size=5, hidden_size=6, output_size=2, num_slots=3, slot_size=8)
-        >>> outputs, (h, c, memory) = rnn.forward(np.zeros((7, 4, 5)), return_state=True)
+        >>> outputs, h, c, memory = rnn.forward(np.zeros((7, 4, 5)), return_state=True)
         >>> outputs.shape, h.shape, memory.shape
         ((7, 4, 2), (7, 6), (7, 3, 8))
+        >>> outputs, h, c, memory = rnn.forward(np.ones((7, 4, 5)), return_state=True, state=(h, c, memory))
         >>> d_sequence, d_state = rnn.backward(np.ones_like(outputs))
         >>> d_sequence.shape, rnn.grads["W_q.weight"].shape
         ((7, 4, 5), (8, 8))
@@ -80,6 +82,8 @@ class RelationalRNN(HybridCore):
         return_sequences: bool = True,
         return_state: Literal[False] = False,
         state: Sequence[npt.ArrayLike] | None = None,
+        *,
+        return_trace: Literal[False] = False,
     ) -> Array: ...
 
     @overload
@@ -90,7 +94,19 @@ class RelationalRNN(HybridCore):
         *,
         return_state: Literal[True],
         state: Sequence[npt.ArrayLike] | None = None,
-    ) -> tuple[Array, HybridState]: ...
+        return_trace: Literal[False] = False,
+    ) -> tuple[Array, Array, Array, Array]: ...
+
+    @overload
+    def forward(
+        self,
+        sequence: npt.ArrayLike,
+        return_sequences: bool = True,
+        return_state: bool = False,
+        state: Sequence[npt.ArrayLike] | None = None,
+        *,
+        return_trace: Literal[True],
+    ) -> tuple[Any, ...]: ...
 
     def forward(
         self,
@@ -98,19 +114,23 @@ class RelationalRNN(HybridCore):
         return_sequences: bool = True,
         return_state: bool = False,
         state: Sequence[npt.ArrayLike] | None = None,
-    ) -> Array | tuple[Array, HybridState]:
+        *,
+        return_trace: bool = False,
+    ) -> Array | tuple[Any, ...]:
         """Run over a sequence.
 
         Args:
             sequence: (B, T, F) floats, cast to the layer's dtype.
             return_sequences: outputs of all steps; False for the last step's alone.
-            return_state: also return the last state.
-            state: h and c, each (B, hidden), and memory (B, N, S) before the first step; None means
-                `initial_state`.
+            return_state: return four values: the outputs, and the last h, c and memory.
+            state: (h, c, memory) before the first step, h and c each (B, hidden), memory (B, N, S), as they
+                were returned; None means `initial_state`.
+            return_trace: also return attention and gates of every step, as the last value.
 
         Returns:
             The outputs (B, T, O), or the last one (B, O); with `return_state` also h and c, each (B, hidden),
-            and memory (B, N, S).
+            and memory (B, N, S); and the `config.Trace` if asked for: attention (B, T, 1, H, N, N), gates
+            (B, T, N, S), where the input gate is 1 less the forget gate.
 
         Raises:
             TypeError: sequence or state that hold no floats.
@@ -118,6 +138,7 @@ class RelationalRNN(HybridCore):
         """
         check_bool("return_state", return_state)
         check_bool("return_sequences", return_sequences)
+        check_bool("return_trace", return_trace)
         x = as_floats("sequence", sequence, self.dtype)
         check_shape("sequence", x.shape, ("B", "T", "F"), F=self.input_size)
         x = x.swapaxes(0, 1).copy()  # (T, B, F); a copy always: backward needs it as it is now
@@ -132,7 +153,16 @@ class RelationalRNN(HybridCore):
             outputs, self._output_cache = linear_forward(outputs, weight, bias)
         # A copy, so that changing the outputs cannot change what backward needs.
         outputs = outputs.swapaxes(0, 1).copy() if return_sequences else outputs[0].copy()
-        return (outputs, last) if return_state else outputs
+        results: tuple[Any, ...] = (outputs, *last) if return_state else (outputs,)
+        results += (self._trace(),) if return_trace else ()
+        return results if len(results) > 1 else outputs
+
+    def _trace(self) -> Trace:
+        """Return copies of what the last run attended to and let through."""
+        steps = self._forward_cache().slots.steps
+        attention = np.stack([step.attention.weights for step in steps], axis=1)  # (B, T, H, N, N)
+        forget_gate = np.stack([step.gate for step in steps], axis=1)
+        return Trace(attention[:, :, None], 1 - forget_gate, forget_gate)
 
     def backward(
         self, d_outputs: npt.ArrayLike | None, d_state: Sequence[npt.ArrayLike] | None = None
