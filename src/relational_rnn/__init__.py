@@ -8,7 +8,8 @@ Importing the package costs nothing and needs no torch: take what you need from 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import pkgutil
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +17,30 @@ if TYPE_CHECKING:
     from relational_rnn.training.weights import Trained
 
 __version__ = "0.1.0"
+
+
+if not TYPE_CHECKING:  # to a type checker it would say that every name is here
+
+    def __getattr__(name: str) -> NoReturn:
+        """Say which room has a name that is not here: `from relational_rnn import RelationalRNN`.
+
+        Raises:
+            ImportError: a public name of a room; `import` lets the message of no other error through.
+            AttributeError: any other name.
+        """
+        if not name.startswith("_"):
+            rooms = [room for room in ("nn", "reference", "tasks", "experiments") if name in _public(room)]
+            if rooms:
+                ways = " or ".join(f"from relational_rnn.{room} import {name}" for room in rooms)
+                told = " (nn: PyTorch, reference: NumPy)" if {"nn", "reference"} <= {*rooms} else ""
+                raise ImportError(f"cannot import name {name!r} from 'relational_rnn'; {ways}{told}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _public(room: str) -> set[str]:
+    """Return the names in a room's `__all__`, read without importing it: some rooms need torch."""
+    source = pkgutil.get_data(__name__, f"{room}/__init__.py") or b""
+    return {line.strip(' ",') for line in source.decode().partition("__all__ = [")[2].splitlines()}
 
 
 def load(
