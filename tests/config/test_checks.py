@@ -72,6 +72,16 @@ def test_shapes():
         checks.check_shape("input", (2, 0, 40), axes, F=40)
 
 
+def test_one_step_given_as_a_sequence():
+    axes = ("B", "T", "R", "F")
+    checks.check_sequence("inputs", (2, 7, 4, 3), axes, "Cell", F=3)
+    with pytest.raises(ValueError, match=r"got shape \(2, 4, 3\); for one step, \(B, R, F\), there is Cell$"):
+        checks.check_sequence("inputs", (2, 4, 3), axes, "Cell", F=3)
+    for shape in ((2, 7, 4, 5), (3,)):
+        with pytest.raises(ValueError, match=r"^inputs must (?!.*Cell)"):
+            checks.check_sequence("inputs", shape, axes, "Cell", F=3)
+
+
 def test_unknown_arguments():
     class One:
         def __init__(self, size, rows=1, *rest, layers=2, **options):

@@ -68,6 +68,16 @@ def test_sizes(kind, name, value, error, message):
         (dict(dtype=torch.int64), TypeError, "dtype must be a floating-point torch dtype, got torch.int64"),
         (dict(dtype="float64"), TypeError, "dtype must be a floating-point torch dtype, got 'float64'"),
         (
+            dict(gate_style="LSTM"),
+            ValueError,
+            """got 'LSTM' \\(the gates of an LSTM, one for every element, are "unit"\\)""",
+        ),
+        (
+            dict(num_slots=3),
+            TypeError,
+            "Memory(Cell)? has no argument num_slots: num_slots is mem_slots here",
+        ),
+        (
             dict(memory_slots=3),
             TypeError,
             r"got unknown arguments: memory_slots \(did you mean mem_slots\?\); allowed are input_size, mem",
@@ -266,3 +276,16 @@ def test_other_dtypes_are_welcome_under_autocast_only(kind):
             TypeError, match=r"input must be floating point \(torch.float32\), got torch.int64"
         ):
             core(x.long())
+
+
+def test_one_step_names_the_cell():
+    core = RelationalMemory(**SIZES)
+    x = torch.zeros(4, core.input_size)
+    with pytest.raises(ValueError, match=r"here of 4 steps, .*got B = 4; .* there is RelationalMemoryCell"):
+        core(x, core.initial_state(4))
+    output, memory = core(
+        x[:1], core.initial_state(1)
+    )  # one step of one sample looks like one sequence of one
+    assert (output.shape, memory.shape) == ((1, core.output_size), core.initial_state(1).shape)
+    with pytest.raises(ValueError, match=r"state must have 3 axes"):
+        core(x, core.initial_state(1)[0])

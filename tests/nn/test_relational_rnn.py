@@ -156,6 +156,12 @@ def test_bad_states():
         rnn(x, (None, c, memory))
 
 
+def test_one_step_names_the_cell():
+    rnn = make()
+    with pytest.raises(ValueError, match=r"for one step of 4 samples there is RelationalRNNCell"):
+        rnn(draw(B, F), rnn.initial_state(B))
+
+
 def test_bad_inputs_of_the_cell():
     cell = make(RelationalRNNCell)
     h, c, memory = cell.initial_state(B)

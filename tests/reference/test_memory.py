@@ -11,7 +11,7 @@ from helpers.gradients import check_gradient
 from helpers.numpy_cores import BATCH, CONFIGURATIONS, TIME, drawn_options, make_core, make_inputs
 from helpers.plain_core import plain_read, plain_step
 from relational_rnn.config import RelationalMemoryConfig, parameter_shapes
-from relational_rnn.reference import RelationalMemory
+from relational_rnn.reference import RelationalMemory, RelationalMemoryCell
 from tolerances import assert_close
 
 every_configuration = pytest.mark.parametrize("options", CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())
@@ -338,6 +338,25 @@ def make(**options):
         ),
     ],
 )
+def test_names_from_elsewhere():
+    message = "num_slots is mem_slots here, a slot has head_size \\* num_heads features here"
+    for kind in (RelationalMemory, RelationalMemoryCell):
+        with pytest.raises(
+            TypeError, match=f"{kind.__name__} has no argument num_slots, slot_size: {message}"
+        ):
+            kind(input_size=5, num_slots=4, slot_size=8)
+        with pytest.raises(ValueError, match=r'gate_style must be .*got .LSTM. .*are "unit"'):
+            kind(5, 3, 4, gate_style="LSTM")
+
+
+def test_one_step_names_the_cell():
+    core = RelationalMemory(input_size=5, mem_slots=3, head_size=4)
+    with pytest.raises(
+        ValueError, match=r"got shape \(7, 5\); for one step, .* there is RelationalMemoryCell"
+    ):
+        core.forward(np.zeros((7, 5)), np.zeros((7, 3, 4)))
+
+
 def test_the_constructor_says_what_is_wrong(options, error, message):
     with pytest.raises(error, match=message):
         make(**options)

@@ -5,13 +5,14 @@ They look at plain values and shapes only, so NumPy and torch code share them.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import operator
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, ParamSpec
 
 from relational_rnn.config.axes import AXES
 
@@ -133,6 +134,15 @@ def check_bool(name: str, value: Any) -> bool:
     return value
 
 
+OTHER_NAMES: Final = {
+    "num_slots": "num_slots is mem_slots here",
+    "slot_size": "a slot has head_size * num_heads features here",
+}
+"""What others call an argument of a core -> what it is here."""
+OTHER_VALUES: Final = {"lstm": 'the gates of an LSTM, one for every element, are "unit"'}
+"""What others call a choice, in lower case -> what it is here."""
+
+
 def check_choice(name: str, value: Any, allowed: Collection[str]) -> str:
     """Return `value` if it is one of `allowed`.
 
@@ -140,8 +150,41 @@ def check_choice(name: str, value: Any, allowed: Collection[str]) -> str:
         ValueError: it is not; the message lists what is.
     """
     if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+        known = OTHER_VALUES.get(str(value).lower()) if name == "gate_style" else None
+        told = f" ({known})" if known else ""
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}{told}")
     return value
+
+
+P = ParamSpec("P")
+
+
+def tells_names(constructor: Callable[P, None]) -> Callable[P, None]:
+    """Let a core's constructor say what an argument is called here that others call by another name.
+
+    Without it Python would only say that an argument of the right name is missing.
+
+    Raises:
+        TypeError: from the constructor, for a name of `OTHER_NAMES`.
+
+    Example:
+        >>> class Core:
+        ...     @tells_names
+        ...     def __init__(self, mem_slots): ...
+        >>> Core(num_slots=3)
+        Traceback (most recent call last):
+        TypeError: Core has no argument num_slots: num_slots is mem_slots here
+    """
+
+    @functools.wraps(constructor)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> None:
+        other = [name for name in kwargs if name in OTHER_NAMES]
+        if other:
+            told = ", ".join(OTHER_NAMES[name] for name in other)
+            raise TypeError(f"{type(args[0]).__name__} has no argument {', '.join(other)}: {told}")
+        constructor(*args, **kwargs)
+
+    return checked
 
 
 def check_shape(name: str, shape: Sequence[int], axes: Sequence[str], **sizes: int) -> None:
@@ -172,6 +215,27 @@ def check_shape(name: str, shape: Sequence[int], axes: Sequence[str], **sizes: i
             raise ValueError(
                 f"{name} must not be empty: shape {wanted}; got {tuple(shape)}, where {axis} = 0"
             )
+
+
+def check_sequence(name: str, shape: Sequence[int], axes: Sequence[str], cell: str, **sizes: int) -> None:
+    """Check a sequence as `check_shape` does; of one step of a batch, say which class takes it.
+
+    Raises:
+        ValueError: as `check_shape`.
+
+    Example:
+        >>> check_sequence("inputs", (7, 5), ("B", "T", "F"), "RelationalMemoryCell", F=5)
+        Traceback (most recent call last):
+        ValueError: inputs must have 3 axes (B, T, F) with B = batch, T = time steps, F = 5; got shape (7, 5);
+        for one step, (B, F), there is RelationalMemoryCell
+    """
+    try:
+        check_shape(name, shape, axes, **sizes)
+    except ValueError as error:
+        if len(shape) != len(axes) - 1:
+            raise
+        step = ", ".join(axis for axis in axes if axis != "T")
+        raise ValueError(f"{error}; for one step, ({step}), there is {cell}") from None
 
 
 def _in_words(axes: Sequence[str], sizes: Mapping[str, int]) -> str:

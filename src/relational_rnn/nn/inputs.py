@@ -104,6 +104,21 @@ class OpenSequence:
         """Rows at each step; they sum to S."""
         return [self.batch] * self.steps if self.packed is None else self.packed.batch_sizes.tolist()
 
+    def check_rows(self, state: object, cell: str) -> None:
+        """Say which class makes one step of a batch, where a state of several rows came with one sequence.
+
+        (B, F) and (T, F) look alike; the state tells that the former was meant.
+
+        Raises:
+            ValueError: naming the class.
+        """
+        if self.layout == "one" and isinstance(state, Tensor) and state.ndim > 1 and state.shape[0] != 1:
+            rows, steps = state.shape[0], self.steps
+            raise ValueError(
+                f"an input without a batch axis is one sequence, here of {steps} steps, so the state must "
+                f"have B = 1, got B = {rows}; for one step of {rows} samples there is {cell}"
+            )
+
     def sort(self, rows: Tensor, axis: int = 0) -> Tensor:
         """Put rows of the caller's order, which lie along `axis`, into running order (longest first)."""
         order = None if self.packed is None else self.packed.sorted_indices

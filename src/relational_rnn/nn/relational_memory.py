@@ -16,7 +16,7 @@ from relational_rnn.config import (
     check_parameters,
     parameter_shapes,
 )
-from relational_rnn.config.checks import check_bool, check_shape, check_size, check_unknown
+from relational_rnn.config.checks import check_bool, check_shape, check_size, check_unknown, tells_names
 from relational_rnn.kernels import (
     BACKENDS,
     KernelOptions,
@@ -104,6 +104,7 @@ class _Core(nn.Module):
     initial_memory: Tensor
     """(N, D), if it is random or trainable; see `_first_memory`."""
 
+    @tells_names
     def __init__(
         self,
         input_size: int,
@@ -407,6 +408,7 @@ class RelationalMemory(_Core):
         (torch.Size([7, 11, 24]), torch.Size([7, 3, 8]))
     """
 
+    @tells_names
     def __init__(
         self,
         input_size: int,
@@ -486,6 +488,7 @@ class RelationalMemory(_Core):
         if state is None:
             memory = self._start(opened.batch)
         else:
+            opened.check_rows(state, "RelationalMemoryCell")
             check_state("state", state, opened.batch, config, like)
             memory = opened.sort(state)
         flags = None if resets is None else opened.match(resets)

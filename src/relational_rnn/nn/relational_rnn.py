@@ -365,7 +365,13 @@ class RelationalRNN(_Hybrid):
             check_bool("return_state", return_state)
         opened = open_sequence(input, self.batch_first, ("F",), {"F": self.input_size}, self.initial_memory)
         sizes = opened.batch_sizes
-        start = self.initial_state(sizes[0]) if state is None else self._check_state(state, sizes[0])
+        if state is None:
+            start = self.initial_state(sizes[0])
+        else:
+            opened.check_rows(
+                state[0] if isinstance(state, tuple | list) and state else None, "RelationalRNNCell"
+            )
+            start = self._check_state(state, sizes[0])
         h, c, memory = map(opened.sort, start)
         flags = None if resets is None else opened.match(resets)
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from jaxtyping import Float
 
 from relational_rnn.config import CoreOptions, RelationalMemoryConfig, Trace, parameter_shapes
-from relational_rnn.config.checks import check_shape, check_size, check_unknown
+from relational_rnn.config.checks import check_shape, check_size, check_unknown, tells_names
 from relational_rnn.reference.arrays import Array, as_floats, check_dtype, make_generator
 from relational_rnn.reference.initialise import truncated_normal
 from relational_rnn.reference.input_work import join_tile_weights, split_tile_weights
@@ -30,6 +30,7 @@ class _ForwardCache(NamedTuple):
 class Core:
     """Parameters and both passes of `RelationalMemory` and `RelationalMemoryCell`, which see to the axes."""
 
+    @tells_names
     def __init__(
         self,
         input_size: int,

@@ -8,7 +8,7 @@ from typing import Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from relational_rnn.config.checks import check_bool, check_shape, check_size
+from relational_rnn.config.checks import check_bool, check_sequence, check_shape, check_size
 from relational_rnn.reference.arrays import Array, as_floats, make_generator
 from relational_rnn.reference.initialise import xavier_uniform
 from relational_rnn.reference.linear import linear_backward, linear_forward
@@ -106,7 +106,7 @@ class LSTM(LSTMCore):
         check_bool("return_state", return_state)
         self._returned_sequences = check_bool("return_sequences", return_sequences)
         x = as_floats("sequence", sequence, self.dtype)
-        check_shape("sequence", x.shape, ("B", "T", "F"), F=self.input_size)
+        check_sequence("sequence", x.shape, ("B", "T", "F"), "LSTMCell", F=self.input_size)
         x = x.swapaxes(0, 1).copy()  # (T, B, F); a copy always: backward needs it as it is now
         hiddens, last = self._run(x, self._check_state("state", state, x.shape[1]))
         outputs = hiddens if return_sequences else hiddens[-1:]

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from relational_rnn.config import Trace
-from relational_rnn.config.checks import check_bool, check_shape
+from relational_rnn.config.checks import check_bool, check_sequence, check_shape
 from relational_rnn.reference.arrays import Array, as_booleans, as_floats
 from relational_rnn.reference.core import Core
 
@@ -108,7 +108,9 @@ class RelationalMemory(Core):
         config = self.config
         check_bool("return_trace", return_trace)
         x = as_floats("inputs", inputs, self.dtype)
-        check_shape("inputs", x.shape, ("B", "T", *config.input_axes), **config.input_sizes)
+        check_sequence(
+            "inputs", x.shape, ("B", "T", *config.input_axes), "RelationalMemoryCell", **config.input_sizes
+        )
         batch, length = x.shape[:2]
         start = None if memory is None else self._check_memory("memory", memory, batch)
         restarts = None if resets is None else as_booleans("resets", resets)

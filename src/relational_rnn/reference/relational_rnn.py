@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from relational_rnn.config import Trace
-from relational_rnn.config.checks import check_bool, check_shape, check_size
+from relational_rnn.config.checks import check_bool, check_sequence, check_shape, check_size
 from relational_rnn.reference.arrays import Array, as_floats, make_generator
 from relational_rnn.reference.hybrid import HybridCore, HybridState, check_gradients_came
 from relational_rnn.reference.initialise import xavier_uniform
@@ -140,7 +140,7 @@ class RelationalRNN(HybridCore):
         check_bool("return_sequences", return_sequences)
         check_bool("return_trace", return_trace)
         x = as_floats("sequence", sequence, self.dtype)
-        check_shape("sequence", x.shape, ("B", "T", "F"), F=self.input_size)
+        check_sequence("sequence", x.shape, ("B", "T", "F"), "RelationalRNNCell", F=self.input_size)
         x = x.swapaxes(0, 1).copy()  # (T, B, F); a copy always: backward needs it as it is now
         batch = x.shape[1]
         start = self.initial_state(batch) if state is None else self._check_state("state", state, batch)
