@@ -13,6 +13,7 @@ from relational_rnn.cli.sweep import Sweep, check
 from relational_rnn.experiments.components import components
 from relational_rnn.experiments.factors import Range, one_at_a_time
 from relational_rnn.recipes import find_recipe
+from relational_rnn.training.config import with_values
 
 ABLATE = ["ablate", "nth-farthest", "--preset", "tiny"]
 SWEEP = ["sweep", "sorting", "--preset", "tiny"]
@@ -53,13 +54,16 @@ def test_all_and_more():
     ("arguments", "message"),
     [
         (["ablate"], "which task? relational-rnn ablate TASK, with TASK one of nth-farthest"),
-        (["ablate", "chess"], "no presets for 'chess'"),
+        (["ablate", "chess"], "there is no task 'chess'"),
         (ABLATE, "what varies? relational-rnn ablate nth-farthest --over FACTOR=VALUE"),
         (
             [*ABLATE, "--over", "num_heads"],
             "takes FACTOR=VALUE,VALUE,... as in num_heads=1,2,4; got 'num_heads'",
         ),
-        ([*ABLATE, "--over", "heads=1"], "has no factor 'heads'; its factors are attention_mlp_layers, "),
+        (
+            [*ABLATE, "--over", "heads=1"],
+            "no factor 'heads' (did you mean num_heads?); its factors are attention",
+        ),
         ([*ABLATE, "--over", "items=3"], "nth-farthest has no factor 'items'"),
         ([*SWEEP, "--over", "objects=3"], "sorting has no factor 'objects'"),
         (
@@ -72,7 +76,11 @@ def test_all_and_more():
         ([*ABLATE, "--over", "use_mlp=1"], "use_mlp takes true or false, got '1'"),
         ([*ABLATE, "--over", "num_heads=1,2,1"], "num_heads names the value 1 twice"),
         ([*ABLATE, "--over", "num_heads=1", "--over", "num_heads=2"], "names the factor num_heads twice"),
-        ([*ABLATE, "--over", "num_heads=3"], "num_heads=3: slot_size must be a multiple of num_heads"),
+        (
+            [*ABLATE, "--over", "num_heads=2,3,4"],
+            "num_heads=3: slot_size must be a multiple of num_heads, got slot_size=8 with num_heads=3; slots "
+            "of 12 features take all of these heads: --head-size 6 with --num-heads 2",
+        ),
         ([*ABLATE, "--over", "num_heads=1:4"], "num_heads is given as a range; an ablation takes values"),
         (
             [*ABLATE, "--over", "gru.clip_norm=1"],
@@ -114,6 +122,31 @@ def test_wrong_use(arguments, message, capsys, tmp_path, monkeypatch):
     assert main(arguments) == 2
     assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_heads_that_the_message_makes_possible():
+    config = find_recipe("nth-farthest", "quick")
+    heads = {"num_heads": (2, 3, 4, 8)}
+    with pytest.raises(ValueError, match="--head-size 18 with --num-heads 4"):
+        one_at_a_time(config, heads)
+    wider = with_values(config, {"head_size": 18})
+    found = {v.name: v.config.model for v in one_at_a_time(wider, heads)}
+    sizes = {name: (model.num_heads, model.head_size) for name, model in found.items()}
+    assert sizes == {"base": (4, 18), "num_heads=2": (2, 36), "num_heads=3": (3, 24), "num_heads=8": (8, 9)}
+
+
+def test_parts_of_the_core_are_factors():
+    words = ["read_head=mean,attention", "input_fusion=tile", "key_size=none,3", "forget_bias=0,1"]
+    found = find_factors("sorting", CONFIG, words)
+    names = [v.name for v in one_at_a_time(CONFIG, found)]
+    assert names == [
+        "base",
+        "read_head=mean",
+        "read_head=attention",
+        "input_fusion=tile",
+        "key_size=3",
+        "forget_bias=0.0",
+    ]
 
 
 def test_commands_in_the_docs():

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from relational_rnn.cli.main import main
-from relational_rnn.cli.train import parse, spread_lists
+from relational_rnn.cli.train import parse, split_task, spread_lists
 from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.training.arrays_file import load_arrays
 from relational_rnn.training.config import parts_of, with_values
@@ -57,6 +57,22 @@ def test_every_field_is_a_flag_with_its_text(task, capsys):
     assert "a field of" not in shown
 
 
+def test_a_task_with_underscores_and_both_models():
+    task, words = split_task("train", ["pair_matching", "--model", "both"])
+    assert task == "pair-matching"
+    for flags in (words, ["--model=both"], ["--models", "both"], ["--models=rmc,lstm"]):
+        assert parse(task, flags).run.model.models == ("rmc", "lstm")
+    assert parse(task, ["--model", "lstm"]).run.model.models == ("lstm",)
+
+
+def test_parts_of_the_core_are_flags():
+    flags = "--read-head attention --input-fusion tile --key-size 3 --forget-bias 0.5 --input-bias -1"
+    model = parse("sorting", [*flags.split(), "--initial-memory", "normal"]).run.model
+    options = model.core_options()
+    expected = dict(read_head="attention", input_fusion="tile", key_size=3, forget_bias=0.5, input_bias=-1.0)
+    assert options.items() >= (expected | {"initial_memory": "normal"}).items()
+
+
 def test_lists_of_models():
     assert spread_lists(["--models=all"], ["rmc", "lstm"]) == ["--models", "rmc", "lstm"]
     spread = ["--supporting-facts", "1", "2", "--seed", "1"]
@@ -71,7 +87,12 @@ def test_lists_of_models():
         (["train"], "which task"),
         (
             ["train", "chess"],
-            "no presets for 'chess', only for nth-farthest, sorting, pair-matching, object-tracking",
+            "there is no task 'chess'; known tasks: nth-farthest, sorting, pair-matching, object-tracking",
+        ),
+        (["train", "pair_match"], "there is no task 'pair-match' (did you mean pair-matching?); known"),
+        (
+            [*TRAIN[:2], "--preset", "quik"],
+            "no preset 'quik' for nth-farthest (did you mean quick?); known presets: quick, paper8x16",
         ),
         ([*TRAIN[:2], "--preset", "slow"], "no preset 'slow'"),
         ([*TRAIN, "--models", "rmc,cnn"], "models must be one of 'rmc', 'hybrid', 'lstm', 'gru', "),

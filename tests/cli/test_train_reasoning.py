@@ -61,7 +61,7 @@ def test_preset_then_config_then_flags(tmp_path):
         ([*GROW, "items=9"], "start must be at most items = 8 (or grow must be off), got items=9"),
         (["train", "babi", "--grow", "--start", "tasks=1"], "babi comes as it is and cannot grow"),
         (["train", "pair-matching", "--pairs", "13"], "pairs must be at most 12"),
-        (["train", "chess"], "no presets for 'chess'"),
+        (["train", "chess"], "there is no task 'chess'"),
     ],
 )
 def test_wrong_use(arguments, message, capsys, tmp_path, monkeypatch):

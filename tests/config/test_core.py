@@ -72,7 +72,7 @@ def test_parameters_of_the_default_core():
             {},
         ),
         (dict(initial_memory="trainable"), set(), {"initial_memory": (5, 12)}),
-        (dict(initial_memory="random"), set(), {}),
+        *((dict(initial_memory=kind), set(), {}) for kind in ("random", "normal", "zeros")),
         (dict(read_head="weighted"), set(), {"read_weights": (5,)}),
         (dict(read_head="attention"), set(), {"read_query": (12,)}),
         (dict(gate_style="memory"), set(), {"gate_input.weight": (2, 12), "gate_memory.weight": (2, 12)}),
@@ -124,7 +124,7 @@ def test_values_are_made_plain():
         (
             dict(initial_memory=None),
             ValueError,
-            "initial_memory must be one of 'identity', 'random', 'trainable'",
+            "initial_memory must be one of 'identity', 'random', 'normal', 'zeros', 'trainable'",
         ),
         (dict(input_fusion="sum"), ValueError, "input_fusion must be one of 'append', 'tile', got 'sum'"),
         (

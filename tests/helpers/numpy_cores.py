@@ -3,6 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
+from relational_rnn.config.core import INITIAL_MEMORIES
 from relational_rnn.reference import RelationalMemory
 
 # B 4, T 3, F 7, N 5, H 2, V 6, D 12; where they differ from the default, K is 1 and R is 8 (M 13).
@@ -49,7 +50,7 @@ drawn_options = st.fixed_dictionaries(
         input_bias=st.floats(-1, 2),
         treat_input_as_matrix=st.just(True),
         input_rows=st.integers(1, 3),
-        initial_memory=st.sampled_from(["identity", "random", "trainable"]),
+        initial_memory=st.sampled_from(INITIAL_MEMORIES),
         input_fusion=st.sampled_from(["append", "tile"]),
         read_head=st.sampled_from(["flatten", "mean", "weighted", "attention"]),
         use_attention=st.booleans(),

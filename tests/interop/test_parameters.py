@@ -5,6 +5,7 @@ import pytest
 
 from relational_rnn import reference
 from relational_rnn.config import parameter_shapes
+from relational_rnn.config.core import INITIAL_MEMORIES
 from relational_rnn.interop import get_gradients, get_parameters, set_parameters
 
 SIZES = dict(input_size=3, mem_slots=2, head_size=4)
@@ -49,12 +50,12 @@ every_kind = pytest.mark.parametrize("kind", KINDS)
 @from_
 @to
 @every_kind
-@pytest.mark.parametrize("initial_memory", ["identity", "random", "trainable"])
+@pytest.mark.parametrize("initial_memory", INITIAL_MEMORIES)
 def test_the_other_core_computes_the_same_afterwards(from_, to, kind, initial_memory):
     source, target = (make(kind, seed, initial_memory=initial_memory) for make, seed in ((from_, 0), (to, 1)))
     assert not np.allclose(run(source), run(target))
     values = get_parameters(source)
-    assert ("initial_memory" in values) == (initial_memory != "identity")
+    assert ("initial_memory" in values) == (initial_memory not in ("identity", "zeros"))
     set_parameters(target, values)
     np.testing.assert_allclose(run(target), run(source), rtol=0, atol=1e-12)
     for value in values.values():  # copies, on both sides

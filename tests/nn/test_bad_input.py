@@ -50,9 +50,9 @@ def test_sizes(kind, name, value, error, message):
             "gate_style must be one of 'unit', 'memory', 'none', got 'units'",
         ),
         (
-            dict(initial_memory="zeros"),
+            dict(initial_memory="zero"),
             ValueError,
-            "initial_memory must be one of 'identity', 'random', 'train",
+            r"initial_memory must be one of 'identity', 'random', .*got 'zero' \(did you mean zeros\?\)",
         ),
         (dict(input_fusion="add"), ValueError, "input_fusion must be one of 'append', 'tile', got 'add'"),
         (

@@ -25,6 +25,7 @@ from helpers.torch_cores import (  # noqa: E402
     weigh,
 )
 from relational_rnn.config import CoreOptions, RelationalMemoryConfig  # noqa: E402
+from relational_rnn.config.core import INITIAL_MEMORIES  # noqa: E402
 from relational_rnn.kernels import BACKENDS  # noqa: E402
 from relational_rnn.nn import RelationalMemory, RelationalMemoryCell  # noqa: E402
 from tolerances import assert_close  # noqa: E402
@@ -160,7 +161,7 @@ def test_every_argument_arrives(kind):
 
 @both
 @pytest.mark.parametrize("assign", [False, True])
-@pytest.mark.parametrize("initial_memory", ["identity", "random", "trainable"])
+@pytest.mark.parametrize("initial_memory", INITIAL_MEMORIES)
 def test_a_core_made_without_memory_gets_all_from_the_state_dict(kind, assign, initial_memory):
     options = SIZES | dict(initial_memory=initial_memory)
     core, other = make_core(kind, **options), kind(**options, dtype=torch.float64, device="meta")
@@ -199,16 +200,17 @@ def test_the_state_dict_holds_all_that_counts(kind, options):
     assert torch.equal(other(inputs)[0], core(inputs)[0])
 
 
-@pytest.mark.parametrize(("initial_memory", "kept"), [("identity", 0), ("random", 1), ("trainable", 1)])
-def test_which_initial_memories_are_kept_with_the_weights(initial_memory, kept):
+@pytest.mark.parametrize("initial_memory", INITIAL_MEMORIES)
+def test_which_initial_memories_are_kept_with_the_weights(initial_memory):
+    kept = initial_memory not in ("identity", "zeros")
     core = make_core(initial_memory=initial_memory)
     assert list(core.state_dict()).count("initial_memory") == kept
     assert ("initial_memory" in dict(core.named_parameters())) == (initial_memory == "trainable")
-    assert len(list(core.buffers())) == (initial_memory == "random")
+    assert len(list(core.buffers())) == (initial_memory in ("random", "normal"))
 
 
 def test_only_a_trainable_initial_memory_gets_a_gradient():
-    for initial_memory in ("identity", "random", "trainable"):
+    for initial_memory in INITIAL_MEMORIES:
         core = make_core(initial_memory=initial_memory)
         weigh(core(make_inputs(core, TIME, BATCH))[0]).backward()
         if initial_memory == "trainable":
@@ -295,6 +297,16 @@ def test_initial_values_are_the_authors(options):
 def test_the_identity_when_there_are_more_slots_than_features(kept):
     core = RelationalMemory(input_size=2, mem_slots=5, head_size=3, initial_memory=kept)
     assert core.initial_state(4).tolist() == [torch.eye(5)[:, :3].tolist()] * 4
+
+
+def test_the_initial_memories_of_one_deviation_and_of_zeros():
+    drawn = RelationalMemory(2, 50, 100, initial_memory="normal", generator=generator(0)).initial_state(2)
+    assert drawn.std().item() == pytest.approx(1, abs=0.05)
+    assert torch.equal(drawn[0], drawn[1])
+    core = make_core(initial_memory="zeros")
+    assert not core.initial_state(BATCH).any()
+    _, memory = core(make_inputs(core, TIME, BATCH))
+    assert_close(memory.detach(), memory[:, :1].expand_as(memory).detach(), what="slots stay alike")
 
 
 def test_weighted_reading_starts_as_the_mean():

@@ -53,6 +53,13 @@ def test_a_random_initial_memory_is_kept_and_not_trained():
     assert "initial_memory" not in core.params
     assert abs(core.buffers["initial_memory"].std() - 0.1) < 0.005
     np.testing.assert_array_equal(core.initial_state(3), [core.buffers["initial_memory"]] * 3)
+    wide = RelationalMemory(input_size=2, mem_slots=50, head_size=100, initial_memory="normal")
+    np.testing.assert_allclose(
+        wide.buffers["initial_memory"], 10 * core.buffers["initial_memory"], rtol=1e-15
+    )
+    zeros = RelationalMemory(input_size=2, mem_slots=5, head_size=4, initial_memory="zeros")
+    assert not (zeros.params.keys() | zeros.buffers.keys()) & {"initial_memory"}
+    np.testing.assert_array_equal(zeros.initial_state(3), np.zeros((3, 5, 4)))
 
 
 def test_read_head_parameters_start_neutral():

@@ -312,6 +312,25 @@ def test_the_arguments_are_the_configuration():
     assert RelationalMemory(2, 3, 4, gate_style=None).config.gate_style == "none"
 
 
+def test_names_from_elsewhere():
+    message = "num_slots is mem_slots here, a slot has head_size \\* num_heads features here"
+    for kind in (RelationalMemory, RelationalMemoryCell):
+        with pytest.raises(
+            TypeError, match=f"{kind.__name__} has no argument num_slots, slot_size: {message}"
+        ):
+            kind(input_size=5, num_slots=4, slot_size=8)
+        with pytest.raises(ValueError, match=r'gate_style must be .*got .LSTM. .*are "unit"'):
+            kind(5, 3, 4, gate_style="LSTM")
+
+
+def test_one_step_names_the_cell():
+    core = RelationalMemory(input_size=5, mem_slots=3, head_size=4)
+    with pytest.raises(
+        ValueError, match=r"got shape \(7, 5\); for one step, .* there is RelationalMemoryCell"
+    ):
+        core.forward(np.zeros((7, 5)), np.zeros((7, 3, 4)))
+
+
 def make(**options):
     return RelationalMemory(**{**dict(input_size=7, mem_slots=5, head_size=6), **options})
 
@@ -338,25 +357,6 @@ def make(**options):
         ),
     ],
 )
-def test_names_from_elsewhere():
-    message = "num_slots is mem_slots here, a slot has head_size \\* num_heads features here"
-    for kind in (RelationalMemory, RelationalMemoryCell):
-        with pytest.raises(
-            TypeError, match=f"{kind.__name__} has no argument num_slots, slot_size: {message}"
-        ):
-            kind(input_size=5, num_slots=4, slot_size=8)
-        with pytest.raises(ValueError, match=r'gate_style must be .*got .LSTM. .*are "unit"'):
-            kind(5, 3, 4, gate_style="LSTM")
-
-
-def test_one_step_names_the_cell():
-    core = RelationalMemory(input_size=5, mem_slots=3, head_size=4)
-    with pytest.raises(
-        ValueError, match=r"got shape \(7, 5\); for one step, .* there is RelationalMemoryCell"
-    ):
-        core.forward(np.zeros((7, 5)), np.zeros((7, 3, 4)))
-
-
 def test_the_constructor_says_what_is_wrong(options, error, message):
     with pytest.raises(error, match=message):
         make(**options)

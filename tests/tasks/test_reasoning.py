@@ -22,6 +22,19 @@ def test_all_is_each_of_them():
                 np.testing.assert_array_equal(a, b)
 
 
+def test_a_name_with_underscores_is_the_same_task():
+    one, other = (generate_reasoning_data(name, **SMALL) for name in ("pair_matching", "pair-matching"))
+    assert one.metadata == other.metadata
+    np.testing.assert_array_equal(one.train.inputs, other.train.inputs)
+    assert find_task("nth_farthest") is find_task("nth-farthest")
+    with pytest.raises(ValueError, match=r"no reasoning task 'pair_match' \(did you mean pair-matching\?\)"):
+        generate_reasoning_data("pair_match")
+    with pytest.raises(
+        ValueError, match=r"there is no task 'sorted' \(did you mean sorting\?\); known tasks"
+    ):
+        find_task("sorted")
+
+
 @EACH
 def test_splits(name):
     data = generate_reasoning_data(name, **SMALL)

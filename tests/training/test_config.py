@@ -35,6 +35,18 @@ def with_overrides(config, *words):
         ({"models": ()}, "models must name each model once, from rmc, hybrid, lstm"),
         ({"models": ("rmc", "rmc")}, "models must name each model once"),
         ({"models": ("cnn",)}, "models must be one of 'rmc', 'hybrid', .*got 'cnn'"),
+        ({"models": ("rcm",)}, r"got 'rcm' \(did you mean rmc\?\)"),
+        (
+            {"read_head": "max"},
+            "read_head must be one of 'flatten', 'mean', 'weighted', 'attention', got 'max'",
+        ),
+        ({"input_fusion": "add"}, "input_fusion must be one of 'append', 'tile', got 'add'"),
+        ({"key_size": 0}, "key_size must be an integer of at least 1, got 0"),
+        ({"forget_bias": float("inf")}, "forget_bias must be a finite number, got inf"),
+        (
+            {"port_fault": "tied-mlp", "input_fusion": "tile"},
+            "port_fault and layer_norm_placement need input_fusion 'append', got 'tile'",
+        ),
         ({"steps": 0}, "steps must be an integer of at least 1, got 0"),
         ({"evaluate_every": 0}, "evaluate_every must be an integer of at least 1, got 0"),
         ({"patience": 0}, "patience must be an integer of at least 1, got 0"),

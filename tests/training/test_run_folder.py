@@ -71,6 +71,13 @@ def test_resume_needs_the_same_run(tmp_path):
     make(folder, "train x", with_values(CONFIG, {"workers": 2, "threads": 2}), resume=True)
     with pytest.raises(ValueError, match=r"other settings \(seed: 0 there, 4 now\)"):
         make(folder, "train x", with_values(CONFIG, {"seed": 4}), resume=True)
+    # What was not a field when the run began has its default there.
+    recorded = json.loads(folder.config.read_text())
+    assert recorded["config"]["model"].pop("read_head") == "flatten"
+    folder.config.write_text(json.dumps(recorded))
+    make(folder, "train x", CONFIG, resume=True)
+    with pytest.raises(ValueError, match=r"\(read_head: 'flatten' there, 'mean' now\)"):
+        make(folder, "train x", with_values(CONFIG, {"read_head": "mean"}), resume=True)
     with pytest.raises(ValueError, match="holds a run of `x`, not `y`"):
         make(folder, "train y", CONFIG, resume=True)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from relational_rnn.analysis.variants import Value, text_of
+from relational_rnn.config.checks import did_you_mean
 from relational_rnn.experiments.factors import NO_FACTORS, Range, kinds_of
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.models import LABELS, LEADER
@@ -42,7 +43,10 @@ def parse_factors(task: str, config: RunConfig[Any], words: Iterable[str]) -> di
         if name not in known and name.partition(".")[0] in LABELS:
             raise ValueError(f"{name} is no setting of a model of this run, {', '.join(config.model.models)}")
         if name not in known:
-            raise ValueError(f"{task} has no factor {name!r}; its factors are {', '.join(sorted(known))}")
+            near = did_you_mean(name, known)
+            raise ValueError(
+                f"{task} has no factor {name!r}{near}; its factors are {', '.join(sorted(known))}"
+            )
         if name in factors:
             raise ValueError(f"--over names the factor {name} twice")
         kind, optional = known[name]

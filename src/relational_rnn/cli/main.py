@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import relational_rnn
+from relational_rnn.config.checks import did_you_mean
 from relational_rnn.training.screen import say_error, silence
 
 COMMANDS: Final = {
@@ -103,7 +104,8 @@ def _run(arguments: list[str]) -> int:
             print(f"relational-rnn {relational_rnn.__version__}")
             return 0
         if arguments[0] not in COMMANDS:
-            raise ValueError(f"there is no command {arguments[0]!r}; commands: {', '.join(COMMANDS)}")
+            near = did_you_mean(arguments[0], COMMANDS)
+            raise ValueError(f"there is no command {arguments[0]!r}{near}; commands: {', '.join(COMMANDS)}")
         module = importlib.import_module(COMMANDS[arguments[0]][0])
         return int(module.main(arguments[1:]))
     except SystemExit as wanted:  # the argument parser's own: 0 after --help, 2 for wrong use

@@ -17,7 +17,7 @@ import tyro
 from relational_rnn.cli.run import require_libraries
 from relational_rnn.config.checks import BadFile
 from relational_rnn.recipes import RECIPES, find_recipe
-from relational_rnn.tasks import entry_of
+from relational_rnn.tasks import entry_of, task_name
 from relational_rnn.training.config import RunConfig, home_of, with_values
 from relational_rnn.training.files import read_object
 from relational_rnn.training.models import models_of
@@ -26,7 +26,11 @@ from relational_rnn.training.screen import say_error
 
 DEFAULT_PRESET = "quick"
 
-LISTS = ("--models", "--overrides", "--start", "--supporting-facts", "--tasks")
+MODEL, MODELS_FLAG = "--model", "--models"
+BOTH = ("rmc", "lstm")
+"""What `--model both` means."""
+
+LISTS = (MODELS_FLAG, "--overrides", "--start", "--supporting-facts", "--tasks")
 """Flags that take several values."""
 
 T = TypeVar("T")
@@ -77,7 +81,7 @@ def split_task(command: str, argv: Sequence[str]) -> tuple[str, list[str]]:
     for flag in ("--out", "--config"):
         if f"{flag}=" in words or (flag, "") in itertools.pairwise(words):
             raise ValueError(f"{flag} needs a name, got an empty one")
-    task = words.pop(0) if words and not words[0].startswith("-") else None
+    task = task_name(words.pop(0)) if words and not words[0].startswith("-") else None
     if task is None and not {"-h", "--help"} & set(words):
         raise ValueError(f"which task? relational-rnn {command} TASK, with TASK one of {', '.join(RECIPES)}")
     return next(iter(RECIPES)) if task is None else task, words
@@ -193,19 +197,27 @@ def from_file(config: RunConfig[T], path: Path) -> RunConfig[T]:
 def spread_lists(argv: Sequence[str], models: Sequence[str]) -> list[str]:
     """Write `--models rmc,lstm`, `--models=all` and `--supporting-facts 1,2` as the parser takes lists.
 
+    `--model` is `--models`, and `both` are the RMC and the LSTM.
+
     Example:
         >>> spread_lists(["--models", "rmc,lstm", "--seed", "1"], ["rmc", "lstm"])
         ['--models', 'rmc', 'lstm', '--seed', '1']
+        >>> spread_lists(["--model", "both"], ["rmc", "hybrid", "lstm"])
+        ['--models', 'rmc', 'lstm']
     """
+    several = {"all": models, "both": BOTH}
     result: list[str] = []
     flag = ""
     for word in argv:
         name, equals, value = word.partition("=")
+        if name == MODEL:
+            name, word = MODELS_FLAG, word.replace(MODEL, MODELS_FLAG, 1)
         if equals and name in LISTS:
             result.append(name)
             word, flag = value, name
         if flag in LISTS:
-            result += models if (flag, word) == ("--models", "all") else word.split(",")
+            chosen = several.get(word) if flag == MODELS_FLAG else None
+            result += word.split(",") if chosen is None else chosen
         else:
             result.append(word)
         flag = word

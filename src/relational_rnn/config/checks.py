@@ -151,7 +151,7 @@ def check_choice(name: str, value: Any, allowed: Collection[str]) -> str:
     """
     if not isinstance(value, str) or value not in allowed:
         known = OTHER_VALUES.get(str(value).lower()) if name == "gate_style" else None
-        told = f" ({known})" if known else ""
+        told = f" ({known})" if known else did_you_mean(value, allowed)
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}{told}")
     return value
 
@@ -272,11 +272,18 @@ def check_unknown(kind: type, options: Iterable[str], known: Iterable[str]) -> N
     ]
     named = [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     allowed = list(dict.fromkeys([*named, *known]))
-    found = [f"{name}{_did_you_mean(name, allowed)}" for name in unknown]
+    found = [f"{name}{did_you_mean(name, allowed)}" for name in unknown]
     raise TypeError(
         f"{kind.__name__} got unknown arguments: {', '.join(found)}; allowed are {', '.join(allowed)}"
     )
 
 
-def _did_you_mean(name: str, allowed: Sequence[str]) -> str:
-    return "".join(f" (did you mean {near}?)" for near in get_close_matches(name, allowed, n=1))
+def did_you_mean(name: object, allowed: Collection[str]) -> str:
+    """Return a question after the nearest of the names that are allowed, nothing if none is near.
+
+    Example:
+        >>> did_you_mean("sortin", ["copy", "sorting"]), did_you_mean("x", ["copy", "sorting"])
+        (' (did you mean sorting?)', '')
+    """
+    near = get_close_matches(str(name)[:100], allowed, n=1)
+    return "".join(f" (did you mean {one}?)" for one in near)

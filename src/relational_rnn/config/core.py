@@ -10,7 +10,9 @@ from typing import Any, Final, NamedTuple, TypedDict
 from relational_rnn.config.checks import check_bool, check_choice, check_number, check_size
 
 GATE_STYLES: Final = ("unit", "memory", "none")
-INITIAL_MEMORIES: Final = ("identity", "random", "trainable")
+INITIAL_MEMORIES: Final = ("identity", "random", "normal", "zeros", "trainable")
+DRAWN_MEMORIES: Final = ("random", "normal")
+"""The initial memories that are drawn once and kept with the weights."""
 HEAD_ACTIVATIONS: Final = ("relu", "gelu")
 INPUT_FUSIONS: Final = ("append", "tile")
 READ_HEADS: Final = ("flatten", "mean", "weighted", "attention")
@@ -30,7 +32,7 @@ class CoreOptions(TypedDict, total=False):
     input_bias: float  # added to the input gate before the sigmoid
     treat_input_as_matrix: bool  # an input has R rows, which attention sees separately
     input_rows: int  # R
-    initial_memory: str  # "identity", "random" or "trainable"
+    initial_memory: str  # "identity", "random", "normal", "zeros" or "trainable"
     input_fusion: str  # "append" or "tile"
     read_head: str  # "flatten", "mean", "weighted" or "attention"
     use_attention: bool  # False: the mean of the values instead
@@ -79,7 +81,8 @@ class RelationalMemoryConfig:
     input_rows: int = 1
     """R, rows of a matrix input."""
     initial_memory: str = "identity"
-    """"identity" (the authors'), "random" (drawn once, kept) or "trainable" (starts at the identity)."""
+    """"identity" (the authors'), "random" (from N(0, 1/D), drawn once, kept), "normal" (the same from
+    N(0, 1)), "zeros" (all slots alike, and they stay so) or "trainable" (starts at the identity)."""
     input_fusion: str = "append"
     """"append": inputs are extra rows (the paper's), "tile": inputs are concatenated to every slot."""
     read_head: str = "flatten"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -144,6 +145,34 @@ def with_values(config: RunConfig[T], values: Mapping[str, Value]) -> RunConfig[
     return run_config.with_values(found, {"overrides": words})
 
 
+def check_heads(config: RunConfig[Any], factors: Mapping[str, Sequence[Value]]) -> None:
+    """Check that every number of heads divides the base's slots; a variant with more heads is no wider.
+
+    Raises:
+        ValueError: one does not; the message names a head size at which all of them do.
+
+    Example:
+        >>> from relational_rnn.tasks.sorting import Sorting
+        >>> check_heads(RunConfig(task=Sorting()), {"num_heads": (2, 3, 4, 8)})
+        Traceback (most recent call last):
+        ValueError: num_heads=3: slot_size must be a multiple of num_heads, got slot_size=64 with num_heads=3;
+        slots of 72 features take all of these heads: --head-size 18 with --num-heads 4
+    """
+    counts = [heads for heads in factors.get("num_heads", ()) if isinstance(heads, int) and heads > 0]
+    if {SLOT_SIZE, "head_size"} & factors.keys():  # which say themselves how wide a slot is
+        return
+    width, own = value_of(config, SLOT_SIZE), config.model.num_heads
+    wrong = next((heads for heads in counts if width % heads), None)
+    if wrong is not None:
+        shared = math.lcm(own, *counts)
+        wide = -(-width // shared) * shared  # the next width that they divide
+        raise ValueError(
+            f"num_heads={wrong}: slot_size must be a multiple of num_heads, got slot_size={width} with "
+            f"num_heads={wrong}; slots of {wide} features take all of these heads: "
+            f"--head-size {wide // own} with --num-heads {own}"
+        )
+
+
 def one_at_a_time(config: RunConfig[Any], factors: Mapping[str, Sequence[Value]]) -> list[Variant]:
     """Return the base, then for each factor every value that differs from the base's.
 
@@ -156,6 +185,7 @@ def one_at_a_time(config: RunConfig[Any], factors: Mapping[str, Sequence[Value]]
         >>> [variant.name for variant in found]
         ['base', 'num_heads=2', 'use_mlp=false']
     """
+    check_heads(config, factors)
     changes: list[dict[str, Value]] = [{name: value} for name, values in factors.items() for value in values]
     variants = [variant(config, change) for change in changes]
     base = Variant(BASE, {}, config)
@@ -168,6 +198,7 @@ def product(config: RunConfig[Any], factors: Mapping[str, Sequence[Value]]) -> l
     Raises:
         TypeError, ValueError: a value that the configuration does not take.
     """
+    check_heads(config, factors)
     return [variant(config, dict(zip(factors, values))) for values in itertools.product(*factors.values())]
 
 

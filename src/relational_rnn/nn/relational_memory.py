@@ -17,6 +17,7 @@ from relational_rnn.config import (
     parameter_shapes,
 )
 from relational_rnn.config.checks import check_bool, check_shape, check_size, check_unknown, tells_names
+from relational_rnn.config.core import DRAWN_MEMORIES
 from relational_rnn.kernels import (
     BACKENDS,
     KernelOptions,
@@ -102,7 +103,7 @@ class _Core(nn.Module):
     """Parameters, initial values and initial state: what the cell and the sequence share."""
 
     initial_memory: Tensor
-    """(N, D), if it is random or trainable; see `_first_memory`."""
+    """(N, D), if it is drawn or trainable; see `_first_memory`."""
 
     @tells_names
     def __init__(
@@ -150,7 +151,7 @@ class _Core(nn.Module):
             self.gate_memory = skip_init(nn.Linear, width, 2 * config.gate_width, **factory_kwargs)
         if config.initial_memory == "trainable":
             self.initial_memory = nn.Parameter(torch.empty(config.mem_slots, width, **factory_kwargs))
-        elif config.initial_memory == "random":
+        elif config.initial_memory in DRAWN_MEMORIES:
             self.register_buffer("initial_memory", torch.empty(config.mem_slots, width, **factory_kwargs))
         if config.read_head == "weighted":
             self.read_weights = nn.Parameter(torch.empty(config.mem_slots, **factory_kwargs))
@@ -171,8 +172,9 @@ class _Core(nn.Module):
             elif isinstance(module, nn.LayerNorm):
                 module.reset_parameters()
         width = self.config.memory_width
-        if self.config.initial_memory == "random":
-            self.initial_memory.normal_(std=width**-0.5, generator=generator)
+        if self.config.initial_memory in DRAWN_MEMORIES:
+            deviation = 1.0 if self.config.initial_memory == "normal" else width**-0.5
+            self.initial_memory.normal_(std=deviation, generator=generator)
         elif self.config.initial_memory == "trainable":
             nn.init.eye_(self.initial_memory)
         if self.config.read_head == "weighted":
@@ -211,12 +213,13 @@ class _Core(nn.Module):
         return self._first_memory().repeat(batch, 1, 1)
 
     def _first_memory(self) -> Tensor:
-        if self.config.initial_memory != "identity":
+        if self.config.initial_memory not in ("identity", "zeros"):
             return self.initial_memory
         # Made from the sizes, not kept: a buffer would be missing after `to_empty` and `load_state_dict`.
         like = self._like
         sizes = self.config.mem_slots, self.config.memory_width
-        return torch.eye(*sizes, dtype=like.dtype, device=like.device)  # (N, D)
+        make = torch.eye if self.config.initial_memory == "identity" else torch.zeros
+        return make(*sizes, dtype=like.dtype, device=like.device)  # (N, D)
 
     def extra_repr(self) -> str:
         """Show the configuration when printed."""
@@ -379,7 +382,8 @@ class RelationalMemory(_Core):
         input_bias: constant added to the input gate.
         treat_input_as_matrix: an input is a matrix of rows that attention sees separately.
         input_rows: R, rows of a matrix input.
-        initial_memory: "identity", "random" (drawn once, kept as a buffer) or "trainable".
+        initial_memory: "identity", "random" or "normal" (drawn once from N(0, 1/D) or N(0, 1), kept as a
+            buffer), "zeros" (all slots alike, and they stay so) or "trainable".
         input_fusion: "append" (the input is an extra row) or "tile" (concatenated to every slot).
         read_head: "flatten" (output N*D), "mean", "weighted" or "attention" (output D).
         use_attention: False replaces attention by the mean of the values.

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, Final
 
+from relational_rnn.config.checks import did_you_mean
 from relational_rnn.recipes import nth_farthest, reasoning
 from relational_rnn.tasks import TASKS
 from relational_rnn.training.config import RunConfig
@@ -56,9 +57,11 @@ def find_recipe(task: str, preset: str) -> RunConfig[Any]:
         512
     """
     if task not in RECIPES:
-        raise ValueError(f"there are no presets for {task!r}, only for {', '.join(RECIPES)}")
+        near = did_you_mean(task, RECIPES)
+        raise ValueError(f"there is no task {task!r}{near}; known tasks: {', '.join(RECIPES)}")
     if preset not in RECIPES[task]:
         raise ValueError(
-            f"there is no preset {preset!r} for {task}; known presets: {', '.join(RECIPES[task])}"
+            f"there is no preset {preset!r} for {task}{did_you_mean(preset, RECIPES[task])}; "
+            f"known presets: {', '.join(RECIPES[task])}"
         )
     return RECIPES[task][preset]()

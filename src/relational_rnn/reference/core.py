@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from relational_rnn.config import CoreOptions, RelationalMemoryConfig, Trace, parameter_shapes
 from relational_rnn.config.checks import check_shape, check_size, check_unknown, tells_names
+from relational_rnn.config.core import DRAWN_MEMORIES
 from relational_rnn.reference.arrays import Array, as_floats, check_dtype, make_generator
 from relational_rnn.reference.initialise import truncated_normal
 from relational_rnn.reference.input_work import join_tile_weights, split_tile_weights
@@ -55,9 +56,10 @@ class Core:
         self.params = initial_parameters(self.config, generator, self.dtype)
         self.grads: dict[str, Array] = {}  # filled by `backward`
         self.buffers: dict[str, Array] = {}
-        if self.config.initial_memory == "random":
-            slots, width = self.config.mem_slots, self.config.memory_width
-            drawn = generator.standard_normal((slots, width)) / np.sqrt(width)
+        if self.config.initial_memory in DRAWN_MEMORIES:
+            drawn = generator.standard_normal((self.config.mem_slots, self.config.memory_width))
+            if self.config.initial_memory == "random":
+                drawn /= np.sqrt(self.config.memory_width)
             self.buffers["initial_memory"] = drawn.astype(self.dtype)
         self._cache: _ForwardCache | None = None
 
@@ -91,7 +93,11 @@ class Core:
 
     def _initial_memory(self) -> Float[np.ndarray, "N D"]:
         kept = {**self.buffers, **self.params}.get("initial_memory")
-        return identity_memory(self.config, self.dtype) if kept is None else kept
+        if kept is not None:
+            return kept
+        if self.config.initial_memory == "zeros":
+            return np.zeros((self.config.mem_slots, self.config.memory_width), self.dtype)
+        return identity_memory(self.config, self.dtype)
 
     def _check_memory(self, name: str, memory: npt.ArrayLike, batch: int) -> Float[np.ndarray, "B N D"]:
         sizes = {"B": batch, "N": self.config.mem_slots, "D": self.config.memory_width}

@@ -32,7 +32,8 @@ class RelationalMemory(Core):
         input_bias: constant added to the input gate before the sigmoid.
         treat_input_as_matrix: inputs have R rows that attention sees separately.
         input_rows: R.
-        initial_memory: "identity", "random" (drawn once, in `buffers`) or "trainable" (in `params`).
+        initial_memory: "identity", "random" or "normal" (drawn once from N(0, 1/D) or N(0, 1), in `buffers`),
+            "zeros" (all slots alike, and they stay so) or "trainable" (in `params`).
         input_fusion: "append" (the input is a row, as in the paper) or "tile" (it is joined to every slot).
         read_head: "flatten" (the paper's), "mean", "weighted" or "attention".
         use_attention: False takes the mean of all rows' values instead.
@@ -46,7 +47,7 @@ class RelationalMemory(Core):
         config: the `RelationalMemoryConfig`.
         params: arrays by name, as in `config.parameter_shapes`; change them in place or replace them.
         grads: the same names; overwritten by each `backward`, not accumulated.
-        buffers: "initial_memory" if that is random, else empty.
+        buffers: "initial_memory" if that is drawn, else empty.
 
     Raises:
         TypeError: a size that is no integer, an unknown argument, another dtype.

@@ -8,10 +8,10 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from relational_rnn.config.checks import check_seed, check_size
+from relational_rnn.config.checks import check_seed, check_size, did_you_mean
 from relational_rnn.tasks.babi_synthetic import StoryBatch
 from relational_rnn.tasks.batch import ReasoningBatch
-from relational_rnn.tasks.registry import TaskEntry, find_task
+from relational_rnn.tasks.registry import TaskEntry, find_task, task_name
 from relational_rnn.tasks.splits import Counts, Splits
 
 REASONING_TASKS = ("sorting", "pair-matching", "object-tracking", "babi-synthetic")
@@ -85,7 +85,7 @@ def generate_reasoning_data(
     a split does not depend on the number of examples in another, nor on which other tasks are drawn.
 
     Args:
-        task: one of `REASONING_TASKS`, or "all".
+        task: one of `REASONING_TASKS`, also with underscores, as in "pair_matching"; or "all".
         train: examples in that split, at least 1; so are `validation`, `test` and `harder`.
         seed: at least 0; the same seed gives the same data.
         sizes: how difficult train, validation and test are: fields of the task's class that are not to have
@@ -107,19 +107,24 @@ def generate_reasoning_data(
         ((100, 16, 11), (100, 16), (20, 24, 11))
         >>> data.metadata["harder"]
         'items 12 instead of 8'
+        >>> train, test = data.train, data.test
+        >>> every = generate_reasoning_data(train=100, validation=10, test=20, harder=20)
+        >>> every["pair-matching"].train.inputs.shape
+        (100, 13, 16)
     """
     examples = dict(zip(SPLITS, (train, validation, test, harder), strict=True))
     examples = {split: check_size(split, count) for split, count in examples.items()}
     seed = check_seed("seed", seed)
-    if task == "all":
+    name = task_name(task)
+    if name == "all":
         if sizes is not None or harder_sizes is not None:
             raise ValueError(f"sizes belong to a single task, one of {', '.join(REASONING_TASKS)}; got 'all'")
         return {name: _generate(name, examples, seed, None, None) for name in REASONING_TASKS}
-    if task not in REASONING_TASKS:
-        raise ValueError(
-            f"there is no reasoning task {task!r}; known: {', '.join(REASONING_TASKS)}, and 'all' for each"
-        )
-    return _generate(task, examples, seed, sizes, harder_sizes)
+    if name not in REASONING_TASKS:
+        near = did_you_mean(name, REASONING_TASKS)
+        known = ", ".join(REASONING_TASKS)
+        raise ValueError(f"there is no reasoning task {task!r}{near}; known: {known}, and 'all' for each")
+    return _generate(name, examples, seed, sizes, harder_sizes)
 
 
 def _generate(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from relational_rnn.config.checks import shortened
+from relational_rnn.config.checks import did_you_mean, shortened
 from relational_rnn.tasks import (
     babi_synthetic,
     nth_farthest,
@@ -267,9 +267,21 @@ def find_task(name: str) -> TaskEntry:
         >>> find_task("nth-farthest").factory().input_size
         40
     """
-    if not isinstance(name, str) or name not in TASKS:
-        raise ValueError(f"there is no task {shortened(name)}; known tasks: {', '.join(TASKS)}")
-    return TASKS[name]
+    found = task_name(name)
+    if not isinstance(found, str) or found not in TASKS:
+        near = did_you_mean(found, TASKS)
+        raise ValueError(f"there is no task {shortened(name)}{near}; known tasks: {', '.join(TASKS)}")
+    return TASKS[found]
+
+
+def task_name(text: Any) -> Any:
+    """Return a task's name in its one spelling: pair_matching, as Python's names are, is pair-matching.
+
+    Example:
+        >>> task_name("pair_matching")
+        'pair-matching'
+    """
+    return text.replace("_", "-") if isinstance(text, str) else text
 
 
 def entry_of(task: Any) -> TaskEntry:

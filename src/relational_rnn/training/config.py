@@ -24,7 +24,13 @@ from relational_rnn.config.checks import (
     check_size,
     shortened,
 )
-from relational_rnn.config.core import GATE_STYLES, HEAD_ACTIVATIONS, INITIAL_MEMORIES
+from relational_rnn.config.core import (
+    GATE_STYLES,
+    HEAD_ACTIVATIONS,
+    INITIAL_MEMORIES,
+    INPUT_FUSIONS,
+    READ_HEADS,
+)
 from relational_rnn.tasks import entry_of
 from relational_rnn.training.models import LEADER, MODELS, ModelSpec, check_models
 from relational_rnn.training.processes import available_cores
@@ -82,6 +88,7 @@ MOST_OF: Final = {
 CORE_OPTIONS: Final = (
     *("mem_slots", "num_heads", "num_blocks", "attention_mlp_layers", "gate_style", "initial_memory"),
     *("use_attention", "use_mlp", "use_residual", "use_layer_norm"),
+    *("input_fusion", "read_head", "key_size", "forget_bias", "input_bias"),
 )
 """Fields that are the core's arguments, but for `head_size`, which is free to match a size."""
 
@@ -131,7 +138,19 @@ class ModelConfig:
     use_layer_norm: bool = True
     """RMC: layer norm."""
     initial_memory: str = "identity"
-    """RMC: "identity", "random" or "trainable"."""
+    """RMC: "identity", "random", "normal", "zeros" (all slots alike, and they stay so) or "trainable"."""
+    input_fusion: str = "append"
+    """RMC: how an input enters: "append" (as one more row, the paper's) or "tile" (projected and put beside
+    every slot)."""
+    read_head: str = "flatten"
+    """RMC: how the memory becomes an output: "flatten" (all slots side by side, the paper's), "mean",
+    "weighted" (by learned weights) or "attention" (by a learned query)."""
+    key_size: int | None = None
+    """RMC: features of a head's queries and keys; None means head_size."""
+    forget_bias: float = 1.0
+    """RMC: constant added to the forget gate before the sigmoid."""
+    input_bias: float = 0.0
+    """RMC: constant added to the input gate before the sigmoid."""
     initialisation: str = "authors"
     """RMC: "authors" or "torch", what its linear layers start with."""
     compute_dtype: str = "float32"
@@ -170,6 +189,12 @@ class ModelConfig:
         check_choice("head_activation", self.head_activation, HEAD_ACTIVATIONS)
         check_choice("gate_style", self.gate_style, GATE_STYLES)
         check_choice("initial_memory", self.initial_memory, INITIAL_MEMORIES)
+        check_choice("input_fusion", self.input_fusion, INPUT_FUSIONS)
+        check_choice("read_head", self.read_head, READ_HEADS)
+        if self.key_size is not None:
+            check_size("key_size", self.key_size, maximum=MOST_OF["head_size"])
+        for name in ("forget_bias", "input_bias"):
+            check_number(name, getattr(self, name))
         check_choice("initialisation", self.initialisation, MODELS["rmc"].initialisations)
         check_choice("compute_dtype", self.compute_dtype, COMPUTE_DTYPES)
         for name in ("match_parameters", *(name for name in CORE_OPTIONS if name.startswith("use_"))):
@@ -182,6 +207,10 @@ class ModelConfig:
             raise ValueError(
                 f"layer_norm_placement {placement!r} needs compute_dtype 'float32' and use_layer_norm, "
                 f"got {self.compute_dtype!r} and {self.use_layer_norm}"
+            )
+        if (fault, placement) != ("none", "authors") and self.input_fusion != "append":
+            raise ValueError(
+                f"port_fault and layer_norm_placement need input_fusion 'append', got {self.input_fusion!r}"
             )
         check_words("models", self.models)
         check_words("overrides", self.overrides)

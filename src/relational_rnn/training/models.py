@@ -174,7 +174,7 @@ def specs_of(models: object) -> tuple[ModelSpec, ...]:
             raise TypeError(
                 f"a model must be None or a function (input_size, size) -> core, got {name}={factory!r}"
             )
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name) or name == "all":
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name) or name in ("all", "both"):
             raise ValueError(f"a model's name must be a word of letters, digits, _ and -, got {name!r}")
     return tuple(ModelSpec(name=name, label=name, size="size", torch=one) for name, one in own.items())
 

@@ -123,7 +123,9 @@ class RunFolder:
     def _check_same(self, command: str, config: RunConfig[Any]) -> None:
         recorded = self.require()
         self.check_command(command, recorded)
-        previous = {"command": recorded["command"], **flat(recorded["config"])}
+        # What an older version did not record it had no choice of.
+        before = leaves_of(RunConfig(task=config.task))
+        previous = {**before, "command": recorded["command"], **flat(recorded["config"])}
         now = {"command": command, **leaves_of(config)}
         changed = [name for name in now if name not in FREE and previous.get(name) != now[name]]
         if changed:
