@@ -228,10 +228,12 @@ def with_offsets(config: RelationalMemoryConfig, gates: Tensor) -> Tensor:
     """Add what opens or closes the gates (..., 2G) from the start: `input_bias` and `forget_bias`."""
     if not (config.input_bias or config.forget_bias):
         return gates
-    width = (config.gate_width,)
-    return gates + torch.cat(
-        [gates.new_full(width, config.input_bias), gates.new_full(width, config.forget_bias)]
-    )
+    return gates + gate_offsets(gates, config.gate_width, config.input_bias, config.forget_bias)
+
+
+def gate_offsets(like: Tensor, width: int, input_bias: float, forget_bias: float) -> Tensor:
+    """Return the constants of the input and of the forget gates side by side, (2G,)."""
+    return torch.cat([like.new_full((width,), input_bias), like.new_full((width,), forget_bias)])
 
 
 def blend(gates: Tensor, new: Tensor, memory: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -247,6 +249,23 @@ def blend(gates: Tensor, new: Tensor, memory: Tensor) -> tuple[Tensor, Tensor, T
     """
     take, keep = torch.sigmoid(gates).chunk(2, -1)
     return torch.addcmul(keep * memory, take, torch.tanh(new)), take, keep
+
+
+def gated_update(
+    memory: Tensor, new: Tensor, entered: Tensor, weight: Tensor, bias: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Blend the memory with what is new, by gates of what the memory holds and of what entered.
+
+    Args:
+        memory: (B, N, D).
+        new: (B, N, D).
+        entered: (B, 1, 2G) or (2G,), the input's share of the gates, their constants included.
+        weight, bias: of the memory's share, (2G, D) and (2G,) or None.
+
+    Returns:
+        As `blend`.
+    """
+    return blend(F.linear(torch.tanh(memory), weight, bias) + entered, new, memory)
 
 
 def step(
@@ -271,10 +290,11 @@ def step(
     new, attentions = relate(config, parameters, memory, work, trace)
     input_gate = forget_gate = None
     if config.gate_width:
-        gates = linear(parameters, "gate_memory", torch.tanh(memory))  # (B, N, 2G)
         entered = None if work is None else work.gates
-        gates = with_offsets(config, gates) if entered is None else gates + entered
-        new, input_gate, forget_gate = blend(gates, new, memory)
+        if entered is None:
+            entered = gate_offsets(memory, config.gate_width, config.input_bias, config.forget_bias)
+        weight, bias = parameters["gate_memory.weight"], parameters["gate_memory.bias"]
+        new, input_gate, forget_gate = gated_update(memory, new, entered, weight, bias)
     return new, Trace(torch.stack(attentions, 1), input_gate, forget_gate) if trace else None
 
 

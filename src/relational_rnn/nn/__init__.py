@@ -1,5 +1,6 @@
 """What learns: torch modules."""
 
+from relational_rnn.nn import functional
 from relational_rnn.nn.classifier import SequenceClassifier
 from relational_rnn.nn.cores import Core
 from relational_rnn.nn.dnc import DNC
@@ -20,4 +21,5 @@ __all__ = [
     "RelationalRNN",
     "RelationalRNNCell",
     "SequenceClassifier",
+    "functional",
 ]
