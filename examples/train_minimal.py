@@ -8,6 +8,7 @@ points that were seen at different steps.
     python train_minimal.py                              # both models, a minute or two on one core
     python train_minimal.py --model both --save_plot     # and training_curves.png
     python train_minimal.py --model rmc --visualize      # and attention_heatmap.png
+    python train_minimal.py --size small                 # models of a tenth of the parameters
 
 Needs relational-rnn[torch], and for the pictures relational-rnn[plot].
 """
@@ -37,24 +38,31 @@ STEPS = 1000
 TEST_EXAMPLES = 10_000
 REPORT_STEPS = 50
 NAMES = {"rmc": "RMC", "lstm": "LSTM"}
+SIZES = {  # of the RMC's heads, of the LSTM, and of the MLP on top of either
+    "standard": {"head_size": 16, "hidden_size": 128, "head_layers": 2, "head_units": 256},
+    "small": {"head_size": 8, "hidden_size": 64, "head_layers": 1, "head_units": 32},
+}
 TRAINING, VALIDATION, TEST, PICTURE = range(4)  # with the seed: generators that never share examples
 
 
-def build(name: str, seed: int) -> SequenceClassifier:
+def build(name: str, seed: int, size: str) -> SequenceClassifier:
     """Return a recurrent core with an MLP on its last output."""
     torch.manual_seed(seed)
-    if name == "rmc":  # memory (B, 3, 64): 3 slots, 4 heads of 16
-        core = RelationalMemory(TASK.input_size, mem_slots=3, head_size=16, num_heads=4, batch_first=True)
-    else:  # 128 units make the LSTM the model with more parameters; the table shows how many
-        core = LSTM(TASK.input_size, hidden_size=128, batch_first=True)
-    return SequenceClassifier(core, TASK.classes, head_layers=2, head_units=256)
+    sizes = SIZES[size]
+    if name == "rmc":  # memory (B, 3, 64): 3 slots, 4 heads of 16; small (B, 3, 32)
+        core = RelationalMemory(
+            TASK.input_size, mem_slots=3, head_size=sizes["head_size"], num_heads=4, batch_first=True
+        )
+    else:  # units that make the LSTM the model with more parameters; the table shows how many
+        core = LSTM(TASK.input_size, hidden_size=sizes["hidden_size"], batch_first=True)
+    return SequenceClassifier(core, TASK.classes, sizes["head_layers"], sizes["head_units"])
 
 
 def train(
-    name: str, seed: int, steps: int, seconds: float
+    name: str, seed: int, size: str, steps: int, seconds: float
 ) -> tuple[SequenceClassifier, dict[str, list[float]]]:
     """Train one model; print its progress; return it and the points of its curve."""
-    model = build(name, seed)
+    model = build(name, seed, size)
     optimiser = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
     generator = np.random.default_rng([seed, TRAINING])  # the same examples for every model
     points: dict[str, list[float]] = {"seconds": [], "examples": [], "accuracy": []}
@@ -109,7 +117,7 @@ def main() -> None:
 
     models, curves = {}, []
     for name in names:
-        models[name], points = train(name, seed, arguments.steps, arguments.seconds)
+        models[name], points = train(name, seed, arguments.size, arguments.steps, arguments.seconds)
         curves.append(Curve(NAMES[name], name, **points))
         print()
 
@@ -138,6 +146,9 @@ def read_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--model", choices=[*NAMES, "both"], default="both", help="what to train (default both)"
+    )
+    parser.add_argument(
+        "--size", choices=SIZES, default="standard", help="how large the models are (default standard)"
     )
     parser.add_argument("--save_plot", action="store_true", help="draw training_curves.png")
     parser.add_argument(

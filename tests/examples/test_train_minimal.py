@@ -74,6 +74,12 @@ def test_the_seed_decides_the_numbers(run_here, capsys):
     assert numbers("6") != first
 
 
+def test_small_models(run_here, capsys):
+    run_here("--steps", "1", "--size", "small")
+    sizes = dict(re.findall(r"^(RMC|LSTM) .* ([\d,]+)$", capsys.readouterr().out, re.M))
+    assert sizes == {"RMC": "13,411", "LSTM": "21,891"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
