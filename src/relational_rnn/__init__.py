@@ -9,6 +9,7 @@ Importing the package costs nothing and needs no torch: take what you need from 
 from __future__ import annotations
 
 import pkgutil
+import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ if not TYPE_CHECKING:  # to a type checker it would say that every name is here
 def _public(room: str) -> set[str]:
     """Return the names in a room's `__all__`, read without importing it: some rooms need torch."""
     source = pkgutil.get_data(__name__, f"{room}/__init__.py") or b""
-    return {line.strip(' ",') for line in source.decode().partition("__all__ = [")[2].splitlines()}
+    return set(re.findall(r'"(\w+)"', source.decode().partition("__all__ = [")[2]))
 
 
 def load(

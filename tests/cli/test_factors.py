@@ -9,7 +9,8 @@ from relational_rnn.cli import factors
 from relational_rnn.cli.ablate import Ablate, find_factors
 from relational_rnn.cli.experiment import resolve
 from relational_rnn.cli.main import main
-from relational_rnn.cli.sweep import Sweep, check
+from relational_rnn.cli.points import check
+from relational_rnn.cli.sweep import Sweep
 from relational_rnn.experiments.components import components
 from relational_rnn.experiments.factors import Range, one_at_a_time
 from relational_rnn.recipes import find_recipe

@@ -155,7 +155,7 @@ def test_where_it_is_written(tmp_path, capsys, monkeypatch):
     assert link.is_symlink()
     assert json.loads((tmp_path / "real.json").read_text())["examples"] == 9
     os.mkfifo(pipe)
-    monkeypatch.setattr("relational_rnn.cli.failures.find_failures", None)  # is not reached
+    monkeypatch.setattr("relational_rnn.experiments.failures.find_failures", None)  # is not reached
     capsys.readouterr()
     assert main(["failures", run, "--out", str(pipe)]) == 2
     assert capsys.readouterr().err == f"error: {pipe} is a pipe (FIFO); only a file can be written there\n"

@@ -2,7 +2,6 @@
 
 import pytest
 
-from relational_rnn.analysis.variants import objective
 from relational_rnn.experiments import many
 from relational_rnn.experiments.factors import variant
 from relational_rnn.experiments.many import jobs_of, read_scores, summarise_variant, train_job
@@ -12,6 +11,7 @@ from relational_rnn.training.files import read_json, write_json
 from relational_rnn.training.results import RunResult, to_json, training_from
 from relational_rnn.training.run import model_results
 from relational_rnn.training.run_folder import RunFolder
+from relational_rnn.training.variants import objective
 
 CONFIG = with_values(find_recipe("sorting", "tiny"), {"models": ("rmc", "lstm"), "seed": 3, "seeds": 2})
 

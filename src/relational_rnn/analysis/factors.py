@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relational_rnn.analysis import style
 from relational_rnn.analysis.report import Table
-from relational_rnn.analysis.variants import objective, scores_of, text_of
 from relational_rnn.training.models import LABELS
+from relational_rnn.training.variants import objective, scores_of, text_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

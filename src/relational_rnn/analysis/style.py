@@ -5,6 +5,7 @@ matplotlib is imported inside the functions, and pyplot never, so there is no gl
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import sys
@@ -155,6 +156,17 @@ def import_matplotlib() -> ModuleType:
         with suppress(ValueError):
             matplotlib.rcParams["backend"] = backend
     return matplotlib
+
+
+def can_draw() -> bool:
+    """Say whether matplotlib is installed; whether it works `check_drawing` says."""
+    try:
+        importlib.import_module("matplotlib")
+    except ModuleNotFoundError as error:
+        return error.name != "matplotlib"
+    except Exception:  # it is there, and broken
+        return True
+    return True
 
 
 def check_drawing() -> None:

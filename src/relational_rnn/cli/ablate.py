@@ -5,19 +5,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from relational_rnn.cli.experiment import (
-    Experiment,
-    check_all,
-    resolve,
-    train_variants,
-)
-from relational_rnn.cli.factors import Values, only_values, parse_factors, refuse_overrides
+from relational_rnn.cli.experiment import Experiment, resolve
 from relational_rnn.cli.train import T
-from relational_rnn.experiments.components import components
-from relational_rnn.experiments.factors import one_at_a_time
 from relational_rnn.training.config import RunConfig
+
+if TYPE_CHECKING:
+    from relational_rnn.cli.factors import Values
 
 ALL = "all"
 """Stands for every part of the core."""
@@ -38,6 +33,10 @@ def main(argv: Sequence[str]) -> int:
     """Train, print and draw; return the exit code."""
     task, options = resolve("ablate", argv, Ablate, **DEFAULTS)
     config = options.run
+
+    from relational_rnn.cli.many import check_all, train_variants
+    from relational_rnn.experiments.factors import one_at_a_time
+
     factors = find_factors(task, config, options.over)
     variants = one_at_a_time(config, factors)
     check_all(variant.config for variant in variants)
@@ -53,6 +52,9 @@ def find_factors(task: str, config: RunConfig[Any], over: Sequence[str]) -> dict
     Raises:
         ValueError: see `parse_factors`; or a range.
     """
+    from relational_rnn.cli.factors import only_values, parse_factors, refuse_overrides
+    from relational_rnn.experiments.components import components
+
     named = parse_factors(task, config, [word for word in over if word != ALL])
     values = only_values(named, "an ablation takes values; sweep searches ranges")
     factors = (components(config) if ALL in over else {}) | values

@@ -6,11 +6,11 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from relational_rnn.analysis.variants import Value, text_of
 from relational_rnn.config.checks import did_you_mean
 from relational_rnn.experiments.factors import NO_FACTORS, Range, kinds_of
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.models import LABELS, LEADER
+from relational_rnn.training.variants import Value, text_of
 
 Values = tuple[Value, ...]
 

@@ -7,17 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from relational_rnn.analysis import Table
-from relational_rnn.analysis.titles import in_words
-from relational_rnn.cli.run import make_console, print_table
 from relational_rnn.config.checks import check_size
-from relational_rnn.experiments.failures import Answering, find_failures
-from relational_rnn.training.files import find_target, write_json
-from relational_rnn.training.weights import load_weights
+
+if TYPE_CHECKING:
+    from relational_rnn.analysis import Table
 
 DASH = "\N{EN DASH}"
 
@@ -47,11 +44,14 @@ def main(argv: Sequence[str]) -> int:
         raise ValueError("which run? relational-rnn failures RUN [RUN...]")
     show = check_size("show", options.show, minimum=0)
     first = options.runs[0]
+
+    from relational_rnn.experiments.failures import Answering, find_failures
+    from relational_rnn.training.examples_file import find_weights
+    from relational_rnn.training.files import find_target, write_json
+    from relational_rnn.training.weights import load_weights
+
     out = options.out or (first if first.is_dir() else first.parent) / "failures.json"
     target = find_target(out)  # raises before the models have answered
-
-    from relational_rnn.training.examples_file import find_weights
-
     weights: dict[Path, Path] = {}  # what is named twice counts once
     for run in options.runs:
         for path in find_weights(run):
@@ -71,6 +71,8 @@ def main(argv: Sequence[str]) -> int:
 
 def print_failures(found: dict[str, Any], show: int) -> None:
     """Print the accuracies, then up to `show` examples that each model gets wrong or alone gets right."""
+    from relational_rnn.analysis.titles import in_words
+    from relational_rnn.cli.run import make_console, print_table
     from relational_rnn.tasks import find_task
 
     sizes = in_words(found["size"])
@@ -97,6 +99,8 @@ def print_failures(found: dict[str, Any], show: int) -> None:
 
 def accuracy_table(models: Sequence[dict[str, Any]]) -> Table:
     """Return one row a model; the most accurate in bold."""
+    from relational_rnn.analysis import Table
+
     best = max(model["accuracy"] for model in models)
     rows = []
     for model in models:

@@ -17,6 +17,7 @@ from relational_rnn.analysis import (
     slot_contents_figure,
     slot_record,
 )
+from relational_rnn.analysis.style import can_draw
 from relational_rnn.nn import SequenceClassifier
 from relational_rnn.tasks.splits import PICTURE
 from relational_rnn.training.config import RunConfig
@@ -43,7 +44,9 @@ def draw(
     files = [folder.path / "mistakes.json"]
     write_json(files[0], errors)
     heading = f"{title}: which questions are answered wrongly"
-    figures = [mistakes_figure(errors, title=heading, path=folder.plots / "mistakes.png")]
+    figures = []
+    if can_draw():
+        figures.append(mistakes_figure(errors, title=heading, path=folder.plots / "mistakes.png"))
     if "rmc" in results.models:
         trained = load_weights(folder.weights(results.models["rmc"].name))
         drawn, numbers = draw_insides(trained.model, config, title, folder.plots)
@@ -72,11 +75,11 @@ def draw_insides(
     task = config.task
     generator = np.random.default_rng([config.seed, PICTURE])
     recorded = record_questions(model, task, generator)
-    attended = attention_heatmap(
-        [attention_example(one) for one in recorded],
-        title=f"{title}: what the slots attend to",
-        path=plots / "attention_heatmap.png",
-    )
+    figures = []
+    if can_draw():
+        examples_shown = [attention_example(one) for one in recorded]
+        heading, path = f"{title}: what the slots attend to", plots / "attention_heatmap.png"
+        figures.append(attention_heatmap(examples_shown, title=heading, path=path))
     examples = max(config.data.test_examples, 64 * task.objects)  # fewer can not be decoded
     last_step, middle_step = task.objects - 1, task.objects // 2
     last, middle = (
@@ -84,14 +87,14 @@ def draw_insides(
         for step in (last_step, middle_step)
     )
     contents = slot_contents(last, middle)
-    held = slot_contents_figure(
-        contents, title=f"{title}: what the slots hold", path=plots / "slot_contents.png"
-    )
+    if can_draw():
+        heading, path = f"{title}: what the slots hold", plots / "slot_contents.png"
+        figures.append(slot_contents_figure(contents, title=heading, path=path))
     numbers: dict[str, Any] = {"slots": slot_record(contents)}
     if 0 < middle_step < last_step:
         asked = record_attention_at(model, task, generator, examples=ATTENDED, step=middle_step)
         numbers["attention"] = attention_shares(asked)
-    return [attended, held], numbers
+    return figures, numbers
 
 
 def find_mistakes(folder: RunFolder, results: RunResult) -> dict[str, dict[str, Any]]:

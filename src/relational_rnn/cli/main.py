@@ -44,7 +44,10 @@ EXTRAS: Final = {"torch": "torch", "matplotlib": "plot", "optuna": "sweep", "pyt
 
 def usage() -> str:
     """Return what `--help` prints."""
+    from relational_rnn.tasks import TASKS
+
     lines = [f"  {name:<15}  {line}" for name, (_, line) in COMMANDS.items()]
+    tasks = [f"  {entry.name:<15}  {entry.description}" for entry in TASKS.values()]
     return "\n".join(
         [
             "usage: relational-rnn COMMAND [options]",
@@ -53,6 +56,9 @@ def usage() -> str:
             "",
             "commands:",
             *lines,
+            "",
+            "tasks:",
+            *tasks,
             "",
             "relational-rnn COMMAND --help    what a command takes",
             "relational-rnn --version         the version",

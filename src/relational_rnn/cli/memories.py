@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from relational_rnn.analysis import RecordedMemory, compare_memories, memory_evolution, slot_usage
+from relational_rnn.analysis.style import can_draw
 from relational_rnn.reference import Classifier
 from relational_rnn.training.files import write_json
 from relational_rnn.training.models import models_of
@@ -50,6 +51,7 @@ def show_memories(
             (memory_evolution, "Memory over time", "memory_evolution"),
             (slot_usage, "Which slot is written when", "slot_usage"),
         )
+        if can_draw()
     ]
     memories = compare_memories(recorded, mask)
     write_json(folder.path / "memory.json", {"examples": what, "models": memories})

@@ -39,6 +39,7 @@ from relational_rnn.analysis import (
 )
 from relational_rnn.analysis.report import TO_NINETY, divergences, marked
 from relational_rnn.analysis.run_curves import curves_of
+from relational_rnn.analysis.style import can_draw
 from relational_rnn.analysis.titles import title_of
 from relational_rnn.cli.memories import NUMPY_MODELS, RECORDED, numpy_model, show_memories
 from relational_rnn.cli.progress import Display
@@ -109,7 +110,7 @@ def present(console: Console, config: RunConfig[Any], folder: RunFolder, results
     several = f" Means of {config.seeds} seeds (lowest to highest)." if config.seeds > 1 else ""
     harder = "" if results.harder is None else f"; harder: {results.harder}"
     tables = print_tables(console, config, results, selected, f"{count:,} test examples{harder}.{several}")
-    figures = draw_figures(config, folder, results, selected)
+    figures = draw_figures(config, folder, results, selected) if can_draw() else []
     written: list[Path] = []
     recorded, mask, what = record_memories(config, folder, selected)
     if recorded:

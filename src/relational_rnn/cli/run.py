@@ -16,7 +16,7 @@ from rich.measure import Measurement
 from rich.table import Table as ScreenTable
 
 from relational_rnn.analysis import Table
-from relational_rnn.analysis.style import check_drawing
+from relational_rnn.analysis.style import can_draw, check_drawing
 from relational_rnn.config.checks import BadFile
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.processes import Interrupted, RunFailed, stop_signals
@@ -25,16 +25,21 @@ from relational_rnn.training.screen import lasting, say_error
 
 R = TypeVar("R")
 
+NO_FIGURES = "Without figures: matplotlib is not installed (pip install 'relational-rnn[plot]')."
+
 
 def require_libraries(config: RunConfig[Any]) -> None:
-    """Check, before the training, that a run and its figures find the libraries that they need.
+    """Check, before the training, that a run finds the libraries that it needs.
+
+    Figures are left out where matplotlib is absent, see `train_and_show`.
 
     Raises:
-        ImportError: a library is absent (`ModuleNotFoundError`) or does not work here.
+        ImportError: a library is absent (`ModuleNotFoundError`), or it or matplotlib does not work here.
     """
     if config.runtime.framework == "torch":
         require("torch")
-    check_drawing()
+    if can_draw():
+        check_drawing()
     if any(config.of(model).optimisation.optimiser == "soap" for model in config.model.models):
         require("pytorch_optimizer")
 
@@ -69,6 +74,8 @@ def train_and_show(
         train: returns the results.
         present: prints and draws it; returns the files that it wrote.
     """
+    if not can_draw():
+        console.print(NO_FIGURES)
     again = f"{shlex.quote(sys.argv[0])} {command} --out {shlex.quote(str(folder.path))} --resume"
     try:
         # A scheduler's polite kill stops like Ctrl-C, also in the background, where Ctrl-C is switched off.

@@ -14,10 +14,9 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import tyro
 
-from relational_rnn.cli.run import require_libraries
 from relational_rnn.config.checks import BadFile
 from relational_rnn.recipes import RECIPES, find_recipe
-from relational_rnn.tasks import entry_of, task_name
+from relational_rnn.tasks import TASKS, entry_of, task_name
 from relational_rnn.training.config import RunConfig, home_of, with_values
 from relational_rnn.training.files import read_object
 from relational_rnn.training.models import models_of
@@ -65,6 +64,9 @@ def main(argv: Sequence[str], command: str = "train", defaults: Mapping[str, Any
     folder = options.out or Path("runs") / f"{task}-{origin}-seed{options.run.seed}"
     if options.resume and options.out is None:
         raise ValueError("which run? --resume needs the run's folder, --out DIR")
+
+    from relational_rnn.cli.run import require_libraries
+
     require_libraries(options.run)
     from relational_rnn.cli.present import train
 
@@ -84,7 +86,18 @@ def split_task(command: str, argv: Sequence[str]) -> tuple[str, list[str]]:
     task = task_name(words.pop(0)) if words and not words[0].startswith("-") else None
     if task is None and not {"-h", "--help"} & set(words):
         raise ValueError(f"which task? relational-rnn {command} TASK, with TASK one of {', '.join(RECIPES)}")
-    return next(iter(RECIPES)) if task is None else task, words
+    if task is None:
+        task = next(iter(RECIPES))
+        print(
+            f"usage: relational-rnn {command} TASK [options]\n\ntasks:\n{tasks_in_words()}\n\n"
+            f"options, here of {task}; relational-rnn {command} TASK --help has another task's:\n"
+        )
+    return task, words
+
+
+def tasks_in_words() -> str:
+    """Return a line a task: its name and what it asks."""
+    return "\n".join(f"  {entry.name:<15}  {entry.description}" for entry in TASKS.values())
 
 
 def parse(

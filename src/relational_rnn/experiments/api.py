@@ -18,7 +18,6 @@ from relational_rnn.analysis.report import Table, selected_only
 from relational_rnn.analysis.run_curves import curves_of
 from relational_rnn.analysis.supervised import summary_table
 from relational_rnn.analysis.titles import title_of
-from relational_rnn.analysis.variants import Value
 from relational_rnn.config.checks import check_size
 from relational_rnn.experiments.factors import NO_FACTORS, Variant, kinds_of, one_at_a_time, product
 from relational_rnn.experiments.many import jobs_of, summaries, train_here, train_jobs, write_results
@@ -29,6 +28,7 @@ from relational_rnn.training.models import Factory, ModelSpec, added_models, spe
 from relational_rnn.training.results import RunResult
 from relational_rnn.training.run import check, command_of, run
 from relational_rnn.training.run_folder import RunFolder
+from relational_rnn.training.variants import Value
 from relational_rnn.training.weights import Trained, find_trained
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from relational_rnn.analysis.variants import Value
 from relational_rnn.experiments.factors import SLOT_SIZE, value_of
 from relational_rnn.training.config import RunConfig
+from relational_rnn.training.variants import Value
 
 HEADS = (1, 2, 4, 8)
 SLOTS = (1, 2, 4, 8, 16)

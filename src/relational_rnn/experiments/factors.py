@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from relational_rnn.analysis.variants import Value, text_of
 from relational_rnn.training import config as run_config
 from relational_rnn.training.config import FREE, OVERRIDES, RunConfig, parts_of
 from relational_rnn.training.models import LEADER
+from relational_rnn.training.variants import Value, text_of
 
 SLOT_SIZE: Final = "slot_size"
 """A factor that is no setting: the features of a memory slot, `head_size * num_heads`."""

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from relational_rnn.analysis.titles import title_of
-from relational_rnn.analysis.variants import Value
 from relational_rnn.config.checks import BadFile
 from relational_rnn.experiments.factors import Range, Variant, value_of
 from relational_rnn.tasks import entry_of
@@ -31,6 +30,7 @@ from relational_rnn.training.run import (
     train_one,
 )
 from relational_rnn.training.run_folder import RunFolder
+from relational_rnn.training.variants import Value
 
 MEANS = ("test_accuracy", "validation_accuracy", "seconds", "steps", "examples")
 """Scores of a run whose means over the seeds are a variant's."""

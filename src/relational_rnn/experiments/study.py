@@ -21,10 +21,10 @@ from optuna.storages import fail_stale_trials
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
-from relational_rnn.analysis.variants import Value, objective
 from relational_rnn.experiments.factors import Range
 from relational_rnn.experiments.storage import Database, Place, quietly
 from relational_rnn.training.processes import RunFailed
+from relational_rnn.training.variants import Value, objective
 
 Values = dict[str, Value]
 Runs = list[dict[str, Any]]
