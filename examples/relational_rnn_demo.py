@@ -3,7 +3,7 @@
     python relational_rnn_demo.py
 
 Every section is a function of a few lines whose body is how you would use the package; read it beside what it
-prints. Needs relational-rnn[torch].
+prints. Needs torch.
 """
 
 import argparse

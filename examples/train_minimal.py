@@ -10,7 +10,7 @@ points that were seen at different steps.
     python train_minimal.py --model rmc --visualize      # and attention_heatmap.png
     python train_minimal.py --size small                 # models of a tenth of the parameters
 
-Needs relational-rnn[torch], and for the pictures relational-rnn[plot].
+Needs torch, and for the pictures matplotlib.
 """
 
 import argparse
@@ -180,7 +180,7 @@ def read_arguments() -> argparse.Namespace:
         parser.error("--seed must be at least 0, --steps at least 1 and --seconds above 0")
     if arguments.save_plot or arguments.visualize:  # better now than after the training
         if importlib.util.find_spec("matplotlib") is None:
-            parser.error("pictures need matplotlib: pip install 'relational-rnn[plot]'")
+            parser.error("pictures need matplotlib: pip install matplotlib")
         try:
             arguments.out.mkdir(parents=True, exist_ok=True)
         except OSError as error:

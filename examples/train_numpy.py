@@ -4,7 +4,7 @@
     python train_numpy.py --figure            # and memory_evolution.png
 
 Run it again and it goes on from what it saved: a finished training is only scored. Needs relational-rnn, and
-for the figure relational-rnn[plot]; never torch.
+for the figure matplotlib; never torch.
 """
 
 import argparse

@@ -187,7 +187,7 @@ def test_without_torch():
         [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert done.stderr == "error: this command needs torch: pip install 'relational-rnn[torch]'\n"
+    assert done.stderr == "error: this command needs torch: pip install torch\n"
     assert "All 9 arrays agree." in done.stdout
 
 

@@ -222,7 +222,7 @@ def test_all_diverge(tmp_path, how):
 def test_without_optuna(tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)  # makes `import optuna` fail
     assert main([*SWEEP, "--over", "steps=1:4", "--trials", "2", "--out", str(tmp_path / "run")]) == 1
-    told = "error: this command needs optuna: pip install 'relational-rnn[sweep]'\n"
+    told = "error: this command needs optuna: pip install optuna\n"
     assert capsys.readouterr().err == told
     assert list(tmp_path.iterdir()) == []
 

@@ -347,7 +347,7 @@ def test_soap_needs_its_library(command, flags, tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)  # makes its import fail
     out = tmp_path / "run"
     assert main([command, "nth-farthest", "--preset", "tiny", *flags, "--out", str(out)]) == 1
-    assert "needs pytorch_optimizer: pip install 'relational-rnn[soap]'" in capsys.readouterr().err
+    assert "needs pytorch_optimizer: pip install pytorch_optimizer" in capsys.readouterr().err
     assert not out.exists()
 
 

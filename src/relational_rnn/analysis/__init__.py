@@ -1,6 +1,6 @@
 """Figures from run records (curves, bars, sizes, attention), and what a memory holds, counted and drawn.
 
-Needs matplotlib (`pip install "relational-rnn[plot]"`) only when a figure is drawn, and never torch.
+Needs matplotlib (`pip install matplotlib`) only when a figure is drawn, and never torch.
 """
 
 from relational_rnn.analysis.attention import (

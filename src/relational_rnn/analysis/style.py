@@ -145,8 +145,7 @@ def import_matplotlib() -> ModuleType:
         import matplotlib
     except ImportError as error:
         raise type(error)(
-            f"figures need matplotlib, which cannot be imported here ({error}): "
-            "pip install relational-rnn[plot]",
+            f"figures need matplotlib, which cannot be imported here ({error}): pip install matplotlib",
             name=error.name,
         ) from error
     finally:

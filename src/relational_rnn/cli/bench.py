@@ -30,7 +30,7 @@ NUMPY: Final = "NumPy core"
 SMALL: Final[dict[str, Any]] = {"input_size": 5, "mem_slots": 3, "head_size": 4, "num_heads": 2}
 """The core whose outputs and gradients are checked."""
 
-WITHOUT_TORCH: Final = "`relational-rnn train nth-farthest` needs torch: pip install 'relational-rnn[torch]'"
+WITHOUT_TORCH: Final = "`relational-rnn train nth-farthest` needs torch: pip install torch"
 
 LEGEND: Final = """\
 One forward + backward over a batch of sequences in float32; medians, the wall's time.

@@ -38,8 +38,8 @@ COMMANDS: Final = {
     "tasks": ("relational_rnn.cli.tasks", "List the tasks or show examples of one."),
 }
 """Name -> module with `main(argv) -> exit code`, and one line of help."""
-EXTRAS: Final = {"torch": "torch", "matplotlib": "plot", "optuna": "sweep", "pytorch_optimizer": "soap"}
-"""Library -> the extra that brings it."""
+LIBRARIES: Final = ("torch", "matplotlib", "optuna", "pytorch_optimizer")
+"""What only some commands need; each is installed by its own name."""
 
 
 def usage() -> str:
@@ -127,12 +127,11 @@ def _run(arguments: list[str]) -> int:
         say_error(f"error: this asks for more memory than can be had: {wrong or 'choose smaller sizes'}")
         return 2
     except ImportError as missing:
-        extra = EXTRAS.get((missing.name or "").split(".")[0])
-        if extra is None:
+        if (missing.name or "").split(".")[0] not in LIBRARIES:
             raise
         told = str(missing)
         if isinstance(missing, ModuleNotFoundError):
-            told = f"this command needs {missing.name}: pip install 'relational-rnn[{extra}]'"
+            told = f"this command needs {missing.name}: pip install {missing.name}"
         say_error(f"error: {told}")
         return 1
     except KeyboardInterrupt:

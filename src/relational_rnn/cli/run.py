@@ -25,7 +25,7 @@ from relational_rnn.training.screen import lasting, say_error
 
 R = TypeVar("R")
 
-NO_FIGURES = "Without figures: matplotlib is not installed (pip install 'relational-rnn[plot]')."
+NO_FIGURES = "Without figures: matplotlib is not installed (pip install matplotlib)."
 
 
 def require_libraries(config: RunConfig[Any]) -> None:

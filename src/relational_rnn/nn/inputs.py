@@ -104,16 +104,17 @@ class OpenSequence:
         """Rows at each step; they sum to S."""
         return [self.batch] * self.steps if self.packed is None else self.packed.batch_sizes.tolist()
 
-    def check_rows(self, state: object, cell: str) -> None:
+    def check_rows(self, state: object, axes: int, cell: str) -> None:
         """Say which class makes one step of a batch, where a state of several rows came with one sequence.
 
-        (B, F) and (T, F) look alike; the state tells that the former was meant.
+        (B, F) and (T, F) look alike; the state, of which a part with so many axes is given, tells that the
+        former was meant.
 
         Raises:
             ValueError: naming the class.
         """
-        if self.layout == "one" and isinstance(state, Tensor) and state.ndim > 1 and state.shape[0] != 1:
-            rows, steps = state.shape[0], self.steps
+        if self.layout == "one" and isinstance(state, Tensor) and state.ndim == axes and len(state) != 1:
+            rows, steps = len(state), self.steps
             raise ValueError(
                 f"an input without a batch axis is one sequence, here of {steps} steps, so the state must "
                 f"have B = 1, got B = {rows}; for one step of {rows} samples there is {cell}"

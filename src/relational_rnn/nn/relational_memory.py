@@ -492,7 +492,7 @@ class RelationalMemory(_Core):
         if state is None:
             memory = self._start(opened.batch)
         else:
-            opened.check_rows(state, "RelationalMemoryCell")
+            opened.check_rows(state, 3, "RelationalMemoryCell")
             check_state("state", state, opened.batch, config, like)
             memory = opened.sort(state)
         flags = None if resets is None else opened.match(resets)

@@ -368,9 +368,8 @@ class RelationalRNN(_Hybrid):
         if state is None:
             start = self.initial_state(sizes[0])
         else:
-            opened.check_rows(
-                state[0] if isinstance(state, tuple | list) and state else None, "RelationalRNNCell"
-            )
+            first = state[0] if isinstance(state, tuple | list) and state else None
+            opened.check_rows(first, 2, "RelationalRNNCell")
             start = self._check_state(state, sizes[0])
         h, c, memory = map(opened.sort, start)
         flags = None if resets is None else opened.match(resets)
