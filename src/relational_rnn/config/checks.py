@@ -224,10 +224,9 @@ def check_sequence(name: str, shape: Sequence[int], axes: Sequence[str], cell: s
         ValueError: as `check_shape`.
 
     Example:
-        >>> check_sequence("inputs", (7, 5), ("B", "T", "F"), "RelationalMemoryCell", F=5)
+        >>> check_sequence("x", (7, 5), ("B", "T", "F"), "Cell")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        ValueError: inputs must have 3 axes (B, T, F) with B = batch, T = time steps, F = 5; got shape (7, 5);
-        for one step, (B, F), there is RelationalMemoryCell
+        ValueError: x must have 3 axes (B, T, F) with ...; for one step, (B, F), there is Cell
     """
     try:
         check_shape(name, shape, axes, **sizes)

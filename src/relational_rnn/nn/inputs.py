@@ -105,7 +105,7 @@ class OpenSequence:
         return [self.batch] * self.steps if self.packed is None else self.packed.batch_sizes.tolist()
 
     def check_rows(self, state: object, axes: int, cell: str) -> None:
-        """Say which class makes one step of a batch, where a state of several rows came with one sequence.
+        """Say which class makes one step of a batch, where a state came that has a row for each step.
 
         (B, F) and (T, F) look alike; the state, of which a part with so many axes is given, tells that the
         former was meant.
@@ -113,12 +113,13 @@ class OpenSequence:
         Raises:
             ValueError: naming the class.
         """
-        if self.layout == "one" and isinstance(state, Tensor) and state.ndim == axes and len(state) != 1:
-            rows, steps = len(state), self.steps
-            raise ValueError(
-                f"an input without a batch axis is one sequence, here of {steps} steps, so the state must "
-                f"have B = 1, got B = {rows}; for one step of {rows} samples there is {cell}"
-            )
+        if self.layout == "one" and isinstance(state, Tensor) and state.ndim == axes:
+            rows = len(state)
+            if rows == self.steps != 1:
+                raise ValueError(
+                    f"an input without a batch axis is one sequence, here of {rows} steps, so the state must "
+                    f"have B = 1, got B = {rows}; for one step of {rows} samples there is {cell}"
+                )
 
     def sort(self, rows: Tensor, axis: int = 0) -> Tensor:
         """Put rows of the caller's order, which lie along `axis`, into running order (longest first)."""

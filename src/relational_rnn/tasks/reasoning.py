@@ -110,7 +110,7 @@ def generate_reasoning_data(
         >>> train, test = data.train, data.test
         >>> every = generate_reasoning_data(train=100, validation=10, test=20, harder=20)
         >>> every["pair-matching"].train.inputs.shape
-        (100, 13, 16)
+        (100, 7, 23)
     """
     examples = dict(zip(SPLITS, (train, validation, test, harder), strict=True))
     examples = {split: check_size(split, count) for split, count in examples.items()}
