@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from relational_rnn.cli.main import main
+from relational_rnn.cli.main import COMMANDS, main
+from relational_rnn.tasks import TASKS
 
 COMMAND = [sys.executable, "-m", "relational_rnn"]
 
@@ -30,6 +31,40 @@ def test_a_reader_that_has_seen_enough(arguments):
     done = subprocess.run([*COMMAND, *arguments], stdout=writer, stderr=subprocess.PIPE, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_help_lists_the_tasks_and_imports_only_what_it_shows():
+    code = (
+        "import sys; from relational_rnn.cli.main import COMMANDS, main\n"
+        "main(['--help'])\n"
+        "codes = [main([name, '--help']) for name in COMMANDS]\n"
+        "rooms = [f'relational_rnn.{room}' for room in ('analysis', 'experiments', 'reference')]\n"
+        "heavy = {'torch', 'matplotlib', *rooms}\n"
+        "sys.exit(str([*codes, *(sys.modules.keys() & heavy)]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr == f"{[0] * len(COMMANDS)}\n"
+    usage, _, rest = done.stdout.partition("relational-rnn COMMAND --help")
+    train = rest.partition("usage: relational-rnn train TASK")[2]
+    for name, entry in TASKS.items():
+        for shown in (usage, train):
+            assert f"  {name:<15}  {entry.description}\n" in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [
+        (["trian", "sorting"], "there is no command 'trian' (did you mean train?)"),
+        (["train", "sortin"], "there is no task 'sortin' (did you mean sorting?)"),
+        (["train", "sorting", "--preset", "tinny"], "no preset 'tinny' for sorting (did you mean tiny?)"),
+        (["train", "sorting", "--models", "ltsm"], "got 'ltsm' (did you mean lstm?)"),
+        (["train", "sorting", "--modells", "rmc"], "--models"),
+        (["tasks", "sample", "pair_match"], "there is no task 'pair_match' (did you mean pair-matching?)"),
+    ],
+)
+def test_the_nearest_name(arguments, near, capsys):
+    assert main(arguments) == 2
+    assert near in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes")
