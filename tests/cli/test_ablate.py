@@ -102,7 +102,7 @@ def test_a_torch_task_with_two_models(tmp_path, capsys):
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_stopped_then_resumed(tmp_path, how):
     out = tmp_path / "run"
-    options = ["--over", "mem_slots=1", "--seeds", "1", "--workers", "1", "--steps", "400"]
+    options = ["--over", "mem_slots=1", "--seeds", "1", "--workers", "1", "--steps", "200"]
     command = [sys.executable, "-m", "relational_rnn", *SORTING, *options, "--out", str(out)]
     second = out / "runs" / "mem_slots=1" / "seed-0"
     with subprocess.Popen(

@@ -113,18 +113,23 @@ def test_input_that_is_no_npz(weights, tmp_path, capsys):
         assert f"{name} is no .npz file" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("fewer", "rounding"),
+    # All of the card's, which differ in the rounding of products, elsewhere than where it was written; or
+    # some, within four standard errors of a share of 97 %.
+    [pytest.param(None, 2e-3, marks=pytest.mark.slow), (1000, 0.02)],
+)
 @pytest.mark.parametrize("name", pretrained_names())
-def test_pretrained_weights_score_what_their_card_says(name, capsys):
+def test_pretrained_weights_score_what_their_card_says(name, fewer, rounding, capsys):
     card = find_pretrained(name).with_suffix(".md").read_text()
     scores = [line for line in card.splitlines() if line.startswith("| score")]
     assert len(scores) == 2
     for line in scores:
         _, *arguments = shlex.split(line.split("`")[1])
-        assert main([*arguments, "--json"]) == 0
+        assert main([*arguments, *(["--examples", str(fewer)] if fewer else []), "--json"]) == 0
         found = json.loads(capsys.readouterr().out)
         told = re.search(r"accuracy ([\d.]+)% on ([\d,]+) fresh examples, trivial score ([\d.]+)%", line)
-        assert found["examples"] == int(told[2].replace(",", ""))
-        rounding = 2e-3  # of products, elsewhere than where the card was written
+        assert found["examples"] == (fewer or int(told[2].replace(",", "")))
         assert found["accuracy"] == pytest.approx(float(told[1]) / 100, abs=rounding)
         assert found["trivial_accuracy"] == pytest.approx(float(told[3]) / 100)
     (snippet,) = re.findall(r"```python\n(.*?)```", card, re.DOTALL)

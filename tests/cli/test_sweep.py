@@ -105,7 +105,7 @@ def test_two_workers_on_one_study(tmp_path):
     pytest.importorskip("optuna")
     shared = ["--over", "mem_slots=1,2", "--over", "num_heads=1,2", "--storage", tmp_path / "study.db"]
     outs = [tmp_path / "one", tmp_path / "two"]
-    workers = [start(*shared, "--workers", "1", "--steps", "200", "--out", out) for out in outs]
+    workers = [start(*shared, "--workers", "1", "--steps", "60", "--out", out) for out in outs]
     for worker in workers:
         shown, _ = worker.communicate(timeout=200)
         assert worker.returncode == 0, shown
@@ -120,7 +120,7 @@ def test_two_workers_on_one_study(tmp_path):
 def test_a_worker_that_dies(tmp_path):
     pytest.importorskip("optuna")
     storage, dead, alive = (tmp_path / name for name in ("study.db", "dead", "alive"))
-    shared = ["--over", "learning_rate=1e-3:1e-2", "--trials", "2", "--steps", "300", "--workers", "1"]
+    shared = ["--over", "learning_rate=1e-3:1e-2", "--trials", "2", "--steps", "150", "--workers", "1"]
     shared += ["--storage", str(storage), "--grace", "4"]
     with start(*shared, "--out", dead) as worker:
         (metrics,) = wait_for(lambda: list(dead.glob("trials/*/seed-0/metrics.jsonl")))
@@ -143,7 +143,7 @@ def test_a_worker_that_dies(tmp_path):
 def test_a_lost_storage_loses_no_finished_trial(tmp_path):
     pytest.importorskip("optuna")
     storage, out = tmp_path / "study.db", tmp_path / "run"
-    shared = ["--over", "learning_rate=1e-3:1e-2", "--trials", "3", "--steps", "300", "--workers", "1"]
+    shared = ["--over", "learning_rate=1e-3:1e-2", "--trials", "3", "--steps", "150", "--workers", "1"]
     with start(*shared, "--storage", storage, "--grace", "8", "--out", out) as worker:
         wait_for(lambda: len(list(out.glob("trials/*/seed-0/metrics.jsonl"))) == 2)
         storage.unlink()
@@ -168,7 +168,7 @@ def test_a_lost_storage_loses_no_finished_trial(tmp_path):
 def test_a_stopped_search_goes_on_where_it_was(tmp_path):
     pytest.importorskip("optuna")
     out = tmp_path / "run"
-    options = ["--over", "learning_rate=1e-3:1e-2", "--trials", "2", "--steps", "300", "--workers", "1"]
+    options = ["--over", "learning_rate=1e-3:1e-2", "--trials", "2", "--steps", "150", "--workers", "1"]
     with start(*options, "--out", out) as worker:
         (metrics,) = wait_for(lambda: list(out.glob("trials/*/seed-0/metrics.jsonl")))
         os.killpg(worker.pid, signal.SIGINT)
@@ -187,7 +187,7 @@ def test_a_stopped_search_goes_on_where_it_was(tmp_path):
 def test_a_search_that_is_killed_again_and_again(tmp_path):
     """It comes to what a search comes to that is left alone."""
     pytest.importorskip("optuna")
-    options = ["--over", "learning_rate=1e-3:1e-2", "--trials", "4", "--steps", "300", "--workers", "1"]
+    options = ["--over", "learning_rate=1e-3:1e-2", "--trials", "4", "--steps", "150", "--workers", "1"]
     whole, out, moments = tmp_path / "whole", tmp_path / "run", random.Random(0)
     assert main([*SWEEP, *options, "--out", str(whole)]) == 0
     kills = 0

@@ -301,7 +301,7 @@ def test_devices(tmp_path, capsys):
 def test_interrupted_then_resumed(tmp_path, signal_sent):
     pytest.importorskip("torch")
     out, whole = tmp_path / "run", tmp_path / "whole"
-    options = ["--models", "rmc", "--steps", "400", "--evaluate-every", "50"]
+    options = ["--models", "rmc", "--steps", "160", "--evaluate-every", "20"]
     command = [sys.executable, "-m", "relational_rnn", *TRAIN, *options, "--out", str(out)]
     with subprocess.Popen(
         command,

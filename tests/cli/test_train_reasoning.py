@@ -286,7 +286,7 @@ def test_given_examples(tmp_path, capsys):
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_interrupted_then_resumed(tmp_path, signal_sent):
     out, whole = tmp_path / "run", tmp_path / "whole"
-    options = ["--models", "rmc,lstm", "--seeds", "1", "--steps", "1500", "--evaluate-every", "100"]
+    options = ["--models", "rmc,lstm", "--seeds", "1", "--steps", "600", "--evaluate-every", "100"]
     command = [sys.executable, "-m", "relational_rnn", *TRAIN, *options]
     with subprocess.Popen(
         [*command, "--out", str(out)],
@@ -316,7 +316,7 @@ def test_interrupted_then_resumed(tmp_path, signal_sent):
     records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     for model in ("rmc-0", "lstm-0"):
         points = [r["step"] for r in records if r["model"] == model and "validation_accuracy" in r]
-        assert points == list(range(100, 1501, 100))
+        assert points == list(range(100, 601, 100))
 
 
 def test_a_training_that_diverges_is_a_result_beside_the_others(tmp_path, capsys):

@@ -64,6 +64,7 @@ def of_training(command, *start):
         [command, *start, "--seed", str(2**63 - 1), "--seeds", "2"],
         [command, *start, "--grow", "--start", f"items={HUGE}"],
         [command, *start, "--num-heads", "4096", "--head-size", "4096"],
+        [command, *start, "--mem-slots", "4096", "--head-size", "16384", "--num-heads", "1"],
         [command, *start, "--resume"],
     ]
 

@@ -8,6 +8,7 @@ from relational_rnn.experiments.many import jobs_of, read_scores, summarise_vari
 from relational_rnn.recipes import find_recipe
 from relational_rnn.training.config import with_values
 from relational_rnn.training.files import read_json, write_json
+from relational_rnn.training.processes import RunFailed
 from relational_rnn.training.results import RunResult, to_json, training_from
 from relational_rnn.training.run import model_results
 from relational_rnn.training.run_folder import RunFolder
@@ -118,6 +119,13 @@ def test_scores(job, fake):
     assert (rmc["test_accuracy"], rmc["parameters"], rmc["examples"]) == (0.6, 7, 48)
     assert train_job(job, told.append, never) == scores  # finished: nothing is trained
     assert len(told) == 6
+
+
+def test_a_removed_experiment_does_not_come_back_in_part(tmp_path, fake):
+    job = jobs_of(variant(CONFIG, {"mem_slots": 3}), tmp_path / "removed" / "variants" / "mem_slots=3")[0]
+    with pytest.raises(RunFailed, match="removed was removed while its runs were trained"):
+        train_job(job, lambda record: None, never)
+    assert not (tmp_path / "removed").exists()
 
 
 def test_a_stopped_run_goes_on(job, fake):

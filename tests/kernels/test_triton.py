@@ -27,6 +27,7 @@ from tolerances import assert_close  # noqa: E402
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 CONFIG = RelationalMemoryConfig(input_size=3, mem_slots=4, head_size=2, num_heads=3)
 REASON = backend.unsupported(CONFIG, torch.float32, DEVICE)
+SLOW = pytest.mark.slow
 needs_triton = pytest.mark.skipif(REASON is not None, reason=str(REASON))
 if REASON is None:
     from relational_rnn.kernels.triton import fwd_bwd, steps
@@ -72,7 +73,7 @@ def poisoned(monkeypatch):
 
 
 @needs_triton
-@pytest.mark.slow
+@SLOW
 @pytest.mark.usefixtures("poisoned")
 @settings(max_examples=8 if DEVICE.type == "cpu" else 100)
 @given(
@@ -93,18 +94,21 @@ def test_drawn_sequences(case, outputs, recompute, dtype):
 @needs_triton
 @pytest.mark.usefixtures("poisoned")
 @pytest.mark.parametrize("recompute", [False, True])
-@pytest.mark.parametrize("options", CONFIGS.values(), ids=CONFIGS)
-def test_sizes(options, recompute, monkeypatch):
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=() if n in ("smallest", "odd", "many slots") else SLOW) for n in CONFIGS],
+)
+def test_sizes(name, recompute, monkeypatch):
     monkeypatch.setattr(fwd_bwd, "CHUNK_SAMPLES", 3)  # the steps of 2, 2 and 1 samples make two chunks
-    config = RelationalMemoryConfig(**options)
+    config = RelationalMemoryConfig(**CONFIGS[name])
     assert_as_eager(sequence(recompute=recompute), case_of(config))
     if not recompute:
         assert_as_eager(sequence(), case_of(config, with_resets=False, dtype=torch.float32))
 
 
 @needs_triton
-@pytest.mark.parametrize("recompute", [False, True])
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("recompute", [False, pytest.param(True, marks=SLOW)])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, pytest.param(torch.float16, marks=SLOW)])
 def test_products_in_halves(dtype, recompute):
     options = CONFIGS["many slots"] | dict(gate_style="memory", input_bias=0.5)
     case = case_of(RelationalMemoryConfig(**options), dtype=torch.float32)
@@ -117,6 +121,7 @@ def test_products_in_halves(dtype, recompute):
 
 
 @needs_triton
+@SLOW
 def test_what_is_computed_again_is_the_same():
     case = case_of()
     kept, again = (results(sequence(recompute=recompute), case) for recompute in (False, True))
@@ -145,7 +150,9 @@ def test_backward_leaves_what_was_kept():
 
 
 @needs_triton
-@pytest.mark.parametrize("value", [torch.nan, torch.inf, 1e30])
+@pytest.mark.parametrize(
+    "value", [torch.nan, *(pytest.param(value, marks=SLOW) for value in (torch.inf, 1e30))]
+)
 def test_what_is_not_a_number_stays_in_its_sample(value):
     case = case_of(dtype=torch.float32, with_resets=False, asked=0, batch_sizes=[3, 3])
     bad = case.inputs.clone()
@@ -177,8 +184,8 @@ def recorded():
 
 @needs_triton
 @pytest.mark.usefixtures("poisoned")
-@pytest.mark.parametrize("name", [pytest.param("odd", marks=pytest.mark.slow), "no gates"])
-@pytest.mark.parametrize("with_resets", [False, True])
+@pytest.mark.parametrize("name", [pytest.param("odd", marks=SLOW), "no gates"])
+@pytest.mark.parametrize("with_resets", [False, pytest.param(True, marks=SLOW)])
 def test_recorded_loops_give_the_same(recorded, name, with_resets):
     call, graphs = recorded
     config = RelationalMemoryConfig(**CONFIGS[name])
@@ -190,7 +197,7 @@ def test_recorded_loops_give_the_same(recorded, name, with_resets):
 
 
 @needs_triton
-@pytest.mark.slow
+@SLOW
 def test_several_forwards_before_their_backwards(recorded):
     call, graphs = recorded
     drawn = [case_of(batch_sizes=(2, 1), seed=seed) for seed in range(4)]
@@ -213,7 +220,7 @@ def test_several_forwards_before_their_backwards(recorded):
 
 
 @needs_triton
-@pytest.mark.slow
+@SLOW
 def test_recordings_make_room_for_each_other(recorded):
     call, graphs = recorded
     sizes = [(2, 1), (1, 1), (2, 2)]

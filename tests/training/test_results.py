@@ -4,6 +4,8 @@ import doctest
 
 import pytest
 
+from relational_rnn.analysis import longer_table
+from relational_rnn.tasks.nth_farthest_variants import MORE_STEPS
 from relational_rnn.training import results
 from relational_rnn.training.curriculum import Change
 from relational_rnn.training.results import from_json, to_json, training_from
@@ -23,6 +25,20 @@ VALUES = {
     "best_step": 10,
     "examples_to_converge": 64,
 }
+RUN = {
+    "task": "nth-farthest",
+    "framework": "numpy",
+    "size": {},
+    "harder_size": None,
+    "harder": None,
+    "seed": 0,
+    "seeds": 1,
+    "test_examples": 9,
+    "trivial_accuracy": 0.3,
+    "trivial": {},
+    "wall_seconds": None,
+    "generalisation": [],
+}
 GREW = {"changes": [{"step": 0, "sizes": {"items": 2}}, {"step": 4, "sizes": {"items": 3}}]}
 
 
@@ -35,8 +51,30 @@ def test_what_was_not_measured_is_left_out():
 def test_changes_and_scores_of_one_task_alone():
     training = training_from({**VALUES, **GREW, "longer": {"repeats": [0.5]}})
     assert training.changes == (Change(0, {"items": 2}), Change(4, {"items": 3}))
-    assert training.more == {"longer": {"repeats": [0.5]}}
+    assert training.more == {"longer": {"repeats": (0.5,)}}
     assert to_json(training) == {**VALUES, **GREW, "longer": {"repeats": [0.5]}}
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"longer": {"repeats": ["x"]}}, r"longer\.repeats\[0\] must be a finite number, got 'x'"),
+        ({"longer": {"repeats": 0.5}}, r"longer\.repeats must be a list, got 0\.5"),
+        ({"longer": [0.5]}, r"longer must be .* or an object of named values, got \[0\.5\]"),
+        ({"mean_error": "x"}, r"mean_error must be a whole number or a finite number or .*, got 'x'"),
+    ],
+)
+def test_scores_of_one_task_are_numbers(more, said):
+    with pytest.raises(ValueError, match=said):
+        training_from({**VALUES, **more})
+
+
+def test_the_table_of_longer_sequences_needs_them_all():
+    longer = {"distractors": [0.5] * len(MORE_STEPS), "repeats": [0.25] * len(MORE_STEPS)}
+    for lacks, there in ((longer, True), ({**longer, "repeats": [0.5]}, False), ({}, False)):
+        model = to_json(model_results("LSTM", trainings(0.5, longer=lacks), seeds=1))
+        table = longer_table(from_json({**RUN, "models": {"lstm": model}}))
+        assert (table is not None) is there
 
 
 def trainings(*accuracies, **more):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -166,17 +166,23 @@ def longer_table(results: RunResult) -> Table | None:
     Args:
         results: with only the trainings that count.
     """
-    models = results.models.values()
-    if not all("longer" in score.more for model in models for score in model.trainings):
-        return None
     kinds = ("distractors", "repeats")
     rows = []
-    for model in models:
-        seeds = [[share for kind in kinds for share in one.more["longer"][kind]] for one in model.trainings]
+    for model in results.models.values():
+        seeds = [_longer_shares(score, kinds) for score in model.trainings]
+        if any(len(shares) < len(kinds) * len(MORE_STEPS) for shares in seeds):
+            return None
         means = [sum(shares) / len(shares) for shares in zip(*seeds)]
         rows.append((False, [model.label, *(f"{100 * mean:.1f}" for mean in means)]))
     columns = [f"{count} {kind[:-1] if count == 1 else kind} %" for kind in kinds for count in MORE_STEPS]
     return Table(("model", *columns), rows)
+
+
+def _longer_shares(score: TrainingResult, kinds: Sequence[str]) -> list[float]:
+    """Return a training's scores on longer sequences, kind by kind; fewer if it lacks some."""
+    longer = score.more.get("longer")
+    found = [list(longer.get(kind, ())) for kind in kinds] if isinstance(longer, Mapping) else []
+    return [share for shares in found for share in shares if len(shares) == len(MORE_STEPS)]
 
 
 def write_report(

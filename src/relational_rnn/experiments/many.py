@@ -18,7 +18,13 @@ from relational_rnn.training.contestants import contestants
 from relational_rnn.training.data import alone
 from relational_rnn.training.files import write_json
 from relational_rnn.training.models import LABELS
-from relational_rnn.training.processes import Interrupted, Record, asked_to_stop, train_side_by_side
+from relational_rnn.training.processes import (
+    Interrupted,
+    Record,
+    RunFailed,
+    asked_to_stop,
+    train_side_by_side,
+)
 from relational_rnn.training.results import RunResult, TrainingResult, read_results
 from relational_rnn.training.run import (
     Report,
@@ -107,10 +113,16 @@ def train_job(job: Job, report: Report, stopped: Stopped) -> Record | None:
 
     Returns:
         Its results.json as `read_scores` reads it, None if it was stopped before its end.
+
+    Raises:
+        RunFailed: the experiment's folder is gone: a part of it would come back.
     """
     folder, config = RunFolder(job.path), job.config
     if folder.results.exists():
         return read_scores(job)
+    experiment = job.path.parents[2]
+    if not experiment.exists():
+        raise RunFailed(f"{experiment} was removed while its runs were trained")
     resume = folder.config.exists()
     with folder.writing(command_of(config), config, resume):
         names = [contestant.name for contestant in contestants(config)]

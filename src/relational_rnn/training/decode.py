@@ -24,7 +24,7 @@ def decode(kind: type[K], value: Any, name: str) -> K:
 
     Args:
         kind: the class. Its fields may be numbers, texts, truth values, lists, mappings, such classes, or any
-            of these or None, or one of several of the plain ones; what is `Any` is taken as it is.
+            of these or None, or one of several plain ones or a mapping; what is `Any` is taken as it is.
         value: the JSON object.
         name: what messages call it.
 
@@ -52,13 +52,9 @@ def _decode(kind: Any, value: Any, name: str) -> Any:
         if value is None and types.NoneType in arguments:
             return None
         kinds = [one for one in arguments if one is not types.NoneType]
-        if len(kinds) == 1:
-            return _decode(kinds[0], value, name)
-        kind = next((one for one in kinds if type(value) is one), None)
+        kind = next((one for one in kinds if len(kinds) == 1 or _is_of(one, value)), None)
         if kind is None:
-            raise ValueError(
-                f"{name} must be {' or '.join(map(WORDS.__getitem__, kinds))}, got {shortened(value)}"
-            )
+            raise ValueError(f"{name} must be {' or '.join(map(_word, kinds))}, got {shortened(value)}")
         return _decode(kind, value, name)
     if origin in (list, tuple):
         parts = [_decode(arguments[0], one, f"{name}[{at}]") for at, one in enumerate(_list(value, name))]
@@ -66,6 +62,15 @@ def _decode(kind: Any, value: Any, name: str) -> Any:
     if origin in (dict, collections.abc.Mapping):
         return {key: _decode(arguments[1], one, f"{name}.{key}") for key, one in _object(value, name).items()}
     return _plain(kind, value, name) if kind in WORDS else _fields(kind, value, name)
+
+
+def _is_of(kind: Any, value: Any) -> bool:
+    """Tell which of several types a value is of, as far as JSON tells them apart."""
+    return isinstance(value, collections.abc.Mapping) if typing.get_origin(kind) else type(value) is kind
+
+
+def _word(kind: Any) -> str:
+    return "an object of named values" if typing.get_origin(kind) else WORDS[kind]
 
 
 def _fields(kind: Any, value: Any, name: str) -> Any:

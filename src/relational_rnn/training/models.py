@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
+from relational_rnn.config import RelationalMemoryConfig, parameter_shapes
 from relational_rnn.config.checks import check_choice
+from relational_rnn.training.processes import physical_memory
 
 if TYPE_CHECKING:
     from relational_rnn.training.config import ModelConfig, RunConfig
@@ -227,6 +231,37 @@ def check_sizes(config: RunConfig[Any], matched: Callable[[str], int]) -> None:
                 f"{name}.size must be at least {fair}, for as many parameters as the RMC has, got {chosen} "
                 "(or match_parameters must be off)"
             )
+
+
+COPIES: Final = 20
+"""Bytes that training keeps at least for a parameter: in float32 it, its gradient, Adam's two moments and the
+copy of the best."""
+
+
+def check_model_memory(config: RunConfig[Any]) -> None:
+    """Check that the RMC of a run, whose size the opponents match, fits into the memory of this machine.
+
+    Raises:
+        ValueError: it does not; the message says how much it takes.
+    """
+    model, memory = config.model, physical_memory()
+    if LEADER not in model.models and not model.match_parameters:
+        return
+    core = RelationalMemoryConfig(
+        input_size=config.task.input_size, head_size=model.head_size, **model.core_options()
+    )
+    widths = [core.output_size, *[model.head_units] * model.head_layers, config.task.classes]
+    parameters = sum(math.prod(shape) for shape in parameter_shapes(core).values())
+    parameters += sum((inputs + 1) * outputs for inputs, outputs in pairwise(widths))
+    if memory and COPIES * parameters > memory:
+        sizes = ", ".join(
+            f"{name}={getattr(model, name)}" for name in ("mem_slots", "head_size", "num_heads")
+        )
+        needed, there = (f"{size / 2**30:,.0f}" for size in (COPIES * parameters, memory))
+        raise ValueError(
+            f"an RMC with {sizes} has {parameters:,} parameters; its training takes at least {needed} GiB of "
+            f"memory, and this machine has {there}"
+        )
 
 
 def check_models(framework: str, names: tuple[str, ...], known: Mapping[str, ModelSpec] = MODELS) -> None:

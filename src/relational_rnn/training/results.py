@@ -20,7 +20,8 @@ from relational_rnn.training.files import read_object
 REMEDY = "remove it: --resume writes it again"
 """What helps against a damaged results.json."""
 
-Scores = Mapping[str, Any]
+Scores = Mapping[str, int | float | Mapping[str, tuple[float, ...]]]
+"""Scores that only some tasks have: numbers, or of each kind the score at several sizes."""
 
 ACCURACIES = ("test_accuracy", "test_sequence_accuracy", "harder_accuracy", "harder_sequence_accuracy")
 """Shares of right answers that a training has."""
@@ -169,7 +170,7 @@ def to_json(result: TrainingResult | ModelResult | RunResult) -> dict[str, Any]:
     for one in dataclasses.fields(result):
         value = getattr(result, one.name)
         if one.name == "more":
-            found |= value
+            found |= _plain(value)
         elif value is not None or one.default is not None:
             found[one.name] = _plain(value)
     return found

@@ -23,7 +23,7 @@ from relational_rnn.training.curriculum import Growth
 from relational_rnn.training.data import alone, batches_of, check_examples, splits_of
 from relational_rnn.training.files import joined, read_object, write_json
 from relational_rnn.training.framework import Framework, framework_of
-from relational_rnn.training.models import check_sizes
+from relational_rnn.training.models import check_model_memory, check_sizes
 from relational_rnn.training.processes import Interrupted, asked_to_stop, train_side_by_side
 from relational_rnn.training.results import (
     ModelResult,
@@ -52,10 +52,11 @@ def check(config: RunConfig[Any]) -> None:
     """Check what the configuration alone cannot.
 
     Raises:
-        ValueError: an opponent would have fewer parameters than the RMC, the device is not there, or the
-            examples are damaged or do not fit into memory.
+        ValueError: an opponent would have fewer parameters than the RMC, the device is not there, the
+            examples are damaged, or they or the models do not fit into memory.
     """
     check_examples(config)
+    check_model_memory(config)
     framework = framework_of(config.runtime.framework)
     framework.check(config)
     check_sizes(config, lambda name: framework.matched_size(config, name))
