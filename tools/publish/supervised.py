@@ -136,9 +136,7 @@ def reasoning_table(records: Sequence[Record]) -> str:
         trivial = max(score for score in results.trivial["test"].values() if score is not None)
         rows.append([record.name, *map(percent, (*scores, trivial)), f"`{command(record)}`"])
     task = head("task", min(len(seeds_of(record)) for record in records))
-    return markdown(
-        [task, *(LABELS[model] for model in REASONING_MODELS), "without reasoning", "command"], rows
-    )
+    return markdown([task, *(LABELS[model] for model in REASONING_MODELS), "trivial score", "command"], rows)
 
 
 def _there(record: Record, table: analysis.Table | None) -> analysis.Table:

@@ -212,7 +212,7 @@ def slots_written(changes: Float[np.ndarray, "T N"]) -> float:
 
 
 def output_range(outputs: npt.ArrayLike) -> dict[str, float]:
-    """Return `min`, `max`, `mean`, `std` of the outputs, and `saturated`: the share with |x| > 0.99.
+    """Return `min`, `max`, `mean`, `std` of the outputs, and `saturated`: the share with `|x| > 0.99`.
 
     `saturated` means something only where outputs end in a tanh (the hybrid without an output layer), or are
     bounded by 1 anyhow (the LSTM's hidden state).

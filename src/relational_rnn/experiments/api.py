@@ -43,7 +43,13 @@ OPPONENTS = ("rmc", "lstm", "gru", "transformer", "dnc")
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What a run came to."""
+    """What a run came to.
+
+    Example:
+        >>> comparison = train("sorting", ("lstm",), preset="tiny", framework="numpy", seeds=1)
+        >>> comparison.results.models["lstm"].label
+        'LSTM'
+    """
 
     config: RunConfig[Any]
     """Everything that it depended on."""
@@ -84,7 +90,13 @@ class Comparison:
 
 @dataclass(frozen=True, eq=False)
 class Variants:
-    """What an ablation or a sweep came to."""
+    """What an ablation or a sweep came to.
+
+    Example:
+        >>> variants = ablate("sorting", {"mem_slots": (1, 2)}, preset="tiny", seeds=1)
+        >>> [variant["name"] for variant in variants.results["variants"]]
+        ['base', 'mem_slots=1']
+    """
 
     config: RunConfig[Any]
     """The base."""
@@ -163,7 +175,8 @@ def train(
     """Train models on a task and score them, as `relational-rnn train` does.
 
     Args:
-        task, models, preset, **values: see `configure`.
+        task, models, preset: see `configure`.
+        **values: see `configure`.
         out: the folder of the run, empty or new; None for a temporary one, which goes with the result.
         resume: go on with the run in `out`.
         workers: trainings at a time, each in a process of its own: for the package's models; a task of one's
@@ -236,7 +249,8 @@ def ablate(
     Args:
         task: see `configure`.
         over: factor -> its values.
-        models, seeds, **options: see `train`.
+        models, seeds: see `train`.
+        **options: see `train`.
 
     Example:
         >>> ablate("sorting", {"num_heads": (1, 2)}, preset="tiny", seeds=1).table("num_heads").columns[0]
@@ -258,7 +272,13 @@ def sweep(
     Args:
         task: see `configure`.
         over: factor -> its values.
-        models, seeds, **options: see `train`.
+        models, seeds: see `train`.
+        **options: see `train`.
+
+    Example:
+        >>> found = sweep("sorting", {"num_heads": (1, 2)}, preset="tiny")
+        >>> [variant["values"] for variant in found.results["variants"]]
+        [{'num_heads': 1}, {'num_heads': 2}]
     """
     return _variants("sweep", product, task, over, models, {**options, "seeds": seeds})
 

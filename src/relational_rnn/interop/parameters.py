@@ -32,6 +32,14 @@ def get_gradients(core: Any) -> dict[str, np.ndarray]:
 
     Raises:
         RuntimeError: `backward` has not run.
+
+    Example:
+        >>> from relational_rnn.reference import LSTM
+        >>> core = LSTM(input_size=2, hidden_size=3, seed=0)
+        >>> outputs = core.forward(np.ones((1, 4, 2)))
+        >>> _ = core.backward(np.ones_like(outputs))
+        >>> get_gradients(core).keys() == core.params.keys()
+        True
     """
     if hasattr(core, "params"):
         missing = [name for name in core.params if name not in core.grads]

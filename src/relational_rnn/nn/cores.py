@@ -13,6 +13,11 @@ class Core(Protocol):
 
     Outputs at a step follow from the inputs up to it and the state before the first, and rows of a batch do
     not know each other. A sequence may be split anywhere: the state after one part goes into the next.
+
+    Example:
+        >>> from relational_rnn.nn import GRU
+        >>> isinstance(GRU(5, 6), Core)
+        True
     """
 
     batch_first: bool

@@ -302,8 +302,9 @@ class RelationalMemoryCell(_Core):
     The paper lets only memory rows ask in attention; the authors' code, and this, let the input row ask too.
 
     Args:
-        input_size, mem_slots, head_size, num_heads, backend, device, dtype, generator, **options: as for
+        input_size, mem_slots, head_size, num_heads, backend, device, dtype, generator: as for
             `RelationalMemory`.
+        **options: as for `RelationalMemory`.
 
     Raises:
         TypeError: a size is no integer, an unknown argument, a dtype that is not floating point.

@@ -61,7 +61,7 @@ class GradientCheck(NamedTuple):
     entries: int
     """How many of the array's entries were looked at one by one."""
     largest: float
-    """Largest |gradient| as `backward` computes it."""
+    """Largest `|gradient|` as `backward` computes it."""
     difference: float
     """Largest difference to the other way of computing it."""
     allowed: float

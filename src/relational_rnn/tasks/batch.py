@@ -9,7 +9,14 @@ from jaxtyping import Bool, Float32, Int64
 
 
 class ReasoningBatch(NamedTuple):
-    """Sequences with a class to tell at the steps that count; a single answer counts at its step only."""
+    """Sequences with a class to tell at the steps that count; a single answer counts at its step only.
+
+    Example:
+        >>> from relational_rnn.tasks import generate_reasoning_data
+        >>> batch = generate_reasoning_data("sorting", seed=0, train=2, validation=1, test=1).train
+        >>> batch.inputs.shape[:2] == batch.targets.shape == batch.mask.shape
+        True
+    """
 
     inputs: Float32[np.ndarray, "B T F"]
     """What a model sees."""

@@ -23,7 +23,13 @@ SPLITS = ("train", "validation", "test", "harder")
 
 @dataclass(frozen=True, kw_only=True)
 class ReasoningData:
-    """The splits of one task. All batches have the same features and classes, so one model reads them all."""
+    """The splits of one task. All batches have the same features and classes, so one model reads them all.
+
+    Example:
+        >>> data = generate_reasoning_data("sorting", seed=0, train=5, validation=3, test=2)
+        >>> len(data.train.inputs), len(data.test.inputs), data.metadata["classes"]
+        (5, 2, 10)
+    """
 
     task: Any
     """Sizes of train, validation and test."""

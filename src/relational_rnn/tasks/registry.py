@@ -28,7 +28,13 @@ from relational_rnn.tasks.splits import Counts, Grow, Splits, draw_splits, grow
 
 @dataclass(frozen=True, kw_only=True)
 class TaskEntry:
-    """What every task offers, under the same names."""
+    """What every task offers, under the same names.
+
+    Example:
+        >>> entry = TASKS["sorting"]
+        >>> entry.name, entry.factory(items=5).classes
+        ('sorting', 10)
+    """
 
     name: str
     """What people type."""
