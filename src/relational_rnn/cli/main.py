@@ -35,6 +35,7 @@ COMMANDS: Final = {
         "Check the gradients of the NumPy models.",
     ),
     "bench": ("relational_rnn.cli.bench", "Time the core on this machine and say what to expect."),
+    "course": ("relational_rnn.cli.course", "Learn it: exercises with checks that say what is wrong."),
     "tasks": ("relational_rnn.cli.tasks", "List the tasks or show examples of one."),
 }
 """Name -> module with `main(argv) -> exit code`, and one line of help."""

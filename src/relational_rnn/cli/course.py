@@ -1,0 +1,175 @@
+"""`relational-rnn course`: list the exercises, start one, check it, show its solution."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import tyro
+
+from relational_rnn.training.screen import say_error
+
+if TYPE_CHECKING:
+    from relational_rnn.course import Exercise, Result
+
+Number = Annotated[int, tyro.conf.Positional, tyro.conf.arg(metavar="N")]
+WIDTH: Final = 96
+
+
+@dataclass(frozen=True, kw_only=True)
+class CourseList:
+    """List the exercises."""
+
+    def run(self) -> int:
+        """Print a line an exercise; return the exit code."""
+        from relational_rnn.course import EXERCISES
+        from relational_rnn.course.registry import material
+
+        for exercise in EXERCISES.values():
+            needs = f", needs {exercise.needs}" if exercise.needs else ""
+            print(f"{exercise.number:2}  {exercise.title} ({exercise.minutes} minutes{needs})")
+        print(f"\nWhat the course is, and how to work: {material() / 'README.md'}")
+        print("Begin: relational-rnn course start 1")
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CourseStart:
+    """Put the starter of an exercise into a folder; nothing is overwritten."""
+
+    number: Number
+    """Number of the exercise."""
+    into: Path = Path()
+    """Folder; it is made if it is not there."""
+
+    def run(self) -> int:
+        """Copy the file; return the exit code."""
+        from relational_rnn.course import find_exercise
+
+        exercise = find_exercise(self.number)
+        target = self.into / exercise.file_name
+        self.into.mkdir(parents=True, exist_ok=True)
+        try:
+            with target.open("x", encoding="utf-8") as file:
+                file.write(exercise.starter.read_text(encoding="utf-8"))
+        except FileExistsError:
+            raise ValueError(f"{target} is there already; move it away to start anew") from None
+        print(f"Exercise {exercise.number}: {exercise.title}")
+        print(f"read   {exercise.page}")
+        print(f"edit   {target}")
+        print(f"check  relational-rnn course check {exercise.number}{_argument(self.into, target)}")
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CourseCheck:
+    """Check what you wrote; says in words what is wrong. Exit code 0 if all is right, 1 if not."""
+
+    number: Number
+    """Number of the exercise."""
+    file: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")] = None
+    """Your file; without it the exercise's file in this folder, else that of the checkout's course."""
+
+    def run(self) -> int:
+        """Print a line a check; return the exit code."""
+        from relational_rnn.course import EXERCISES, check, find_exercise
+
+        exercise = find_exercise(self.number)
+        path = self.file or _find(exercise)
+        if not path.is_file():
+            raise ValueError(f"there is no file {path}")
+        results = check(exercise, path)
+        print(f"Exercise {exercise.number}: {exercise.title}\n{path}")
+        function = ""
+        for result in results:
+            if result.function != function:
+                function = result.function
+                print(f"\n{function}")
+            print("\n".join(_lines(result)))
+        wrong = [result for result in results if not result.passed]
+        if wrong:
+            where = ", ".join(result.function or path.name for result in wrong)
+            print(f"\nTo do: {where}\nThe lesson: {exercise.page}")
+            return 1
+        print(f"\nAll {len(results)} checks pass.")
+        print(f"compare  relational-rnn course solution {exercise.number}")
+        if exercise.number + 1 in EXERCISES:
+            print(f"go on    relational-rnn course start {exercise.number + 1}")
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CourseSolution:
+    """Print the solution of an exercise."""
+
+    number: Number
+    """Number of the exercise."""
+
+    def run(self) -> int:
+        """Print the file; return the exit code."""
+        from relational_rnn.course import find_exercise
+
+        print(find_exercise(self.number).solution.read_text(encoding="utf-8"), end="")
+        return 0
+
+
+COMMANDS: Final[dict[str, Any]] = {
+    "list": CourseList,
+    "start": CourseStart,
+    "check": CourseCheck,
+    "solution": CourseSolution,
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one of the commands; return the exit code."""
+    command: CourseList | CourseStart | CourseCheck | CourseSolution
+    command = tyro.extras.subcommand_cli_from_dict(
+        COMMANDS, prog="relational-rnn course", args=list(argv), config=(tyro.conf.OmitArgPrefixes,)
+    )
+    try:
+        return command.run()
+    except (ValueError, OSError) as wrong:
+        say_error(f"error: {wrong}")
+        return 2
+
+
+def _find(exercise: Exercise) -> Path:
+    """Return the file to check: the one in this folder, else the one in the checkout's course."""
+    from relational_rnn.course.registry import in_checkout
+
+    here = Path(exercise.file_name)
+    if here.is_file():
+        return here
+    if in_checkout():
+        return exercise.starter
+    raise ValueError(
+        f"there is no {here} in this folder: `relational-rnn course start {exercise.number}` puts it here, "
+        f"or name yours: `relational-rnn course check {exercise.number} FILE`"
+    )
+
+
+def _argument(folder: Path, target: Path) -> str:
+    return "" if folder.resolve() == Path.cwd() else f" {target}"
+
+
+def _lines(result: Result) -> list[str]:
+    """Return what a result looks like."""
+    lines = [f"  {'passed' if result.passed else 'FAILED'}  {result.tried}"]
+    if not result.passed:
+        indent = " " * 10
+        lines += textwrap.wrap(
+            result.message,
+            WIDTH,
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    if result.untried:
+        checks = "check waits" if result.untried == 1 else "checks wait"
+        lines.append(f"          ({result.untried} more {checks} for this one)")
+    return lines

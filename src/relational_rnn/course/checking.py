@@ -1,0 +1,284 @@
+"""How a learner's file is loaded and checked, and how a mistake is told."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import linecache
+import sys
+import tokenize
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from relational_rnn.course.registry import Exercise
+
+Array = np.ndarray
+Function = Callable[..., Any]
+
+
+class WrongAnswer(Exception):
+    """What a learner's function did, what was expected, and where to look."""
+
+
+class Part(NamedTuple):
+    """A function that the learner writes, and its checks in the order in which they are tried.
+
+    A check takes the function and raises `WrongAnswer`; the first line of its docstring says what it tries.
+    """
+
+    function: str
+    checks: tuple[Callable[[Function], None], ...]
+
+
+class Result(NamedTuple):
+    """How one check came out."""
+
+    function: str
+    tried: str
+    passed: bool
+    message: str = ""
+    """What is wrong; empty if passed."""
+    untried: int = 0
+    """Checks of the same function that wait for this one."""
+
+
+def check(exercise: Exercise, path: Path) -> list[Result]:
+    """Check a learner's file.
+
+    Each function is checked with the solution's versions of the others around it, so that a mistake is told
+    once, where it is. After the first check that fails the function's others are left out.
+
+    Args:
+        exercise: what the file should solve.
+        path: the file.
+
+    Returns:
+        The results in order; a file that cannot be loaded has one, without a function.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    parts: tuple[Part, ...] = importlib.import_module(exercise.checks).PARTS
+    try:
+        answer = load(path)
+    except WrongAnswer as wrong:
+        return [Result("", f"load {path.name}", False, str(wrong))]
+    solution = load(exercise.solution)
+    theirs = {part.function: getattr(answer, part.function, None) for part in parts}
+    results: list[Result] = []
+    for part in parts:
+        for other in theirs:
+            setattr(answer, other, getattr(solution, other))
+        function = theirs[part.function]
+        setattr(answer, part.function, function)  # it may call itself
+        results += _check_part(part, function)
+    return results
+
+
+def _check_part(part: Part, function: Any) -> Iterator[Result]:
+    """Yield results up to the first that fails."""
+    for number, one in enumerate(part.checks, start=1):
+        tried = (inspect.getdoc(one) or one.__name__).splitlines()[0].rstrip(".")
+        try:
+            if not callable(function):
+                what = "no function" if function is None else f"a {type(function).__name__}, no function,"
+                raise WrongAnswer(f"There is {what} called {part.function} in the file; keep the name.")
+            one(guard(part.function, function))
+        except WrongAnswer as wrong:
+            yield Result(part.function, tried, False, str(wrong), len(part.checks) - number)
+            return
+        yield Result(part.function, tried, True)
+
+
+def load(path: Path) -> ModuleType:
+    """Run a file as a module and return it.
+
+    It is compiled anew each time: Python's own cache takes two versions of the same second and size for one.
+
+    Raises:
+        WrongAnswer: it is no Python, or fails while it is loaded; the message names the line.
+        OSError: it cannot be read.
+    """
+    module = ModuleType(f"learners_{path.stem}")  # a file may be called random.py
+    module.__file__ = str(path)
+    linecache.checkcache(str(path))
+    try:
+        with tokenize.open(path) as file:
+            source = file.read()
+        code = compile(source, str(path), "exec")
+    except SyntaxError as wrong:
+        line = f" in line {wrong.lineno}" if wrong.lineno else ""
+        shown = f": {wrong.text.strip()}" if wrong.text else ""
+        raise WrongAnswer(f"This is no Python yet{line} ({wrong.msg}){shown}") from wrong
+    except ValueError as wrong:  # UnicodeDecodeError among them
+        raise WrongAnswer(f"This is no Python file: {wrong}") from wrong
+    sys.modules[module.__name__] = module  # dataclasses look there
+    try:
+        exec(code, module.__dict__)
+    except (Exception, SystemExit) as wrong:
+        raise WrongAnswer(f"The file cannot be loaded: {_told(wrong, str(path))}") from wrong
+    return module
+
+
+def guard(name: str, function: Function) -> Function:
+    """Return a learner's function as the checks call it: what fails, or changes its arguments, is told.
+
+    Raises, when called:
+        WrongAnswer: other arguments than it is called with, an error of its own, arguments changed in place,
+            or nothing returned.
+    """
+
+    def call(*arguments: Any, **named: Any) -> Any:
+        try:
+            given = inspect.signature(function).bind(*arguments, **named).arguments
+        except TypeError as wrong:
+            raise WrongAnswer(
+                f"It takes other arguments than in the starter: {name}{inspect.signature(function)} "
+                f"({wrong})."
+            ) from wrong
+        arrays = dict(_arrays(given))
+        before = {label: array.copy() for label, array in arrays.items()}
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                result = function(*arguments, **named)
+        except NotImplementedError as wrong:
+            raise WrongAnswer(f"Not written yet. {wrong}".strip()) from wrong
+        except (Exception, SystemExit) as wrong:
+            shapes = ", ".join(f"{label} {x.shape}" for label, x in given.items() if label in before)
+            called = f" It was called with {shapes}." if shapes else ""
+            file = getattr(getattr(function, "__code__", None), "co_filename", "")
+            raise WrongAnswer(f"It stops with {_told(wrong, file)}.{called}") from wrong
+        for label, array in arrays.items():
+            if not np.array_equal(array, before[label], equal_nan=array.dtype.kind == "f"):
+                raise WrongAnswer(
+                    f"It changes its argument {label}, which belongs to the caller. Work on a new array: "
+                    f"`x = x - y` makes one, `x -= y` and `x[...] = y` write into the old one."
+                )
+        if result is None:
+            raise WrongAnswer("It returns nothing (None). Does it end with `return ...`?")
+        return result
+
+    return call
+
+
+def compare(
+    what: str,
+    got: Any,
+    expected: Array | float,
+    mistakes: Mapping[str, Array | float] | None = None,
+    tolerance: float = 1e-9,
+) -> None:
+    """Hold a result against the right one, and against those that typical mistakes lead to.
+
+    Args:
+        what: name of the result in the message.
+        got: the learner's.
+        expected: the right one; the dtype counts too.
+        mistakes: what to say -> the result that this mistake gives.
+        tolerance: largest difference, times the largest number expected where that is above 1.
+
+    Raises:
+        WrongAnswer: it is another.
+
+    Example:
+        >>> compare("the sum", 3.0, 3.0)
+        >>> compare("the sum", 2.0, 3.0, {"That is the mean, not the sum.": 2.0})
+        Traceback (most recent call last):
+        relational_rnn.course.checking.WrongAnswer: That is the mean, not the sum.
+    """
+    right = np.asarray(expected)
+    if not isinstance(got, np.ndarray | np.generic) and (right.ndim or not isinstance(got, int | float)):
+        kind = f"a {type(got).__name__}" + (f" of {len(got)}" if isinstance(got, tuple | list) else "")
+        wanted = "a NumPy array" if right.ndim else "a number"
+        raise WrongAnswer(f"{what} must be {wanted}, got {kind}.")
+    array = np.asarray(got)
+    if array.dtype.kind not in "fiub":
+        raise WrongAnswer(f"{what} must hold numbers, got an array of dtype {array.dtype}.")
+    if not _close(array, right, tolerance):
+        for message, wrong in (mistakes or {}).items():
+            if _close(array, np.asarray(wrong), max(tolerance, 1e-6)):
+                raise WrongAnswer(message)
+        raise WrongAnswer(f"{what} {_difference(array, right, tolerance)}")
+    if right.ndim and (array.dtype.kind != right.dtype.kind or right.dtype == np.float32 != array.dtype):
+        raise WrongAnswer(f"{what} must be of dtype {right.dtype}, got {array.dtype}.")
+
+
+def expect_shape(what: str, got: Any, shape: tuple[int, ...]) -> None:
+    """Check the shape of a result whose numbers are drawn at random.
+
+    Raises:
+        WrongAnswer: it is no array, or has another shape.
+    """
+    if not isinstance(got, np.ndarray):
+        raise WrongAnswer(f"{what} must be a NumPy array, got a {type(got).__name__}.")
+    if got.shape != shape:
+        raise WrongAnswer(f"{what} must have shape {shape}, got {got.shape}.")
+
+
+def unpack(what: Sequence[str], got: Any) -> tuple[Any, ...]:
+    """Return the results of a function that returns several.
+
+    Args:
+        what: their names.
+        got: the learner's.
+
+    Raises:
+        WrongAnswer: it is no tuple of so many.
+    """
+    if not isinstance(got, tuple | list) or len(got) != len(what):
+        kind = f"{len(got)} values" if isinstance(got, tuple | list) else f"one {type(got).__name__}"
+        raise WrongAnswer(f"It must return {len(what)} values, ({', '.join(what)}), got {kind}.")
+    return tuple(got)
+
+
+def _close(got: Array, expected: Array, tolerance: float) -> bool:
+    if got.shape != expected.shape:
+        return False
+    finite = np.abs(expected[np.isfinite(expected)])
+    allowed = tolerance * max(1.0, float(finite.max(initial=0)))
+    return bool(np.allclose(got, expected, rtol=0, atol=allowed, equal_nan=True))
+
+
+def _difference(got: Array, expected: Array, tolerance: float) -> str:
+    """Say how two arrays differ, from the coarsest to the finest."""
+    if got.shape != expected.shape:
+        return f"must have shape {expected.shape}, got {got.shape}."
+    for name, found in (("NaN", np.isnan(got)), ("infinity", np.isinf(got))):
+        if (at := found & np.isfinite(expected)).any():
+            return f"holds {name}{_place(at)}, expected {expected[at][0]:.6g}."
+    off = ~np.isclose(got, expected, rtol=0, atol=tolerance, equal_nan=True)
+    off = off if off.any() else got != expected
+    share = f" ({off.sum()} of {off.size} entries are off)" if off.ndim else ""
+    return f"is {got[off][0]:.6g}{_place(off)}, expected {expected[off][0]:.6g}{share}."
+
+
+def _place(found: Array) -> str:
+    """Say where an array of booleans is first true."""
+    if not found.ndim:
+        return ""
+    return f" at [{', '.join(str(axis[0]) for axis in np.nonzero(found))}]"
+
+
+def _arrays(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Array]]:
+    """Yield the arrays among arguments, and those in their dicts, lists and tuples, with their names."""
+    for name, value in arguments.items():
+        if isinstance(value, np.ndarray):
+            yield name, value
+        elif isinstance(value, Mapping):
+            yield from _arrays({f"{name}[{key!r}]": inner for key, inner in value.items()})
+        elif isinstance(value, tuple | list):
+            yield from _arrays({f"{name}[{at}]": inner for at, inner in enumerate(value)})
+
+
+def _told(wrong: BaseException, file: str) -> str:
+    """Name an error, and the last line of a file on the way to it."""
+    lines = [frame for frame in traceback.extract_tb(wrong.__traceback__) if frame.filename == file]
+    place = f" in line {lines[-1].lineno}, `{lines[-1].line}`" if lines else ""
+    return f"{type(wrong).__name__}{place}: {wrong}".rstrip(".: ")

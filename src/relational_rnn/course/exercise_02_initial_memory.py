@@ -1,0 +1,225 @@
+"""The checks of exercise 2: initial memories, their gradient, and the symmetry of the slots."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from relational_rnn.course.checking import Array, Function, Part, WrongAnswer, compare, expect_shape
+from relational_rnn.reference import RelationalMemory
+
+BATCH, STEPS, FEATURES, SLOTS, WIDTH = 2, 6, 5, 3, 8
+
+
+def draw(*shape: int, seed: int = 0) -> Array:
+    """Draw numbers from N(0, 1)."""
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def make_core(initial_memory: str = "identity") -> RelationalMemory:
+    """Make a core with random weights."""
+    return RelationalMemory(FEATURES, SLOTS, head_size=4, num_heads=2, seed=3, initial_memory=initial_memory)
+
+
+def zeros(zeros_memory: Function) -> None:
+    """Three slots of eight features."""
+    transposed = {"The axes are swapped: slots first, then features.": np.zeros((WIDTH, SLOTS))}
+    compare("The result", zeros_memory(SLOTS, WIDTH), np.zeros((SLOTS, WIDTH)), transposed)
+
+
+def zeros_stay_equal(zeros_memory: Function) -> None:
+    """A core with random weights runs six steps from it: its slots are still equal to each other."""
+    memory = np.repeat(zeros_memory(SLOTS, WIDTH)[None], BATCH, axis=0)
+    _, last = make_core().forward(draw(BATCH, STEPS, FEATURES), memory)
+    compare("The largest difference", float(np.abs(last - last[:, :1]).max()), 0.0)
+
+
+def identity(identity_memory: Function) -> None:
+    """Three slots of eight features, and five slots of two."""
+    for slots, width in ((3, 8), (5, 2)):
+        size = min(slots, width)
+        expected = np.zeros((slots, width))
+        expected[range(size), range(size)] = 1
+        mistakes: dict[str, Array | float] = {
+            f"Expected {slots} rows of {width} features, got a square.": np.eye(slots),
+            f"Expected {slots} rows of {width} features; this one is as wide as it is high.": np.eye(width),
+            "All slots are the same; slot i has its 1 at feature i.": np.repeat(expected[:1], slots, axis=0),
+        }
+        compare("The result", identity_memory(slots, width), expected, mistakes)
+
+
+def normal(normal_memory: Function) -> None:
+    """200 slots of 50 features: mean 0, standard deviation 1, then 0.1."""
+    for deviation in (1.0, 0.1):
+        generator = np.random.default_rng(0)
+        memory = (
+            normal_memory(200, 50, generator)
+            if deviation == 1
+            else normal_memory(200, 50, generator, deviation)
+        )
+        expect_shape("The result", memory, (200, 50))
+        if (memory == memory[0]).all():
+            raise WrongAnswer("All slots are the same: draw (slots, width) numbers, not one row.")
+        measured = float(memory.std())
+        if np.isclose(measured, deviation**0.5, rtol=0.05) and deviation != 1:
+            raise WrongAnswer("deviation is taken for a variance: multiply by it, not by its root.")
+        if not np.isclose(measured, deviation, rtol=0.05) or abs(memory.mean()) > 0.05 * deviation:
+            raise WrongAnswer(
+                f"With deviation={deviation} the mean is {memory.mean():.3f} and the standard deviation "
+                f"{measured:.3f}: expected 0 and {deviation}."
+            )
+        if (abs(memory) < 2 * deviation).all():
+            raise WrongAnswer("No number is above two standard deviations: that is no normal distribution.")
+
+
+def normal_follows_the_generator(normal_memory: Function) -> None:
+    """The same seed twice: the same memory."""
+    first, second = (normal_memory(SLOTS, WIDTH, np.random.default_rng(4)) for _ in range(2))
+    if not np.array_equal(first, second):
+        raise WrongAnswer("The same seed gives another memory: draw from `generator`, not from np.random.")
+
+
+def batches(start: Function) -> None:
+    """A batch of four: (4, 3, 8)."""
+    initial = draw(SLOTS, WIDTH)
+    compare(
+        "The result",
+        start(initial, 4),
+        np.stack([initial] * 4),
+        {
+            "The slots are repeated, (4N, D); the batch needs an axis of its own, the first.": np.tile(
+                initial, (4, 1)
+            ),
+            "The batch axis comes second: (B, N, D) is expected.": np.stack([initial] * 4, axis=1),
+        },
+    )
+
+
+def batches_are_copies(start: Function) -> None:
+    """Writing into the first sample changes neither the others nor the initial memory."""
+    initial = draw(SLOTS, WIDTH)
+    before = initial.copy()
+    memory = start(initial, 4)
+    if not memory.flags.writeable:
+        raise WrongAnswer("The result cannot be written to: np.broadcast_to gives a view. np.repeat copies.")
+    memory[0, 0] = 100
+    if not np.array_equal(initial, before):
+        raise WrongAnswer("Writing into the batch changes `initial`: copy it.")
+    if not np.array_equal(memory[1], before):
+        raise WrongAnswer("Writing into one sample changes the others: they share one array.")
+
+
+def gradient(initial_memory_gradient: Function) -> None:
+    """The gradient of the package's trainable memory, from that of each sample's."""
+    core = make_core(initial_memory="trainable")
+    outputs, _ = core.forward(draw(BATCH, STEPS, FEATURES))
+    _, d_memory = core.backward(draw(*outputs.shape, seed=1))
+    compare(
+        "The result",
+        initial_memory_gradient(d_memory),
+        core.grads["initial_memory"],
+        {
+            "That is the mean over the batch. Each sample adds its own to the loss, so the gradients add up; "
+            "whether a loss is a mean shows in d_memory already.": d_memory.mean(axis=0),
+            "The sum runs over the slots; it should run over the samples, axis 0.": d_memory.sum(axis=1),
+            "That is the first sample's gradient alone.": d_memory[0],
+        },
+        tolerance=1e-10,
+    )
+
+
+def spread_of_numbers(slot_spread: Function) -> None:
+    """Equal slots, two opposite slots, and two at a right angle: 0, 1 and 0.707."""
+    memory = np.array([[[1.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [-1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]])
+    _spread(slot_spread, memory)
+
+
+def spread_of_a_core(slot_spread: Function) -> None:
+    """What a core makes of the identity in six steps."""
+    _, last = make_core().forward(draw(BATCH, STEPS, FEATURES))
+    _spread(slot_spread, last)
+
+
+def spread_of_zeros(slot_spread: Function) -> None:
+    """A memory of zeros: 0, not NaN."""
+    got = slot_spread(np.zeros((2, SLOTS, WIDTH)))
+    if isinstance(got, np.ndarray) and np.isnan(got).any():
+        raise WrongAnswer("0 / 0 is NaN: divide by 1 where the sum of squares is 0.")
+    compare("The result", got, np.zeros(2))
+
+
+def _spread(slot_spread: Function, memory: Array) -> None:
+    def of(mean: Array) -> Array:
+        share = ((memory - mean) ** 2).sum(axis=(1, 2)) / (memory**2).sum(axis=(1, 2))
+        return np.asarray(np.sqrt(share))
+
+    right = of(memory.mean(axis=1, keepdims=True))
+    away = ((memory - memory.mean(axis=1, keepdims=True)) ** 2).sum(axis=(1, 2))
+    compare(
+        "The result",
+        slot_spread(memory),
+        right,
+        {
+            "The mean runs over the features; the mean slot is the mean over axis 1.": of(
+                memory.mean(axis=2, keepdims=True)
+            ),
+            "The mean runs over the samples; each has a mean slot of its own (axis 1).": of(
+                memory.mean(axis=0, keepdims=True)
+            ),
+            "The root is missing.": right**2,
+            "It is not divided by the sum of all squares, so it grows with the memory.": np.sqrt(away),
+            "That is one number for the batch; each sample has its own.": np.sqrt(
+                away.sum() / (memory**2).sum()
+            ),
+        },
+    )
+
+
+class Numbered:
+    """A core that does not treat its slots alike: slot i gets i² more at every step."""
+
+    def forward(self, inputs: Array, memory: Array) -> tuple[Array, Array]:
+        """Return the memories and the last one."""
+        last = memory + inputs.shape[1] * np.arange(memory.shape[1])[:, None] ** 2
+        return last, last
+
+
+def gap_of_a_core(permutation_gap: Function) -> None:
+    """The package's core: 0 but for rounding, whatever the weights, the inputs and the order."""
+    inputs, order = draw(BATCH, STEPS, FEATURES), np.array([2, 0, 1])
+    got = permutation_gap(make_core(), inputs, draw(BATCH, SLOTS, WIDTH, seed=1), order)
+    if np.ndim(got) == 0 and got > 1e-10:
+        raise WrongAnswer(
+            f"The gap is {got:.3g}, though the core treats all slots alike. Reorder the slots (axis 1) "
+            "with the same order in both ways: last[:, order] against that of a run from memory[:, order]."
+        )
+    compare("The gap", got, 0.0)
+
+
+def gap_of_another_core(permutation_gap: Function) -> None:
+    """A core in which slots have numbers: the gap is large, and your function says how large."""
+    inputs, memory = draw(BATCH, STEPS, FEATURES), draw(BATCH, SLOTS, WIDTH, seed=1)
+    core, order = Numbered(), np.array([1, 2, 0])  # an order whose largest difference is negative
+    difference = core.forward(inputs, memory)[1][:, order] - core.forward(inputs, memory[:, order])[1]
+    compare(
+        "The gap",
+        permutation_gap(core, inputs, memory, order),
+        float(np.abs(difference).max()),
+        {
+            "That is the mean difference; the largest is asked for.": float(np.abs(difference).mean()),
+            "Differences have a sign: take np.abs before the maximum.": float(difference.max()),
+            "Nothing is compared: a core that does not treat slots alike must have a gap.": 0.0,
+        },
+    )
+
+
+PARTS: Final = (
+    Part("zeros_memory", (zeros, zeros_stay_equal)),
+    Part("identity_memory", (identity,)),
+    Part("normal_memory", (normal, normal_follows_the_generator)),
+    Part("start", (batches, batches_are_copies)),
+    Part("initial_memory_gradient", (gradient,)),
+    Part("slot_spread", (spread_of_numbers, spread_of_a_core, spread_of_zeros)),
+    Part("permutation_gap", (gap_of_a_core, gap_of_another_core)),
+)

@@ -1,0 +1,249 @@
+"""The checks of exercise 4: the parts of a step, the step, the loop, and the core that is trained."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from relational_rnn.course.checking import Array, Function, Part, WrongAnswer, compare, unpack
+from relational_rnn.reference import RelationalMemory, RelationalMemoryCell
+from relational_rnn.reference.attention import attention_forward, merge_heads, split_heads
+from relational_rnn.reference.gates import gates_forward
+from relational_rnn.reference.layer_norm import layer_norm_forward
+from relational_rnn.reference.linear import linear_forward
+from relational_rnn.reference.mlp import mlp_forward
+
+BATCH, STEPS, FEATURES, SLOTS = 2, 4, 5, 3
+TOLERANCE: Final = 1e-10
+NAMES: Final = ("q", "k", "v")
+Params = dict[str, Array]
+
+
+def draw(*shape: int, seed: int = 0) -> Array:
+    """Draw numbers from N(0, 1)."""
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def make_cell(num_heads: int, key_size: int | None = None) -> RelationalMemoryCell:
+    """Make a cell of width 8 whose parameters are all away from special values such as 0 and 1."""
+    cell = RelationalMemoryCell(
+        FEATURES, SLOTS, head_size=8 // num_heads, num_heads=num_heads, key_size=key_size, seed=1
+    )
+    generator = np.random.default_rng(2)
+    for value in cell.params.values():
+        value += 0.3 * generator.standard_normal(value.shape)
+    return cell
+
+
+def _linear(x: Array, params: Params, name: str) -> Array:
+    return linear_forward(x, params[f"{name}.weight"], params[f"{name}.bias"])[0]
+
+
+def _norm(x: Array, params: Params, name: str) -> Array:
+    return layer_norm_forward(x, params[f"{name}.weight"], params[f"{name}.bias"])[0]
+
+
+def _cut(heads: Array, value: int) -> tuple[Array, Array, Array]:
+    key = (heads.shape[-1] - value) // 2
+    return heads[..., :key], heads[..., key : 2 * key], heads[..., 2 * key :]
+
+
+def _qkv(rows: Array, params: Params, num_heads: int) -> tuple[Array, Array, Array]:
+    qkv = _norm(_linear(rows, params, "blocks.0.qkv"), params, "blocks.0.qkv_norm")
+    return _cut(split_heads(qkv, num_heads), 8 // num_heads)
+
+
+def _attended(rows: Array, params: Params, num_heads: int) -> Array:
+    return merge_heads(attention_forward(*_qkv(rows, params, num_heads))[0])
+
+
+def _mlp(rows: Array, params: Params) -> Array:
+    weights, biases = ([params[f"mlp.{i}.{kind}"] for i in (0, 1)] for kind in ("weight", "bias"))
+    return mlp_forward(rows, weights, biases)[0]
+
+
+def _new(rows: Array, params: Params, num_heads: int) -> Array:
+    m = _norm(rows + _attended(rows, params, num_heads), params, "blocks.0.attention_norm")
+    return _norm(m + _mlp(m, params), params, "blocks.0.mlp_norm")
+
+
+def parts_of_one_head(queries_keys_values: Function) -> None:
+    """One head, four rows of eight features."""
+    _parts(queries_keys_values, 1, None)
+
+
+def parts_of_two_heads(queries_keys_values: Function) -> None:
+    """Two heads."""
+    _parts(queries_keys_values, 2, None)
+
+
+def parts_with_other_keys(queries_keys_values: Function) -> None:
+    """Two heads with keys of 5 features and values of 4."""
+    _parts(queries_keys_values, 2, 5)
+
+
+def _parts(function: Function, num_heads: int, key_size: int | None) -> None:
+    params, rows = make_cell(num_heads, key_size).params, draw(BATCH, SLOTS + 1, 8)
+    got = unpack(NAMES, function(rows, params, num_heads))
+    right = _qkv(rows, params, num_heads)
+    raw = _linear(rows, params, "blocks.0.qkv")
+    normed = _norm(raw, params, "blocks.0.qkv_norm")
+    no_norm = _cut(split_heads(raw, num_heads), 8 // num_heads)
+    flat = tuple(split_heads(part, num_heads) for part in _cut(normed, 8))
+    alone = tuple(_norm_alone(part) for part in no_norm)
+    for at, name in enumerate(NAMES):
+        compare(
+            name,
+            got[at],
+            right[at],
+            {
+                "The layer norm blocks.0.qkv_norm is missing.": no_norm[at],
+                f"{name} is cut out of all features at once. They are those of head 0 (q, k, v), then of "
+                f"head 1: split_heads first, then cut each head's last axis.": flat[at],
+                f"{name} is normalised by itself; the norm runs once, over all H (2K + V) features.": alone[
+                    at
+                ],
+            },
+            TOLERANCE,
+        )
+
+
+def _norm_alone(x: Array) -> Array:
+    return layer_norm_forward(x, np.ones(x.shape[-1]), np.zeros(x.shape[-1]))[0]
+
+
+def attention_with_residual(attention_block: Function) -> None:
+    """Two heads, four rows."""
+    params, rows = make_cell(2).params, draw(BATCH, SLOTS + 1, 8)
+    attended, name = _attended(rows, params, 2), "blocks.0.attention_norm"
+    compare(
+        "The result",
+        attention_block(rows, params, 2),
+        _norm(rows + attended, params, name),
+        {
+            "The residual is missing: add the rows to what was attended.": _norm(attended, params, name),
+            "The layer norm blocks.0.attention_norm is missing.": rows + attended,
+            "The norm comes before the sum; it should run over rows + attention.": rows
+            + _norm(attended, params, name),
+        },
+        TOLERANCE,
+    )
+
+
+def mlp_with_residual(mlp_block: Function) -> None:
+    """Four rows; the MLP sees each by itself."""
+    params, rows = make_cell(2).params, draw(BATCH, SLOTS + 1, 8)
+    transformed, name = _mlp(rows, params), "blocks.0.mlp_norm"
+    compare(
+        "The result",
+        mlp_block(rows, params),
+        _norm(rows + transformed, params, name),
+        {
+            "The residual is missing: add the rows to the MLP's result.": _norm(transformed, params, name),
+            "The layer norm blocks.0.mlp_norm is missing.": rows + transformed,
+            "There is a ReLU after the last layer; it stands only between the two.": _norm(
+                rows + np.maximum(transformed, 0), params, name
+            ),
+            "The ReLU between the two layers is missing.": _norm(
+                rows + _linear(_linear(rows, params, "mlp.0"), params, "mlp.1"), params, name
+            ),
+        },
+        TOLERANCE,
+    )
+
+
+def step_of_one_head(step: Function) -> None:
+    """One head, three slots, against the package's cell."""
+    _step(step, 1, None)
+
+
+def step_of_two_heads(step: Function) -> None:
+    """Two heads with keys of 5 features, against the package's cell."""
+    _step(step, 2, 5)
+
+
+def _step(function: Function, num_heads: int, key_size: int | None) -> None:
+    cell = make_cell(num_heads, key_size)
+    x, memory, params = draw(BATCH, FEATURES), 2 * draw(BATCH, SLOTS, 8, seed=1), cell.params
+    _, right = cell.forward(x, memory)
+    x_proj = _linear(x, params, "input_projection")
+    rows = np.concatenate([memory, x_proj[:, None]], axis=1)
+    new = _new(rows, params, num_heads)[:, :SLOTS]
+    first = _new(np.concatenate([x_proj[:, None], memory], axis=1), params, num_heads)[:, :SLOTS]
+    of_input = _linear(x_proj, params, "gate_input")[:, None]
+
+    def gated(seen: Array, candidate: Array = new, bias: float = 1.0) -> Array:
+        logits = _linear(seen, params, "gate_memory") + of_input
+        return gates_forward(logits, candidate, memory, 0.0, bias)[0]
+
+    compare(
+        "The memory",
+        function(x, memory, params, num_heads),
+        right,
+        {
+            "The input row is not appended, so no slot can attend to it.": gated(
+                np.tanh(memory), _new(memory, params, num_heads)
+            ),
+            "The input row stands first, and the last slot was dropped: drop the input row.": gated(
+                np.tanh(memory), first
+            ),
+            "The gates are missing: this is what attention and MLP made of the memory.": new,
+            "The forget bias is missing: gates_forward(..., forget_bias=1.0).": gated(
+                np.tanh(memory), bias=0.0
+            ),
+            "The gates see the memory without tanh.": gated(memory),
+            "The gates see the new memory; they look at the one before the step.": gated(np.tanh(new)),
+        },
+        TOLERANCE,
+    )
+
+
+def run_over_a_sequence(run: Function) -> None:
+    """Four steps, against the package's core."""
+    cell = make_cell(2)
+    core = RelationalMemory(FEATURES, SLOTS, head_size=4, num_heads=2, seed=1)
+    core.params.update(cell.params)
+    inputs, memory = draw(BATCH, STEPS, FEATURES), draw(BATCH, SLOTS, 8, seed=1)
+    outputs, last = core.forward(inputs, memory)
+    got = unpack(("outputs", "memory"), run(inputs, memory, core.params, 2))
+    afresh = np.stack([cell.forward(inputs[:, t], memory)[0] for t in range(STEPS)], axis=1)
+    compare(
+        "outputs",
+        got[0],
+        outputs,
+        {
+            "Each step begins with the first memory again; it should go on from the one before.": afresh,
+            "The outputs are time first; stack them along axis 1, (B, T, N D).": outputs.swapaxes(0, 1),
+            "These are the memories before each step; an output is the memory after it.": np.concatenate(
+                [memory.reshape(BATCH, 1, -1), outputs[:, :-1]], axis=1
+            ),
+        },
+        TOLERANCE,
+    )
+    compare("memory", got[1], last, {"That is the memory before the first step.": memory}, TOLERANCE)
+
+
+def sizes_of_the_small_core(small_core: Function) -> None:
+    """Five features: 4 slots, one head of 32 features, float32."""
+    core = small_core(FEATURES, 0)
+    if not isinstance(core, RelationalMemory):
+        raise WrongAnswer(f"It must return a RelationalMemory, got a {type(core).__name__}.")
+    wanted = {"input_size": FEATURES, "mem_slots": 4, "num_heads": 1, "head_size": 32}
+    for name, size in wanted.items():
+        if (got := getattr(core.config, name)) != size:
+            raise WrongAnswer(f"The core has another size than asked for: {name} is {got}, not {size}.")
+    if core.dtype != np.float32:
+        raise WrongAnswer("The core is float64; float32 trains faster: dtype=np.float32.")
+    if np.array_equal(core.params["mlp.0.weight"], small_core(FEATURES, 1).params["mlp.0.weight"]):
+        raise WrongAnswer("Two seeds give the same weights: pass the seed on.")
+
+
+PARTS: Final = (
+    Part("queries_keys_values", (parts_of_one_head, parts_of_two_heads, parts_with_other_keys)),
+    Part("attention_block", (attention_with_residual,)),
+    Part("mlp_block", (mlp_with_residual,)),
+    Part("step", (step_of_one_head, step_of_two_heads)),
+    Part("run", (run_over_a_sequence,)),
+    Part("small_core", (sizes_of_the_small_core,)),
+)

@@ -1,0 +1,88 @@
+"""Which exercises there are, and where their files lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, NamedTuple
+
+ROOM: Final = Path(__file__).parent
+
+
+class Exercise(NamedTuple):
+    """One exercise; its files are named after its number and its name."""
+
+    number: int
+    name: str
+    title: str
+    minutes: int
+    """What a student should set aside."""
+    needs: str = ""
+    """An extra of the package beyond NumPy, such as torch."""
+
+    @property
+    def key(self) -> str:
+        """What its files have in common: 01_attention."""
+        return f"{self.number:02d}_{self.name}"
+
+    @property
+    def file_name(self) -> str:
+        """Of the file that the learner edits."""
+        return f"exercise_{self.key}.py"
+
+    @property
+    def starter(self) -> Path:
+        """The file as the learner gets it."""
+        return material() / "exercises" / self.file_name
+
+    @property
+    def solution(self) -> Path:
+        """The same file, written."""
+        return material() / "solutions" / f"solution_{self.key}.py"
+
+    @property
+    def page(self) -> Path:
+        """The lesson."""
+        return material() / "pages" / f"{self.key}.md"
+
+    @property
+    def checks(self) -> str:
+        """Name of the module that holds `PARTS`."""
+        return f"relational_rnn.course.exercise_{self.key}"
+
+
+EXERCISES: Final = {
+    exercise.number: exercise
+    for exercise in (
+        Exercise(1, "attention", "Dot-product and multi-head attention", 45),
+        Exercise(2, "initial_memory", "How a memory begins", 45),
+        Exercise(3, "gating", "Gates and the forget bias", 45),
+        Exercise(4, "core", "The core from its parts", 60),
+        Exercise(5, "nth_farthest", "Nth farthest and its trivial score", 45),
+    )
+}
+"""Number -> exercise."""
+
+
+def find_exercise(number: int) -> Exercise:
+    """Return an exercise.
+
+    Raises:
+        ValueError: there is none of that number; the message names those there are.
+
+    Example:
+        >>> find_exercise(1).file_name
+        'exercise_01_attention.py'
+    """
+    if number not in EXERCISES:
+        raise ValueError(f"there is no exercise {number}; exercises: {', '.join(map(str, EXERCISES))}")
+    return EXERCISES[number]
+
+
+def in_checkout() -> bool:
+    """Whether the course is that of a checkout, where the learner may edit its files in place."""
+    return not (ROOM / "material").is_dir()
+
+
+def material() -> Path:
+    """Return the folder `course`: the checkout's, or in an installed wheel the one within the package."""
+    return ROOM.parents[2] / "course" if in_checkout() else ROOM / "material"

@@ -1,0 +1,84 @@
+"""Wrong answers to exercise 2: function, what of the solution becomes what, and what the learner reads."""
+
+NORMAL = "deviation * generator.standard_normal((slots, width))"
+COPY = "np.repeat(initial[None], batch_size, axis=0)"
+LAST = "return float(np.abs(last[:, order] - of_reordered).max())"
+TOTAL = "np.where(total == 0, 1, total)"
+MEAN = "memory.mean(axis=1, keepdims=True)"
+SPREAD = f"np.sqrt((away**2).sum(axis=(1, 2)) / {TOTAL})"
+SHARED = "np.lib.stride_tricks.as_strided(initial, (batch_size, *initial.shape), (0, *initial.strides))"
+
+WRONG = [
+    ("zeros_memory", "(slots, width))", "(width, slots))", "The axes are swapped"),
+    ("zeros_memory", "np.zeros((slots, width))", "np.zeros((1, slots, width))", "must have shape (3, 8)"),
+    (
+        "zeros_memory",
+        "np.zeros((slots, width))",
+        "[[0.0] * width] * slots",
+        "must be a NumPy array, got a list",
+    ),
+    ("zeros_memory", "np.zeros((slots, width))", "np.zeros((slots, width), int)", "must be of dtype float64"),
+    ("identity_memory", "np.eye(slots, width)", "np.eye(slots)", "rows of 8 features, got a square"),
+    ("identity_memory", "np.eye(slots, width)", "np.eye(width)", "this one is as wide as it is high"),
+    (
+        "identity_memory",
+        "np.eye(slots, width)",
+        "np.repeat(np.eye(1, width), slots, axis=0)",
+        "All slots are the same; slot i has its 1",
+    ),
+    ("normal_memory", "(slots, width))", "width) + np.zeros((slots, 1))", "draw (slots, width) numbers"),
+    ("normal_memory", "deviation *", "deviation**0.5 *", "is taken for a variance"),
+    ("normal_memory", "deviation *", "", "deviation 0.998: expected 0 and 0.1"),
+    (
+        "normal_memory",
+        NORMAL,
+        "deviation * generator.uniform(-3**0.5, 3**0.5, (slots, width))",
+        "no normal distr",
+    ),
+    (
+        "normal_memory",
+        NORMAL,
+        "deviation * np.random.default_rng().standard_normal((slots, width))",
+        "The same seed gives another memory",
+    ),
+    ("start", COPY, "np.tile(initial, (batch_size, 1))", "The slots are repeated, (4N, D)"),
+    ("start", COPY, "np.repeat(initial[:, None], batch_size, axis=1)", "The batch axis comes second"),
+    ("start", COPY, "np.broadcast_to(initial, (batch_size, *initial.shape))", "np.broadcast_to gives a view"),
+    (
+        "start",
+        COPY,
+        SHARED,
+        "Writing into the batch changes `initial`",
+    ),
+    (
+        "start",
+        COPY,
+        SHARED.replace("initial,", "initial.copy(),"),
+        "Writing into one sample changes the others",
+    ),
+    ("initial_memory_gradient", "sum(axis=0)", "mean(axis=0)", "That is the mean over the batch"),
+    ("initial_memory_gradient", "sum(axis=0)", "sum(axis=1)", "The sum runs over the slots"),
+    ("initial_memory_gradient", "d_memory.sum(axis=0)", "d_memory[0]", "the first sample's gradient alone"),
+    ("slot_spread", MEAN, "memory.mean(axis=2, keepdims=True)", "The mean runs over the features"),
+    ("slot_spread", MEAN, "memory.mean(axis=0, keepdims=True)", "The mean runs over the samples"),
+    ("slot_spread", "np.sqrt(", "(", "The root is missing"),
+    ("slot_spread", f" / {TOTAL}", "", "so it grows with the memory"),
+    ("slot_spread", SPREAD, "np.sqrt((away**2).sum() / (memory**2).sum())", "one number for the batch"),
+    ("slot_spread", TOTAL, "total", "0 / 0 is NaN"),
+    (
+        "slot_spread",
+        f"away = memory - {MEAN}",
+        f"memory -= {MEAN}; away = memory",
+        "It changes its argument memory",
+    ),
+    ("permutation_gap", "last[:, order]", "last", "though the core treats all slots alike"),
+    ("permutation_gap", "np.abs(last[:, order] - of_reordered).max()", "0.0", "Nothing is compared"),
+    ("permutation_gap", ".max()", ".mean()", "That is the mean difference"),
+    (
+        "permutation_gap",
+        "np.abs(last[:, order] - of_reordered)",
+        "(last[:, order] - of_reordered)",
+        "np.abs before",
+    ),
+    ("permutation_gap", LAST, "return np.abs(last[:, order] - of_reordered)", "The gap must have shape ()"),
+]

@@ -1,0 +1,106 @@
+"""Wrong answers to exercise 4: function, what of the solution becomes what, and what the learner reads."""
+
+QKV = 'layer_norm(linear(rows, params, "blocks.0.qkv"), params, "blocks.0.qkv_norm")'
+CUT = "return heads[..., :key], heads[..., key : 2 * key], heads[..., 2 * key :]"
+FLAT = """qkv_key = key * num_heads
+    q, k, v = qkv[..., :qkv_key], qkv[..., qkv_key : 2 * qkv_key], qkv[..., 2 * qkv_key :]
+    return split_heads(q, num_heads), split_heads(k, num_heads), split_heads(v, num_heads)"""
+ALONE = """raw = split_heads(linear(rows, params, "blocks.0.qkv"), num_heads)
+    parts = raw[..., :key], raw[..., key : 2 * key], raw[..., 2 * key :]
+    return tuple(
+        layer_norm_forward(part, np.ones(part.shape[-1]), np.zeros(part.shape[-1]))[0] for part in parts
+    )"""
+ATTENDED = 'layer_norm(rows + merge_heads(attended), params, "blocks.0.attention_norm")'
+MLP = 'layer_norm(rows + transformed, params, "blocks.0.mlp_norm")'
+ROWS = "rows = np.concatenate([memory, x_proj[:, None]], axis=1)"
+NEW = "mlp_block(attention_block(rows, params, num_heads), params)[:, :-1]"
+GATE = 'linear(np.tanh(memory), params, "gate_memory")'
+LOOP = """outputs = []
+    for t in range(inputs.shape[1]):
+        memory = step(inputs[:, t], memory, params, num_heads)
+        outputs.append(memory.reshape(len(memory), -1))"""
+
+WRONG = [
+    ("queries_keys_values", QKV, 'linear(rows, params, "blocks.0.qkv")', "blocks.0.qkv_norm is missing"),
+    ("queries_keys_values", CUT, FLAT, "split_heads first, then cut each head's last axis"),
+    ("queries_keys_values", CUT, ALONE, "is normalised by itself"),
+    (
+        "queries_keys_values",
+        "(heads.shape[-1] - rows.shape[-1] // num_heads) // 2",
+        "heads.shape[-1] // 3",
+        "q must",
+    ),
+    ("queries_keys_values", CUT, "return heads", "It must return 3 values, (q, k, v)"),
+    (
+        "attention_block",
+        "rows + merge_heads(attended)",
+        "merge_heads(attended)",
+        "The residual is missing: add the",
+    ),
+    ("attention_block", ATTENDED, "rows + merge_heads(attended)", "blocks.0.attention_norm is missing"),
+    (
+        "attention_block",
+        ATTENDED,
+        'rows + layer_norm(merge_heads(attended), params, "blocks.0.attention_norm")',
+        "The norm comes before the sum",
+    ),
+    ("attention_block", "merge_heads(attended)", "attended", "It stops with ValueError in line"),
+    ("mlp_block", "rows + transformed", "transformed", "add the rows to the MLP's result"),
+    ("mlp_block", MLP, "rows + transformed", "blocks.0.mlp_norm is missing"),
+    (
+        "mlp_block",
+        "rows + transformed",
+        "rows + np.maximum(transformed, 0)",
+        "There is a ReLU after the last layer",
+    ),
+    (
+        "mlp_block",
+        "transformed, _ = mlp_forward(rows, weights, biases)",
+        'transformed = linear(linear(rows, params, "mlp.0"), params, "mlp.1")',
+        "The ReLU between the two layers is missing",
+    ),
+    ("mlp_block", "transformed, _ =", "transformed =", "It stops with ValueError in line"),
+    (
+        "step",
+        f"{ROWS}  # (B, N + 1, D)\n    new = {NEW}",
+        f"rows = memory\n    new = {NEW[:-8]}",
+        "is not appended",
+    ),
+    ("step", ROWS, "rows = np.concatenate([x_proj[:, None], memory], axis=1)", "The input row stands first"),
+    ("step", "return updated", "return new", "The gates are missing"),
+    ("step", "forget_bias=1.0", "forget_bias=0.0", "The forget bias is missing"),
+    ("step", GATE, 'linear(memory, params, "gate_memory")', "The gates see the memory without tanh"),
+    ("step", GATE, 'linear(np.tanh(new), params, "gate_memory")', "The gates see the new memory"),
+    ("step", "[:, :-1]", "", "It stops with ValueError in line"),
+    (
+        "run",
+        "memory = step(inputs[:, t], memory, params, num_heads)\n        outputs.append(memory",
+        "last = step(inputs[:, t], memory, params, num_heads)\n        outputs.append(last",
+        "Each step begins with the first memory again",
+    ),
+    ("run", "axis=1)", "axis=0)", "The outputs are time first"),
+    (
+        "run",
+        "memory = step(inputs[:, t], memory, params, num_heads)\n"
+        "        outputs.append(memory.reshape(len(memory), -1))",
+        "outputs.append(memory.reshape(len(memory), -1))\n"
+        "        memory = step(inputs[:, t], memory, params, num_heads)",
+        "These are the memories before each step",
+    ),
+    (
+        "run",
+        LOOP,
+        LOOP.replace("memory", "last").replace("outputs = []", "outputs, last = [], memory"),
+        "That is the memory before the first step",
+    ),
+    (
+        "small_core",
+        "return RelationalMemory(",
+        "return dict(input_size=",
+        "It must return a RelationalMemory",
+    ),
+    ("small_core", "mem_slots=4", "mem_slots=8", "mem_slots is 8, not 4"),
+    ("small_core", "head_size=32, num_heads=1", "head_size=8, num_heads=4", "num_heads is 4, not 1"),
+    ("small_core", "np.float32", "np.float64", "The core is float64"),
+    ("small_core", "seed=seed", "seed=0", "Two seeds give the same weights"),
+]
