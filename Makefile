@@ -5,7 +5,7 @@ BIN := .venv/bin
 # offers; install the small CPU build into .venv first if you want that one, and it is kept.
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-all test-faults lint clean
+.PHONY: demo test test-all test-faults docs lint clean
 
 # A finished demo is moved aside, an interrupted one goes on. ARGS="--seed 1" passes flags.
 demo: .venv/.ok
@@ -26,6 +26,13 @@ test-faults: export OMP_NUM_THREADS = 1
 test-faults: .venv-numpy/.ok
 	RELATIONAL_RNN_KILLS=200 .venv-numpy/bin/python -m pytest -n auto tests/faults
 
+# The site, into build/site: no warning passes. The notebooks are executed once more, and compared.
+docs: export OMP_NUM_THREADS = 1
+docs: .venv/.docs-ok
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . build/site
+	$(BIN)/python -m pytest tests/notebooks
+	@echo "The site is in build/site: open build/site/docs/index.html"
+
 lint: .venv/.ok
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -35,6 +42,10 @@ lint: .venv/.ok
 .venv/.ok: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python $(PIP_INSTALL) -e '.[all,dev]'
+	touch $@
+
+.venv/.docs-ok: .venv/.ok
+	$(BIN)/python $(PIP_INSTALL) -e '.[docs]'
 	touch $@
 
 # The same package without torch: proves that everything NumPy works there.
