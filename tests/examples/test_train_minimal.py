@@ -23,7 +23,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_without_a_model_named_it_trains_both_and_draws_what_is_asked_for(tmp_path):
     pytest.importorskip("matplotlib")
-    done = run(tmp_path, "--steps", "3", "--save_plot", "--visualize", "--seed", "4")
+    done = run(tmp_path, "--size", "small", "--steps", "3", "--save_plot", "--visualize", "--seed", "4")
     assert (done.returncode, done.stderr) == (0, "")
     for name in ("RMC", "LSTM"):
         assert re.search(rf"^{name} +step +3 .* accuracy +[\d.]+%  \(trivial 66.7%\)$", done.stdout, re.M)
