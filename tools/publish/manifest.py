@@ -19,6 +19,7 @@ Kind = Literal[
     "opponents",
     "search",
     "tuning",
+    "repeated",
 ]
 
 
@@ -147,6 +148,11 @@ MANIFEST: Final[dict[str, Group]] = {
     "reverse": Group("supervised", ("reverse",), ("summary", "generalisation", "efficiency")),
     "double": Group("supervised", ("double",), ("summary", "generalisation", "efficiency")),
     "addition": Group("supervised", ("addition",), ("summary", "generalisation", "efficiency")),
+    "repeated": Group(
+        "repeated",
+        ("quick-0", "quick-1", "quick-2", "sorting", "repeated-quick", "repeated-sorting"),
+        ("table",),
+    ),
     "search-addition": Group("tuning", ("search-addition",), ("command", "summary")),
     "control": Group("supervised", ("control",), ("summary", "generalisation", "efficiency")),
     "program": Group("supervised", ("program",), ("summary", "generalisation", "efficiency")),

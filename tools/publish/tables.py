@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from tools.publish import compared, inside, nth_farthest, supervised
+from tools.publish import compared, inside, nth_farthest, repeated, supervised
 from tools.publish.manifest import MANIFEST, OPPONENTS, Group, Kind
 from tools.publish.records import Record, read_group
 from tools.publish.text import commands
@@ -50,6 +50,7 @@ TABLES: Final[dict[Kind, dict[str, Callable[[Sequence[Record]], str]]]] = {
         "summary": lambda records: compared.searches_table(records, read_group(MANIFEST[OPPONENTS])),
     },
     "tuning": {"command": commands, "summary": compared.tuning_table},
+    "repeated": {"table": repeated.repeated_table},
     "ablation": {"command": commands, "overview": compared.overview_table},
 }
 """Kind of a group -> its tables by name; an ablation has one for each of its factors besides."""
