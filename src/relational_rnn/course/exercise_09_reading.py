@@ -1,0 +1,301 @@
+"""The checks of exercise 9: what memories look like, probes, and slots that change their owner."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from relational_rnn import analysis
+from relational_rnn.course.checking import Array, Function, Part, WrongAnswer, compare, unpack
+from relational_rnn.reference import RelationalMemory
+
+SAMPLES, STEPS, SLOTS, WIDTH = 6, 4, 3, 5
+CLASSES: Final = 4
+
+
+def draw(*shape: int, seed: int = 0) -> Array:
+    """Draw numbers from N(0, 1)."""
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def changes(slot_changes: Function) -> None:
+    """Six samples, four steps, three slots of five features."""
+    memories, initial = draw(SAMPLES, STEPS, SLOTS, WIDTH), draw(SAMPLES, SLOTS, WIDTH, seed=1)
+    before = np.concatenate([initial[:, None], memories[:, :-1]], axis=1)
+    steps = memories - before
+    right = analysis.slot_changes(memories, initial)
+    compare(
+        "The result",
+        slot_changes(memories, initial),
+        right,
+        {
+            "The first step is missing: it starts from the initial memory.": right[1:],
+            "The first step is measured from 0; it starts from the initial memory.": np.linalg.norm(
+                np.concatenate([memories[:, :1], steps[:, 1:]], axis=1), axis=3
+            ).mean(axis=0),
+            "That is the length of the mean change. Changes in opposite directions cancel in it; take each "
+            "sample's length first.": np.linalg.norm(steps.mean(axis=0), axis=2),
+            "That is how long the slots are, not how far they moved.": analysis.slot_norms(memories),
+            "That is the squared length.": np.square(steps).sum(axis=3).mean(axis=0),
+            "The changes are measured from the initial memory; take the step before.": np.linalg.norm(
+                memories - initial[:, None], axis=3
+            ).mean(axis=0),
+        },
+    )
+
+
+def weight_on_the_input(input_share: Function) -> None:
+    """Six samples, four steps, two heads, three slots that ask, four rows."""
+    scores = np.exp(draw(SAMPLES, STEPS, 2, SLOTS, SLOTS + 1))
+    attention = scores / scores.sum(axis=-1, keepdims=True)
+    last = attention[..., -1]
+    compare(
+        "The result",
+        input_share(attention),
+        last.mean(axis=(0, 3)),
+        {
+            "That is the weight on the first slot; the input's row is the last.": attention[..., 0].mean(
+                axis=(0, 3)
+            ),
+            "That is the weight that the last slot gives to all rows: the last axis is the rows that are "
+            "looked at.": attention[..., -1, :].mean(axis=(0, 3)),
+            "It is the sum over the slots; take the mean.": last.mean(axis=0).sum(axis=2),
+            "The heads are averaged too; keep them apart, (T, H).": last.mean(axis=(0, 2, 3)),
+        },
+    )
+
+
+def rank_of_known_memories(effective_rank: Function) -> None:
+    """Slots that are equal: 1; orthogonal and of equal length: 3; two of three equal: in between."""
+    equal, apart = np.ones((SLOTS, WIDTH)), np.eye(SLOTS, WIDTH)
+    partly = apart.copy()
+    partly[1] = partly[0]
+    _rank(effective_rank, np.repeat(np.stack([equal, apart, partly])[None], 2, axis=0))
+
+
+def rank_of_batches(effective_rank: Function) -> None:
+    """Six samples, four steps, three slots of five features."""
+    _rank(effective_rank, draw(SAMPLES, STEPS, SLOTS, WIDTH))
+
+
+def _perplexity(shares: Array) -> Array:
+    result: Array = np.exp(-(shares * np.log(np.where(shares > 0, shares, 1))).sum(axis=-1))
+    return result
+
+
+def _rank(effective_rank: Function, memories: Array) -> None:
+    squares = np.linalg.svd(memories, compute_uv=False) ** 2
+    ranks = _perplexity(_shares(memories))
+    got = effective_rank(memories)
+    if isinstance(got, np.ndarray) and np.isnan(got).any():
+        raise WrongAnswer(
+            f"It is NaN at step {int(np.isnan(got).argmax())}, where a singular value is 0: 0 log 0 is 0."
+        )
+    compare(
+        "The result",
+        got,
+        analysis.effective_rank(memories),
+        {
+            "The shares are those of the squared singular values; leave the square out.": _perplexity(
+                squares / squares.sum(axis=-1, keepdims=True)
+            ).mean(axis=0),
+            "That is the entropy; the rank is exp of it.": np.log(ranks).mean(axis=0),
+            "That is exp of the mean entropy; take exp for each sample, then the mean.": np.exp(
+                np.log(ranks).mean(axis=0)
+            ),
+            "That is the rank as linear algebra counts it, which takes the smallest direction for a whole "
+            "one.": np.linalg.matrix_rank(memories).mean(axis=0),
+            "That is the rank of the mean memory; take each sample's.": _perplexity(
+                _shares(memories.mean(0))
+            ),
+        },
+    )
+
+
+def _shares(memories: Array) -> Array:
+    singular = np.linalg.svd(memories, compute_uv=False)
+    shares: Array = singular / singular.sum(axis=-1, keepdims=True)
+    return shares
+
+
+def _labelled(samples: int) -> tuple[Array, Array]:
+    """Return features (S, 5) that depend on a class and noise, not centred, and the classes."""
+    generator = np.random.default_rng(3)
+    classes = generator.integers(CLASSES, size=samples)
+    features = generator.standard_normal((CLASSES, WIDTH))[classes] + 2
+    return features + generator.standard_normal(features.shape), classes
+
+
+def _probe(features: Array, classes: Array, penalty: float) -> tuple[Array, Array]:
+    targets = np.eye(CLASSES)[classes]
+    x, y = features - features.mean(axis=0), targets - targets.mean(axis=0)
+    weights = np.linalg.solve(x.T @ x + penalty * np.eye(WIDTH), x.T @ y).T
+    return weights, targets.mean(axis=0) - weights @ features.mean(axis=0)
+
+
+def probe(fit_probe: Function) -> None:
+    """Forty samples of five features, four classes, penalty 2."""
+    features, classes = _labelled(40)
+    weights, bias = _probe(features, classes, 2.0)
+    got = unpack(("weights", "bias"), fit_probe(features, classes, CLASSES, 2.0))
+    targets = np.eye(CLASSES)[classes]
+    ones = np.concatenate([features, np.ones((40, 1))], axis=1)
+    with_bias = np.linalg.solve(ones.T @ ones + 2.0 * np.eye(WIDTH + 1), ones.T @ targets).T
+    through_0 = np.linalg.solve(features.T @ features + 2.0 * np.eye(WIDTH), features.T @ targets).T
+    compare(
+        "weights",
+        got[0],
+        weights,
+        {
+            "There is no penalty: add λ to the diagonal of XᵀX.": _probe(features, classes, 0.0)[0],
+            "The penalty is 1; `penalty` was 2.": _probe(features, classes, 1.0)[0],
+            "The penalty is multiplied by the number of samples; it is λ Σ W² as it stands.": _probe(
+                features, classes, 2.0 * 40
+            )[0],
+            "The bias is penalised as well: centre the features and the codes first.": with_bias[:, :-1],
+            "Features and codes are not centred, so the line goes through 0.": through_0,
+            "They are transposed: (C, D).": weights.T,
+        },
+    )
+    compare(
+        "bias",
+        got[1],
+        bias,
+        {
+            "That is the mean of the codes; at the features' mean, W times it is in there already.": (
+                targets.mean(axis=0)
+            ),
+            "The sign is wrong: b is the codes' mean minus W times the features' mean.": targets.mean(axis=0)
+            + weights @ features.mean(axis=0),
+        },
+    )
+
+
+def probe_by_default(fit_probe: Function) -> None:
+    """No penalty given: 1."""
+    features, classes = _labelled(30)
+    weights, bias = _probe(features, classes, 1.0)
+    got = unpack(("weights", "bias"), fit_probe(features, classes, CLASSES))
+    compare("weights", got[0], weights)
+    compare("bias", got[1], bias)
+
+
+def accuracy(probe_accuracy: Function) -> None:
+    """Sixty samples, of which the first thirty are to fit."""
+    features, classes = _labelled(60)
+
+    def score(fitted: slice, scored: slice) -> float:
+        weights, bias = _probe(features[fitted], classes[fitted], 1.0)
+        told = (features[scored] @ weights.T + bias).argmax(axis=1)
+        return float((told == classes[scored]).mean())
+
+    first, second, every = slice(0, 30), slice(30, 60), slice(0, 60)
+    right = score(first, second)
+    weights, _ = _probe(features[first], classes[first], 1.0)
+    compare(
+        "The accuracy",
+        probe_accuracy(features, classes, CLASSES),
+        right,
+        {
+            "It is scored on the samples it was fitted on, and so flatters: score the second half.": score(
+                first, first
+            ),
+            "It is fitted and scored on all samples: fit on the first half, score the second.": score(
+                every, every
+            ),
+            "It was fitted on the samples that it is scored on too: fit on the first half alone.": score(
+                every, second
+            ),
+            "The bias is left out.": float(
+                ((features[second] @ weights.T).argmax(axis=1) == classes[second]).mean()
+            ),
+            "That is the number of right answers; take their share.": 30 * right,
+            "The halves are swapped: the first one is to fit.": score(second, first),
+        },
+    )
+
+
+def map_of_slots(probe_map: Function) -> None:
+    """Slot 1 holds the class from step 2 on, all else is noise; 400 samples."""
+    generator = np.random.default_rng(0)
+    classes = generator.integers(CLASSES, size=400)
+    memories = generator.standard_normal((400, STEPS, SLOTS, WIDTH))
+    memories[:, 2:, 1, :CLASSES] += 5 * np.eye(CLASSES)[classes][:, None]
+    right = np.empty((STEPS, SLOTS))
+    for t, n in np.ndindex(right.shape):
+        weights, bias = _probe(memories[:200, t, n], classes[:200], 1.0)
+        told = (memories[200:, t, n] @ weights.T + bias).argmax(axis=1)
+        right[t, n] = (told == classes[200:]).mean()
+    compare(
+        "The map",
+        probe_map(memories, classes, CLASSES),
+        right,
+        {
+            "Steps and slots are swapped: (T, N).": right.T,
+            "All slots of a row are the same: probe memories[:, t, n], one slot at a time.": np.repeat(
+                right[:, :1], SLOTS, axis=1
+            ),
+        },
+    )
+
+
+def slots_of_another(transplant: Function) -> None:
+    """A core with random weights; slots 0 and 2 change their owner after 2 of 4 steps."""
+    core = RelationalMemory(3, SLOTS, head_size=WIDTH, seed=1)
+    inputs = draw(SAMPLES, STEPS, 3)
+
+    def run(step: int, donor: int, slots: list[int]) -> Array:
+        _, memory = core.forward(inputs[:, :step])
+        mixed = memory.copy()
+        mixed[:, slots] = np.roll(memory, donor, axis=0)[:, slots]
+        last: Array = core.forward(inputs[:, step:], mixed)[0][:, -1]
+        return last
+
+    for slots in ([0, 2], [1]):
+        others = [slot for slot in range(SLOTS) if slot not in slots]
+        right = run(2, 1, slots)
+        compare(
+            "The output",
+            transplant(core, inputs, 2, slots),
+            right,
+            {
+                "Nothing was replaced.": run(2, 0, slots),
+                "The slots come from sample b + 1; take those of b - 1, np.roll(memory, 1, axis=0).": run(
+                    2, -1, slots
+                ),
+                "The other slots were replaced, and those asked for kept.": run(2, 1, others),
+                "All slots were replaced.": run(2, 1, [0, 1, 2]),
+                "It is a step late: after `step` steps the memory is that of inputs[:, :step].": run(
+                    3, 1, slots
+                ),
+                "It is a step early: after `step` steps the memory is that of inputs[:, :step].": run(
+                    1, 1, slots
+                ),
+                "The rest of the steps began with the initial memory; pass the mixed one.": core.forward(
+                    inputs[:, 2:]
+                )[0][:, -1],
+                "The whole sequence was run again from the mixed memory; go on with the rest.": _again(
+                    core, inputs, slots
+                ),
+            },
+        )
+
+
+def _again(core: RelationalMemory, inputs: Array, slots: list[int]) -> Array:
+    _, memory = core.forward(inputs[:, :2])
+    mixed = memory.copy()
+    mixed[:, slots] = np.roll(memory, 1, axis=0)[:, slots]
+    last: Array = core.forward(inputs, mixed)[0][:, -1]
+    return last
+
+
+PARTS: Final = (
+    Part("slot_changes", (changes,)),
+    Part("input_share", (weight_on_the_input,)),
+    Part("effective_rank", (rank_of_known_memories, rank_of_batches)),
+    Part("fit_probe", (probe, probe_by_default)),
+    Part("probe_accuracy", (accuracy,)),
+    Part("probe_map", (map_of_slots,)),
+    Part("transplant", (slots_of_another,)),
+)
