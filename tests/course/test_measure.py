@@ -7,7 +7,7 @@ from relational_rnn.course.checking import load
 from relational_rnn.course.registry import material
 
 
-@pytest.mark.parametrize("number", [2, 4, 8, 9])
+@pytest.mark.parametrize("number", [2, 4, 6, 8, 9])
 def test_a_measurement_prints_its_table(number, tmp_path, monkeypatch, capsys):
     exercise = EXERCISES[number]
     script = load(material() / "measure" / f"measure_{exercise.key}.py")

@@ -58,6 +58,7 @@ EXERCISES: Final = {
         Exercise(3, "gating", "Gates and the forget bias", 45),
         Exercise(4, "core", "The core from its parts", 60),
         Exercise(5, "nth_farthest", "Nth farthest and its trivial score", 45),
+        Exercise(6, "training", "Training through the plateau", 60),
         Exercise(7, "backward", "One backward pass by hand", 75),
         Exercise(8, "complexity", "What a long sequence costs", 60),
         Exercise(9, "reading", "Reading a trained memory", 75),

@@ -1,0 +1,60 @@
+"""Train through the plateau: the curve of page 6. About two minutes on one core.
+
+    OMP_NUM_THREADS=1 python measure_06_training.py [YOUR_FILE]
+
+With a file, its functions train instead of the solution's. Nth farthest with 3 points on a line; the core
+has 3 slots of 32 features and one head, the classifier on it one hidden layer of 64.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from relational_rnn.course import EXERCISES
+from relational_rnn.course.checking import load
+from relational_rnn.reference import Adam, Batch, Classifier, RelationalMemory, evaluate
+from relational_rnn.tasks.nth_farthest import NthFarthest, sample
+
+TASK = NthFarthest(objects=3, dimensions=1)
+STEPS, SEEDS, EXAMPLES, BATCH, WINDOW = 1500, 3, 10_000, 256, 100
+PEAK, WARMUP = 3e-3, 100
+
+
+def main():
+    """Print the curve, then what became of each seed."""
+    mine = load(Path(sys.argv[1]) if len(sys.argv) > 1 else EXERCISES[6].solution)
+    curves, rows = [], []
+    for seed in range(SEEDS):
+        generator = np.random.default_rng(seed)
+        core = RelationalMemory(TASK.input_size, TASK.objects, head_size=32, dtype=np.float32, seed=generator)
+        model = Classifier(core, TASK.classes, (64,), seed=generator)
+
+        def draw(generator=generator):
+            batch = sample(TASK, BATCH, generator)
+            return batch.inputs, batch.targets
+
+        began = time.process_time()
+        accuracies = mine.train(model, draw, Adam(), STEPS, PEAK, WARMUP)
+        seconds = time.process_time() - began
+        test = sample(TASK, EXAMPLES, np.random.default_rng(1000 + seed))
+        score = evaluate(model, Batch(test.inputs, test.targets))["accuracy"]
+        left = mine.left_plateau(accuracies, TASK.trivial_accuracy, BATCH, WINDOW)
+        curves.append(accuracies)
+        rows.append(f"| {seed} | {left or 'never'} | {score:.1%} | {seconds:.0f} |")
+
+    means = np.transpose([curve.reshape(-1, WINDOW).mean(axis=1) for curve in curves])
+    seeds = " | ".join(f"seed {seed}" for seed in range(SEEDS))
+    print(f"| steps | mean | {seeds} |\n|{'---|' * (SEEDS + 2)}")
+    for at in range(STEPS // WINDOW):
+        each = " | ".join(f"{one:.1%}" for one in means[at])
+        print(f"| {WINDOW * (at + 1)} | {means[at].mean():.1%} | {each} |")
+    print(f"\nAccuracy on fresh examples, each a mean of {WINDOW} steps. The plateau is the trivial score,")
+    print(f"{TASK.trivial_accuracy:.1%}.\n")
+    print("| seed | left the plateau after steps | test accuracy | processor's seconds |\n|---|---|---|---|")
+    print("\n".join(rows))
+
+
+if __name__ == "__main__":
+    main()
