@@ -150,7 +150,7 @@ MANIFEST: Final[dict[str, Group]] = {
     "addition": Group("supervised", ("addition",), ("summary", "generalisation", "efficiency")),
     "repeated": Group(
         "repeated",
-        ("quick-0", "quick-1", "quick-2", "sorting", "repeated-quick", "repeated-sorting"),
+        ("quick-0", "quick-1", "quick-2", "repeated-quick"),
         ("table",),
     ),
     "search-addition": Group("tuning", ("search-addition",), ("command", "summary")),
