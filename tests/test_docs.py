@@ -77,6 +77,29 @@ def test_the_snippet_on_the_hybrid_runs():
     assert scope["memory"].shape == (7, 3, 8)
 
 
+@pytest.mark.torch
+def test_the_snippets_on_ones_own_data_run_and_learn(monkeypatch, tmp_path):
+    pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    scope = {}
+    for snippet in blocks(ROOT / "docs" / "your_data.md", "python")[:-1]:
+        exec(snippet, scope)
+    assert scope["accuracy"] > 0.5  # a guess has a third
+    assert scope["step_accuracy"] > 0.8
+    assert scope["error"] < 0.7  # the mean has 1
+    assert scope["packed_accuracy"] > 0.7
+    assert scope["loss"].item() < 0.3
+    for name, value in scope["both"].state_dict().items():
+        assert value.equal(scope["both_again"].state_dict()[name])
+
+
+def test_the_snippet_on_ones_own_data_in_numpy_runs_and_learns(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    scope = {}
+    exec(blocks(ROOT / "docs" / "your_data.md", "python")[-1], scope)
+    assert scope["numpy_accuracy"] > 0.7  # a guess has half
+
+
 def test_commands_in_the_docs_parse():
     from relational_rnn.cli.main import COMMANDS
     from relational_rnn.cli.train import parse
