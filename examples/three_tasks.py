@@ -283,6 +283,8 @@ LEVERS = {
     "head_layers": int,
     "head_units": int,
     "evaluate_every": int,
+    "validation_examples": int,
+    "test_examples": int,
     "seed": int,
     "seeds": int,
 }

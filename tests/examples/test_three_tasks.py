@@ -12,7 +12,8 @@ pytestmark = pytest.mark.torch
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "three_tasks.py"
 TINY = (
-    "--steps 2 --batch-size 4 --mem-slots 2 --head-size 4 --num-heads 1 --evaluate-every 1 --optimiser adam"
+    "--steps 2 --batch-size 4 --mem-slots 2 --head-size 4 --num-heads 1 --evaluate-every 1 --optimiser adam "
+    "--validation-examples 20 --test-examples 20"
 )
 
 
