@@ -128,7 +128,7 @@ def test_stopped_then_resumed(tmp_path, how):
     assert [v["name"] for v in read(out / "results.json")["variants"]] == ["base", "mem_slots=1"]
     steps = [json.loads(line)["step"] for line in (second / "metrics.jsonl").read_text().splitlines()]
     assert steps == sorted(steps)
-    assert steps[-1] == 400
+    assert steps[-1] == 200
 
 
 @pytest.mark.parametrize("over", ["learning_rate=1e-3,2e-3", "all"])

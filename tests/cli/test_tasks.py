@@ -68,7 +68,10 @@ def test_sizes(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nth-nearest"], "there is no task 'nth-nearest'; known tasks: nth-farthest"),
+        (
+            ["nth-nearest"],
+            "there is no task 'nth-nearest' (did you mean nth-farthest?); known tasks: nth-farthest",
+        ),
         (["nth-farthest", "--count", "0"], "count must be an integer of at least 1, got 0"),
         (["nth-farthest", "--seed", "-1"], "seed must be an integer of at least 0, got -1"),
         (["sorting", "--objects", "3"], "sorting has no size objects; its sizes are items, values"),

@@ -4,7 +4,7 @@ from relational_rnn.recipes import RECIPES, find_recipe
 
 
 def test_unknown_names_list_the_known_ones():
-    with pytest.raises(ValueError, match="no presets for 'chess', only for nth-farthest"):
+    with pytest.raises(ValueError, match="there is no task 'chess'; known tasks: nth-farthest"):
         find_recipe("chess", "quick")
     with pytest.raises(
         ValueError, match="no preset 'slow' for nth-farthest; known presets: quick, paper8x16"
