@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from relational_rnn.config.checks import did_you_mean
 from relational_rnn.recipes import nth_farthest, reasoning
-from relational_rnn.tasks import TASKS, task_name
+from relational_rnn.tasks import TASKS, find_task
 from relational_rnn.training.config import RunConfig
 
 RECIPES: Final[dict[str, dict[str, Callable[[], RunConfig[Any]]]]] = {
@@ -56,10 +56,7 @@ def find_recipe(task: str, preset: str) -> RunConfig[Any]:
         >>> find_recipe("nth-farthest", "paper8x16").budget.batch_size
         512
     """
-    task = task_name(task)
-    if task not in RECIPES:
-        near = did_you_mean(task, RECIPES)
-        raise ValueError(f"there is no task {task!r}{near}; known tasks: {', '.join(RECIPES)}")
+    task = find_task(task).name
     if preset not in RECIPES[task]:
         raise ValueError(
             f"there is no preset {preset!r} for {task}{did_you_mean(preset, RECIPES[task])}; "
