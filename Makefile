@@ -17,6 +17,7 @@ demo: .venv/.ok
 # As many processes as cores, each with one thread: together they would only wait for each other.
 test: FAST = not slow and
 test test-all: export OMP_NUM_THREADS = 1
+test-all: export RELATIONAL_RNN_EXAMPLES = 100
 test test-all: lint .venv-numpy/.ok
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "$(FAST) (torch or smoke)"
 	.venv-numpy/bin/python -m pytest -n auto --dist worksteal -m "$(FAST) not torch"

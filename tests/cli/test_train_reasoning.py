@@ -282,7 +282,8 @@ def test_given_examples(tmp_path, capsys):
         assert message in told
 
 
-@pytest.mark.parametrize("signal_sent", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.slow  # tests/faults stops such runs in every way
+@pytest.mark.parametrize("signal_sent", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_interrupted_then_resumed(tmp_path, signal_sent):
     out, whole = tmp_path / "run", tmp_path / "whole"
