@@ -47,7 +47,7 @@ from relational_rnn.analysis.memory_plots import (
 )
 from relational_rnn.analysis.mistakes import draw_mistakes, mistakes, mistakes_figure
 from relational_rnn.analysis.recorded_memory import RecordedMemory, record_memory
-from relational_rnn.analysis.report import write_report
+from relational_rnn.analysis.report import write_page, write_report
 from relational_rnn.analysis.sizes import Reach, SizeAxis, draw_generalisation, generalisation
 from relational_rnn.analysis.slot_plots import draw_slot_contents, slot_contents_figure
 from relational_rnn.analysis.style import save
@@ -142,5 +142,6 @@ __all__ = [
     "training_curves",
     "way_of",
     "ways_table",
+    "write_page",
     "write_report",
 ]
