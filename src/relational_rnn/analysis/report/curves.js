@@ -83,7 +83,7 @@ function startCurves(figure, run) {
     line.setAttribute("x2", x);
     const rows = run.curves.map((curve) => {
       const n = nearest(curve[axis], value);
-      return `<div>${markAlone({ ...models[curve.model], colour: curve.colour })} ${escaped(curve.label)} <b>${percent(curve.accuracy[n])}</b></div>`;
+      return `<div>${markAlone({ ...models[curve.model], colour: curve.colour })}${escaped(curve.label)} <b>${percent(curve.accuracy[n])}</b></div>`;
     });
     tip.innerHTML = `<div>${axis === "examples" ? `${Math.round(value).toLocaleString("en")} examples` : `${Math.round(value)} s`}</div>${rows.join("")}`;
     tip.style.top = `${chart.offsetTop + box.top}px`;

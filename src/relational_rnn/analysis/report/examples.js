@@ -59,7 +59,7 @@ function showExample(at) {
   byId("told").innerHTML = answering()
     .map(({ name, label, ...look }) => {
       const right = example.right[name];
-      return `<tr><th scope="row">${markAlone(look).replace("<svg", '<svg style="display:inline-block;vertical-align:-3px"')} ${escaped(label)}</th><td>${escaped(example.told[name])}</td><td class="${right ? "yes" : "no"}">${right ? "✓ right" : "✗ wrong"}</td></tr>`;
+      return `<tr><th scope="row">${markAlone(look)}${escaped(label)}</th><td>${escaped(example.told[name])}</td><td class="${right ? "yes" : "no"}">${right ? "✓ right" : "✗ wrong"}</td></tr>`;
     })
     .join("");
   byId("before").disabled = at === 0;

@@ -49,7 +49,8 @@ const cellOf = (row, column) =>
 function mapTop() {
   const [, steps, , , slots, columns] = watched().attention.shape;
   let top = 0;
-  for (let step = 0; step < steps; step++) {
+  // The first step of a Transformer has only itself to look at, which would be the largest each time.
+  for (let step = watched().transformer && steps > 1 ? 1 : 0; step < steps; step++) {
     for (let row = 0; row < slots; row++) {
       for (let column = 0; column < columns; column++) top = Math.max(top, attentionAt(step, row, column));
     }
@@ -59,7 +60,7 @@ function mapTop() {
 
 function drawMap(width) {
   const { rows, columns } = mapAxes(), left = watched().transformer ? 84 : 52, over = 26;
-  const size = clamp((width - left - 6) / columns.length, 4, 58), tall = Math.min(size, 40);
+  const size = clamp((width - left - 6) / columns.length, 4, 76), tall = Math.min(size, 46);
   const cells = [];
   inner.top = mapTop();
   inner.roomy = size >= 34;
@@ -71,9 +72,9 @@ function drawMap(width) {
       if (inner.roomy) cells.push(`<text data-text="${row},${column}" x="${x + size / 2}" y="${y + tall / 2 + 5}" text-anchor="middle"></text>`);
     });
   });
-  if (size >= 34 && !watched().transformer) {
+  if (columns.every((name) => 8 * name.length <= size)) {
     columns.forEach((name, column) => {
-      cells.push(`<text x="${left + (column + 0.5) * size}" y="${over - 8}" text-anchor="middle">${name}</text>`);
+      cells.push(`<text x="${left + (column + 0.5) * size}" y="${over - 8}" text-anchor="middle">${escaped(name)}</text>`);
     });
   } else {
     const across = watched().transformer ? "steps that are looked at, first to last" : "slots, then the input";
@@ -82,7 +83,7 @@ function drawMap(width) {
   cells.push(`<rect class="cursor" id="now" x="${left}" y="0" width="${size * columns.length}" height="${tall}"/>`);
   inner.rowAt = (row) => over + row * tall;
   byId("map").innerHTML = `<svg width="${left + size * columns.length + 4}" height="${over + tall * rows.length + 4}" role="img" aria-label="Attention at the present step">${cells.join("")}</svg>`;
-  byId("scale").innerHTML = `0 %${rampBar()}${percent(inner.top)}, the largest in this example`;
+  byId("scale").innerHTML = `0 %${rampBar()}${percent(inner.top)}, the largest ${watched().transformer ? "after the first step, which sees only itself" : "in this example"}`;
   showMap();
 }
 
@@ -107,9 +108,9 @@ function showMap() {
 
 // A strip has a row a slot and a column a step; beside it stand the numbers of the present step.
 const STRIPS = [
-  ["input_gate", "Input gate", "how much of what is new a slot takes in, 0 to 1, mean of its features"],
-  ["forget_gate", "Forget gate", "how much of what it held a slot keeps, 0 to 1, mean of its features"],
-  ["norms", "Size of each slot", "Euclidean norm of what it holds"],
+  ["input_gate", "Input gate", "How much of what is new each slot takes in, mean of its features."],
+  ["forget_gate", "Forget gate", "How much of what it held each slot keeps, mean of its features."],
+  ["norms", "Size of each slot", "Euclidean norm of what it holds."],
 ];
 
 function drawStrips(width) {
@@ -134,7 +135,7 @@ function stripOf(name, title, words, width) {
   }
   rows.push(`<rect class="cursor" y="0" width="${size}" height="${slots * tall}"/>`);
   const strip = make("div", { class: "strip", "data-part": name });
-  strip.innerHTML = `<h3>${title}</h3><p class="note">${words}. 0${rampBar()}${part.top === 1 ? 1 : part.top.toPrecision(3)}</p>
+  strip.innerHTML = `<h3>${title}</h3><p class="note">${words} <span class="scale">0${rampBar()}${part.top === 1 ? 1 : part.top.toPrecision(3)}</span></p>
     <svg width="${width}" height="${slots * tall + 3}" role="img" aria-label="${title} of each slot over the steps">${rows.join("")}</svg>`;
   strip.cursorAt = (step) => left + step * size;
   const svg = strip.querySelector("svg");
@@ -167,8 +168,10 @@ function statusText() {
       if (cellOf(at, column) > best[2]) best = [at, column, cellOf(at, column)];
     }
   }
-  const to = transformer ? `to ${stepName(best[1])}${wordAt(best[1]) ? ` (“${wordAt(best[1])}”)` : ""}` : `of ${rows[best[0]]} to ${best[0] === best[1] ? "itself" : columns[best[1]]}`;
-  return `${begin}. Most attention: ${percent(best[2])} ${to}.`;
+  const aim = wordAt(best[1]), target = transformer
+    ? `${best[1] === inner.step ? "itself" : stepName(best[1])}${aim ? ` (“${aim}”)` : ""}`
+    : best[0] === best[1] ? "itself" : columns[best[1]].replace("input", "the input");
+  return `${begin}. ${transformer ? "It" : `S${rows[best[0]].slice(1)}`} gives ${percent(best[2])} of its attention to ${target}${transformer ? "" : ", the most of all"}.`;
 }
 
 function goTo(step) {

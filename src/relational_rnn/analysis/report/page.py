@@ -22,6 +22,7 @@ from relational_rnn.analysis.report.data import (
     model_values,
 )
 from relational_rnn.analysis.report.shell import again_html, filled, page, part, table_html
+from relational_rnn.analysis.style import percent
 from relational_rnn.analysis.supervised import (
     cost_table,
     generalisation_table,
@@ -45,10 +46,12 @@ from relational_rnn.training.results import RunResult, to_json
 MOST_COLUMNS = 6
 """Of the table on the first screen; what it leaves out stands further down."""
 
-SCORES = (
-    "Chance guesses; majority always gives the most frequent answer; a shortcut is a regularity that takes "
-    "no reasoning."
-)
+TRIVIAL = {
+    "chance": "chance guesses",
+    "majority": "majority always gives the most frequent answer",
+    "shortcut": "the shortcut is a regularity that takes no reasoning",
+}
+"""The scores that take no understanding, in words."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +102,7 @@ def report_html(runs: Sequence[RunPage]) -> str:
             "inside_words": _inside_words(values),
         },
     )
-    heading = f"{len(runs)} runs of {first.results.task}" if several else f"{finding(first.results)}."
+    heading = _heading(runs) if several else f"{finding(first.results)}."
     parts = [
         f'<section id="finding"><h1>{escape(heading)}</h1>',
         f"<p>{escape(first.description)}</p>",
@@ -107,8 +110,8 @@ def report_html(runs: Sequence[RunPage]) -> str:
         *(_run_html(run, at, several) for at, run in enumerate(runs)),
         "</div></section>",
         "<noscript><p>Curves, examples and insides need JavaScript; the tables do not.</p></noscript>",
-        *(f'<p class="note">{escape(note)}</p>' for note in _notes(runs, several)),
         sections,
+        *(f'<p class="note">{escape(note)}</p>' for note in _notes(runs, several)),
         '<section id="numbers"><h2>All numbers</h2>',
         *(_numbers_html(run, several) for run in runs),
         "</section>",
@@ -118,6 +121,17 @@ def report_html(runs: Sequence[RunPage]) -> str:
     name = first.title if not several else first.results.task
     title = f"{name}: {heading}"
     return page(title=title, name=name, body="\n".join(parts), nav=nav, data={"runs": values})
+
+
+def _heading(runs: Sequence[RunPage]) -> str:
+    """Return which of several runs has the highest score; of different sizes none can be compared."""
+    task = f"{len(runs)} runs of {runs[0].results.task}"
+    if any(run.results.size != runs[0].results.size for run in runs):
+        return f"{task} of different sizes"
+    score, label, name = max(
+        (model.test_accuracy, model.label, run.name) for run in runs for model in run.results.models.values()
+    )
+    return f"{task}: the highest test score is {percent(score)}, of {label} in {name}"
 
 
 def check_one_task(runs: Sequence[tuple[str, RunResult]]) -> None:
@@ -162,18 +176,17 @@ def _run_html(run: RunPage, at: int, several: bool) -> str:
         f"<b>Test accuracy</b>, {results.test_examples:,} examples{escape(harder)}; {seeds}. "
         "Bold: the highest on test."
     )
-    head = (
-        f"<h2>{escape(run.name)}</h2><p>{escape(finding(results))}. {escape(run.title)}.</p>"
-        if several
-        else ""
-    )
+    about = f'<p><b>{escape(finding(results))}.</b></p><p class="note">{escape(run.title)}</p>'
+    head = f"<h2>{escape(run.name)}</h2>{about}" if several else ""
+    known = [words for name, words in TRIVIAL.items() if results.trivial["test"].get(name) is not None]
+    words = f"{_sentence('; '.join(known))} {_sentence(TO_NINETY)}"
     ranges = " Shaded: lowest to highest seed." if results.seeds > 1 else ""
     lost = "".join(f'<p class="note">{escape(told)}</p>' for told in divergences(results))
     return "\n".join(
         [
             f'<article class="run">{head}<div>',
-            table_html(narrow(summary_table(selected)), caption),
-            f'<p class="note">{escape(SCORES)} {escape(_sentence(TO_NINETY))}</p>{lost}</div>',
+            table_html(narrow(summary_table(selected)), caption, spare=("examples",)),
+            f'<p class="note">{escape(words)}</p>{lost}</div>',
             f'<figure class="curves" data-run="{at}"><figcaption><b>Validation accuracy over training</b>. '
             f"Dashed: the trivial score.{ranges} Point at the chart, or choose it and press an arrow key."
             "</figcaption>",

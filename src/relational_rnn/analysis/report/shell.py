@@ -59,20 +59,33 @@ def page(*, title: str, name: str, body: str, nav: Sequence[tuple[str, str]] = (
     return filled(part("report.html"), {**values, "body": body, "scripts": scripts})
 
 
-def table_html(table: Table, caption: str = "") -> str:
-    """Return a table that scrolls by itself where it is wider than the page."""
-    heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in table.columns)
+def table_html(table: Table, caption: str = "", spare: Sequence[str] = ()) -> str:
+    """Return a table that scrolls by itself where it is wider than the page.
+
+    Args:
+        table: at least one column.
+        caption: HTML above it.
+        spare: columns that a narrow screen leaves out.
+    """
+    left_out = [' class="spare"' if name in spare else "" for name in table.columns]
+    heads = "".join(f'<th scope="col"{out}>{escape(head)}</th>' for head, out in zip(table.columns, left_out))
     told = f"<caption>{caption}</caption>" if caption else ""
     rows = []
     for bold, (first, *cells) in table.rows:
         best = ' class="best"' if bold else ""
-        others = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+        others = "".join(f"<td{out}>{_cell(cell)}</td>" for cell, out in zip(cells, left_out[1:]))
         rows.append(f'<tr{best}><th scope="row">{escape(first)}</th>{others}</tr>')
     body = "\n".join(rows)
     return (
         f'<div class="scroll" tabindex="0" role="group" aria-label="Table">'
         f"<table>{told}<thead><tr>{heads}</tr></thead><tbody>\n{body}\n</tbody></table></div>"
     )
+
+
+def _cell(text: str) -> str:
+    """Return a cell, a range in brackets below its mean."""
+    mean, bracket, rest = text.partition(" (")
+    return f"{escape(mean)}<small>({escape(rest)}</small>" if bracket else escape(text)
 
 
 def again_html(config: Mapping[str, Any]) -> str:

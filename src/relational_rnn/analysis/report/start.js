@@ -1,5 +1,11 @@
 // What is chosen in the section on insides, and the start of the page.
 
+// The line that asks: the one with a question mark, where there is one.
+function questionLine(example) {
+  const lines = example.question.trim().split("\n");
+  return lines.findLast((line) => line.includes("?")) ?? lines.at(-1);
+}
+
 function chooseInside() {
   play(false);
   const inside = insideOf(), one = watched();
@@ -23,7 +29,7 @@ function chooseInside() {
     : "A row is a slot, a column is what it looks at; the numbers are percent, and each row adds up to 100.";
   const told = example?.told[inner.model];
   byId("asked").textContent = example
-    ? `${example.question.trim().split("\n").pop()} Right answer: ${example.answer}. ${labelOf()} answers ${told}, which is ${example.right[inner.model] ? "right" : "wrong"}.`
+    ? `Question: ${questionLine(example)} – right answer: ${example.answer}. ${labelOf()} answers ${told}, which is ${example.right[inner.model] ? "right" : "wrong"}.`
     : "";
   byId("step").max = stepCount() - 1;
   byId("tape").replaceChildren(
