@@ -39,7 +39,7 @@ def test_the_first_screen_holds_the_finding_the_table_and_the_curves(report, ope
     page.focus("figure.curves .chart")
     page.keyboard.press("ArrowRight")
     first = page.inner_text(".tip")
-    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
     assert page.inner_text(".tip") != first
 
 
