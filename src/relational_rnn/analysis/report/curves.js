@@ -102,7 +102,11 @@ function startCurves(figure, run) {
     show(at === null ? (move > 0 ? 0 : stops.length - 1) : clamp(at + move, 0, stops.length - 1));
   });
   figure.querySelector(".legend").innerHTML = run.curves
-    .map((curve) => `<li>${markAlone({ ...models[curve.model], colour: curve.colour })}${escaped(curve.label)}</li>`)
+    .map((curve) => {
+      const line = `<path d="M1 8h38" stroke="${curve.colour}" stroke-width="2.4" stroke-dasharray="${curve.dash}"/>`;
+      const sample = line + mark(models[curve.model].mark, 20, 8, curve.colour);
+      return `<li><svg width="40" height="16" aria-hidden="true">${sample}</svg>${escaped(curve.label)}</li>`;
+    })
     .join("");
   select.addEventListener("change", () => draw(chart.clientWidth));
   redrawn(chart, draw);

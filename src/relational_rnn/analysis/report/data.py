@@ -189,7 +189,7 @@ def attention_words(watched: Watched, label: str) -> str | None:
         label: what people call it.
 
     Returns:
-        The sentence, or None for a model without attention, or whose rows say nothing of the input.
+        The sentence; None for a model without attention.
     """
     if watched.attention is None:
         return None
@@ -203,7 +203,11 @@ def attention_words(watched: Watched, label: str) -> str | None:
         )
     slots = watched.attention.shape[-2]
     if columns == slots:
-        return None
+        own = np.trace(watched.attention, axis1=-2, axis2=-1).mean() / slots
+        return (
+            f"On average a slot of the {label} gives {100 * own:.0f} % of its attention to itself; "
+            f"if it looked at all slots alike, it would be {100 / slots:.0f} %."
+        )
     share = watched.attention[..., slots:].sum(-1).mean()
     uniform = (columns - slots) / columns
     return (

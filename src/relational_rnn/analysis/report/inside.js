@@ -119,23 +119,32 @@ function drawStrips(width) {
   showStrips();
 }
 
+// A gate stays in a narrow range: a scale from 0 to 1 would show one grey.
+function rangeOf(part) {
+  const [, steps, slots] = part.shape, values = [];
+  for (let step = 0; step < steps; step++) {
+    for (let slot = 0; slot < slots; slot++) values.push(valueAt(part, [inner.example, step, slot]));
+  }
+  return [Math.min(...values), Math.max(...values)];
+}
+
 function stripOf(name, title, words, width) {
   const part = watched()[name], [, steps, slots] = part.shape;
   const left = 52, right = 46, size = (width - left - right) / steps, tall = clamp(150 / slots, 9, 26);
-  const rows = [];
+  const rows = [], [low, high] = rangeOf(part);
   for (let slot = 0; slot < slots; slot++) {
     const middle = (slot + 0.5) * tall + 4;
     const label = slots === 1 ? "cell" : `slot ${slot + 1}`;
     if (tall >= 12) rows.push(`<text x="${left - 6}" y="${middle}" text-anchor="end">${label}</text>`);
     for (let step = 0; step < steps; step++) {
       const value = valueAt(part, [inner.example, step, slot]);
-      rows.push(`<rect x="${left + step * size}" y="${slot * tall}" width="${size + 0.5}" height="${tall + 0.5}" fill="${ramp(value / part.top)}"/>`);
+      rows.push(`<rect x="${left + step * size}" y="${slot * tall}" width="${size + 0.5}" height="${tall + 0.5}" fill="${ramp((value - low) / (high - low || 1))}"/>`);
     }
     if (tall >= 12) rows.push(`<text data-slot="${slot}" x="${width - right + 6}" y="${middle}"></text>`);
   }
   rows.push(`<rect class="cursor" y="0" width="${size}" height="${slots * tall}"/>`);
   const strip = make("div", { class: "strip", "data-part": name });
-  strip.innerHTML = `<h3>${title}</h3><p class="note">${words} <span class="scale">0${rampBar()}${part.top === 1 ? 1 : part.top.toPrecision(3)}</span></p>
+  strip.innerHTML = `<h3>${title}</h3><p class="note">${words} <span class="scale">${low.toFixed(2)}${rampBar()}${high.toFixed(2)},</span> lowest to highest in this example.</p>
     <svg width="${width}" height="${slots * tall + 3}" role="img" aria-label="${title} of each slot over the steps">${rows.join("")}</svg>`;
   strip.cursorAt = (step) => left + step * size;
   const svg = strip.querySelector("svg");
