@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from relational_rnn import experiments
+from relational_rnn.cli import recorded
 from relational_rnn.cli.main import main
 
 SMALL = {"preset": "tiny", "framework": "numpy", "seeds": 2, "steps": 2, "evaluate_every": 2}
@@ -60,6 +61,33 @@ def test_weights_that_are_gone_are_said(run):
         "No examples of LSTM: its weights (lstm-0.safetensors) are gone." in (run / "report.html").read_text()
     )
     assert list(data_of(run / "report.html")["examples"][0]["told"]) == ["rmc"]
+
+
+def test_models_of_torch_are_left_out_where_it_is_absent(run, monkeypatch):
+    def load(path):
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr(recorded, "load_weights", load)
+    assert main(["report", str(run)]) == 0
+    page = (run / "report.html").read_text()
+    assert "No examples of RMC: it needs torch, which is not installed here." in page
+    assert "<table" in page
+    assert not data_of(run / "report.html")["examples"]
+
+
+@pytest.mark.torch
+def test_a_transformer_shows_its_attention_and_a_gru_only_its_answers(tmp_path):
+    out = tmp_path / "run"
+    small = {**SMALL, "framework": "torch", "seeds": 1}
+    experiments.compare("pair-matching", ["rmc", "gru", "transformer"], **small, out=out)
+    assert main(["report", str(out)]) == 0
+    data = data_of(out / "report.html")
+    assert list(data["examples"][0]["told"]) == ["rmc", "gru", "transformer"]
+    assert list(data["inside"]["models"]) == ["rmc", "transformer"]
+    assert data["inside"]["steps"][0][-1].endswith("= ?")
+    _, steps, _, _, rows, columns = data["inside"]["models"]["transformer"]["attention"]["shape"]
+    assert (rows, columns) == (1, steps)
+    assert "Nothing is recorded inside GRU" in (out / "report.html").read_text()
 
 
 def refused(arguments, capsys):
