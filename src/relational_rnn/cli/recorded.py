@@ -1,4 +1,4 @@
-"""What the models of a run answer to its first test examples, and what they do inside."""
+"""What the models of a run answer to some of its test examples, and what they do inside."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from relational_rnn.analysis import record_memory
 from relational_rnn.analysis.report import NOTHING, Answered, Looked, Watched
 from relational_rnn.cli.memories import NUMPY_MODELS, numpy_model
 from relational_rnn.tasks import TaskEntry, entry_of
-from relational_rnn.training.answers import answer_text, answers_of, are_right, first_examples
+from relational_rnn.training.answers import answer_text, answers_of, are_right, spread_examples
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.data import alone, splits_of
 from relational_rnn.training.results import RunResult
@@ -46,9 +46,10 @@ def look(config: RunConfig[Any], folder: RunFolder, selected: RunResult) -> Look
         test = splits_of(alone(config, config.seed)).test
     except OSError as error:
         return dataclasses.replace(NOTHING, notes=[*notes, f"The examples cannot be read: {error}."])
-    batch = first_examples(test, ANSWERED)
+    numbers, batch = spread_examples(test, ANSWERED)
     entry, task = entry_of(config.task), next(iter(trained.values())).task
     records = [entry.as_record(task, batch, number) for number in range(len(batch.inputs))]
+    kinds = entry.kinds(test) if entry.kinds is not None else [None] * len(test.inputs)
     lengths = getattr(batch, "lengths", np.full(len(records), batch.inputs.shape[1]))
     values, counts = np.unique(lengths, return_counts=True)
     length = int(values[counts.argmax()])  # steps of padding would be recorded like others
@@ -61,7 +62,7 @@ def look(config: RunConfig[Any], folder: RunFolder, selected: RunResult) -> Look
             f"Nothing is recorded inside {', '.join(blind)}: RMC, hybrid, LSTM and Transformer can be."
         )
     return Looked(
-        answered=_answered(entry, task, trained, batch, records),
+        answered=_answered(entry, task, trained, batch, records, [kinds[number] for number in numbers]),
         watched={name: one for name, one in watched.items() if one is not None},
         shown=shown.tolist(),
         steps=[entry.step_words(records[number], inputs[at])[:length] for at, number in enumerate(shown)],
@@ -102,11 +103,15 @@ def _watch(trained: Trained, name: str, inputs: np.ndarray) -> Watched | None:
 
 
 def _answered(
-    entry: TaskEntry, task: Any, trained: dict[str, Trained], batch: Any, records: list[dict[str, Any]]
+    entry: TaskEntry,
+    task: Any,
+    trained: dict[str, Trained],
+    batch: Any,
+    records: list[dict[str, Any]],
+    kinds: list[str | None],
 ) -> list[Answered]:
     told = {name: answers_of(one, batch) for name, one in trained.items()}
     right = {name: are_right(answers, batch) for name, answers in told.items()}
-    kinds = entry.kinds(batch) if entry.kinds is not None else [None] * len(records)
 
     def said(name: str, number: int) -> str:
         answer = entry.as_record(task, batch._replace(targets=told[name]), number)["answer"]

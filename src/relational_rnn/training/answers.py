@@ -9,26 +9,35 @@ from jaxtyping import Bool
 
 from relational_rnn.reference.arrays import Array
 from relational_rnn.tasks import TaskEntry
+from relational_rnn.tasks.batch import ReasoningBatch
 from relational_rnn.training.data import Ragged
 from relational_rnn.training.weights import Trained
 
 
-def first_examples(examples: Any, count: int) -> Any:
-    """Return the first of some examples, at most `count`.
+def spread_examples(examples: Any, count: int) -> tuple[list[int], Any]:
+    """Return some of a split's examples, evenly spread over it: stories of bAbI stand task after task.
 
     Args:
         examples: a batch of a task, or stories of many lengths.
-        count: how many.
+        count: how many, if there are as many.
+
+    Returns:
+        Their numbers in the split, and a batch of them.
 
     Example:
         >>> from relational_rnn.tasks.sorting import Sorting, sample
-        >>> batch = sample(Sorting(), 9, np.random.default_rng(0))
-        >>> first_examples(batch, 4).targets.shape
-        (4, 16)
+        >>> numbers, batch = spread_examples(sample(Sorting(), 9, np.random.default_rng(0)), 3)
+        >>> numbers, batch.targets.shape
+        ([0, 4, 8], (3, 16))
     """
+    size = len(examples.inputs)
+    numbers = np.linspace(0, size - 1, min(count, size)).astype(int)
     if isinstance(examples, Ragged):
-        return examples.select(np.arange(min(count, len(examples.inputs))))
-    return type(examples)(*(None if part is None else part[:count] for part in examples))
+        inputs, targets, mask, lengths = examples.inputs, examples.targets, examples.mask, examples.lengths
+        batch = ReasoningBatch(inputs[numbers], targets[numbers], mask[numbers], lengths[numbers])
+        return numbers.tolist(), batch
+    parts = (None if part is None else part[numbers] for part in examples)
+    return numbers.tolist(), type(examples)(*parts)
 
 
 def answers_of(trained: Trained, batch: Any) -> Array:

@@ -54,7 +54,7 @@ class Looked:
     """Test examples, the answers, and what the models did inside."""
 
     answered: Sequence[Answered]
-    """The first test examples."""
+    """Some of the test examples."""
     watched: Mapping[str, Watched]
     """By model."""
     shown: Sequence[int]

@@ -45,27 +45,26 @@ function mapAxes() {
 const cellOf = (row, column) =>
   watched().transformer ? attentionAt(row, 0, column) : attentionAt(inner.step, row, column);
 
-// The largest weight over all steps of what is chosen: the scale stays the same while time moves.
-function mapTop() {
+// What the brightest colour stands for. Of slots it is the largest weight over all steps: the scale stays the
+// same while time moves. The more steps a Transformer sees the less each gets, so there every row has its own.
+function mapTops() {
   const [, steps, , , slots, columns] = watched().attention.shape;
-  let top = 0;
-  // The first step of a Transformer has only itself to look at, which would be the largest each time.
-  for (let step = watched().transformer && steps > 1 ? 1 : 0; step < steps; step++) {
-    for (let row = 0; row < slots; row++) {
-      for (let column = 0; column < columns; column++) top = Math.max(top, attentionAt(step, row, column));
-    }
+  const top = (step, row) => Math.max(...Array.from({ length: columns }, (_, column) => attentionAt(step, row, column)));
+  const tops = [];
+  for (let step = 0; step < steps; step++) {
+    for (let row = 0; row < slots; row++) tops.push(top(step, row));
   }
-  return top || 1;
+  return watched().transformer ? (row) => tops[row] || 1 : () => Math.max(...tops) || 1;
 }
 
 function drawMap(width) {
   const { rows, columns } = mapAxes(), left = watched().transformer ? 84 : 52, over = 26;
   const size = clamp((width - left - 6) / columns.length, 4, 76), tall = Math.min(size, 46);
   const cells = [];
-  inner.top = mapTop();
+  inner.topOf = mapTops();
   inner.roomy = size >= 34;
   rows.forEach((name, row) => {
-    if (tall >= 11) cells.push(`<text x="${left - 6}" y="${over + (row + 0.5) * tall + 4}" text-anchor="end">${escaped(name.slice(0, 11))}</text>`);
+    if (row % Math.ceil(15 / tall) === 0) cells.push(`<text x="${left - 6}" y="${over + (row + 0.5) * tall + 4}" text-anchor="end">${escaped(name.slice(0, 11))}</text>`);
     columns.forEach((_, column) => {
       const x = left + column * size, y = over + row * tall;
       cells.push(`<rect data-cell="${row},${column}" x="${x}" y="${y}" width="${size + 0.5}" height="${tall + 0.5}"/>`);
@@ -83,7 +82,8 @@ function drawMap(width) {
   cells.push(`<rect class="cursor" id="now" x="${left}" y="0" width="${size * columns.length}" height="${tall}"/>`);
   inner.rowAt = (row) => over + row * tall;
   byId("map").innerHTML = `<svg width="${left + size * columns.length + 4}" height="${over + tall * rows.length + 4}" role="img" aria-label="Attention at the present step">${cells.join("")}</svg>`;
-  byId("scale").innerHTML = `0 %${rampBar()}${percent(inner.top)}, the largest ${watched().transformer ? "after the first step, which sees only itself" : "in this example"}`;
+  const most = watched().transformer ? "the largest of each row" : `${percent(inner.topOf(0))}, the largest in this example`;
+  byId("scale").innerHTML = `0 %${rampBar()}${most}`;
   showMap();
 }
 
@@ -93,13 +93,15 @@ function showMap() {
   for (const cell of map.querySelectorAll("[data-cell]")) {
     const [row, column] = cell.dataset.cell.split(",").map(Number);
     const known = !transformer || (row <= inner.step && column <= row);
-    cell.setAttribute("fill", known ? ramp(cellOf(row, column) / inner.top) : "var(--shade)");
+    if (transformer && cell.known === known) continue; // a step that was read stays as it is
+    cell.known = known;
+    cell.setAttribute("fill", known ? ramp(cellOf(row, column) / inner.topOf(row)) : "var(--shade)");
   }
   for (const text of map.querySelectorAll("[data-text]")) {
     const [row, column] = text.dataset.text.split(",").map(Number);
     const known = !transformer || (row <= inner.step && column <= row), value = known ? cellOf(row, column) : 0;
     text.textContent = known ? Math.round(100 * value) : "";
-    text.style.fill = value / inner.top > 0.5 ? "#000" : "#fff";
+    text.style.fill = value / inner.topOf(row) > 0.5 ? "#000" : "#fff";
   }
   const now = byId("now");
   now.style.display = transformer ? "" : "none";

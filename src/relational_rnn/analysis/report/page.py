@@ -228,7 +228,8 @@ def _notes(runs: Sequence[RunPage], several: bool) -> Iterator[str]:
 
 def _examples_words(run: RunPage) -> str:
     seed = f", as the training with seed {run.results.seed} left them" if run.results.seeds > 1 else ""
-    return f"The first test examples, answered by the models{seed}. An answer is right if all of it is."
+    shown = f"{len(run.looked.answered)} of the {run.results.test_examples:,} test examples"
+    return f"{shown}, evenly spread, answered by the models{seed}. An answer is right if all of it is."
 
 
 def _inside_words(values: Sequence[Mapping[str, Any]]) -> str:
