@@ -90,6 +90,36 @@ CORES = [
 ]
 
 
+def test_the_recorded_attention_and_gates_are_those_of_the_whole_sequence() -> None:
+    core = RelationalMemory(5, 3, 4, 2, num_blocks=2, gate_style="memory", seed=1)
+    _, _, trace = core.forward(INPUTS, return_trace=True)
+    one = record_memory(core, INPUTS)
+    for name, part in trace._asdict().items():
+        assert_close(getattr(one, name), part, what=name)
+    rnn = RelationalRNN(5, 6, num_slots=3, slot_size=8)
+    one, trace = record_memory(rnn, INPUTS), rnn.forward(INPUTS, return_trace=True)[1]
+    for name, part in trace._asdict().items():
+        assert_close(getattr(one, name), part, what=name)
+
+
+def test_the_gates_of_an_lstm_say_how_its_cell_state_changes() -> None:
+    one = record_memory(LSTM(5, 6), INPUTS)
+    before = np.concatenate([one.initial[:, None], one.memories[:, :-1]], axis=1)
+    candidate = (one.memories - one.forget_gate * before) / one.input_gate
+    assert one.attention is None
+    assert np.abs(candidate).max() <= 1 + 1e-12
+    first = LSTM(5, 6)
+    first.params["bias_ih"][6:12] = 50.0  # the forget gate's
+    assert_close(record_memory(first, INPUTS).forget_gate, np.ones((7, 6, 1, 6)))
+
+
+def test_a_core_without_gates_records_none() -> None:
+    one = record_memory(RelationalMemory(5, 3, 4, gate_style=None), INPUTS)
+    assert one.input_gate is None
+    assert one.forget_gate is None
+    assert one.attention.shape == (7, 6, 1, 1, 3, 4)
+
+
 @pytest.mark.parametrize("core", CORES, ids=lambda core: type(core).__name__)
 def test_a_classifier_is_recorded_as_its_core_with_all_parameters(core: Any) -> None:
     model = Classifier(core, 4, (9,))

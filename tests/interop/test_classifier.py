@@ -6,6 +6,7 @@ import pytest
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
+from relational_rnn.analysis import record_memory  # noqa: E402
 from relational_rnn.interop.classifier import numpy_classifier  # noqa: E402
 from relational_rnn.nn import GRU, SequenceClassifier  # noqa: E402
 from relational_rnn.training.models import find_model  # noqa: E402
@@ -35,6 +36,19 @@ def test_scores_of_every_step(name, head_layers, activation):
         expected, last = model(inputs, query_mask=every).view(2, 9, 4), model(inputs)
     assert_close(twin.forward(inputs.numpy()), expected, "float64", name)
     assert_close(twin.forward(inputs.numpy(), return_sequences=False), last, "float64", name)
+
+
+@pytest.mark.parametrize("name", ["rmc", "hybrid"])
+def test_recorded_attention_and_gates_are_those_of_the_torch_module(name):
+    spec = find_model(name)
+    core = spec.core("torch")(5, **{spec.size: 6, **OPTIONS[name]}, batch_first=True)
+    model = SequenceClassifier(core, 4).double()
+    inputs = torch.randn(2, 9, 5, dtype=torch.float64)
+    with torch.no_grad():
+        trace = core(inputs, return_trace=True)[-1]
+    recorded = record_memory(numpy_classifier(model), inputs.numpy())
+    for part, expected in trace._asdict().items():
+        assert_close(getattr(recorded, part), expected, "float64", part)
 
 
 def test_a_core_without_a_twin():

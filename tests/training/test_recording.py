@@ -4,6 +4,7 @@ import pytest
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
+from relational_rnn.nn import CausalTransformer  # noqa: E402
 from relational_rnn.recipes import find_recipe  # noqa: E402
 from relational_rnn.tasks.nth_farthest import sample  # noqa: E402
 from relational_rnn.tasks.nth_farthest_variants import with_reference_at  # noqa: E402
@@ -13,8 +14,10 @@ from relational_rnn.training.learners.recording import (  # noqa: E402
     record_attention_at,
     record_memories,
     record_questions,
+    record_transformer,
 )
 from relational_rnn.training.learners.torch import build_model  # noqa: E402
+from tolerances import assert_close  # noqa: E402
 
 CONFIG = find_recipe("nth-farthest", "tiny")
 MODEL = build_model(CONFIG, contestants(CONFIG)[0])
@@ -58,3 +61,19 @@ def test_memories_are_what_the_head_reads():
     with torch.no_grad():
         last = torch.from_numpy(recorded.memories[:, -1]).flatten(1)
         torch.testing.assert_close(MODEL.head(last), MODEL(torch.from_numpy(batch.inputs)))
+
+
+def test_the_attention_of_a_transformer_is_what_mixes_its_values():
+    core = CausalTransformer(5, head_size=4, num_heads=2, num_layers=3, batch_first=True).double()
+    inputs, mixed = np.random.default_rng(0).standard_normal((7, 6, 5)), []
+    for layer in core.layers:
+        layer.attention_output.register_forward_pre_hook(lambda layer, given: mixed.append(given[0]))
+    attention = record_transformer(core, inputs)
+    assert attention.shape == (7, 6, 3, 2, 1, 6)
+    later = np.broadcast_to(np.triu(np.ones((6, 6), dtype=bool), 1)[:, None, None, None], attention.shape[1:])
+    np.testing.assert_array_equal(np.isnan(attention), np.broadcast_to(later, attention.shape))
+    with torch.no_grad():
+        values = core(torch.from_numpy(inputs))[1].values.numpy()
+    weights = np.nan_to_num(attention[..., 0, :])
+    found = np.einsum("btlhm,blhmk->lbthk", weights, values).reshape(3, 7, 6, 8)
+    assert_close(found, torch.stack(mixed[:3]).numpy())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relational_rnn.analysis import style
 from relational_rnn.analysis.factors import HALF_WAY_COLUMNS, LEAVING, Level, add_model_legend, beside, levels
-from relational_rnn.analysis.report import Table
+from relational_rnn.analysis.tables import Table
 from relational_rnn.training.models import LABELS
 
 if TYPE_CHECKING:

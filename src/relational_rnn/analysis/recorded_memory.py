@@ -1,4 +1,4 @@
-"""The memory of a NumPy model after every step of some sequences."""
+"""The memory, the attention and the gates of a NumPy model at every step of some sequences."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float
 
+from relational_rnn.config import Trace
 from relational_rnn.config.checks import check_shape, check_size
 from relational_rnn.reference import LSTM, Classifier, RelationalMemory, RelationalRNN
 from relational_rnn.reference.arrays import Array, as_floats
+from relational_rnn.reference.lstm_unroll import lstm_unroll_forward
 
 
 @dataclass(frozen=True, eq=False)
 class RecordedMemory:
-    """What a core held and told while it read a batch of sequences."""
+    """What a core held, attended to and let through while it read a batch of sequences."""
 
     model: str
     """Family, which chooses the colour: "rmc", "hybrid", "lstm", ..."""
@@ -31,6 +33,12 @@ class RecordedMemory:
     """Trainable numbers of the whole model."""
     core_parameters: int
     """Those of its core."""
+    attention: Float[np.ndarray, "B T blocks H N M"] | None = None
+    """Weights of each slot over the slots and then the input; None for a core without attention."""
+    input_gate: Float[np.ndarray, "B T N G"] | None = None
+    """How much of what is new each slot took in, 0 to 1; None for a core without gates."""
+    forget_gate: Float[np.ndarray, "B T N G"] | None = None
+    """How much of what it held each slot kept, 0 to 1."""
 
     def __post_init__(self) -> None:
         """Raise ValueError if the shapes do not fit each other, TypeError for what is no float array."""
@@ -44,6 +52,13 @@ class RecordedMemory:
         check_shape("initial", self.initial.shape, ("B", "N", "D"), B=batch, N=slots, D=width)
         features = self.outputs.shape[-1] if self.outputs.ndim else 0
         check_shape("outputs", self.outputs.shape, ("B", "T", "O"), B=batch, T=length, O=features)
+        if self.attention is not None:
+            axes = ("B", "T", "blocks", "H", "N", "M")
+            check_shape("attention", self.attention.shape, axes, B=batch, T=length, N=slots)
+        for name in ("input_gate", "forget_gate"):
+            gate = getattr(self, name)
+            if gate is not None:
+                check_shape(name, gate.shape, ("B", "T", "N", "G"), B=batch, T=length, N=slots)
         check_size("core_parameters", self.core_parameters, minimum=0)
         check_size("parameters", self.parameters, minimum=self.core_parameters)
 
@@ -51,9 +66,10 @@ class RecordedMemory:
 def record_memory(
     model: LSTM | RelationalRNN | RelationalMemory | Classifier, inputs: npt.ArrayLike
 ) -> RecordedMemory:
-    """Run a model over sequences from its initial state and keep the memory after every step.
+    """Run a model over sequences from its initial state; keep memory, attention and gates of every step.
 
-    The slots are the RMC's and the hybrid's memory; the LSTM's cell state counts as a single slot. The run
+    The slots are the RMC's and the hybrid's memory; the LSTM's cell state counts as a single slot, its input
+    and forget gates as that slot's. The run
     is made on a shallow copy with the same parameters: the model's own last `forward` stays what its
     `backward` goes back through.
 
@@ -63,7 +79,8 @@ def record_memory(
             be of one length: steps of padding are recorded like others.
 
     Returns:
-        Memories (B, T, N, D), the initial one, the core's outputs (B, T, O), and the numbers of parameters.
+        Memories (B, T, N, D), the initial one, the core's outputs (B, T, O), the numbers of parameters, and
+        attention (B, T, blocks, H, N, M) and gates (B, T, N, G) of a core that has them.
 
     Raises:
         TypeError: another model, or inputs that hold no floats.
@@ -72,8 +89,8 @@ def record_memory(
     Example:
         >>> core = RelationalMemory(input_size=5, mem_slots=3, head_size=4, num_heads=2, read_head="mean")
         >>> recorded = record_memory(core, np.zeros((7, 6, 5)))
-        >>> recorded.memories.shape, recorded.outputs.shape
-        ((7, 6, 3, 8), (7, 6, 8))
+        >>> recorded.memories.shape, recorded.outputs.shape, recorded.attention.shape
+        ((7, 6, 3, 8), (7, 6, 8), (7, 6, 1, 2, 3, 4))
     """
     kept = model.core if isinstance(model, Classifier) else model
     if not isinstance(kept, LSTM | RelationalRNN | RelationalMemory):
@@ -90,17 +107,23 @@ def record_memory(
     check_shape("inputs", x.shape, ("B", "T", *axes), **sizes)
     state: Any = core.initial_state(len(x))
     family, initial = _slots(core, state)
+    traces = [_lstm_trace(core, x, state)] if isinstance(core, LSTM) else []
     memories, outputs = [], []
     for t in range(x.shape[1]):
         step = x[:, t : t + 1]
         if isinstance(core, RelationalMemory):
-            output, state = core.forward(step, state)
+            output, state, trace = core.forward(step, state, return_trace=True)
+            traces.append(trace)
         elif isinstance(core, RelationalRNN):
-            output, *state = core.forward(step, return_state=True, state=state)
+            output, *state, trace = core.forward(step, return_state=True, state=state, return_trace=True)
+            traces.append(trace)
         else:
             output, state = core.forward(step, return_state=True, state=state)
         memories.append(_slots(core, state)[1])
         outputs.append(output[:, 0])
+    attention, input_gate, forget_gate = (
+        None if parts[0] is None else np.concatenate(parts, axis=1) for parts in zip(*traces)
+    )
     return RecordedMemory(
         model=family,
         memories=np.stack(memories, axis=1),
@@ -108,7 +131,19 @@ def record_memory(
         outputs=np.stack(outputs, axis=1),
         parameters=_count(model.params),
         core_parameters=_count(kept.params),
+        attention=attention,
+        input_gate=input_gate,
+        forget_gate=forget_gate,
     )
+
+
+def _lstm_trace(core: LSTM, x: Float[np.ndarray, "B T F"], state: Any) -> Trace:
+    """Return the gates of an LSTM over a sequence, those of one slot that attends to nothing."""
+    _, _, cache = lstm_unroll_forward(x.swapaxes(0, 1), state, core.params)
+    input_gate, forget_gate = (
+        np.stack([getattr(step, gate) for step in cache.steps], axis=1)[:, :, None] for gate in "if"
+    )
+    return Trace(None, input_gate, forget_gate)
 
 
 def _slots(

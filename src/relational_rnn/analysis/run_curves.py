@@ -6,8 +6,8 @@ import dataclasses
 from typing import Any
 
 from relational_rnn.analysis.curves import Curve, StageChange
-from relational_rnn.analysis.report import marked, way_of
 from relational_rnn.analysis.supervised import mean_curve
+from relational_rnn.analysis.tables import marked, way_of
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.models import LEADER
 from relational_rnn.training.results import RunResult, TrainingResult

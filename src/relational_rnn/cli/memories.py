@@ -1,9 +1,8 @@
-"""What the memories of a run's models are like: figures, memory.json and numbers for the report."""
+"""What the memories of a run's models are like: figures and memory.json."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -36,8 +35,8 @@ def numpy_model(trained: Trained) -> Classifier | None:
 
 def show_memories(
     recorded: dict[str, RecordedMemory], mask: np.ndarray, what: str, folder: RunFolder
-) -> tuple[list[Path], list[dict[str, Any]]]:
-    """Draw memories and write memory.json; return figures and numbers.
+) -> list[Path]:
+    """Draw memories and write memory.json; return the figures.
 
     Args:
         recorded: by the models' labels.
@@ -53,6 +52,5 @@ def show_memories(
         )
         if can_draw()
     ]
-    memories = compare_memories(recorded, mask)
-    write_json(folder.path / "memory.json", {"examples": what, "models": memories})
-    return figures, memories
+    write_json(folder.path / "memory.json", {"examples": what, "models": compare_memories(recorded, mask)})
+    return figures

@@ -13,22 +13,17 @@ from rich.console import Console
 from relational_rnn.analysis import (
     Bar,
     RecordedMemory,
-    Table,
     accuracy_bars,
     binomial_half_width,
     cost_bars,
     cost_table,
     generalisation,
-    generalisation_table,
     kinds_table,
-    longer_table,
-    memory_table,
     model_costs,
     model_efficiencies,
     record_memory,
     sample_efficiency,
     score_table,
-    seeds_table,
     selected_only,
     size_axes,
     summary_table,
@@ -37,12 +32,13 @@ from relational_rnn.analysis import (
     ways_table,
     write_report,
 )
-from relational_rnn.analysis.report import TO_NINETY, divergences, marked
 from relational_rnn.analysis.run_curves import curves_of
 from relational_rnn.analysis.style import can_draw
+from relational_rnn.analysis.tables import TO_NINETY, divergences, marked
 from relational_rnn.analysis.titles import title_of
 from relational_rnn.cli.memories import NUMPY_MODELS, RECORDED, numpy_model, show_memories
 from relational_rnn.cli.progress import Display
+from relational_rnn.cli.report import run_page
 from relational_rnn.cli.run import make_console, print_table, seeds_in_words, train_and_show
 from relational_rnn.tasks import entry_of
 from relational_rnn.tasks.splits import trivial_accuracy
@@ -56,11 +52,6 @@ from relational_rnn.training.weights import load_weights
 
 OWN_FIGURES = {"nth-farthest": "relational_rnn.cli.insides"}
 """Task -> the module whose `draw` adds figures that only this task has (torch)."""
-
-EXPLANATION = (
-    "Bold: the best on test. Chance guesses; majority always tells the most frequent answer; a shortcut is a "
-    "regularity that asks for no reasoning."
-)
 
 
 def train(config: RunConfig[Any], path: Path, resume: bool) -> int:
@@ -109,34 +100,20 @@ def present(console: Console, config: RunConfig[Any], folder: RunFolder, results
     title, count, selected = title_of(config), results.test_examples, selected_only(results)
     several = f" Means of {config.seeds} seeds (lowest to highest)." if config.seeds > 1 else ""
     harder = "" if results.harder is None else f"; harder: {results.harder}"
-    tables = print_tables(console, config, results, selected, f"{count:,} test examples{harder}.{several}")
+    print_tables(console, config, results, selected, f"{count:,} test examples{harder}.{several}")
     figures = draw_figures(config, folder, results, selected) if can_draw() else []
     written: list[Path] = []
     recorded, mask, what = record_memories(config, folder, selected)
     if recorded:
-        drawn, memories = show_memories(recorded, mask, what, folder)
+        drawn = show_memories(recorded, mask, what, folder)
         figures += drawn
-        tables.append(memory_table(memories))
         written.append(folder.path / "memory.json")
     own = OWN_FIGURES.get(entry_of(config.task).name)
     if own is not None and config.runtime.framework == "torch":
         drawn, files = importlib.import_module(own).draw(config, folder, results, title)
         figures += drawn
         written += files
-    report = write_report(
-        folder.report,
-        folder.require(),
-        title=title,
-        explanation=" ".join(
-            [
-                f"Accuracy on {count:,} test examples{harder}, for the parameters that were kept.{several}",
-                EXPLANATION,
-                *divergences(results),
-            ]
-        ),
-        tables=tables,
-        figures=figures,
-    )
+    report = write_report(folder.report, [run_page(folder, config, results)])
     return [*written, *figures, report]
 
 
@@ -146,8 +123,8 @@ def print_tables(
     results: RunResult,
     selected: RunResult,
     what: str,
-) -> list[Table]:
-    """Print the tables that fit the screen; return all of them.
+) -> None:
+    """Print the tables that fit the screen.
 
     Args:
         console: where to.
@@ -157,12 +134,10 @@ def print_tables(
         what: the accuracies are of, in words.
     """
     summary = summary_table(selected)
-    tables = [summary]
     print_table(console, summary, title=f"{title_of(config)}: accuracy on {what}", caption=TO_NINETY)
     if any(len(model.trainings) > len(model.selected) for model in results.models.values()):
         ways = ways_table(results) if config.seeds > 1 else score_table(results)
         print_table(console, ways, title="Every training.", caption="* counts for its model", mark="*")
-        tables.append(ways)
     costs = cost_table(selected)
     for table, heading in (
         (kinds_table(results), "Test accuracy by kind of question."),
@@ -170,13 +145,10 @@ def print_tables(
     ):
         if table is not None:
             print_table(console, table, title=heading)
-            tables.append(table)
     for told in divergences(results):
         console.print(told)
     if results.wall_seconds is not None:
         console.print(f"Wall time of all trainings: {results.wall_seconds:.0f} s")
-    more = (generalisation_table(results), longer_table(selected), seeds_table(results))
-    return [*tables, *(table for table in more if table is not None)]
 
 
 def draw_figures(

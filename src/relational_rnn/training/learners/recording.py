@@ -1,11 +1,13 @@
-"""What a trained core attends to, and what it keeps, on questions of Nth farthest."""
+"""What a trained core attends to, and what it keeps: of a Transformer on any task, else on Nth farthest."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
-from relational_rnn.nn import SequenceClassifier
+from relational_rnn.nn import CausalTransformer, SequenceClassifier
 from relational_rnn.tasks.nth_farthest import NthFarthest, NthFarthestBatch, sample
 from relational_rnn.tasks.nth_farthest_variants import with_reference_at
 from relational_rnn.training.recordings import RecordedAttention, RecordedMemories
@@ -80,3 +82,37 @@ def record_memories(
     slots = ran[0][1].shape[1]
     memories = torch.cat([outputs for outputs, _ in ran]).unflatten(-1, (slots, -1))  # (B, T, N, D)
     return RecordedMemories(memories.numpy(), batch.vectors, batch.labels, step)
+
+
+@torch.no_grad()
+def record_transformer(core: CausalTransformer, inputs: np.ndarray) -> Float[np.ndarray, "B T layers H 1 T"]:
+    """Run a Transformer over sequences and keep what each step attends to.
+
+    Args:
+        core: with `batch_first`; it stays in evaluation mode.
+        inputs: (B, T, F), all of one length.
+
+    Returns:
+        The weights of each step, the newest query, over itself and the steps before; NaN for later ones.
+
+    Example:
+        >>> core = CausalTransformer(5, head_size=4, num_heads=2, num_layers=3, batch_first=True)
+        >>> record_transformer(core, np.zeros((7, 6, 5), np.float32)).shape
+        (7, 6, 3, 2, 1, 6)
+    """
+    core.eval()
+    weights: list[Tensor] = []
+
+    def keep(layer: torch.nn.Module, given: tuple[Tensor, ...], projected: Tensor) -> None:
+        q, k, _ = projected.unflatten(-1, (3, core.num_heads, -1)).permute(2, 0, 3, 1, 4)  # (B, H, T, K)
+        scores = q @ k.transpose(-1, -2) / core.head_size**0.5
+        later = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
+        weights.append(scores.masked_fill(later, -torch.inf).softmax(-1).masked_fill(later, torch.nan))
+
+    hooks = [layer.get_submodule("qkv").register_forward_hook(keep) for layer in core.layers]
+    try:
+        core(torch.from_numpy(inputs))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return torch.stack(weights, 2).permute(0, 3, 2, 1, 4)[..., None, :].numpy()  # from (B, H, layers, T, T)
