@@ -185,7 +185,7 @@ def test_a_budget_is_in_steps_unless_seconds_are_asked_for():
 
 
 def test_trainings_share_the_cores(monkeypatch):
-    monkeypatch.setattr("relational_rnn.training.config.available_cores", lambda: 5)
+    monkeypatch.setattr("relational_rnn.training.processes.available_cores", lambda: 5)
     at_once = [with_values(NTH, {"threads": threads}).runtime.at_once for threads in (1, 2, 3, 8)]
     assert at_once == [5, 2, 1, 1]
     for changes, wanted in (

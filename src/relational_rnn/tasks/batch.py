@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float32, Int64
 
 
 class ReasoningBatch(NamedTuple):

@@ -29,10 +29,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64, Int64
 
 from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.checks import (
@@ -42,6 +41,9 @@ from relational_rnn.tasks.checks import (
     one_example_generators,
     refuse,
 )
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32, Float64, Int64
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,10 +22,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64
 
 from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.batch import ReasoningBatch, at_last_step, last_step_batch
@@ -39,10 +38,13 @@ from relational_rnn.tasks.checks import (
 )
 from relational_rnn.tasks.growing import growing
 
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32, Int64
+
 DIRECTIONS = ("up", "right", "down", "left")
 """The moves, in the order of their one-hot code."""
-_ROW_STEP = np.array([-1, 0, 1, 0])
-_COLUMN_STEP = np.array([0, 1, 0, -1])
+_ROW_STEP = (-1, 0, 1, 0)
+_COLUMN_STEP = (0, 1, 0, -1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,8 +277,8 @@ def _last_cells(task: ObjectTracking, walk: _Walk) -> Int64[np.ndarray, " B"]:
     row, column = walk.rows[every, which], walk.columns[every, which]  # (B,) each
     for moved, direction in zip(walk.moved.T, walk.directions.T, strict=True):
         own = moved == walk.query
-        row = np.clip(row + own * _ROW_STEP[direction], 0, task.rows - 1)
-        column = np.clip(column + own * _COLUMN_STEP[direction], 0, task.columns - 1)
+        row = np.clip(row + own * np.take(_ROW_STEP, direction), 0, task.rows - 1)
+        column = np.clip(column + own * np.take(_COLUMN_STEP, direction), 0, task.columns - 1)
     cells: Int64[np.ndarray, " B"] = row * task.columns + column
     return cells
 

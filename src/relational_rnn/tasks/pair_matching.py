@@ -17,10 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64
 
 from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.batch import ReasoningBatch, at_last_step, last_step_batch, most_frequent
@@ -33,6 +32,9 @@ from relational_rnn.tasks.checks import (
     refuse,
 )
 from relational_rnn.tasks.growing import growing
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32, Int64
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,10 +19,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64
 
 from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.batch import ReasoningBatch
@@ -34,6 +33,9 @@ from relational_rnn.tasks.checks import (
     refuse,
 )
 from relational_rnn.tasks.growing import growing
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32, Int64
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-import numpy as np
-
 from relational_rnn.config.checks import (
     MOST,
     check_bool,
@@ -33,7 +31,6 @@ from relational_rnn.config.core import (
 )
 from relational_rnn.tasks import entry_of
 from relational_rnn.training.models import LEADER, MODELS, ModelSpec, check_models
-from relational_rnn.training.processes import available_cores
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -398,6 +395,8 @@ class RuntimeConfig:
     @property
     def at_once(self) -> int:
         """How many trainings run at the same time."""
+        from relational_rnn.training.processes import available_cores
+
         alone = 1 if self.device == "cuda" else max(1, available_cores() // self.threads)
         return self.workers or alone
 
@@ -420,11 +419,17 @@ class RunConfig(Generic[Task]):
     task: Task
     """What is learned."""
     model: ModelConfig = field(default_factory=ModelConfig)
+    """The models of a run."""
     optimisation: OptimiserConfig = field(default_factory=OptimiserConfig)
+    """How parameters change."""
     curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
+    """Whether the examples grow to their full size, and how."""
     budget: BudgetConfig = field(default_factory=BudgetConfig)
+    """When a training is over, and which of its parameters are kept."""
     data: DataConfig = field(default_factory=DataConfig)
+    """How many examples there are of each kind; a task that comes in files has its own."""
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    """What trains, and where."""
     seed: int = 0
     """The first seed. A seed decides initial values, examples and their order."""
     seeds: int = 1
@@ -623,7 +628,7 @@ def with_values(config: RunConfig[Task], values: Mapping[str, Any]) -> RunConfig
     """
     changed: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
-        plain = value.item() if isinstance(value, np.generic) else value  # which JSON can hold
+        plain = value.item() if hasattr(value, "item") else value  # a NumPy number as JSON can hold it
         changed.setdefault(home_of(config, name)[0], {})[name] = plain
     own = changed.pop("", {})
     parts = {name: dataclasses.replace(getattr(config, name), **some) for name, some in changed.items()}

@@ -5,15 +5,17 @@ Only the digits of the right answer count, as in the authors' code; what a model
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from jaxtyping import Int64, Integer
 
 from relational_rnn.config.checks import check_seed, check_size
 from relational_rnn.tasks.programs.characters import ANSWER_CLASSES, PADDING
 from relational_rnn.tasks.programs.examples import CharacterBatch, after_texts, sample
 from relational_rnn.tasks.programs.task import CharacterTask
+
+if TYPE_CHECKING:
+    from jaxtyping import Int64, Integer
 
 TEST_EXAMPLES = 12_800
 """Examples that the paper evaluates on, at the largest nesting and length."""
