@@ -144,7 +144,7 @@ class RunResult:
     test_examples: int
     """Behind each score."""
     trivial_accuracy: float
-    """The score to beat: what can be had without understanding the task."""
+    """The score to beat, `score_to_beat` of the test examples."""
     trivial: Mapping[str, Mapping[str, float | None]]
     """Split -> chance, majority, shortcut (None where none is known); and by kind of question."""
     wall_seconds: float | None
