@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class ReasoningBatch(NamedTuple):
-    """Sequences with a class to tell at the steps that count; a single answer counts at its step only.
+    """Sequences with a class to predict at the steps that count; a single answer counts at its step only.
 
     Example:
         >>> from relational_rnn.tasks import generate_reasoning_data

@@ -3,12 +3,12 @@
 A sequence has three parts: O steps that place an object each, M steps that move one object each, and a last
 step that asks for one object. One step's input has L + R + C + 5 features:
 
-    [ object, one-hot L | row, one-hot R | column, one-hot C | up, right, down, left | 1 at the asking step ]
+    [ object, one-hot L | row, one-hot R | column, one-hot C | up, right, down, left | 1 at the query ]
 
 - A placing step has object, row and column.
 - A moving step has object and direction: row - 1, column + 1, row + 1 or column - 1. **A move off the grid
   leaves the object where it is**, so a model must know the cell to know what a move does.
-- The asking step has the object and the flag. Only it counts; its target is the cell, row * C + column.
+- The query has the object and the flag. Only it counts; its target is the cell, row * C + column.
 
 The O objects of a sequence are drawn from L labels, so that more objects fit the same input format. First
 cells are independent and uniform (objects may share a cell, then and later), object and direction of each

@@ -102,14 +102,14 @@ def trivial_accuracy(task: Any) -> float:
 
 
 def grow(task: Any, start: dict[str, int]) -> list[dict[str, int]]:
-    """Return the sizes of a growing task by stage: one size after another, by one, up to the task's own.
+    """Return the sizes of a curriculum by stage: one size after another, by one, up to the task's own.
 
     Args:
         task: the full one.
         start: the sizes that grow, and where each starts.
 
     Raises:
-        ValueError: no such size, or one that changes what a model reads or tells.
+        ValueError: no such size, or one that changes what a model reads or predicts.
 
     Example:
         >>> from relational_rnn.tasks.sorting import Sorting
@@ -126,7 +126,7 @@ def grow(task: Any, start: dict[str, int]) -> list[dict[str, int]]:
 
 
 def growing(task: Any) -> list[str]:
-    """Return the sizes of a task that leave what a model reads and tells as it is.
+    """Return the sizes of a task that leave what a model reads and predicts as it is.
 
     Example:
         >>> from relational_rnn.tasks.sorting import Sorting

@@ -267,15 +267,15 @@ class CurriculumConfig:
     """
 
     grow: bool = False
-    """Train on a task that grows to the evaluated one. Opponents beside an RMC see the same examples."""
+    """Train with a curriculum, from small sizes up to the full ones. Opponents of an RMC see its examples."""
     start: tuple[str, ...] = ()
     """The sizes that grow and where each starts, as SIZE=NUMBER; all others are full from the first step."""
     growth_threshold: float = 0.75
-    """Moving average of the training accuracy at which the task grows."""
+    """Moving average of the training accuracy at which the next stage begins."""
     smaller_share: float = 0.0
     """Share of the batches that are of a smaller size than the stage's."""
     direct: bool = False
-    """Train each opponent of an RMC that grows a second time, directly on the evaluated task."""
+    """Train each opponent of an RMC a second time, without the curriculum."""
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -285,7 +285,7 @@ class CurriculumConfig:
         for name in ("growth_threshold", "smaller_share"):
             check_number(name, getattr(self, name), 0.0, 1.0)
         if self.grow and not self.starts():
-            raise ValueError("a task that grows needs a start, as in --start items=2")
+            raise ValueError("a curriculum (grow) needs a start, as in --start items=2")
 
     def starts(self) -> dict[str, int]:
         """Return where the sizes start.
@@ -452,7 +452,7 @@ class RunConfig(Generic[Task]):
         train = self.data.train_examples
         if curriculum.grow and train is not None:
             raise ValueError(
-                f"a task that grows draws fresh examples: train_examples must be None, got {train}"
+                f"a curriculum (grow) draws fresh examples: train_examples must be None, got {train}"
             )
         if train is not None and size > train:
             raise ValueError(f"batch_size must be at most train_examples = {train}, got {size}")

@@ -114,7 +114,7 @@ MODELS: Final[dict[str, ModelSpec]] = {
 16, two read heads."""
 
 LEADER: Final = next(iter(MODELS))
-"""The model whose size, and on a growing task whose curriculum, the others follow."""
+"""The model whose size, and where there is one whose curriculum, the others follow."""
 
 LABELS: Final = {name: spec.label for name, spec in MODELS.items()}
 """What people read, by name."""

@@ -385,7 +385,7 @@ def model_results(label: str, trainings: Sequence[TrainingResult], seeds: int) -
 
     Args:
         label: of the model.
-        trainings: its own, the same ways to the task in the same order seed by seed.
+        trainings: its own, the same training regimes in the same order seed by seed.
         seeds: how many these are.
     """
     count = len(trainings) // seeds

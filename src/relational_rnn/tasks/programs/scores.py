@@ -1,6 +1,6 @@
 """How well answers were told: the share of their digits that are right, and of answers without a mistake.
 
-Only the digits of the right answer count, as in the authors' code; what a model tells after them does not.
+Only the digits of the right answer count, as in the authors' code; what a model predicts after them does not.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class Drawn(NamedTuple):
 
 
 class CharacterTask(ABC):
-    """A task that reads characters and tells digits; a dataclass of its sizes."""
+    """A task that reads characters and predicts digits; a dataclass of its sizes."""
 
     name: ClassVar[str]
     """In the registry."""
