@@ -73,7 +73,7 @@ def draw_curves(curves, ends, path):
     axes = figure.add_subplot()
     for seed, (mean, left) in enumerate(zip(means, ends)):
         (line,) = axes.plot(steps, mean, linewidth=1.5, color=("#0072B2", "#D55E00", "#009E73")[seed])
-        line.set_label(f"seed {seed}: over after {left} steps" if left else f"seed {seed}: not over")
+        line.set_label(f"seed {seed}")
         if left:
             axes.plot(left, mean[left - WINDOW], "o", markersize=7, color=line.get_color())
     axes.axhline(TASK.trivial_accuracy, color="#222222", linewidth=1, linestyle="--", label="trivial score")
@@ -81,9 +81,10 @@ def draw_curves(curves, ends, path):
     axes.set_ylabel(f"accuracy, mean of {WINDOW} steps")
     axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="lower right")
-    gone = sum(map(bool, ends))
-    axes.set_title(f"{gone} of {len(ends)} seeds leave the trivial score, and then climb fast", loc="left")
+    axes.legend(frameon=False, loc="upper left")
+    after = ", ".join(f"{left:,}" for left in ends if left)
+    told = f", after {after} steps" if after else ""
+    axes.set_title(f"{sum(map(bool, ends))} of {len(ends)} seeds leave the trivial score{told}", loc="left")
     figure.savefig(path)
 
 
