@@ -36,7 +36,7 @@ def write(path, **arrays):
 def test_a_run_or_a_file(weights, capsys):
     assert main(["evaluate", str(weights.parents[1]), "--examples", "50"]) == 0
     of_run = capsys.readouterr().out
-    assert "RMC, growing task: 50 examples, accuracy" in of_run
+    assert "RMC, curriculum: 50 examples, accuracy" in of_run
     assert "trivial score 66.67%" in of_run
     assert main(["evaluate", str(weights), "--examples", "50"]) == 0
     assert capsys.readouterr().out == of_run

@@ -111,7 +111,7 @@ def training_curve(model: str, score: TrainingResult, record: Record) -> analysi
 
 
 def draw_opponents() -> None:
-    """Draw the curves of the comparisons at the paper's size, of each model its best way to the task."""
+    """Draw the curves of the comparisons at the paper's size, of each model its best training regime."""
     records = read_group(MANIFEST[OPPONENTS])
     results = together(records)
     evaluations = {

@@ -193,7 +193,7 @@ FIGURES: Final[dict[str, tuple[str, ...]]] = {
 MENDED: Final = {
     "with the authors' core and loss": "port_fault=none",
     "with the authors' initial weights": "initialisation=authors",
-    "with a growing task": "grow=true",
+    "with the curriculum": "grow=true",
 }
 """What is mended in a port -> the variant of its ablation."""
 
@@ -217,13 +217,13 @@ WHY: Final[tuple[tuple[str, tuple[str, str], dict[str, tuple[str, str]]], ...]] 
         },
     ),
     (
-        "the authors' code on a growing task, 0.004",
+        "the authors' code with the curriculum, 0.004",
         ("why", "base"),
         {
             "with torch's initial weights": ("why", "initialisation=torch"),
             "with torch's initial weights, 0.001": ("torch", "learning_rate=0.001"),
-            "with the full task at once": ("why", "grow=false"),
-            "with the full task at once, 0.001": ("full", "learning_rate=0.001"),
+            "without the curriculum": ("why", "grow=false"),
+            "without the curriculum, 0.001": ("full", "learning_rate=0.001"),
             "with an MLP of tied layers": ("why", "port_fault=tied-mlp"),
             "with a ReLU after the MLP": ("why", "port_fault=final-relu"),
             "with one layer norm over all rows": ("why", "port_fault=joint-norm"),

@@ -64,12 +64,16 @@ class Comparison:
         """Return one row a model: means over the seeds, and the trivial scores; `print` shows it."""
         return summary_table(selected_only(self.results))
 
+    def _repr_html_(self) -> str:
+        """Return the table, as a notebook shows it."""
+        return self.table()._repr_html_()
+
     def plot_curves(self, path: Path | str | None = None) -> Figure:
         """Draw the validation accuracy against time and examples; write it to `path` if one is given."""
-        trivial = [score for score in self.results.trivial["test"].values() if score is not None]
         with added_models(self.specs):
             curves = curves_of(self.config, self.results, RunFolder(self.folder))
-        figure = draw_training_curves(curves, trivial_accuracy=max(trivial), title=title_of(self.config))
+        trivial = self.results.trivial_accuracy
+        figure = draw_training_curves(curves, trivial_accuracy=trivial, title=title_of(self.config))
         if path is not None:
             save(figure, path)
         return figure
@@ -110,6 +114,10 @@ class Variants:
         if factor is not None:
             return factor_table(self.results, factor)
         return points_table(self.results) if self.results["base"] is None else overview_table(self.results)
+
+    def _repr_html_(self) -> str:
+        """Return the table, as a notebook shows it."""
+        return self.table()._repr_html_()
 
     def save(self, folder: Path | str) -> Path:
         """Copy the folder.

@@ -144,8 +144,8 @@ def find_trained(
 
     Args:
         path: the folder of a run, a weights file, or `pretrained:NAME`.
-        model: its name in the run; None where there is only one. Of a model with several ways to its task the
-            best training counts.
+        model: its name in the run; None where there is only one. Of a model with several training regimes
+            the best training counts.
         seed: of the training; None for the best.
         task: of the run, if it is one of one's own.
 
