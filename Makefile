@@ -30,6 +30,7 @@ test-faults: .venv-numpy/.ok
 docs: export OMP_NUM_THREADS = 1
 docs: .venv/.docs-ok
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . build/site
+	$(BIN)/relational-rnn playground --out build/site/playground.html
 	$(BIN)/python -m pytest tests/notebooks
 	@echo "The site is in build/site: open build/site/docs/index.html"
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from relational_rnn.config.checks import BadFile
-from relational_rnn.interop.parameters import set_parameters
 from relational_rnn.reference import Classifier, RelationalMemory
 from relational_rnn.reference.arrays import Array
 from relational_rnn.tasks.nth_farthest import NthFarthest
+from relational_rnn.training.arrays_file import check_arrays
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.contestants import Contestant
+from relational_rnn.training.learners.numpy import build_model
 from relational_rnn.training.weights import REMEDY, read_weights
 
 TRAIN = "relational-rnn train nth-farthest --preset plane --models rmc"
@@ -59,16 +62,17 @@ def read_model(path: Path) -> PlaneModel:
     """
     values, config, contestant = read_weights(path)
     check_shown(path, config, contestant)
-    model = config.of(contestant.model).model
-    core = RelationalMemory(
-        config.task.input_size, head_size=model.head_size, **model.core_options(), dtype=np.float64
-    )
-    hidden = (model.head_units,) * model.head_layers
-    classifier = Classifier(core, config.task.classes, hidden, head_activation=model.head_activation)
+    own = config.of(contestant.model)
+    drawn = build_model(own, contestant)  # a NumPy run's file lacks the memory that its seed draws
+    assert isinstance(drawn.core, RelationalMemory)
+    core = RelationalMemory(**dataclasses.asdict(drawn.core.config), dtype=np.float64)
+    hidden = (own.model.head_units,) * own.model.head_layers
+    activation = own.model.head_activation
+    classifier = Classifier(core, config.task.classes, hidden, head_activation=activation)
+    memory = {f"core.{name}": value for name, value in drawn.core.buffers.items()}
     try:
-        set_parameters(core, {n.removeprefix("core."): v for n, v in values.items() if n.startswith("core.")})
-        fill_head(classifier, {name: v for name, v in values.items() if not name.startswith("core.")})
-    except (ValueError, TypeError) as error:
+        fill(classifier, memory | renamed(values))
+    except ValueError as error:
         raise BadFile(path, f"does not hold the weights of its model: {error}", REMEDY) from None
     return PlaneModel(classifier, config, contestant)
 
@@ -85,7 +89,9 @@ def check_shown(path: Path, config: RunConfig[Any], contestant: Contestant) -> N
             f"the playground needs a run of nth-farthest in the plane, {path} is of {task.name}; {needed}"
         )
     if contestant.model != "rmc":
-        raise ValueError(f"the playground shows an RMC, {path} is of the model {contestant.model!r}; {needed}")
+        raise ValueError(
+            f"the playground shows an RMC, {path} is of the model {contestant.model!r}; {needed}"
+        )
     if task.dimensions != 2:
         raise ValueError(
             f"the playground draws points in a plane: it needs dimensions=2, {path} has "
@@ -103,22 +109,28 @@ def check_shown(path: Path, config: RunConfig[Any], contestant: Contestant) -> N
             )
 
 
-def fill_head(classifier: Classifier, values: dict[str, Array]) -> None:
-    """Write the head's weights into a NumPy classifier; torch counts the activations between them as layers.
+def renamed(values: Mapping[str, Array]) -> dict[str, Array]:
+    """Number the head's layers as the NumPy classifier does; torch counts the activations between them too.
 
-    Raises:
-        ValueError: a name or a shape that is not the head's.
+    Example:
+        >>> list(renamed({"head.0.weight": np.ones(1), "head.2.weight": np.ones(1)}))
+        ['head.0.weight', 'head.1.weight']
     """
     layers = sorted({int(found[1]) for name in values if (found := re.match(r"head\.(\d+)\.", name))})
-    renamed = {f"head.{layer}": f"head.{number}" for number, layer in enumerate(layers)}
-    wanted = {name for name in classifier.params if name.startswith("head.")}
-    given = {}
-    for name, value in values.items():
-        layer, _, kind = name.rpartition(".")
-        given[f"{renamed.get(layer, layer)}.{kind}"] = value
-    if given.keys() != wanted:
-        raise ValueError(f"names differ: {', '.join(sorted(given.keys() ^ wanted)[:3])}")
+    numbers = {f"head.{layer}": f"head.{number}" for number, layer in enumerate(layers)}
+    parts = {name: name.rpartition(".") for name in values}
+    return {f"{numbers.get(layer, layer)}.{kind}": values[name] for name, (layer, _, kind) in parts.items()}
+
+
+def fill(classifier: Classifier, values: Mapping[str, Array]) -> None:
+    """Write arrays into a float64 classifier and its core's initial memory.
+
+    Raises:
+        ValueError: names or shapes that are not its own, or numbers that are not finite.
+    """
+    buffers = getattr(classifier.core, "buffers", {})
+    wanted = classifier.params | {f"core.{name}": value for name, value in buffers.items()}
+    given = {name: value.astype(np.float64) for name, value in values.items()}
+    check_arrays(given, wanted)
     for name, value in given.items():
-        if value.shape != classifier.params[name].shape:
-            raise ValueError(f"{name} must have shape {classifier.params[name].shape}, got {value.shape}")
-        classifier.params[name][...] = value
+        wanted[name][...] = value

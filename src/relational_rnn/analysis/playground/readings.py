@@ -1,7 +1,8 @@
-"""What each slot of a trained core holds, as linear readings that the page applies to the slot it shows.
+"""What a trained core's memory holds, as linear readings that the page applies to the memory it shows.
 
-Two things are read, for each slot and label: the point's place, after steps at which the point has come and
-the reference has not, and the point's distance from the reference, after steps at which both have.
+Two things are read: each point's place, after steps at which the point has come and the reference has not,
+and each point's distance from the reference, after steps at which both have. The page reads them from all
+slots together; how well each slot gives them alone says where they are kept.
 """
 
 from __future__ import annotations
@@ -9,29 +10,28 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 
 from relational_rnn.analysis.decoding import HOME, Reading, fit_reading
 from relational_rnn.analysis.playground.model import PlaneModel
 from relational_rnn.tasks.nth_farthest import sample
 from relational_rnn.tasks.splits import PICTURE
 
-EXAMPLES = 6_000
-"""Fresh sequences behind the readings: half to fit on, half to score on."""
 CHUNK = 1_000
+"""Sequences run at once."""
 
 
-def find_readings(model: PlaneModel, examples: int = EXAMPLES) -> dict[str, Any]:
+def find_readings(model: PlaneModel, examples: int) -> dict[str, Any]:
     """Fit the readings of a model on fresh sequences.
 
     Args:
         model: to look into.
-        examples: sequences.
+        examples: sequences: half of what they give is fitted on, half scored on.
 
     Returns:
-        "place" and "distance", each with "scores" (N x L lists, see `decoding.decodability`) and "readings":
-        for each label the best slot's "slot", "weights" (K x D), "offset" (K) and "score"; None for a label
-        that no slot gives `HOME` of.
+        "place" and "distance", each with "slots", how well each slot alone gives each label's (N x L, see
+        `decoding.decodability`), and "readings", for each label the one from all slots: "score", "weights"
+        (K x N D) and "offset" (K); None for a label whose score is below `HOME`.
     """
     generator = np.random.default_rng([model.contestant.seed, PICTURE])
     batch = sample(model.task, examples, generator)
@@ -45,21 +45,20 @@ def find_readings(model: PlaneModel, examples: int = EXAMPLES) -> dict[str, Any]
     references = batch.vectors[np.arange(examples), came.argmax(1)]  # (B, 2)
     found = {}
     for what, when in (("place", ~known), ("distance", known)):
-        columns = []
+        alone, together = [], []
         for label in range(model.task.objects):
             step = (batch.labels == label).argmax(1)
-            vectors = batch.vectors[np.arange(examples), step]
-            targets = vectors
+            targets = batch.vectors[np.arange(examples), step]
             rows = when & (shown >= step[:, None])  # (B, T)
             if what == "distance":
-                targets = np.linalg.norm(vectors - references, axis=1, keepdims=True)
+                targets = np.linalg.norm(targets - references, axis=1, keepdims=True)
                 rows &= (batch.reference != label)[:, None]
-            columns.append(_of_slots(memories, rows, targets))
-        scores = np.array([[reading.score for reading in column] for column in columns]).T
-        found[what] = {
-            "scores": [[round(float(score), 4) for score in row] for row in scores],
-            "readings": [_plain(column) for column in columns],
-        }
+            which, steps = np.nonzero(rows)
+            seen, wanted = memories[which, steps], targets[which]  # (R, N, D), (R, K)
+            alone.append([fit_reading(slot, wanted).score for slot in seen.swapaxes(0, 1)])
+            together.append(_plain(fit_reading(seen.reshape(len(seen), -1), wanted)))
+        slots = [[round(score, 4) for score in scores] for scores in zip(*alone, strict=True)]
+        found[what] = {"slots": slots, "readings": together}
     return found
 
 
@@ -72,24 +71,12 @@ def run_memories(model: PlaneModel, inputs: Float[np.ndarray, "B T F"]) -> list[
     return found
 
 
-def _of_slots(
-    memories: Float[np.ndarray, "B T N D"], rows: Bool[np.ndarray, "B T"], targets: Float[np.ndarray, "B K"]
-) -> list[Reading]:
-    """Fit what each slot gives of the targets where `rows` says so."""
-    which: Int[np.ndarray, " R"]
-    which, steps = np.nonzero(rows)
-    return [fit_reading(memories[which, steps, slot], targets[which]) for slot in range(memories.shape[2])]
-
-
-def _plain(slots: list[Reading]) -> dict[str, Any] | None:
-    """Return the best slot's reading as JSON can hold it, if it is one."""
-    best = int(np.argmax([reading.score for reading in slots]))
-    reading = slots[best]
+def _plain(reading: Reading) -> dict[str, Any] | None:
+    """Return a reading as JSON can hold it, if it is one."""
     if reading.score < HOME:
         return None
     return {
-        "slot": best,
         "score": round(reading.score, 4),
-        "weights": [[float(f"{value:.6g}") for value in row] for row in reading.weights.T],
-        "offset": [float(f"{value:.6g}") for value in reading.offset],
+        "weights": [[float(f"{value:.5g}") for value in row] for row in reading.weights.T],
+        "offset": [float(f"{value:.5g}") for value in reading.offset],
     }

@@ -19,7 +19,7 @@ from relational_rnn.tasks.splits import FRESH
 from relational_rnn.training.pretrained import FOLDER, PREFIX
 
 EXAMPLES = 10_000
-"""Fresh examples behind the score: those of `relational-rnn evaluate`."""
+"""Fresh examples behind the score, those of `relational-rnn evaluate`, and others behind the readings."""
 SEED = 1
 """Of these examples, as there."""
 
@@ -29,22 +29,37 @@ def plane_scene(path: Path, *, examples: int = EXAMPLES) -> dict[str, Any]:
 
     Args:
         path: its weights file.
-        examples: fresh examples behind the score.
+        examples: fresh examples behind the score and, others, behind the readings.
 
     Raises:
         ValueError: the page cannot show it, see `model.read_model`.
     """
-    model = read_model(path)
+    model, shipped = read_model(path), path.parent == FOLDER
+    command = f"{TRAIN} --seed {model.contestant.seed}" if shipped else None
+    return scene_of(model, name_of(path), command, examples=examples)
+
+
+def scene_of(
+    model: PlaneModel, name: str, command: str | None = None, *, examples: int = EXAMPLES
+) -> dict[str, Any]:
+    """Return the page's scene of a model.
+
+    Args:
+        model: to show.
+        name: what the page calls it.
+        command: what trained it, if that is known.
+        examples: fresh examples behind the score and, others, behind the readings.
+    """
     return {
         "kind": "plane",
         "title": "Nth farthest",
-        "name": name_of(path),
-        "training": training_of(model, path),
+        "name": name,
+        "training": training_of(model, command),
         "objects": model.task.objects,
         "core": dataclasses.asdict(model.core.config),
         "head": {"layers": head_layers(model), "activation": model.classifier.head_activation},
         "score": score_of(model, examples),
-        "readings": find_readings(model),
+        "readings": find_readings(model, examples),
         "weights": pack(model),
     }
 
@@ -57,17 +72,15 @@ def name_of(path: Path) -> str:
     return f"{folder.resolve().name}, {path.stem}"
 
 
-def training_of(model: PlaneModel, path: Path) -> dict[str, Any]:
-    """Return how a model was trained, as the page tells it; the command only of the package's own."""
-    budget, shipped = model.config.budget, path.parent == FOLDER
+def training_of(model: PlaneModel, command: str | None) -> dict[str, Any]:
+    """Return how a model was trained, as the page tells it."""
+    budget = model.config.budget
     return {
         "parameters": sum(value.size for value in model.classifier.params.values()),
         "steps": budget.steps,
         "batch_size": budget.batch_size,
         "seed": model.contestant.seed,
-        "optimiser": model.config.optimisation.optimiser,
-        "grown": model.contestant.grown,
-        "command": f"{TRAIN} --seed {model.contestant.seed}" if shipped else None,
+        "command": command,
     }
 
 
@@ -94,7 +107,8 @@ def predict(model: PlaneModel, inputs: Float[np.ndarray, "B T F"]) -> Int[np.nda
     """Return the labels that a model says."""
     pieces = [inputs[start : start + CHUNK] for start in range(0, len(inputs), CHUNK)]
     scores = [model.classifier.forward(piece, return_sequences=False) for piece in pieces]
-    return np.concatenate(scores).argmax(1)
+    labels: Int[np.ndarray, " B"] = np.concatenate(scores).argmax(1)
+    return labels
 
 
 def pack(model: PlaneModel) -> dict[str, Any]:

@@ -24,7 +24,7 @@ function select(options, value, change, label) {
   return made;
 }
 
-const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)} %`;
+const percent = (share, digits = 0) => `${(100 * share).toFixed(digits)}\u00a0%`;
 const number = (value) => (Object.is(value, -0) ? 0 : value).toFixed(2).replace("-", "\u2212");
 const chip = (label) => html("span", { class: `chip c${label}` }, LETTERS[label]);
 const slotName = (n) => `slot ${n + 1}`;

@@ -21,8 +21,8 @@ function closing({ data }) {
     html("p", {}, "Train one, then show its run:"),
     html("pre", {}, "relational-rnn train nth-farthest --preset plane --models rmc --out runs/plane\nrelational-rnn playground runs/plane"),
     training.command ? html("p", {}, "The model above is the package's own, trained by ", html("code", {}, training.command), ".") : "",
-    html("p", {}, "Task and core: Santoro et al. 2018, Relational recurrent neural networks. What is read from a slot is a linear " +
-      "regression, fitted on fresh layouts and shown where it explains at least half of the variance on others."));
+    html("p", {}, "Task and core: Santoro et al. 2018, Relational recurrent neural networks. What the memory holds is read by " +
+      "linear regressions, fitted on fresh layouts and shown where it explains at least half of the variance on others."));
 }
 
 const PAGE = JSON.parse(document.getElementById("data").textContent);

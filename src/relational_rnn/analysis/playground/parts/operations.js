@@ -69,16 +69,18 @@ function operations(core) {
 
 // The row of operations as buttons, and below it the one that is open.
 class Operations {
-  constructor(core, redraw) {
+  constructor(core, redraw, look) {
     this.core = core;
     this.list = operations(core);
     this.open = null;
     this.redraw = redraw;
+    this.slot = select(Array.from({ length: core.slots }, (_, n) => [n, slotName(n)]), 0, look, "Slot whose numbers are shown");
+    this.chooser = html("label", { class: "chooser" }, "numbers of ", this.slot);
     this.panel = html("div", { class: "panel", id: `panel-${Operations.count = (Operations.count ?? 0) + 1}` });
     this.buttons = this.list.map((one) => button(one.name, () => this.toggle(one.key),
       { "data-operation": one.key, "aria-expanded": "false", "aria-controls": this.panel.id }));
     this.element = html("div", { class: "operations" },
-      html("div", { class: "pipeline", role: "group", "aria-label": "Operations of a step" }, this.buttons), this.panel);
+      html("div", { class: "pipeline", role: "group", "aria-label": "Operations of a step" }, this.buttons), this.chooser, this.panel);
   }
 
   toggle(key) {
@@ -89,7 +91,8 @@ class Operations {
   draw(step, slot, question) {
     this.buttons.forEach((one) => one.setAttribute("aria-expanded", String(one.dataset.operation === this.open)));
     const one = this.list.find(({ key }) => key === this.open);
-    this.panel.hidden = !one;
+    this.panel.hidden = this.chooser.hidden = !one;
+    this.slot.value = slot;
     if (!one) return;
     const formula = html("p", { class: "formula" });
     formula.innerHTML = one.formula; // of this file alone

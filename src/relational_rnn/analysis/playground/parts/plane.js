@@ -61,7 +61,7 @@ class Plane {
     return [((event.clientX - box.left) * scale - SIZE / 2) / HALF, (SIZE / 2 - (event.clientY - box.top) * scale) / HALF];
   }
 
-  // `seen` are the labels that have come, `held` what is read from the slots: {label: {place} or {distance}}.
+  // `seen` are the labels that have come, `held` what is read from the memory: {label: {place} or {distance}}.
   draw(question, { seen, truth, said, final, held, circles }) {
     this.now = question.points;
     const away = distances(question);
@@ -94,7 +94,7 @@ class Plane {
     return svg("line", { x1, y1, x2, y2, class: "spoke" });
   }
 
-  // What a linear reading finds in the slots: a place as a small cross, a distance as a dashed circle.
+  // What a linear reading finds in the memory: a place as a small cross, a distance as a dashed circle.
   beliefs(held, question, centre) {
     return Object.entries(held).map(([label, { place, distance }]) => {
       if (distance !== undefined) {

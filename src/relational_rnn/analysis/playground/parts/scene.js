@@ -25,7 +25,7 @@ class PlaneScene {
 
   // The first layout that is answered rightly, asks for a comparison, and has its reference in the middle.
   firstQuestion() {
-    for (let i = 0; i < 2000; i++) {
+    for (let i = 0; i < 500; i++) {
       const one = randomQuestion(this.count, this.random);
       const at = one.order.indexOf(one.reference);
       const apart = Math.min(...one.points.flatMap((p, a) =>
@@ -52,12 +52,12 @@ class PlaneScene {
       html("div", { "data-part": "plane" }, this.plane.element,
         html("p", { class: "legend" }, [["ring", "reference"], ["square", "true answer"], ["diamond", "the model's answer"]]
           .map(([kind, text]) => html("span", {}, html("i", { class: `key ${kind}` }), text)),
-        html("span", {}, "\u2715 \u25cc read from a slot")),
+        html("span", {}, "\u2715 \u25cc what the memory holds")),
         html("p", { class: "tools" },
           button("new points", () => this.ask(randomQuestion(this.count, this.random)), { class: "new" }),
           button("shuffle the order", () => this.change({ order: shuffled(this.count, this.random) })),
           box("distances", (on) => this.set({ circles: on }), true),
-          box("what the slots hold", (on) => this.set({ showHeld: on }), true))),
+          box("what the memory holds", (on) => this.set({ showHeld: on }), true))),
       html("div", { "data-part": "sequence" }, html("h4", {}, "One point a step, in this order"), this.sequence.element),
       html("div", { "data-part": "answer" }, this.sharesHead = html("h4", {}), this.shares),
       html("div", { "data-part": "try" }, html("p", { class: "tools" },
@@ -109,7 +109,7 @@ class PlaneScene {
     this.rank.value = question.n;
     this.from.value = question.reference;
     this.plane.draw(question, { seen: question.order.slice(0, step), truth, said, final, circles: this.circles,
-      held: this.showHeld ? readSlots(this.data, question, step, now.after) : {} });
+      held: this.showHeld ? readMemory(this.data, question, step, now.after) : {} });
     this.sequence.draw(question, step);
     this.inside.draw(question, step, now);
     const right = best(end) === truth;

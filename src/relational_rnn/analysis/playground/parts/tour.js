@@ -1,18 +1,16 @@
 // Seven steps through the page. Each sets the scene to where its sentence can be seen.
 
-const shareOf = (found) => {
-  const scores = found.readings.filter(Boolean).map(({ score }) => score);
-  return scores.length ? [percent(mean(scores)), scores.length] : null;
-};
+// In words how well places or distances are read: from all slots, and from the best one alone.
+function toldReading({ slots, readings }, what) {
+  const found = readings.map((one, label) => [one, Math.max(...slots.map((row) => row[label]))]).filter(([one]) => one);
+  if (!found.length) return `In this model no linear reading finds a ${what}.`;
+  const [all, one] = [mean(found.map(([{ score }]) => score)), mean(found.map(([, best]) => best))];
+  return `A linear reading of all slots explains ${percent(all)} of a ${what}'s variance, of the best slot alone ${percent(one)}.`;
+}
 
 function tourSteps(scene) {
   const { data, core, count } = scene;
   const at = () => scene.question.order.indexOf(scene.question.reference) + 1;
-  const place = shareOf(data.readings.place);
-  const distance = shareOf(data.readings.distance);
-  const told = (found, what) => (found
-    ? `For ${found[1]} of ${count} letters one slot gives the ${what}: a linear reading of it explains ${found[0]} of its variance.`
-    : `In this model no single slot gives a ${what} that a linear reading finds.`);
   const open = (key) => {
     scene.inside.operations.open = scene.inside.operations.list.some((one) => one.key === key) ? key : null;
   };
@@ -25,13 +23,13 @@ function tourSteps(scene) {
         `open \u201cinput\u201d among the operations to see the ${core.config.input_size} numbers.`, open: "input" },
     { part: "slots", step: () => at() - 1 || 1, title: "Slots remember",
       text: `The memory is ${core.slots} slots of ${core.width} numbers. Until the ringed point comes, whole places must be ` +
-        `remembered. ${told(place, "place")} The crosses in the plane are these readings.` },
+        `remembered. ${toldReading(data.readings.place, "place")} The crosses in the plane are these readings.` },
     { part: "attention", step: at, title: "Slots look at each other",
       text: `Now the reference comes in. In each head every slot takes a mix from the slots and the input: the numbers of ` +
         `a row are percentages. This is how what is stored meets what has just come.` },
     { part: "plane", step: at, title: "Places become distances",
-      text: `From here on only distances matter. ${told(distance, "distance from the reference")} The dashed circles are ` +
-        `these readings: compare them with the true ones.` },
+      text: `Places were read before; from here on distances are. ${toldReading(data.readings.distance, "distance")} The dashed ` +
+        `circles are these readings: compare each with its point.` },
     { part: "operations", step: at, title: "Gates decide what stays", open: core.gated ? "gates" : "memory",
       text: core.gated ? `A slot blends the new with the old: i lets in, f keeps. Choose a slot in the table to see its numbers, ` +
         `and open any operation for its formula.` : `This model has no gates; open any operation for its formula.` },
@@ -83,7 +81,7 @@ class Tour {
     document.querySelectorAll(".lit").forEach((one) => one.classList.remove("lit"));
     if (!part) return;
     part.classList.add("lit");
-    part.scrollIntoView({ block: "center", behavior: still() ? "auto" : "smooth" });
+    part.scrollIntoView({ block: "start", behavior: still() ? "auto" : "smooth" });
   }
 
   end() {
