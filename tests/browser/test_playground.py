@@ -5,6 +5,7 @@ import pytest
 from helpers.playgrounds import random_model
 from relational_rnn.analysis.playground.page import write_page
 from relational_rnn.analysis.playground.scene import scene_of
+from relational_rnn.tasks.nth_farthest import NthFarthest
 
 STATE = "scenes[0].question"
 
@@ -148,6 +149,16 @@ def test_nothing_is_wider_than_the_window(page_file, open_page, overflow, width)
     for key in page.evaluate("scenes[0].inside.operations.list.map(({key}) => key)"):
         page.evaluate(f"scenes[0].inside.operations.open = '{key}'; scenes[0].draw()")
         assert overflow(page) <= 0, key
+
+
+@pytest.mark.parametrize(("objects", "slots"), [(2, 1), (12, 12)])
+def test_the_smallest_and_the_largest_fit(open_page, overflow, tmp_path, objects, slots):
+    model = random_model(task=NthFarthest(objects=objects, dimensions=2), mem_slots=slots)
+    write_page(tmp_path / "page.html", [scene_of(model, "random", examples=400)])
+    page = open_page(tmp_path / "page.html", width=420)
+    page.get_by_role("button", name="attention").click()
+    assert overflow(page) <= 0
+    assert page.locator(".point").count() == page.locator(".order li").count() == objects
 
 
 def test_the_tab_key_goes_through_the_page_in_reading_order(page_file, open_page):

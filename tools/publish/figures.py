@@ -148,7 +148,7 @@ def draw_why() -> None:
 
 
 def draw_pretrained() -> None:
-    """Draw what the packaged cores of the pages attend to and what their slots hold; record that and mistakes."""
+    """Draw what the packaged cores of the pages attend to and hold; record that and their mistakes."""
     from relational_rnn.cli.insides import draw_insides, mistakes_of  # these need torch, the pages do not
     from relational_rnn.training.weights import load_weights
 

@@ -74,11 +74,11 @@ def paper() -> RunConfig[NthFarthest]:
 
 
 def plane() -> RunConfig[NthFarthest]:
-    """5 points in a plane, an RMC small enough to run in a page: see `relational-rnn playground`."""
+    """4 points in a plane, and an RMC small enough to run in a page: see `relational-rnn playground`."""
     return RunConfig(
-        task=NthFarthest(objects=5, dimensions=2),
+        task=NthFarthest(objects=4, dimensions=2),
         model=ModelConfig(
-            mem_slots=5, head_size=16, num_heads=3, head_layers=2, head_units=48, overrides=OPPONENTS
+            mem_slots=4, head_size=16, num_heads=3, head_layers=2, head_units=64, overrides=OPPONENTS
         ),
         optimisation=OptimiserConfig(
             optimiser="soap", learning_rate=3e-3, warmup_steps=500, final_share=0.005, average_decay=0.998
@@ -86,7 +86,7 @@ def plane() -> RunConfig[NthFarthest]:
         curriculum=CurriculumConfig(
             grow=True, start=START, growth_threshold=0.8, smaller_share=0.2, direct=True
         ),
-        budget=BudgetConfig(steps=14_000, batch_size=256, evaluate_every=200, keep="last"),
+        budget=BudgetConfig(steps=9000, batch_size=256, evaluate_every=200, keep="last"),
         data=DataConfig(validation_examples=2_000, test_examples=20_000),
     )
 

@@ -24,7 +24,7 @@ class Inside {
     this.core = core;
     this.scene = scene;
     this.slot = 0;
-    this.told = html("p", { class: "told" });
+    this.told = html("p", { class: "told", role: "status", "aria-live": "polite" });
     this.attention = html("div", { class: "heads" });
     this.held = html("div", { class: "held-list" });
     this.slots = html("div", { class: "scroll" });

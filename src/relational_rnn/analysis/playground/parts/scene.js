@@ -10,7 +10,7 @@ class PlaneScene {
     this.random = generator(7);
     this.step = this.count;
     this.circles = true;
-    this.showHeld = true;
+    this.showHeld = false; // until steps are looked at
     this.plane = new Plane(this.count, (label, point) => this.movePoint(label, point),
       (label) => this.change({ reference: label }));
     this.sequence = new Sequence(this.count, (step) => this.goTo(step));
@@ -41,23 +41,25 @@ class PlaneScene {
       (n) => this.change({ n }), "Which rank is asked for");
     this.from = select(Array.from({ length: this.count }, (_, label) => [label, LETTERS[label]]), 0,
       (reference) => this.change({ reference }), "The reference");
-    const box = (text, change, on) => {
+    const box = (text, on, change) => {
       const input = html("input", { type: "checkbox", onchange: () => change(input.checked) });
       input.checked = on;
-      return html("label", {}, input, ` ${text}`);
+      return [input, html("label", {}, input, ` ${text}`)];
     };
+    const [, circles] = box("distances", true, (on) => this.set({ circles: on }));
+    const [heldBox, held] = box("what the memory holds", false, (on) => this.set({ showHeld: on }));
+    this.heldBox = heldBox;
     return html("section", { class: "question", "aria-label": "The question" },
       html("p", { class: "asked", "data-part": "question" }, "Which point is the ", this.rank, " from ", this.from, "?"),
       this.verdict,
       html("div", { "data-part": "plane" }, this.plane.element,
         html("p", { class: "legend" }, [["ring", "reference"], ["square", "true answer"], ["diamond", "the model's answer"]]
           .map(([kind, text]) => html("span", {}, html("i", { class: `key ${kind}` }), text)),
-        html("span", {}, "\u2715 \u25cc what the memory holds")),
+        this.heldKey = html("span", {}, "\u2715 \u25cc what the memory holds")),
         html("p", { class: "tools" },
           button("new points", () => this.ask(randomQuestion(this.count, this.random)), { class: "new" }),
           button("shuffle the order", () => this.change({ order: shuffled(this.count, this.random) })),
-          box("distances", (on) => this.set({ circles: on }), true),
-          box("what the memory holds", (on) => this.set({ showHeld: on }), true))),
+          circles, held)),
       html("div", { "data-part": "sequence" }, html("h4", {}, "One point a step, in this order"), this.sequence.element),
       html("div", { "data-part": "answer" }, this.sharesHead = html("h4", {}), this.shares),
       html("div", { "data-part": "try" }, html("p", { class: "tools" },
@@ -90,6 +92,7 @@ class PlaneScene {
   }
 
   goTo(step) {
+    if (step !== this.step) this.showHeld = this.heldBox.checked = true;
     this.step = step;
     this.draw();
   }
@@ -110,6 +113,7 @@ class PlaneScene {
     this.from.value = question.reference;
     this.plane.draw(question, { seen: question.order.slice(0, step), truth, said, final, circles: this.circles,
       held: this.showHeld ? readMemory(this.data, question, step, now.after) : {} });
+    this.heldKey.hidden = !this.showHeld;
     this.sequence.draw(question, step);
     this.inside.draw(question, step, now);
     const right = best(end) === truth;
