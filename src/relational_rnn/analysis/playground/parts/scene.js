@@ -23,15 +23,15 @@ class PlaneScene {
     this.update();
   }
 
-  // The first layout that is answered rightly, asks for a comparison, and has its reference in the middle.
+  // The first layout that is answered rightly, is no close call, and has its reference in the middle.
   firstQuestion() {
     for (let i = 0; i < 500; i++) {
       const one = randomQuestion(this.count, this.random);
       const at = one.order.indexOf(one.reference);
-      const apart = Math.min(...one.points.flatMap((p, a) =>
-        one.points.slice(a + 1).map((q) => Math.hypot(p[0] - q[0], p[1] - q[1]))));
+      const away = distances(one).sort((a, b) => a - b);
+      const clear = away.slice(1).every((value, k) => value - away[k] > 0.8 / this.count);
       const middle = at >= 1 && at < this.count - 1 && one.n < Math.max(1, this.count - 2);
-      if (middle && apart > 0.35 && predict(this.core, one) === trueAnswer(one)) return one;
+      if (middle && clear && predict(this.core, one) === trueAnswer(one)) return one;
     }
     return randomQuestion(this.count, this.random);
   }
