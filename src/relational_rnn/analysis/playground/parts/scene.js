@@ -23,14 +23,15 @@ class PlaneScene {
     this.update();
   }
 
-  // The first layout that is answered rightly, is no close call, and has its reference in the middle.
+  // The first layout for the second farthest that is answered rightly, is no close call, and has its reference as
+  // the last but one.
   firstQuestion() {
     for (let i = 0; i < 500; i++) {
       const one = randomQuestion(this.count, this.random);
       const at = one.order.indexOf(one.reference);
       const away = distances(one).sort((a, b) => a - b);
       const clear = away.slice(1).every((value, k) => value - away[k] > 0.8 / this.count);
-      const middle = at >= 1 && at < this.count - 1 && one.n < Math.max(1, this.count - 2);
+      const middle = at === Math.max(1, this.count - 2) && one.n === 1;
       if (middle && clear && predict(this.core, one) === trueAnswer(one)) return one;
     }
     return randomQuestion(this.count, this.random);

@@ -21,7 +21,7 @@ function tourSteps(scene) {
     { part: "sequence", step: () => 1, title: "One point at a time",
       text: `This is step 1. Faint points have not come yet. An input is two coordinates, a letter and the question; ` +
         `open \u201cinput\u201d among the operations to see the ${core.config.input_size} numbers.`, open: "input" },
-    { part: "slots", step: () => at() - 1 || 1, title: "Slots remember",
+    { part: "plane", step: () => at() - 1 || 1, title: "Slots remember",
       text: `The memory is ${core.slots} slots of ${core.width} numbers. Until the ringed point comes, whole places must be ` +
         `remembered. ${toldReading(data.readings.place, "place")} The crosses in the plane are these readings.` },
     { part: "attention", step: at, title: "Slots look at each other",
