@@ -34,6 +34,7 @@ docs: site notebooks
 
 site: .venv/.docs-ok
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . build/site
+	$(BIN)/relational-rnn playground --out build/site/playground.html
 
 notebooks: .venv/.docs-ok
 	$(BIN)/python -m pytest tests/notebooks

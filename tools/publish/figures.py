@@ -17,7 +17,7 @@ from relational_rnn.analysis.factors import Level
 from relational_rnn.analysis.titles import title_of
 from relational_rnn.experiments.many import title_of_experiment
 from relational_rnn.training.files import write_atomically, write_text
-from relational_rnn.training.pretrained import find_pretrained, pretrained_names
+from relational_rnn.training.pretrained import find_pretrained
 from relational_rnn.training.results import TrainingResult
 from tools.publish.compared import selected, together
 from tools.publish.manifest import FIGURES, MANIFEST, OPPONENTS, WHY
@@ -148,11 +148,11 @@ def draw_why() -> None:
 
 
 def draw_pretrained() -> None:
-    """Draw what packaged cores attend to and what their slots hold, and record that and their mistakes."""
+    """Draw what the packaged cores of the pages attend to and hold; record that and their mistakes."""
     from relational_rnn.cli.insides import draw_insides, mistakes_of  # these need torch, the pages do not
     from relational_rnn.training.weights import load_weights
 
-    for weights in map(find_pretrained, pretrained_names()):
+    for weights in (find_pretrained(record.stem) for record in sorted(PRETRAINED.glob("*.json"))):
         trained = load_weights(weights)
         with tempfile.TemporaryDirectory() as folder:
             title = f"{weights.stem}, the pretrained core"

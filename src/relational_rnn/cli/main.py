@@ -37,6 +37,10 @@ COMMANDS: Final = {
         "Check the gradients of the NumPy models.",
     ),
     "bench": ("relational_rnn.cli.bench", "Time the core on this machine and say what to expect."),
+    "playground": (
+        "relational_rnn.cli.playground",
+        "Write a page in which a trained RMC answers, step by step.",
+    ),
     "course": ("relational_rnn.cli.course", "Learn it: exercises with checks that say what is wrong."),
     "tasks": ("relational_rnn.cli.tasks", "List the tasks or show examples of one."),
 }
