@@ -147,3 +147,15 @@ def test_runs_stand_side_by_side(run, tmp_path, open_page, overflow, monkeypatch
     page.select_option("#inside-run", "1")
     assert colours(page)
     assert overflow(page) <= 0
+
+
+def test_tables_are_open_on_paper(report, open_page):
+    page = open_page(report)
+    folded = page.locator("details:has(table):not([open])")
+    assert folded.count() > 0
+    assert page.locator("details:has(pre)").count() == 2
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert folded.count() == 0
+    assert page.locator("details:has(pre):not([open])").count() == 2  # pages of raw numbers
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert folded.count() > 0
