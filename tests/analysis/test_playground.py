@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -117,3 +118,9 @@ def test_the_shipped_page_is_small_and_its_model_has_learned():
     assert len(page([scene])) < 500_000
     assert scene["score"]["accuracy"] > 0.85
     assert scene["training"]["command"].endswith("--seed 0")
+
+
+def test_the_site_has_the_page_where_it_is_linked():
+    root = Path(__file__).parents[2]
+    assert "relational-rnn playground --out build/site/playground.html" in (root / "Makefile").read_text()
+    assert 'href="../playground.html"' in (root / "docs" / "playground.md").read_text()

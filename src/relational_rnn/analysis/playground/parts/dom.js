@@ -52,7 +52,7 @@ function heat(rows, rowNames, columnNames, { most = 1, caption = "", show = perc
     html("th", { scope: "row" }, rowNames[r]),
     Array.from(row, (value) => {
       const share = Math.min(1, Math.abs(value) / most);
-      const kind = `cell ${value < 0 ? "below" : "above"} ${share > 0.55 ? "deep" : ""}`;
+      const kind = `cell ${value < 0 ? "below" : "above"}`;
       return html("td", { class: kind, style: `--s:${share.toFixed(3)}` }, show(value));
     })));
   return html("table", { class: "heat" }, caption ? html("caption", {}, caption) : null, html("tbody", {}, head, body));

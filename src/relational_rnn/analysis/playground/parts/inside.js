@@ -34,7 +34,7 @@ class Inside {
       html("div", { "data-part": "attention" }, html("h4", {}, "Who looks at whom"),
         html("p", { class: "note" }, "A row is a slot that looks; the darker a cell, the more it takes from there."),
         this.attention),
-      html("div", { "data-part": "slots" }, html("h4", {}, "What the memory holds"), this.held, this.slots),
+      html("div", {}, html("h4", {}, "What the memory holds"), this.held, this.slots),
       html("div", { "data-part": "operations" }, html("h4", {}, "How: open any operation of this step"), this.operations.element));
   }
 

@@ -8,6 +8,7 @@ const toScreen = ([x, y]) => [SIZE / 2 + HALF * x, SIZE / 2 - HALF * y];
 class Plane {
   // `move(label, point)` is called while a point is dragged, `pick(label)` when one is pressed without moving.
   constructor(count, move, pick) {
+    this.clip = `frame-${Plane.made = (Plane.made ?? 0) + 1}`;
     this.move = move;
     this.pick = pick;
     this.under = svg("g", { "aria-hidden": "true" });
@@ -80,8 +81,8 @@ class Plane {
       ? question.order.filter((label) => label !== question.reference).map((label) => svg("circle", {
         cx: centre[0], cy: centre[1], r: away[label] * HALF, class: `distance ${label === truth ? "right" : ""}` }))
       : [];
-    const clip = svg("clipPath", { id: "frame" }, svg("rect", { x: EDGE, y: EDGE, width: 2 * HALF, height: 2 * HALF }));
-    this.under.replaceChildren(clip, svg("g", { "clip-path": "url(#frame)" }, rings, this.beliefs(held, question, centre)),
+    const clip = svg("clipPath", { id: this.clip }, svg("rect", { x: EDGE, y: EDGE, width: 2 * HALF, height: 2 * HALF }));
+    this.under.replaceChildren(clip, svg("g", { "clip-path": `url(#${this.clip})` }, rings, this.beliefs(held, question, centre)),
       question.n < N - 1 ? this.spoke(centre, toScreen(question.points[truth])) : "");
     const mark = (label, shape) => svg("g", { transform: `translate(${toScreen(question.points[label]).join(" ")})` }, shape);
     this.over.replaceChildren(

@@ -50,6 +50,6 @@ function quiz(scene) {
     }));
     return html("li", {}, html("h3", {}, one.ask), html("div", { class: "choices" }, choices), why);
   });
-  return html("section", { class: "quiz", "aria-label": "Quiz" }, html("h2", { id: "quiz", tabindex: -1 }, "Five questions"),
+  return html("section", { class: "quiz", "aria-label": "Quiz" }, html("h2", { tabindex: -1 }, "Five questions"),
     html("ol", {}, made), total);
 }

@@ -62,7 +62,7 @@ class PlaneScene {
           button("shuffle the order", () => this.change({ order: shuffled(this.count, this.random) })),
           circles, held)),
       html("div", { "data-part": "sequence" }, html("h4", {}, "One point a step, in this order"), this.sequence.element),
-      html("div", { "data-part": "answer" }, this.sharesHead = html("h4", {}), this.shares),
+      html("div", {}, this.sharesHead = html("h4", {}), this.shares),
       html("div", { "data-part": "try" }, html("p", { class: "tools" },
         button(`try ${TRIES} random layouts`, () => this.tryMany(), { class: "try" }),
         this.wrongButton = button("show one that it gets wrong", () => this.ask(this.wrong.pop()), { hidden: true })), this.tried));
