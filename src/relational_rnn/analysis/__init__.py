@@ -24,6 +24,7 @@ from relational_rnn.analysis.efficiency import (
 )
 from relational_rnn.analysis.factor_overview import draw_overview, overview_figure, overview_table
 from relational_rnn.analysis.factors import draw_factor, factor_figure, factor_table, points_table
+from relational_rnn.analysis.finding import finding
 from relational_rnn.analysis.memory import (
     compare_memories,
     effective_rank,
@@ -46,15 +47,7 @@ from relational_rnn.analysis.memory_plots import (
 )
 from relational_rnn.analysis.mistakes import draw_mistakes, mistakes, mistakes_figure
 from relational_rnn.analysis.recorded_memory import RecordedMemory, record_memory
-from relational_rnn.analysis.report import (
-    Table,
-    longer_table,
-    score_table,
-    selected_only,
-    way_of,
-    ways_table,
-    write_report,
-)
+from relational_rnn.analysis.report import write_report
 from relational_rnn.analysis.sizes import Reach, SizeAxis, draw_generalisation, generalisation
 from relational_rnn.analysis.slot_plots import draw_slot_contents, slot_contents_figure
 from relational_rnn.analysis.style import save
@@ -70,6 +63,7 @@ from relational_rnn.analysis.supervised import (
     size_axes,
     summary_table,
 )
+from relational_rnn.analysis.tables import Table, longer_table, score_table, selected_only, way_of, ways_table
 
 __all__ = [
     "AttentionExample",
@@ -107,6 +101,7 @@ __all__ = [
     "examples_to_accuracy",
     "factor_figure",
     "factor_table",
+    "finding",
     "generalisation",
     "generalisation_table",
     "kinds_table",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relational_rnn.analysis import style
 from relational_rnn.analysis.headlines import NEAR
-from relational_rnn.analysis.report import Table
+from relational_rnn.analysis.tables import Table
 from relational_rnn.training.models import LABELS
 from relational_rnn.training.variants import objective, scores_of, text_of
 

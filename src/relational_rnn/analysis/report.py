@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from relational_rnn.analysis.confidence import binomial_half_width
-from relational_rnn.analysis.style import mean_and_range, mean_or_never
-from relational_rnn.tasks.nth_farthest_variants import MORE_STEPS
+from relational_rnn.analysis.tables import Table
 from relational_rnn.training.files import write_text
-from relational_rnn.training.results import RunResult, TrainingResult
 from relational_rnn.training.run_folder import flat
 
 _STYLE = """
@@ -24,165 +20,6 @@ th:first-child, td:first-child { text-align: left; } thead { border-bottom: 2px 
 tr.best { font-weight: bold; } img { max-width: 100%; margin: 1rem 0; }
 pre { background: #f4f4f4; padding: .8rem; overflow-x: auto; }
 """
-
-
-TO_NINETY = "to 90 %: examples until 90 % of the best validation accuracy, if that is above the trivial score"
-"""What the column says."""
-
-
-class Table(NamedTuple):
-    """A table in words, for the screen and for the page."""
-
-    columns: tuple[str, ...]
-    rows: list[tuple[bool, list[str]]]
-    """Whether the row is in bold, and its cells."""
-
-    def __str__(self) -> str:
-        r"""Return it as text, the first column to the left, the others to the right.
-
-        Example:
-            >>> str(Table(("model", "test %"), [(True, ["RMC", "97.3"])]))
-            'model  test %\nRMC      97.3'
-        """
-        lines = [list(self.columns), *(cells for _, cells in self.rows)]
-        widths = [max(len(line[column]) for line in lines) for column in range(len(self.columns))]
-        return "\n".join(
-            "  ".join(
-                cell.rjust(width) if number else cell.ljust(width)
-                for number, (cell, width) in enumerate(zip(line, widths))
-            ).rstrip()
-            for line in lines
-        )
-
-    def _repr_html_(self) -> str:
-        return _table(self)
-
-
-def score_table(results: RunResult) -> Table:
-    """Return each training of a run, in bold what counts for its model.
-
-    "to 90 %" is what `to_ninety` tells.
-    """
-    rows = []
-    for model in results.models.values():
-        for score in model.trainings:
-            half = binomial_half_width(score.test_accuracy, results.test_examples)
-            cells = [
-                marked(score.label, [score]),
-                f"{score.test_accuracy:.2%} ± {half:.2%}",
-                f"{score.seconds:,.0f}",
-                f"{score.examples:,}",
-                f"{score.parameters:,}",
-                to_ninety([score], results.trivial_accuracy),
-            ]
-            rows.append((score.name in model.selected, cells))
-    return Table(("training", "test accuracy", "seconds", "examples", "parameters", "to 90 %"), rows)
-
-
-def marked(label: str, trainings: Sequence[TrainingResult]) -> str:
-    """Return a label that says how many of its trainings diverged, if any did.
-
-    Example:
-        >>> from types import SimpleNamespace as Score
-        >>> marked("RMC", [Score(diverged=None), Score(diverged="the loss is nan")])
-        'RMC (1 of 2 diverged)'
-    """
-    lost = sum(training.diverged is not None for training in trainings)
-    if not lost:
-        return label
-    return f"{label} (diverged)" if len(trainings) == 1 else f"{label} ({lost} of {len(trainings)} diverged)"
-
-
-def divergences(results: RunResult) -> list[str]:
-    """Return a sentence for each training that diverged."""
-    trainings = (training for model in results.models.values() for training in model.trainings)
-    return [
-        f"{training.label} diverged and is scored as it was kept before: {training.diverged}."
-        for training in trainings
-        if training.diverged is not None
-    ]
-
-
-def to_ninety(trainings: Sequence[TrainingResult], trivial: float) -> str:
-    """Return how many examples trainings had seen when the validation accuracy was first 90 % of their best.
-
-    The mean over those of which 90 % are more than the trivial score. The others had that without learning
-    anything, so the number would say nothing: "never" where there are only such.
-
-    Args:
-        trainings: what they came to.
-        trivial: what can be had without learning, 0 to 1.
-
-    Example:
-        >>> from types import SimpleNamespace as Score
-        >>> scores = [Score(test_accuracy=share, examples_to_converge=900) for share in (0.7, 0.95)]
-        >>> to_ninety(scores, trivial=0.667)
-        '900 (1 of 2)'
-    """
-    return mean_or_never(
-        [one.examples_to_converge if 0.9 * one.test_accuracy > trivial else None for one in trainings]
-    )
-
-
-def selected_only(results: RunResult) -> RunResult:
-    """Return results in which each model has only the trainings that count for it, one for each seed."""
-    models = {
-        name: replace(model, trainings=tuple(one for one in model.trainings if one.name in model.selected))
-        for name, model in results.models.items()
-    }
-    return replace(results, models=models)
-
-
-def ways_table(results: RunResult) -> Table:
-    """Return each way to the task, means over the seeds, in bold what counts for its model."""
-    rows = []
-    for model in results.models.values():
-        ways: dict[str, list[TrainingResult]] = {}
-        for score in model.trainings:
-            ways.setdefault(way_of(score), []).append(score)
-        for label, scores in ways.items():
-            cells = [
-                marked(label, scores),
-                mean_and_range([score.test_accuracy for score in scores]),
-                f"{sum(score.seconds for score in scores) / len(scores):,.0f}",
-                f"{sum(score.examples for score in scores) / len(scores):,.0f}",
-                f"{scores[0].parameters:,}",
-                to_ninety(scores, results.trivial_accuracy),
-            ]
-            rows.append((scores[0].name in model.selected, cells))
-    return Table(("training", "test %", "seconds", "examples", "parameters", "to 90 %"), rows)
-
-
-def way_of(score: TrainingResult) -> str:
-    """Return what a training is called, whatever its seed."""
-    return score.label.rsplit(", seed ", 1)[0]
-
-
-def longer_table(results: RunResult) -> Table | None:
-    """Return how the models do with more steps in Nth farthest's sequences, means over their trainings.
-
-    None for other tasks.
-
-    Args:
-        results: with only the trainings that count.
-    """
-    kinds = ("distractors", "repeats")
-    rows = []
-    for model in results.models.values():
-        seeds = [_longer_shares(score, kinds) for score in model.trainings]
-        if any(len(shares) < len(kinds) * len(MORE_STEPS) for shares in seeds):
-            return None
-        means = [sum(shares) / len(shares) for shares in zip(*seeds)]
-        rows.append((False, [model.label, *(f"{100 * mean:.1f}" for mean in means)]))
-    columns = [f"{count} {kind[:-1] if count == 1 else kind} %" for kind in kinds for count in MORE_STEPS]
-    return Table(("model", *columns), rows)
-
-
-def _longer_shares(score: TrainingResult, kinds: Sequence[str]) -> list[float]:
-    """Return a training's scores on longer sequences, kind by kind; fewer if it lacks some."""
-    longer = score.more.get("longer")
-    found = [list(longer.get(kind, ())) for kind in kinds] if isinstance(longer, Mapping) else []
-    return [share for shares in found for share in shares if len(shares) == len(MORE_STEPS)]
 
 
 def write_report(
@@ -213,7 +50,7 @@ def write_report(
         f"<title>{escape(title)}</title><style>{_STYLE}</style>",
         f"<h1>{escape(title)}</h1>",
         f"<p>{escape(explanation)}</p>",
-        *(_table(table) for table in tables),
+        *(table._repr_html_() for table in tables),
         *(_image(figure) for figure in figures),
         "<h2>Make it again</h2>",
         f"<p>Version {escape(config['version'])}, commit {escape(str(config['commit']))}. "
@@ -223,15 +60,6 @@ def write_report(
     ]
     write_text(path, "\n".join(parts))
     return path
-
-
-def _table(table: Table) -> str:
-    rows = ["<tr>" + "".join(f"<th>{escape(head)}</th>" for head in table.columns) + "</tr>"]
-    for bold, cells in table.rows:
-        best = ' class="best"' if bold else ""
-        rows.append(f"<tr{best}>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>")
-    head, *body = rows
-    return "\n".join(["<table><thead>" + head + "</thead>", *body, "</table>"])
 
 
 def _image(figure: Path) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from relational_rnn.analysis.curves import Curve, StageChange
 from relational_rnn.analysis.losses import Line, Losses
-from relational_rnn.analysis.report import marked, way_of
+from relational_rnn.analysis.tables import marked, way_of
 from relational_rnn.analysis.supervised import mean_curve
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.models import LEADER

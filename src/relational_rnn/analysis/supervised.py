@@ -10,9 +10,9 @@ import numpy as np
 from relational_rnn.analysis.cost import Cost
 from relational_rnn.analysis.curves import Curve
 from relational_rnn.analysis.efficiency import Efficiency, examples_to_accuracy
-from relational_rnn.analysis.report import Table, marked, to_ninety
 from relational_rnn.analysis.sizes import Reach, SizeAxis
 from relational_rnn.analysis.style import mean_and_range, percent
+from relational_rnn.analysis.tables import Table, marked, to_ninety
 from relational_rnn.tasks.babi import mean_and_failed
 from relational_rnn.training.results import ModelResult, RunResult
 

@@ -37,9 +37,9 @@ from relational_rnn.analysis import (
     ways_table,
     write_report,
 )
-from relational_rnn.analysis.report import TO_NINETY, divergences, marked
 from relational_rnn.analysis.run_curves import curves_of
 from relational_rnn.analysis.style import can_draw
+from relational_rnn.analysis.tables import TO_NINETY, divergences, marked
 from relational_rnn.analysis.titles import title_of
 from relational_rnn.cli.memories import NUMPY_MODELS, RECORDED, numpy_model, show_memories
 from relational_rnn.cli.progress import Display

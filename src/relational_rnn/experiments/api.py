@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from relational_rnn.analysis import draw_training_curves, save
 from relational_rnn.analysis.factor_overview import overview_table
 from relational_rnn.analysis.factors import factor_table, points_table
-from relational_rnn.analysis.report import Table, selected_only
 from relational_rnn.analysis.run_curves import curves_of
 from relational_rnn.analysis.supervised import summary_table
+from relational_rnn.analysis.tables import Table, selected_only
 from relational_rnn.analysis.titles import title_of
 from relational_rnn.config.checks import check_size
 from relational_rnn.experiments.factors import NO_FACTORS, Variant, kinds_of, one_at_a_time, product
