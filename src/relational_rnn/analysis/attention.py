@@ -49,7 +49,9 @@ class Attention:
         if self.over_steps and (slots, rows) != (1, steps):
             raise ValueError(f"attention over steps must be of 1 row over {steps}, got {slots} over {rows}")
         if rows < slots:
-            raise ValueError(f"attention must see at least the {slots} slots that attend, got {rows} rows (M)")
+            raise ValueError(
+                f"attention must see at least the {slots} slots that attend, got {rows} rows (M)"
+            )
         known = self.weights[~np.isnan(self.weights)] if self.over_steps else self.weights
         if not ((known >= 0) & (known <= 1 + 1e-2)).all():  # NaN fails too
             raise ValueError("attention must hold weights from 0 to 1, got others (NaN marks padded steps)")
@@ -152,7 +154,7 @@ def draw_attention(
         raise ValueError(f"step_labels must be {steps}, one for each step, got {len(step_labels)}")
     marks = {what: sorted(places) for what, places in (marked or {}).items() if len(places)}
     for what, places in marks.items():
-        if not (0 <= places[0] and places[-1] < steps):
+        if not (places[0] >= 0 and places[-1] < steps):
             raise ValueError(f"steps marked {what!r} must be from 0 to {steps - 1}, got {places}")
     blocks = {name: _Block(one, _choose(one)) for name, one in attention.items()}
     with style.paper_style():
@@ -236,12 +238,11 @@ def _note(
 def _draw_block(figure: Figure, name: str, block: _Block, ceiling: float, steps: _Steps) -> None:
     """Name of the model, its maps from left to right and from top to bottom, and their colours."""
     one = block.attention
-    style.write_at(
-        figure, LEFT, ceiling - 0.02, name, va="top", fontsize=style.TEXT_SIZE, fontweight="bold"
-    )
+    style.write_at(figure, LEFT, ceiling - 0.02, name, va="top", fontsize=style.TEXT_SIZE, fontweight="bold")
     shown = one.maps[block.heads]
     highest = float(np.nanmax(shown)) or 1.0
     blocks, heads = one.weights.shape[1:3]
+    level = "layer" if one.over_steps else "block"
     for place, head in enumerate(block.heads):
         row, column = divmod(place, COLUMNS)
         left = LEFT + column * (PANEL_WIDTH + BETWEEN)
@@ -256,7 +257,7 @@ def _draw_block(figure: Figure, name: str, block: _Block, ceiling: float, steps:
             _draw_input(bars, to_input[head], steps, named=column == 0)
             top += INPUT_GAP + INPUT
         _mark_steps(figure, steps, left, top + 0.03)
-        what = f"head {head % heads + 1}" + (f", block {head // heads + 1}" if blocks > 1 else "")
+        what = f"head {head % heads + 1}" + (f", {level} {head // heads + 1}" if blocks > 1 else "")
         style.write_at(figure, left, top + 0.06 + STRIP, what, va="bottom")
         if place == 0:
             right = LEFT + min(COLUMNS, len(block.heads)) * (PANEL_WIDTH + BETWEEN) - BETWEEN + 0.12

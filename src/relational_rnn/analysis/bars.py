@@ -84,7 +84,7 @@ def accuracy_bars(
 def draw_accuracy_bars(
     results: Sequence[Bar], *, trivial_accuracy: float, title: str, about: str = ""
 ) -> Figure:
-    """One bar per result in the order given, with 95 % intervals or seeds, values and the trivial score's line.
+    """One bar per result in the order given, with 95 % intervals or seeds, values and the trivial score.
 
     The bars stand if there are few and their names short, and lie otherwise. The highest value is in bold.
 

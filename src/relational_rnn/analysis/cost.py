@@ -45,9 +45,7 @@ class Cost:
                 check_number(f"{name} of {self.name!r}", number, 0)
 
 
-def cost_bars(
-    models: Sequence[Cost], *, title: str, about: str = "", path: str | os.PathLike[str]
-) -> Path:
+def cost_bars(models: Sequence[Cost], *, title: str, about: str = "", path: str | os.PathLike[str]) -> Path:
     """Draw the costs and write them to `path`; see `draw_cost_bars`."""
     return style.save(draw_cost_bars(models, title=title, about=about), path)
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relational_rnn.analysis import style
 from relational_rnn.analysis.factors import HALF_WAY_COLUMNS, LEAVING, Level, add_model_legend, beside, levels
-from relational_rnn.analysis.headlines import MOST_NAMED, NEAR, joined
+from relational_rnn.analysis.finding import NEAR
+from relational_rnn.analysis.headlines import MOST_NAMED, joined
 from relational_rnn.analysis.tables import Table
 from relational_rnn.training.models import LABELS
 from relational_rnn.training.variants import text_of
@@ -59,8 +60,8 @@ def draw_overview(
     """Test accuracy (left) and examples until the trivial score was left (right), a row a variant.
 
     The right axis is logarithmic. The base is at the top, its means are the lines through both panels.
-    Every run is a mark, the bar reaches from the lowest to the highest. Runs that never left the trivial score
-    are counted at the right edge, beside a cross.
+    Every run is a mark, the bar reaches from the lowest to the highest. Runs that never left the trivial
+    score are counted at the right edge, beside a cross.
 
     Args:
         results: content of an ablation's results.json.
@@ -85,9 +86,7 @@ def draw_overview(
         lines = "" if base is None else f" Thin vertical line{'s' if several else ''}: mean of {base!r}."
         bottom = style.add_note(figure, NOTE + lines) + BOTTOM
         heading = overview_in_words(results) if title is None else title
-        style.add_title(
-            figure, heading, width, bottom + tall + (0.65 if several else 0.4), results["title"]
-        )
+        style.add_title(figure, heading, width, bottom + tall + (0.65 if several else 0.4), results["title"])
         panels = [
             style.axes_at(figure, left + column * (PANEL + BETWEEN), bottom, PANEL, tall) for column in (0, 1)
         ]
@@ -200,8 +199,8 @@ def _draw_accuracy(axes: Axes, results: dict[str, Any], rows: Sequence[Row]) -> 
         score = trivial.pop()
         axes.axvline(score, zorder=1, **style.TRIVIAL_LINE)
         axes.text(
-            score, 1.0, f"trivial score {style.percent(score)}", transform=axes.get_xaxis_transform(), ha="center",
-            va="bottom", fontsize=style.SMALL_SIZE,
+            score, 1.0, f"trivial score {style.percent(score)}", transform=axes.get_xaxis_transform(),
+            ha="center", va="bottom", fontsize=style.SMALL_SIZE,
         )  # fmt: skip
     axes.set_xlim(0, 1.03)
     style.percent_axis(axes.xaxis)

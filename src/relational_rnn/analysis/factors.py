@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relational_rnn.analysis import style
-from relational_rnn.analysis.headlines import NEAR
+from relational_rnn.analysis.finding import NEAR
 from relational_rnn.analysis.tables import Table
 from relational_rnn.training.models import LABELS
 from relational_rnn.training.variants import objective, scores_of, text_of
@@ -232,7 +232,9 @@ def draw_factor(results: dict[str, Any], factor: str) -> Figure:
         lines = 1 if ranged else 1 + max(name.count("\n") for name in names)
         bottom = style.add_note(figure, NOTE) + 0.45 + 0.2 * lines
         top = HEIGHT + (0.5 if several else 0.3)
-        style.add_title(figure, factor_in_words(results, factor), FIGURE_WIDTH, bottom + top, results["title"])
+        style.add_title(
+            figure, factor_in_words(results, factor), FIGURE_WIDTH, bottom + top, results["title"]
+        )
         panels = [
             style.axes_at(figure, LEFT + column * (PANEL + BETWEEN), bottom, PANEL, HEIGHT)
             for column in (0, 1)
@@ -253,7 +255,9 @@ def draw_factor(results: dict[str, Any], factor: str) -> Figure:
 def factor_in_words(results: dict[str, Any], factor: str) -> str:
     """Return which values of a factor are best and worst, of the first model."""
     model = results["models"][0]
-    means = [(level.name, _average(level.scores(model, "test_accuracy"))) for level in levels(results, factor)]
+    means = [
+        (level.name, _average(level.scores(model, "test_accuracy"))) for level in levels(results, factor)
+    ]
     known = sorted((pair for pair in means if pair[1] > -math.inf), key=lambda pair: -pair[1])
     what = factor.replace("_", " ").capitalize()
     if not known:
@@ -354,8 +358,14 @@ def _draw_runs(axes: Axes, x: float, values: Sequence[float], model: str) -> Non
             [x], [sum(values) / len(values)], "_", color=colour, markersize=17, markeredgewidth=2.6, zorder=4
         )
     axes.plot(
-        [x] * len(values), values, style.marker_of(model), color=colour, markersize=5.5,
-        markeredgecolor="white", markeredgewidth=0.5, zorder=3,
+        [x] * len(values),
+        values,
+        style.marker_of(model),
+        color=colour,
+        markersize=5.5,
+        markeredgecolor="white",
+        markeredgewidth=0.5,
+        zorder=3,
     )
 
 
@@ -368,9 +378,7 @@ def add_model_legend(axes: Axes, results: dict[str, Any]) -> None:
     """Name the models above a panel's left corner."""
     from matplotlib.lines import Line2D
 
-    handles = [
-        Line2D([], [], **{**style.line_of(model), "linestyle": "none"}) for model in results["models"]
-    ]
+    handles = [Line2D([], [], **{**style.line_of(model), "linestyle": "none"}) for model in results["models"]]
     labels = [LABELS.get(model, model) for model in results["models"]]
     axes.legend(
         handles, labels, fontsize=style.SMALL_SIZE, borderaxespad=0,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from relational_rnn.analysis.finding import NEAR
+from relational_rnn.analysis.memory import slot_changes, slots_written, specialisation
+from relational_rnn.analysis.memory_plots import gates_of, relative_changes
+from relational_rnn.analysis.recorded_memory import RecordedMemory
+from relational_rnn.analysis.sizes import SizeAxis
 from relational_rnn.analysis.style import percent, short_number
 
-NEAR = 0.02
-"""Scores this close to the trivial one count as it, and half as close to the best one as level with it."""
 MOST_NAMED = 4
 """Of more, the number is told."""
 
@@ -54,6 +57,11 @@ def scores_in_words(scores: Mapping[str, float], trivial: float) -> str:
     return "; ".join(parts)
 
 
+def _rounded(count: float) -> str:
+    """Return a count of examples in three digits."""
+    return short_number(float(f"{count:.3g}"))
+
+
 def _names(names: Sequence[str]) -> str:
     return joined(names) if len(names) <= MOST_NAMED else f"{len(names)} models"
 
@@ -94,9 +102,91 @@ def efficiency_in_words(
             continue
         accuracy = f"{100 * accuracies[place]:.3g} %"
         (first, fewest), *others = sorted(means.items(), key=lambda pair: pair[1])
-        told = f"{first} reaches {accuracy} after {short_number(fewest)} examples"
-        told += "".join(f", {name} after {short_number(mean)}" for name, mean in others)
+        told = f"{first} reaches {accuracy} after {_rounded(fewest)} examples"
+        told += "".join(f", {name} after {_rounded(mean)}" for name, mean in others)
         missing = [name for name in needed if name not in means]
         verb = "does" if len(missing) == 1 else "do"
         return told + (f"; {_names(missing)} {verb} not in every seed" if missing else "")
     return f"No model reaches {100 * accuracies[0]:.3g} % with every seed"
+
+
+def larger_in_words(axes: Sequence[SizeAxis]) -> str:
+    """Return which model keeps most at the largest sizes, and whether that is more than the trivial score.
+
+    Args:
+        axes: what `generalisation` draws.
+    """
+    told = []
+    for axis in axes:
+        means = {
+            model.name: [sum(scores) / len(scores) for scores in zip(*model.accuracies)]
+            for model in axis.models
+        }
+        best = max(means, key=lambda name: means[name][-1])
+        left, trivial = means[best][-1], axis.trivial[-1]
+        where = f"at {axis.name} {axis.sizes[-1]} instead of {axis.trained}"
+        if left > trivial + NEAR:
+            told.append(f"{where} {best} keeps {percent(left)}, the trivial score is {percent(trivial)}")
+        else:
+            told.append(f"{where} no model beats the trivial {percent(trivial)}")
+    sentence = "; ".join(told)
+    return sentence[:1].upper() + sentence[1:]
+
+
+def cost_in_words(milliseconds: Mapping[str, float]) -> str:
+    """Return which model trains fastest, and how much slower the others are.
+
+    Example:
+        >>> cost_in_words({"RMC": 0.36, "LSTM": 0.12})
+        'LSTM trains fastest, 0.12 ms per example; RMC takes 3.0 times as long'
+    """
+    (first, least), *others = sorted(milliseconds.items(), key=lambda pair: pair[1])
+    if not others:
+        return f"{first} trains at {least:.3g} ms per example"
+    slower = [f"{name} takes {value / max(least, 1e-12):.1f} times as long" for name, value in others[:1]]
+    slower += [f"{name} {value / max(least, 1e-12):.1f} times" for name, value in others[1:]]
+    return f"{first} trains fastest, {least:.3g} ms per example; {', '.join(slower)}"
+
+
+def memory_in_words(models: Mapping[str, RecordedMemory]) -> str:
+    """Return how much the slots of each model differ at the end."""
+    shares = {
+        name: float(specialisation(one.memories)[-1])
+        for name, one in models.items()
+        if one.memories.shape[2] > 1
+    }
+    if not shares:
+        return f"The state of {joined(list(models))} over the steps"
+    told = joined([f"{percent(share)} of the memory of {name}" for name, share in shares.items()])
+    return f"After the last step {told} differs between slots"
+
+
+def changes_in_words(models: Mapping[str, RecordedMemory]) -> str:
+    """Return at which step each memory changes most."""
+    told = []
+    for name, one in models.items():
+        changes = relative_changes(one).mean(1)
+        step = int(changes[1:].argmax()) + 1 if len(changes) > 1 else 0
+        told.append(f"{name} at step {step + 1} (by {100 * changes[step]:.0f} %)")
+    return f"After the first step, memory changes most: {', '.join(told)}"
+
+
+def gates_in_words(models: Mapping[str, RecordedMemory]) -> str:
+    """Return how much of the new and of the old each model's gates let through on average."""
+    told = []
+    for name, one in models.items():
+        if one.forget_gate is not None:
+            taken, kept = (100 * float(gate.mean()) for gate in gates_of(one))
+            told.append(f"{name} keeps {kept:.0f} % of the old and takes in {taken:.0f} % of the new")
+    return "; ".join(told)
+
+
+def usage_in_words(models: Mapping[str, RecordedMemory]) -> str:
+    """Return over how many of its slots each model spreads what it writes."""
+    told = []
+    for name, one in models.items():
+        slots = one.memories.shape[2]
+        if slots > 1:
+            written = slots_written(slot_changes(one.memories, one.initial))
+            told.append(f"{name} spreads what it writes over {written:.1f} of {slots} slots")
+    return "; ".join(told) if told else f"How far the state of {joined(list(models))} moves"

@@ -120,7 +120,8 @@ def _draw_panel(axes: Axes, lines: Sequence[Line], looks: Sequence[dict[str, obj
         axes.plot(line.examples, line.loss, markevery=(place * every // len(lines), every), **look)  # type: ignore[arg-type]
         if len(line.low):
             axes.fill_between(
-                line.examples, line.low, line.high, color=str(look["color"]), alpha=0.18, linewidth=0, zorder=1
+                line.examples, line.low, line.high, color=str(look["color"]), alpha=0.18, linewidth=0,
+                zorder=1,
             )  # fmt: skip
 
 

@@ -217,7 +217,9 @@ def draw_over_steps(
             axes.set_title(panel.heading, fontsize=style.SMALL_SIZE, loc="left")
             step_axis(axes, length_of(models))
             for first, last in [] if expected is None else runs_of(expected):
-                axes.axvspan(first - 0.5, last + 0.5, color=style.SHADE, linewidth=0.8, zorder=0, gid="expected")
+                axes.axvspan(
+                    first - 0.5, last + 0.5, color=style.SHADE, linewidth=0.8, zorder=0, gid="expected"
+                )
             for name, values in panel.values.items():
                 _draw_line(axes, name, values, looks[name])
             axes.set_ylim(0, 1.04 * (panel.top or max(float(axes.dataLim.y1), 1e-9)))

@@ -10,8 +10,8 @@ import numpy as np
 
 from relational_rnn.analysis.curves import Curve, StageChange
 from relational_rnn.analysis.losses import Line, Losses
-from relational_rnn.analysis.tables import marked, way_of
 from relational_rnn.analysis.supervised import mean_curve
+from relational_rnn.analysis.tables import marked, way_of
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.models import LEADER
 from relational_rnn.training.results import RunResult, TrainingResult
@@ -25,7 +25,7 @@ BINS = 60
 def curves_of(config: RunConfig[Any], results: RunResult, evaluations: Points) -> list[Curve]:
     """Return a curve for each way of each model: mean and range over the seeds, a single RMC with stages."""
     found = []
-    for family, label, trainings in _ways(results):
+    for family, label, trainings in ways_of(results):
         curve = mean_curve(label, family, [evaluations[one.name] for one in trainings])
         if family == LEADER and results.seeds == 1 and trainings[0].changes:
             curve = dataclasses.replace(curve, stages=_stages(config, trainings[0], curve))
@@ -50,7 +50,7 @@ def losses_of(results: RunResult, records: Points) -> list[Losses]:
         records: all of its metrics.
     """
     found = []
-    for family, label, trainings in _ways(results):
+    for family, label, trainings in ways_of(results):
         lines = [
             _mean_line([_points(records[one.name], name) for one in trainings], bins)
             for name, bins in (("loss", BINS), ("validation_loss", None))
@@ -60,7 +60,7 @@ def losses_of(results: RunResult, records: Points) -> list[Losses]:
     return found
 
 
-def _ways(results: RunResult) -> list[tuple[str, str, list[TrainingResult]]]:
+def ways_of(results: RunResult) -> list[tuple[str, str, list[TrainingResult]]]:
     """Return model, label and trainings of each way to the task, those that diverged only if all did."""
     found = []
     for family, model in results.models.items():
@@ -81,13 +81,22 @@ def _points(records: Sequence[dict[str, Any]], name: str) -> np.ndarray:
 
 
 def _mean_line(seeds: Sequence[np.ndarray], bins: int | None) -> Line:
-    """Return mean and range over the seeds, up to where the first of them ended."""
-    length = min(map(len, seeds))
-    examples, losses = seeds[0][:length, 0], np.stack([one[:length, 1] for one in seeds])
-    if bins is not None and length > bins:
-        parts = np.array_split(np.arange(length), bins)
-        examples = np.array([examples[part].mean() for part in parts])
-        losses = np.array([[one[part].mean() for part in parts] for one in losses])
+    """Return mean and range over the seeds, up to where the first of them ended.
+
+    Args:
+        seeds: examples and losses of each.
+        bins: how many equal parts of the training to take means over; None for points that the seeds share.
+    """
+    if not min(map(len, seeds)):
+        return Line([], [], [], [])
+    if bins is None:
+        length = min(map(len, seeds))
+        examples, losses = seeds[0][:length, 0], np.stack([one[:length, 1] for one in seeds])
+    else:  # what is logged between evaluations may be so at other steps with each seed
+        edges = np.linspace(0.0, min(one[-1, 0] for one in seeds), bins + 1)
+        parts = np.stack([_means_between(one, edges) for one in seeds])
+        known = np.isfinite(parts).all(axis=0)
+        examples, losses = ((edges[1:] + edges[:-1]) / 2)[known], parts[:, known]
     several = len(seeds) > 1
     return Line(
         examples.tolist(),
@@ -95,6 +104,15 @@ def _mean_line(seeds: Sequence[np.ndarray], bins: int | None) -> Line:
         losses.min(0).tolist() if several else [],
         losses.max(0).tolist() if several else [],
     )
+
+
+def _means_between(points: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Return the mean of the losses between each two edges, NaN where there are none."""
+    place = np.clip(np.searchsorted(edges, points[:, 0]) - 1, 0, len(edges) - 2)
+    inside = points[:, 0] <= edges[-1]
+    counts = np.bincount(place[inside], minlength=len(edges) - 1)
+    sums = np.bincount(place[inside], points[inside, 1], minlength=len(edges) - 1)
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
 def _stages(config: RunConfig[Any], score: TrainingResult, curve: Curve) -> list[StageChange]:

@@ -149,7 +149,10 @@ def _draw_panel(axes: Axes, axis: SizeAxis) -> None:
     )
     for reach in axis.models:
         scores = np.array(reach.accuracies, dtype=float)  # (trainings, sizes)
-        look, order = style.line_of(reach.model), 4 if reach.model.lower() == "rmc" else 3  # the model this is about on top
+        look, order = (
+            style.line_of(reach.model),
+            4 if reach.model.lower() == "rmc" else 3,
+        )  # the model this is about on top
         axes.plot(sizes, scores.mean(axis=0), label=reach.name, zorder=order, clip_on=False, **look)
         if len(scores) > 1:
             axes.fill_between(

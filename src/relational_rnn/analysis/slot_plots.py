@@ -20,8 +20,8 @@ MAP_WIDTH, PANEL_WIDTH, HEIGHT = 3.3, 5.2, 3.3
 CAPTION = 0.6
 """Inches above the panels for what they show."""
 NOTE = (
-    "Read by a linear map, scored on fresh sequences. Row free: the slot of the label that the reference will "
-    "have. Filled marks: vectors; hollow: distances from the reference, which comes at the dotted line."
+    "Read by a linear map, scored on fresh sequences. Row free: the slot of the label that the reference "
+    "will have. Filled marks: vectors; hollow: distances from the reference, which comes at the dotted line."
 )
 LINES = ((style.QUIET, "o"), (style.INK, "s"), ("#8F8F8F", "^"))
 """Colour and mark of an object that comes before the reference, of the reference, and of one after: greys,
@@ -44,7 +44,8 @@ def slots_in_words(contents: SlotContents) -> str:
     who = f"Each of the {count} labels has" if len(found) == count else f"{len(found)} of {count} labels have"
     low, high = (f"{100 * share:.0f}" for share in (min(found), max(found)))
     shares = low if low == high else f"{low} to {high}"
-    return f"{who} a slot of {'its' if len(found) == count else 'their'} own, which gives {shares} % of its vector"
+    whose = "its" if len(found) == count else "their"
+    return f"{who} a slot of {whose} own, which gives {shares} % of its vector"
 
 
 def slot_contents_figure(
@@ -91,8 +92,15 @@ def draw_slot_contents(contents: SlotContents, *, title: str, about: str = "") -
         panel = style.axes_at(figure, right, bottom, PANEL_WIDTH, HEIGHT)
         _draw_readings(panel, contents, lines)
         above = bottom + HEIGHT + 0.12
-        style.write_at(figure, LEFT, above, "which slot gives the vector of which label,\njust before the reference comes")
-        style.write_at(figure, right, above, "what the slot of its label gives of an object,\nafter each step")
+        style.write_at(
+            figure,
+            LEFT,
+            above,
+            "which slot gives the vector of which label,\njust before the reference comes",
+        )
+        style.write_at(
+            figure, right, above, "what the slot of its label gives of an object,\nafter each step"
+        )
     return figure
 
 

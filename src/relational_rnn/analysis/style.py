@@ -59,7 +59,7 @@ DASHES: tuple[Any, ...] = (
 
 TRIVIAL_LINE: dict[str, Any] = {"color": INK, "linewidth": 1.1, "linestyle": (0, (4, 3))}
 
-MAP_COLOURS = "cividis_r"
+MAP_COLOURS = "YlGnBu"
 """Of every map: light for little, dark for much, alike for the colour-blind and in grey."""
 
 _RC: dict[Any, Any] = {
@@ -274,7 +274,7 @@ def add_title(figure: Figure, title: str, width: float, below: float, about: str
 
 
 def add_note(figure: Figure, note: str) -> float:
-    """Explain marks in small print at the bottom of a figure that is as wide as it will be; returns its top."""
+    """Explain marks at the bottom of a figure that has its width; returns the height that this takes."""
     from matplotlib.transforms import ScaledTranslation
 
     if not note:

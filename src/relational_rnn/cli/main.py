@@ -29,6 +29,7 @@ COMMANDS: Final = {
         "Train the RMC, LSTM, GRU, Transformer and DNC on a task, with three seeds.",
     ),
     "evaluate": ("relational_rnn.cli.evaluate", "Score the models of a run on fresh or given examples."),
+    "visualize": ("relational_rnn.cli.visualize", "Draw the figures of a run again."),
     "failures": ("relational_rnn.cli.failures", "Show the examples that models get wrong."),
     "check-gradients": (
         "relational_rnn.cli.check_gradients",
