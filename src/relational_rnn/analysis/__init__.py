@@ -4,7 +4,6 @@ Needs matplotlib (`pip install matplotlib`) only when a figure is drawn, and nev
 """
 
 from relational_rnn.analysis.attention import Attention, attention_in_words, attention_maps, draw_attention
-from relational_rnn.analysis.attention_shares import attention_shares
 from relational_rnn.analysis.bars import Bar, accuracy_bars, draw_accuracy_bars
 from relational_rnn.analysis.confidence import binomial_half_width
 from relational_rnn.analysis.cost import Cost, cost_bars, draw_cost_bars
@@ -42,6 +41,7 @@ from relational_rnn.analysis.memory_plots import (
     memory_evolution,
 )
 from relational_rnn.analysis.mistakes import draw_mistakes, mistakes, mistakes_figure, mistakes_in_words
+from relational_rnn.analysis.question_attention import attention_shares, question_maps
 from relational_rnn.analysis.recorded_memory import RecordedMemory, record_memory
 from relational_rnn.analysis.report import write_report
 from relational_rnn.analysis.sizes import Reach, SizeAxis, draw_generalisation, generalisation
@@ -122,6 +122,7 @@ __all__ = [
     "phase_norms",
     "phases_of",
     "points_table",
+    "question_maps",
     "record_memory",
     "sample_efficiency",
     "save",

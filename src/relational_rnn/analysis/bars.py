@@ -140,7 +140,7 @@ def _standing(figure: Figure, results: Sequence[Bar], trivial: float, title: str
         axes.errorbar(place, bar.accuracy, yerr=bar.whiskers, **_ERROR)
         axes.plot([place] * len(bar.seeds), bar.seeds, **_DOTS)
         leads = bar.accuracy == max(one.accuracy for one in results)
-        _write_value(axes, bar, leads, (place, bar.end), (0, 4), ha="center", va="bottom")
+        _write_value(axes, bar, leads, (place, bar.end), (0, 6), ha="center", va="bottom")
 
 
 def _lying(figure: Figure, results: Sequence[Bar], trivial: float, title: str, about: str) -> None:
@@ -170,7 +170,7 @@ def _lying(figure: Figure, results: Sequence[Bar], trivial: float, title: str, a
         axes.errorbar(bar.accuracy, place, xerr=bar.whiskers, **_ERROR)
         axes.plot(bar.seeds, [place] * len(bar.seeds), **_DOTS)
         leads = bar.accuracy == max(one.accuracy for one in results)
-        _write_value(axes, bar, leads, (bar.end, place), (5, 0), ha="left", va="center_baseline")
+        _write_value(axes, bar, leads, (bar.end, place), (8, 0), ha="left", va="center_baseline")
 
 
 _ERROR: dict[str, Any] = {

@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH = 11.0
 LEFT, BETWEEN, RIGHT = 0.95, 1.3, 1.2
-PANEL_WIDTH = (WIDTH - LEFT - BETWEEN - RIGHT) / 2
+PANEL_WIDTH = 3.75
 PANEL_HEIGHT = 3.5
 TOP_ACCURACY = 1.03
 """The upper end of the accuracy axis, so that a line at 100 % is not cut in half."""
@@ -55,7 +54,7 @@ class Curve:
     model: str
     """Family, which chooses the colour: "rmc", "lstm", ..."""
     seconds: Sequence[float]
-    """Training time at each measurement, never falling."""
+    """Training time at each measurement, never falling; empty where nobody kept it."""
     examples: Sequence[float]
     """Examples seen at each measurement, never falling."""
     accuracy: Sequence[float]
@@ -70,7 +69,7 @@ class Curve:
     def __post_init__(self) -> None:
         """Raise ValueError if the measurements cannot be drawn."""
         lengths = [len(self.seconds), len(self.examples), len(self.accuracy)]
-        if not lengths[0] or len(set(lengths)) > 1:
+        if not lengths[1] or len(set(lengths if self.seconds else lengths[1:])) > 1:
             raise ValueError(
                 f"curve {self.name!r} needs as many seconds as examples and accuracies, at least one; "
                 f"got {lengths[0]} seconds, {lengths[1]} examples, {lengths[2]} accuracies"
@@ -114,9 +113,9 @@ def draw_training_curves(
     """Validation accuracy on the full task against seconds (left) and against examples seen (right).
 
     Curves of one family share its colour and mark and differ in their dashes; around the mean of several
-    trainings a band reaches from the lowest to the highest. The last value of each stands at the
-    right of its panel, the highest in bold. Ticks above the panels say when the task grew: for the RMC, or
-    for the first curve with stages if no RMC has any.
+    trainings a band reaches from the lowest to the highest. The last value of each stands at the right of its
+    panel, the highest in bold. Without the seconds of every curve there is no left panel. Ticks above the
+    panels say when the task grew: for the RMC, or for the first curve with stages if no RMC has any.
 
     Args:
         curves: at least one.
@@ -143,13 +142,15 @@ def draw_training_curves(
     growing = next(
         (c for c in with_stages if c.model.lower() == "rmc"), with_stages[0] if with_stages else None
     )
+    columns = [axis for axis in ("seconds", "examples") if all(len(getattr(c, axis)) for c in curves)]
     with style.paper_style():
-        figure = style.new_figure(WIDTH)
+        width = LEFT + len(columns) * (PANEL_WIDTH + BETWEEN) - BETWEEN + RIGHT
+        figure = style.new_figure(width)
         looks = style.lines_of([one.model for one in curves])
-        bottom = _add_legend(figure, curves, looks) + 0.72
+        bottom = _add_legend(figure, curves, looks, columns) + 0.72
         panel_height = max(PANEL_HEIGHT, 0.2 * len(curves))  # room for one end label per curve
-        style.add_title(figure, title, WIDTH, bottom + panel_height + (0.6 if growing else 0.1), about)
-        for column, axis in enumerate(("seconds", "examples")):
+        style.add_title(figure, title, width, bottom + panel_height + (0.6 if growing else 0.1), about)
+        for column, axis in enumerate(columns):
             left = LEFT + column * (PANEL_WIDTH + BETWEEN)
             axes = style.axes_at(figure, left, bottom, PANEL_WIDTH, panel_height)
             _draw_panel(figure, axes, curves, looks, axis, trivial, growing, panel_height)
@@ -158,13 +159,15 @@ def draw_training_curves(
     return figure
 
 
-def _add_legend(figure: Figure, curves: Sequence[Curve], looks: list[dict[str, Any]]) -> float:
+def _add_legend(
+    figure: Figure, curves: Sequence[Curve], looks: list[dict[str, Any]], columns: Sequence[str]
+) -> float:
     """Put legend and note at the bottom; returns their height in inches."""
     from matplotlib.lines import Line2D
 
-    names = [style.wrap(figure, curve.name, WIDTH - 1.5) for curve in curves]
+    names = [style.wrap(figure, curve.name, figure.get_size_inches()[0] - 1.5) for curve in curves]
     note = "At the right: the last value of each line"
-    ends = [{getattr(curve, axis)[-1] for curve in curves} for axis in ("seconds", "examples")]
+    ends = [{getattr(curve, axis)[-1] for curve in curves} for axis in columns]
     if max(map(len, ends)) > 1:
         note += "; a thin line leads there from where its training ended"
     if any(curve.low for curve in curves):

@@ -8,9 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relational_rnn.analysis import style
-from relational_rnn.analysis.factors import HALF_WAY_COLUMNS, LEAVING, Level, add_model_legend, beside, levels
+from relational_rnn.analysis.factors import (
+    HALF_WAY_COLUMNS,
+    LEAVING,
+    Level,
+    add_model_legend,
+    beside,
+    levels,
+    name_of,
+)
 from relational_rnn.analysis.finding import NEAR
-from relational_rnn.analysis.headlines import MOST_NAMED, joined
+from relational_rnn.analysis.headlines import MOST_NAMED
 from relational_rnn.analysis.tables import Table
 from relational_rnn.training.models import LABELS
 from relational_rnn.training.variants import text_of
@@ -123,9 +131,8 @@ def overview_in_words(results: dict[str, Any]) -> str:
     told = f"the base reaches {style.percent(base)}"
     if lost:
         trivial = style.percent(min(score for _, score in changed.values()))
-        names = joined(lost) if len(lost) <= MOST_NAMED else f"{len(lost)} of {len(changed)} changes"
-        verb = "stays" if len(lost) == 1 else "stay"
-        return f"{names[0].upper()}{names[1:]} {verb} at the trivial {trivial}; {told}"
+        names = ", ".join(lost) if len(lost) <= MOST_NAMED else f"{len(lost)} of {len(changed)} changes"
+        return f"At the trivial {trivial}: {names}; {told}"
     worst = min(changed, key=lambda name: changed[name][0])
     return f"T{told[1:]}; {worst} costs most, down to {style.percent(changed[worst][0])}"
 
@@ -164,7 +171,7 @@ def _rows(results: dict[str, Any]) -> list[Row]:
     """Return the base, then every factor with its other values; one that has a single one takes one line."""
     rows: list[Row] = []
     for factor in results["factors"]:
-        found, what = levels(results, factor), factor.replace("_", " ")
+        found, what = levels(results, factor), name_of(factor)
         base = next(level for level in found if level.base)
         if not rows:
             rows.append(Row("base" + base.lost(), base, name=True))
@@ -179,9 +186,7 @@ def _rows(results: dict[str, Any]) -> list[Row]:
 
 def _single(factor: str, level: Level) -> str:
     """Return the one other value of a factor in words."""
-    if level.value is False:
-        return f"without {factor.removeprefix('use_').replace('_', ' ')}"
-    return f"{factor.replace('_', ' ')} {level.name}"
+    return f"without {name_of(factor)}" if level.value is False else f"{name_of(factor)}: {level.name}"
 
 
 def _indent(row: Row) -> float:
@@ -225,6 +230,12 @@ def _draw_leaving(axes: Axes, results: dict[str, Any], rows: Sequence[Row]) -> N
         for index, model in enumerate(results["models"]):
             runs = row.level.scores(model, "examples_to_leave") if row.level else []
             if never := runs.count(None):
+                if len(results["models"]) > 1:
+                    axes.plot(
+                        1 + 0.12 * NEVER / PANEL, beside(place, index, results), style.marker_of(model),
+                        color=style.colour_of(model), markersize=5.5, clip_on=False,
+                        transform=axes.get_yaxis_transform(),
+                    )  # fmt: skip
                 axes.text(
                     column, beside(place, index, results),
                     f"\N{MULTIPLICATION SIGN} {never} of {len(runs)}",

@@ -32,6 +32,17 @@ NOTE = (
     "\N{MULTIPLICATION SIGN}: runs that never get half of the way from the trivial score to 100 %."
 )
 """What the marks of the figure of a factor are."""
+WORDS = {
+    "grow": "growing task",
+    "start": "first stage",
+    "num_heads": "heads",
+    "mem_slots": "slots",
+    "num_blocks": "blocks",
+    "use_mlp": "MLP",
+    "use_residual": "residual connections",
+    "initialisation": "initial values",
+}
+"""Factor -> what figures call it; others have the names of their flags, in words."""
 PARTS = 5
 """Rows of a table for a range."""
 FIGURE_WIDTH = LEFT + 2 * PANEL + BETWEEN + RIGHT
@@ -241,7 +252,7 @@ def draw_factor(results: dict[str, Any], factor: str) -> Figure:
         ]
         for axes in panels:
             axes.grid(visible=False, axis="x")
-            axes.set_xlabel(factor.replace("_", " "))
+            axes.set_xlabel(name_of(factor))
             if ranged:
                 _set_range(axes, results["factors"][factor])
             else:
@@ -252,6 +263,16 @@ def draw_factor(results: dict[str, Any], factor: str) -> Figure:
     return figure
 
 
+def name_of(factor: str) -> str:
+    """Return what figures call a factor.
+
+    Example:
+        >>> name_of("num_heads"), name_of("use_layer_norm"), name_of("gate_style")
+        ('heads', 'layer norm', 'gate style')
+    """
+    return WORDS.get(factor, factor.removeprefix("use_").replace("_", " "))
+
+
 def factor_in_words(results: dict[str, Any], factor: str) -> str:
     """Return which values of a factor are best and worst, of the first model."""
     model = results["models"][0]
@@ -259,7 +280,8 @@ def factor_in_words(results: dict[str, Any], factor: str) -> str:
         (level.name, _average(level.scores(model, "test_accuracy"))) for level in levels(results, factor)
     ]
     known = sorted((pair for pair in means if pair[1] > -math.inf), key=lambda pair: -pair[1])
-    what = factor.replace("_", " ").capitalize()
+    what = name_of(factor)
+    what = what[0].upper() + what[1:]
     if not known:
         return f"{what}: every training diverged"
     (best, top), (worst, low) = known[0], known[-1]

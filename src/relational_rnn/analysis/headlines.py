@@ -89,7 +89,7 @@ def efficiency_in_words(
     Example:
         >>> needed = {"LSTM": [[3000, None]], "RMC": [[2000, 9000]]}
         >>> efficiency_in_words(needed, [0.5, 0.9])
-        'RMC reaches 90 % after 9000 examples; LSTM does not in every seed'
+        'RMC reaches 90 % after 9000 examples, LSTM never'
     """
     for place in range(len(accuracies) - 1, -1, -1):
         means = {}
@@ -105,9 +105,10 @@ def efficiency_in_words(
         told = f"{first} reaches {accuracy} after {_rounded(fewest)} examples"
         told += "".join(f", {name} after {_rounded(mean)}" for name, mean in others)
         missing = [name for name in needed if name not in means]
-        verb = "does" if len(missing) == 1 else "do"
-        return told + (f"; {_names(missing)} {verb} not in every seed" if missing else "")
-    return f"No model reaches {100 * accuracies[0]:.3g} % with every seed"
+        several = max(len(trainings) for trainings in needed.values()) > 1
+        never = "not with every seed" if several else "never"
+        return told + (f", {_names(missing)} {never}" if missing else "")
+    return f"No model reaches {100 * accuracies[0]:.3g} % with all its trainings"
 
 
 def larger_in_words(axes: Sequence[SizeAxis]) -> str:

@@ -149,7 +149,7 @@ def draw_gates(
         >>> memories = np.random.default_rng(0).standard_normal((5, 6, 3, 4))
         >>> half = np.full((5, 6, 3, 1), 0.5)
         >>> recorded = RecordedMemory(
-        ...     "rmc", memories, memories[:, 0], memories[:, :, 0], 100, 100, input_gate=half, forget_gate=half
+        ...     "rmc", memories, memories[:, 0], memories[:, :, 0], 9, 9, input_gate=half, forget_gate=half
         ... )
         >>> len(draw_gates(recorded, title="Gates").axes)
         2

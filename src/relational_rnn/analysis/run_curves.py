@@ -122,7 +122,9 @@ def _stages(config: RunConfig[Any], score: TrainingResult, curve: Curve) -> list
         StageChange(
             change.step,
             change.step * size,
-            float(np.interp(change.step * size, [0, *curve.examples], [0, *curve.seconds])),
+            float(np.interp(change.step * size, [0, *curve.examples], [0, *curve.seconds]))
+            if curve.seconds
+            else 0.0,
             {name: value for name, value in change.sizes.items() if name in shown},
         )
         for change in score.changes or ()

@@ -48,6 +48,11 @@ def about_run(config: RunConfig[Any], results: RunResult, what: str = "") -> str
     return f"{title_of(config)}: {what}, {seeds}" if what else f"{title_of(config)}, {seeds}"
 
 
+def _told(title: str, results: RunResult) -> str:
+    """Return a title that says so if it rests on one seed; `finding` does that itself."""
+    return f"{title} (one seed)" if results.seeds == 1 else title
+
+
 def best_trivial(results: RunResult, split: str = "test") -> float:
     """Return the best score on a split that asks for no reasoning."""
     known = [score for score in results.trivial.get(split, {}).values() if score is not None]
@@ -60,7 +65,7 @@ def curves_figure(config: RunConfig[Any], results: RunResult, evaluations: Point
     return draw_training_curves(
         curves,
         trivial_accuracy=trivial,
-        title=scores_in_words(last_of_each(results, curves), trivial),
+        title=_told(scores_in_words(last_of_each(results, curves), trivial), results),
         about=about_run(config, results, "validation accuracy"),
     )
 
@@ -80,7 +85,7 @@ def losses_figure(config: RunConfig[Any], results: RunResult, records: Points) -
         ends[label] = min(last, ends.get(label, last))
     return draw_loss_curves(
         losses,
-        title=ends_in_words("The validation loss", ends),
+        title=_told(ends_in_words("The validation loss", ends), results),
         about=about_run(config, results, "loss over training"),
     )
 
@@ -95,7 +100,7 @@ def efficiency_figure(config: RunConfig[Any], results: RunResult, evaluations: P
     return draw_sample_efficiency(
         models,
         accuracies=accuracies,
-        title=efficiency_in_words({one.name: one.examples for one in models}, accuracies),
+        title=_told(efficiency_in_words({one.name: one.examples for one in models}, accuracies), results),
         about=about_run(config, results, "examples until a validation accuracy"),
     )
 
@@ -114,7 +119,7 @@ def accuracy_figure(config: RunConfig[Any], results: RunResult, split: str) -> F
     if split == "harder":
         what = f"{results.test_examples:,} harder examples, {results.harder}"
         scores = {model.label: model.harder_accuracy or 0.0 for model in results.models.values()}
-        title = f"On harder examples {scores_in_words(scores, trivial)}"
+        title = _told(f"On harder examples {scores_in_words(scores, trivial)}", results)
     bars = _bars(results, f"{split}_accuracy")
     about = about_run(config, results, f"accuracy on {what}")
     return draw_accuracy_bars(bars, trivial_accuracy=trivial, title=title, about=about)
@@ -142,7 +147,7 @@ def generalisation_figure(config: RunConfig[Any], results: RunResult) -> Figure:
     if not axes:
         raise NoFigure(f"no size of {results.task} can grow")
     about = about_run(config, results, "larger sizes than in training")
-    return draw_generalisation(axes, title=larger_in_words(axes), about=about)
+    return draw_generalisation(axes, title=_told(larger_in_words(axes), results), about=about)
 
 
 def cost_figure(config: RunConfig[Any], results: RunResult) -> Figure:

@@ -83,7 +83,8 @@ def draw_slot_usage(
     expected = expected_steps(models, mask)
     attends = any(one.attention is not None for one in models.values())
     columns = 2 if attends else 1
-    note = f"Means over {sequences_in_words(models)}. Colours of each map: from its smallest to its largest value."
+    note = f"Means over {sequences_in_words(models)}. "
+    note += "Colours of each map: from its smallest to its largest value."
     if attends:
         note += " Attention that no slot gets goes to the input."
     if expected is not None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from relational_rnn import analysis
 from relational_rnn.analysis import headlines, run_figures
+from relational_rnn.analysis.question_attention import REFERENCE
 from relational_rnn.analysis.run_figures import NoFigure, about_run
 from relational_rnn.analysis.titles import title_of
 from relational_rnn.cli.memories import NUMPY_MODELS, RECORDED, numpy_model
@@ -205,7 +206,7 @@ def _attention(run: FinishedRun) -> Figure:
     if hasattr(run.test, "reference"):  # Nth farthest, whose answer comes after the last step
         shown = run.test.labels[run.example].tolist()
         labels = [f"v{label}" for label in shown]
-        marked = {"the step that brings the reference": [shown.index(run.test.reference[run.example])]}
+        marked = {REFERENCE: [shown.index(run.test.reference[run.example])]}
     return analysis.draw_attention(
         run.attention,
         title=analysis.attention_in_words(run.attention),

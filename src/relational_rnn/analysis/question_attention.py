@@ -1,12 +1,39 @@
-"""Where the heads of a core look on questions of Nth farthest, as numbers."""
+"""Where the heads of a core look on questions of Nth farthest: maps of one question, shares over many."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
+from relational_rnn.analysis.attention import Attention, attention_in_words, attention_maps
+from relational_rnn.tasks.nth_farthest_text import question
 from relational_rnn.training.recordings import RecordedAttention
+
+REFERENCE = "the step that brings the reference"
+"""What maps of the attention point out."""
+
+
+def question_maps(seen: RecordedAttention, *, about: str, path: str | os.PathLike[str]) -> Path:
+    """Draw where an RMC looks on one question of Nth farthest and write it to `path`.
+
+    Args:
+        seen: the question.
+        about: of whom, before the question.
+        path: of the figure.
+    """
+    attention = {"RMC": Attention(seen.attention[:, None])}
+    asked = question({"labels": seen.labels, "n": seen.n, "reference": seen.reference})
+    return attention_maps(
+        attention,
+        title=attention_in_words(attention),
+        about=f"{about}: {asked} (right answer {seen.answer}, prediction {seen.prediction})",
+        step_labels=[f"v{label}" for label in seen.labels],
+        marked={REFERENCE: [seen.reference_step]},
+        path=path,
+    )
 
 
 def attention_shares(recorded: Sequence[RecordedAttention]) -> dict[str, dict[str, list[float]]]:
