@@ -98,7 +98,7 @@ def test_efficiency_has_means_where_all_trainings_arrived_and_says_where_not():
         assert list(shown[name].get_xdata()) == [0.5, 0.9, 0.99]  # where its value is, not beside it
         assert shown[name].get_marker() == MARKERS[model]
         assert to_hex(shown[name].get_color()).upper() == PALETTE[model]
-    band = panel.collections[1].get_paths()[0].vertices  # the RMC's, which is drawn last
+    band = panel.collections[0].get_paths()[0].vertices  # the RMC's, which is drawn first, on top
     assert {tuple(point) for point in band} >= {(0.5, 1000), (0.5, 3000), (0.9, 2000), (0.9, 6000)}
     assert [(text.get_position()[0], text.get_text()) for text in strip.texts] == [
         (0.99, "1 of 2"),

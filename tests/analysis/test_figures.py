@@ -118,8 +118,9 @@ def ablation() -> dict[str, Any]:
 
     def variant(name: str, values: dict[str, Any], rmc: float) -> dict[str, Any]:
         scores = {
-            "test_accuracy": rmc, "validation_accuracy": rmc, "examples_to_leave": 9000 if rmc > 0.7 else None,
-            "seconds_to_leave": 9.0, "parameters": 10, "seconds": 20.0, "task_reached": {},
+            "test_accuracy": rmc, "validation_accuracy": rmc,
+            "examples_to_leave": 9000 if rmc > 0.7 else None, "seconds_to_leave": 9.0,
+            "parameters": 10, "seconds": 20.0, "task_reached": {},
         }  # fmt: skip
         lstm = {**scores, "test_accuracy": 0.5, "examples_to_leave": None}
         run = {"models": {"rmc": scores, "lstm": lstm}, "diverged": {}}

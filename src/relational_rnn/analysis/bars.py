@@ -138,7 +138,8 @@ def _standing(figure: Figure, results: Sequence[Bar], trivial: float, title: str
     for place, bar in enumerate(results):
         axes.bar(place, bar.accuracy, 0.56, zorder=2, **_fill(bar))
         axes.errorbar(place, bar.accuracy, yerr=bar.whiskers, **_ERROR)
-        axes.plot([place] * len(bar.seeds), bar.seeds, **_DOTS)
+        if bar.seeds:
+            axes.plot([place] * len(bar.seeds), bar.seeds, **_DOTS)
         leads = bar.accuracy == max(one.accuracy for one in results)
         _write_value(axes, bar, leads, (place, bar.end), (0, 6), ha="center", va="bottom")
 
@@ -168,7 +169,8 @@ def _lying(figure: Figure, results: Sequence[Bar], trivial: float, title: str, a
     for place, bar in enumerate(results):
         axes.barh(place, bar.accuracy, 0.6, zorder=2, **_fill(bar))
         axes.errorbar(bar.accuracy, place, xerr=bar.whiskers, **_ERROR)
-        axes.plot(bar.seeds, [place] * len(bar.seeds), **_DOTS)
+        if bar.seeds:
+            axes.plot(bar.seeds, [place] * len(bar.seeds), **_DOTS)
         leads = bar.accuracy == max(one.accuracy for one in results)
         _write_value(axes, bar, leads, (bar.end, place), (8, 0), ha="left", va="center_baseline")
 

@@ -69,7 +69,7 @@ class Curve:
     def __post_init__(self) -> None:
         """Raise ValueError if the measurements cannot be drawn."""
         lengths = [len(self.seconds), len(self.examples), len(self.accuracy)]
-        if not lengths[1] or len(set(lengths if self.seconds else lengths[1:])) > 1:
+        if not lengths[1] or len(set(lengths if lengths[0] else lengths[1:])) > 1:
             raise ValueError(
                 f"curve {self.name!r} needs as many seconds as examples and accuracies, at least one; "
                 f"got {lengths[0]} seconds, {lengths[1]} examples, {lengths[2]} accuracies"

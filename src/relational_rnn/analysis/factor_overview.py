@@ -86,7 +86,7 @@ def draw_overview(
     with style.paper_style():
         figure = style.new_figure(1.0)
         widths = [_indent(row) + style.text_size(figure, row.text, **_font(row))[0] for row in rows]
-        left, tall = EDGE + max(widths) + 0.15, ROW * len(rows)
+        left, tall = EDGE + max(widths) + 0.15, max(ROW, 0.25 * len(results["models"])) * len(rows)
         width = left + 2 * PANEL + BETWEEN + NEVER + EDGE
         figure.set_size_inches(width, 1.0)
         several = len(results["models"]) > 1
@@ -99,7 +99,7 @@ def draw_overview(
             style.axes_at(figure, left + column * (PANEL + BETWEEN), bottom, PANEL, tall) for column in (0, 1)
         ]
         for place, row in enumerate(rows):
-            height = bottom + tall - (place + 0.5) * ROW
+            height = bottom + tall - (place + 0.5) * tall / len(rows)
             style.write_at(figure, EDGE + _indent(row), height, row.text, va="center", **_font(row))
         for axes in panels:
             axes.set_ylim(len(rows) - 0.5, -0.5)
@@ -108,7 +108,7 @@ def draw_overview(
         _draw_accuracy(panels[0], results, rows)
         _draw_leaving(panels[1], results, rows)
         if several:
-            add_model_legend(panels[0], results)
+            add_model_legend(panels[0], results, 1 + 0.25 / tall)
     return figure
 
 

@@ -396,15 +396,15 @@ def beside(place: float, index: int, results: dict[str, Any]) -> float:
     return place + 0.6 * ((index + 0.5) / len(results["models"]) - 0.5)
 
 
-def add_model_legend(axes: Axes, results: dict[str, Any]) -> None:
-    """Name the models above a panel's left corner."""
+def add_model_legend(axes: Axes, results: dict[str, Any], bottom: float = 1.02) -> None:
+    """Name the models above a panel's left corner, from `bottom` of its height up."""
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], **{**style.line_of(model), "linestyle": "none"}) for model in results["models"]]
     labels = [LABELS.get(model, model) for model in results["models"]]
     axes.legend(
         handles, labels, fontsize=style.SMALL_SIZE, borderaxespad=0,
-        loc="lower left", bbox_to_anchor=(0, 1.02), ncols=len(handles),
+        loc="lower left", bbox_to_anchor=(0, bottom), ncols=len(handles),
     )  # fmt: skip
 
 

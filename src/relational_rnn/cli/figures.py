@@ -149,9 +149,9 @@ class FinishedRun:
     @cached_property
     def mistakes(self) -> dict[str, dict[str, Any]]:
         """Model -> which test examples of Nth farthest its best training gets wrong."""
-        from relational_rnn.cli.insides import find_mistakes
-
         self._need_vectors()
+        from relational_rnn.cli.insides import find_mistakes  # needs torch
+
         return find_mistakes(self.folder, self.results)
 
     @cached_property
