@@ -74,7 +74,7 @@ def test_folders_without_a_finished_run(run, tmp_path, capsys):
     (tmp_path / "results.json").unlink()
     assert main(["visualize", str(tmp_path)]) == 2
     told = capsys.readouterr().err
-    assert "has not ended (no results.json)" in told
+    assert "is not finished (no results.json)" in told
     assert f"relational-rnn train sorting --out {tmp_path} --resume" in told
 
 

@@ -43,7 +43,7 @@ from relational_rnn.analysis.memory_plots import (
 from relational_rnn.analysis.mistakes import draw_mistakes, mistakes, mistakes_figure, mistakes_in_words
 from relational_rnn.analysis.question_attention import attention_shares, question_maps
 from relational_rnn.analysis.recorded_memory import RecordedMemory, record_memory
-from relational_rnn.analysis.report import write_report
+from relational_rnn.analysis.report import write_page, write_report
 from relational_rnn.analysis.sizes import Reach, SizeAxis, draw_generalisation, generalisation
 from relational_rnn.analysis.slot_maps import draw_slot_usage, slot_usage
 from relational_rnn.analysis.slot_plots import draw_slot_contents, slot_contents_figure, slots_in_words
@@ -147,5 +147,6 @@ __all__ = [
     "training_curves",
     "way_of",
     "ways_table",
+    "write_page",
     "write_report",
 ]

@@ -27,8 +27,8 @@ BLOCK_GAP, ROW_GAP = 0.35, 0.42
 STRIP = 0.06
 MOST_HEADS = 8
 """Of one model; of more, those furthest from uniform attention are shown."""
-MOST_LABELLED = 9
-"""Steps whose labels fit below a map."""
+LETTER = 0.085
+"""Inches of a letter below a map; labels that do not fit give way to numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,7 +285,7 @@ def _draw_map(
     axes.grid(visible=False)
     axes.tick_params(length=0, labelsize=8.5, pad=3)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
-    if steps.labels and steps.count <= MOST_LABELLED:
+    if steps.labels and LETTER * sum(len(label) + 1 for label in steps.labels) < PANEL_WIDTH:
         axes.set_xticks(range(1, steps.count + 1), steps.labels)
     axes.tick_params(axis="x", labelbottom=lowest)
     axes.set_xlabel("step" if lowest and steps.last else "", fontsize=style.SMALL_SIZE)

@@ -15,11 +15,22 @@ from relational_rnn.analysis.tables import marked, way_of
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.models import LEADER
 from relational_rnn.training.results import RunResult, TrainingResult
+from relational_rnn.training.run_folder import RunFolder
 
 Points = Mapping[str, Sequence[dict[str, Any]]]
 """Name of a training -> records of it, in order."""
 BINS = 60
 """Points of a curve of the training loss; each is the mean of what was logged in between."""
+
+
+def points_of(results: RunResult, folder: RunFolder) -> dict[str, list[dict[str, Any]]]:
+    """Return the points of every training's curve.
+
+    Raises:
+        BadFile: a training has none.
+    """
+    names = [one.name for model in results.models.values() for one in model.trainings]
+    return {name: folder.evaluations(name) for name in names}
 
 
 def curves_of(config: RunConfig[Any], results: RunResult, evaluations: Points) -> list[Curve]:

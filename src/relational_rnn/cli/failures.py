@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +15,7 @@ from relational_rnn.config.checks import check_size
 
 if TYPE_CHECKING:
     from relational_rnn.analysis import Table
+    from relational_rnn.tasks import TaskEntry
 
 DASH = "\N{EN DASH}"
 
@@ -83,7 +84,7 @@ def print_failures(found: dict[str, Any], show: int) -> None:
         title="An answer is right if all of it is.",
         caption="always, sometimes: in all, in some trainings; alone: in all of its, in none of the others'",
     )
-    as_text = find_task(found["task"]).as_text
+    entry = find_task(found["task"])
     failures = {failure["example"]: failure for failure in found["failures"]}
     for model in found["models"]:
         wrong = [*model["always_wrong"], *model["sometimes_wrong"]]
@@ -93,7 +94,7 @@ def print_failures(found: dict[str, Any], show: int) -> None:
                 heading = f"{model['model']} {what}: {len(shown)} of {len(numbers):,} examples"
                 print(f"\n{heading}\n{'=' * len(heading)}")
             for number in shown:
-                print(f"\nExample {number}\n{example_text(failures[number], as_text)}")
+                print(f"\nExample {number}\n{example_text(failures[number], entry)}")
     print()
 
 
@@ -112,19 +113,19 @@ def accuracy_table(models: Sequence[dict[str, Any]]) -> Table:
     return Table(("model", "right %", "always wrong", "sometimes wrong", "alone right"), rows)
 
 
-def example_text(failure: dict[str, Any], as_text: Callable[[dict[str, Any]], str]) -> str:
+def example_text(failure: dict[str, Any], entry: TaskEntry) -> str:
     """Return an example as a person reads it, and below it what each model said, the most frequent first.
 
     Args:
         failure: one of `failures` of `find_failures`.
-        as_text: of the task.
+        entry: of the task.
     """
+    from relational_rnn.training.answers import answer_text
+
     record = failure["record"]
 
     def words(answer: Any) -> str:
-        if answer == record["answer"]:
-            return "right"
-        return as_text(record | {"answer": answer}).splitlines()[-1].removeprefix("Answer: ")
+        return "right" if answer == record["answer"] else answer_text(entry, record, answer)
 
     lines = []
     for label, answers in failure["answers"].items():
@@ -132,4 +133,4 @@ def example_text(failure: dict[str, Any], as_text: Callable[[dict[str, Any]], st
         differ = len(counts) > 1
         said = [f"{told} ({count} of {len(answers)})" if differ else told for told, count in counts]
         lines.append(f"  {label}: {'; '.join(said)}")
-    return "\n".join([as_text(record), *lines])
+    return "\n".join([entry.as_text(record), *lines])

@@ -13,14 +13,15 @@ import numpy as np
 from relational_rnn import analysis
 from relational_rnn.analysis import headlines, run_figures
 from relational_rnn.analysis.question_attention import REFERENCE
+from relational_rnn.analysis.run_curves import points_of
 from relational_rnn.analysis.run_figures import NoFigure, about_run
 from relational_rnn.analysis.titles import title_of
 from relational_rnn.cli.memories import NUMPY_MODELS, RECORDED, numpy_model
 from relational_rnn.config.checks import did_you_mean
 from relational_rnn.tasks import entry_of
+from relational_rnn.training.answers import answer_text, answers_of, are_right, some_of
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.data import alone, splits_of
-from relational_rnn.training.evaluate import answers_every_step
 from relational_rnn.training.results import RunResult
 from relational_rnn.training.run_folder import RunFolder
 from relational_rnn.training.weights import Trained, load_weights
@@ -61,20 +62,16 @@ class FinishedRun:
     @cached_property
     def evaluations(self) -> dict[str, list[dict[str, Any]]]:
         """Training -> the points of its curve."""
-        return {name: self.folder.evaluations(name) for name in self._names}
+        return points_of(self.results, self.folder)
 
     @cached_property
     def records(self) -> dict[str, list[dict[str, Any]]]:
         """Training -> its lines of metrics.jsonl."""
-        found: dict[str, list[dict[str, Any]]] = {name: [] for name in self._names}
+        found: dict[str, list[dict[str, Any]]] = {name: [] for name in self.evaluations}
         for record in self.folder.records():
             if record.get("model") in found:
                 found[record["model"]].append(record)
         return found
-
-    @property
-    def _names(self) -> list[str]:
-        return [one.name for model in self.results.models.values() for one in model.trainings]
 
     @cached_property
     def trained(self) -> dict[str, Trained]:
@@ -174,44 +171,54 @@ class FinishedRun:
         """Whether this is a run whose slots can be decoded."""
         return entry_of(self.config.task).name == "nth-farthest" and self.config.runtime.framework == "torch"
 
+    @cached_property
+    def one(self) -> Any:
+        """A batch of the example alone."""
+        return some_of(self.test, np.array([self.example]))
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """The example as plain values."""
+        return entry_of(self.config.task).as_record(self._task, self.one, 0)
+
+    @property
+    def _task(self) -> Any:
+        return entry_of(self.config.task).at_full_size(self.config.task)
+
     def example_in_words(self) -> str:
-        """Return the example, its right answer, and what the models that attend answer."""
-        entry, number = entry_of(self.config.task), self.example
-        task = entry.at_full_size(self.config.task)
-        one = self.test
-        if hasattr(one, "select"):
-            one, number = one.select(np.array([number])), 0
-        text, _, answer = entry.as_text(entry.as_record(task, one, number)).rpartition("\nAnswer: ")
-        question = " ".join(text.partition("\n\n")[0].split())
+        """Return the example, its right answer, and whether the models that attend have it right."""
+        entry, record = entry_of(self.config.task), self.record
+        asked = entry.as_text(record).rpartition("\nAnswer: ")[0].partition("\n\n")[0]
+        question = " ".join(asked.split())
         if len(question) > LONGEST:
             question = f"{question[:LONGEST]} ..."
-        answers = [f"right answer {answer}"]
+        told = [f"right answer {answer_text(entry, record, record['answer'])}"]
         for name, trained in self.trained.items():
             if self.label(name) in self.attention:
-                told = trained.predict(self.inputs([self.example]), answers_every_step(task))[0]
-                right = bool(np.all((told == one.targets[number][..., : np.size(told)])[self._where(told)]))
-                answers.append(f"{self.label(name)} is {'right' if right else 'wrong'}")
-        return f"Test example {self.example} of seed {self.config.seed}: {question} ({', '.join(answers)})"
+                right = are_right(answers_of(trained, self.one), self.one)[0]
+                told.append(f"{self.label(name)} is {'right' if right else 'wrong'}")
+        return f"Test example {self.example} of seed {self.config.seed}: {question} ({', '.join(told)})"
 
-    def _where(self, told: np.ndarray) -> Any:
-        """Return at which steps an answer counts; all of an answer without a time axis."""
-        return self.mask([self.example])[0] if np.ndim(told) else ...
+    def step_labels(self) -> list[str]:
+        """Return what each step of the example shows in a few letters; nothing where that takes more."""
+        if hasattr(self.one, "reference"):  # Nth farthest
+            return [f"v{label}" for label in self.record["labels"]]
+        inputs = self.inputs([self.example])[0]
+        words = entry_of(self.config.task).step_words(self.record, inputs)[: len(inputs)]
+        return words if len(words) == len(inputs) and max(map(len, words)) <= 2 else []
 
 
 def _attention(run: FinishedRun) -> Figure:
     if not run.attention:
         raise NoFigure("no model of it has attention that can be recorded")
     marked = {"steps at which an answer is expected": np.flatnonzero(run.mask([run.example])[0]).tolist()}
-    labels: list[str] = []
-    if hasattr(run.test, "reference"):  # Nth farthest, whose answer comes after the last step
-        shown = run.test.labels[run.example].tolist()
-        labels = [f"v{label}" for label in shown]
-        marked = {REFERENCE: [shown.index(run.test.reference[run.example])]}
+    if hasattr(run.one, "reference"):  # Nth farthest, whose answer comes after the last step
+        marked = {REFERENCE: [run.record["labels"].index(run.record["reference"])]}
     return analysis.draw_attention(
         run.attention,
         title=analysis.attention_in_words(run.attention),
         about=run.example_in_words(),
-        step_labels=labels,
+        step_labels=run.step_labels(),
         marked=marked,
     )
 

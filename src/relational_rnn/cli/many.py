@@ -14,7 +14,7 @@ from relational_rnn.analysis import (
     factor_table,
     overview_figure,
     points_table,
-    write_report,
+    write_page,
 )
 from relational_rnn.analysis.style import can_draw
 from relational_rnn.cli.experiment import Experiment
@@ -135,7 +135,7 @@ def present(console: Console, folder: RunFolder, results: dict[str, Any]) -> lis
         figures += [
             factor_figure(results, factor, folder.plots / f"{factor}.png") for factor in results["factors"]
         ]
-    report = write_report(
+    report = write_page(
         folder.report,
         folder.require(),
         title=results["title"],

@@ -9,15 +9,10 @@ from typing import Any
 from rich.console import Console
 
 from relational_rnn.analysis import (
-    Table,
     compare_memories,
     cost_table,
-    generalisation_table,
     kinds_table,
-    longer_table,
-    memory_table,
     score_table,
-    seeds_table,
     selected_only,
     summary_table,
     ways_table,
@@ -28,20 +23,16 @@ from relational_rnn.analysis.tables import TO_NINETY, divergences
 from relational_rnn.analysis.titles import title_of
 from relational_rnn.cli.figures import FinishedRun, draw_figures
 from relational_rnn.cli.progress import Display
+from relational_rnn.cli.report import run_page
 from relational_rnn.cli.run import make_console, print_table, seeds_in_words, train_and_show
 from relational_rnn.tasks import entry_of
 from relational_rnn.tasks.splits import trivial_accuracy
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.contestants import contestants
-from relational_rnn.training.files import read_object, write_json
+from relational_rnn.training.files import write_json
 from relational_rnn.training.results import RunResult
 from relational_rnn.training.run import check, command_of, run
 from relational_rnn.training.run_folder import RunFolder
-
-EXPLANATION = (
-    "Bold: the best on test. Chance guesses; majority always tells the most frequent answer; a shortcut is a "
-    "regularity that asks for no reasoning."
-)
 
 
 def train(config: RunConfig[Any], path: Path, resume: bool) -> int:
@@ -90,26 +81,11 @@ def present(console: Console, config: RunConfig[Any], folder: RunFolder, results
     title, count, selected = title_of(config), results.test_examples, selected_only(results)
     several = f" Means of {config.seeds} seeds (lowest to highest)." if config.seeds > 1 else ""
     harder = "" if results.harder is None else f"; harder: {results.harder}"
-    tables = print_tables(console, config, results, selected, f"{count:,} test examples{harder}.{several}")
+    print_tables(console, config, results, selected, f"{count:,} test examples{harder}.{several}")
     finished = FinishedRun(config, folder, results)
     figures = draw_figures(finished)[0] if can_draw() else []
     written = write_insides(finished)
-    if finished.memories:
-        tables.append(memory_table(read_object(folder.path / "memory.json")["models"]))
-    report = write_report(
-        folder.report,
-        folder.require(),
-        title=title,
-        explanation=" ".join(
-            [
-                f"Accuracy on {count:,} test examples{harder}, for the parameters that were kept.{several}",
-                EXPLANATION,
-                *divergences(results),
-            ]
-        ),
-        tables=tables,
-        figures=figures,
-    )
+    report = write_report(folder.report, [run_page(folder, config, results)])
     return [*written, *figures, report]
 
 
@@ -136,8 +112,8 @@ def print_tables(
     results: RunResult,
     selected: RunResult,
     what: str,
-) -> list[Table]:
-    """Print the tables that fit the screen; return all of them.
+) -> None:
+    """Print the tables that fit the screen.
 
     Args:
         console: where to.
@@ -147,12 +123,10 @@ def print_tables(
         what: the accuracies are of, in words.
     """
     summary = summary_table(selected)
-    tables = [summary]
     print_table(console, summary, title=f"{title_of(config)}: accuracy on {what}", caption=TO_NINETY)
     if any(len(model.trainings) > len(model.selected) for model in results.models.values()):
         ways = ways_table(results) if config.seeds > 1 else score_table(results)
         print_table(console, ways, title="Every training.", caption="* counts for its model", mark="*")
-        tables.append(ways)
     costs = cost_table(selected)
     for table, heading in (
         (kinds_table(results), "Test accuracy by kind of question."),
@@ -160,10 +134,7 @@ def print_tables(
     ):
         if table is not None:
             print_table(console, table, title=heading)
-            tables.append(table)
     for told in divergences(results):
         console.print(told)
     if results.wall_seconds is not None:
         console.print(f"Wall time of all trainings: {results.wall_seconds:.0f} s")
-    more = (generalisation_table(results), longer_table(selected), seeds_table(results))
-    return [*tables, *(table for table in more if table is not None)]

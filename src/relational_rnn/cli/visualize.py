@@ -36,17 +36,11 @@ def main(argv: Sequence[str]) -> int:
     from relational_rnn.training.run_folder import RunFolder
 
     folder = RunFolder(options.run)
-    command, task, *_ = folder.require()["command"].split()
-    if not folder.results.exists():
-        again = f"relational-rnn {command} {task} --out {options.run} --resume"
-        raise ValueError(
-            f"{options.run} holds a run that has not ended (no results.json); end it with\n  {again}"
-        )
     check_drawing()
-    if command in ("ablate", "sweep"):
+    if folder.require()["command"].split()[0] in ("ablate", "sweep"):
         written, absent = draw_experiment(folder, only, options.format), {}
     else:
-        written, absent = draw_run(folder, task, only, options)
+        written, absent = draw_run(options.run, only, options)
     for file in written:
         print(file)
     for name, reason in absent.items():
@@ -54,32 +48,29 @@ def main(argv: Sequence[str]) -> int:
     return 0 if written else 1
 
 
-def draw_run(
-    folder: RunFolder, task: str, only: Sequence[str], options: Visualize
-) -> tuple[list[Path], dict[str, str]]:
+def draw_run(path: Path, only: Sequence[str], options: Visualize) -> tuple[list[Path], dict[str, str]]:
     """Draw the figures of a training; see `cli.figures.draw_figures`."""
     from relational_rnn.cli.figures import FIGURES, FinishedRun, check_names, draw_figures
-    from relational_rnn.config.checks import BadFile
-    from relational_rnn.tasks import find_task
-    from relational_rnn.training.results import read_results
-    from relational_rnn.training.run_folder import CONFIG_REMEDY, config_from
+    from relational_rnn.cli.report import read_run
 
     check_names(only, FIGURES)  # before anything is computed
-    try:
-        config = config_from(find_task(task), folder.require()["config"])
-    except ValueError as error:
-        raise BadFile(folder.config, f"does not hold the settings of a run: {error}", CONFIG_REMEDY) from None
-    run = FinishedRun(config, folder, read_results(folder.results), options.example)
-    return draw_figures(run, only, options.format)
+    folder, config, results = read_run(path)
+    return draw_figures(FinishedRun(config, folder, results, options.example), only, options.format)
 
 
 def draw_experiment(folder: RunFolder, only: Sequence[str], suffix: str) -> list[Path]:
-    """Draw the figures of an ablation or a sweep: one a factor, and of an ablation all in one."""
+    """Draw the figures of an ablation or a sweep: one a factor, and of an ablation all in one.
+
+    Raises:
+        ValueError: it has not ended, or a name is unknown.
+    """
     from relational_rnn.analysis import factor_figure, overview_figure
     from relational_rnn.cli.figures import check_names
     from relational_rnn.training.files import read_object
     from relational_rnn.training.results import REMEDY
 
+    if not folder.results.exists():
+        raise ValueError(f"{folder.path} holds a run that is not finished (no results.json)")
     results: dict[str, Any] = read_object(folder.results, REMEDY)
     names = [*(["all_factors"] if results["base"] is not None else []), *results["factors"]]
     check_names(only, names)

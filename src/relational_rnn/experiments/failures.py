@@ -12,8 +12,8 @@ from relational_rnn.config.checks import check_seed, check_size
 from relational_rnn.reference.arrays import Array
 from relational_rnn.tasks import entry_of
 from relational_rnn.tasks.splits import FRESH
+from relational_rnn.training.answers import answers_of, are_right
 from relational_rnn.training.data import check_memory
-from relational_rnn.training.evaluate import answers_every_step
 from relational_rnn.training.models import LABELS
 from relational_rnn.training.weights import Trained
 
@@ -66,15 +66,15 @@ def find_failures(everyone: Sequence[Answering], *, examples: int, seed: int) ->
                 "failures can be compared on one task of one size, got "
                 f"{_told(first)} in {first.run} and {_told(one)} in {one.run}"
             )
-    entry, every_step = entry_of(first.task), answers_every_step(first.task)
+    entry = entry_of(first.task)
     count = check_size("examples", examples)
     check_memory(first.task, count)
     batch = entry.sample(first.task, count, np.random.default_rng([check_seed("seed", seed), FRESH]))
     models = _by_model(everyone)
     told = {
-        label: [_answers(one, batch, every_step) for one in trainings] for label, trainings in models.items()
+        label: [answers_of(one.trained, batch) for one in trainings] for label, trainings in models.items()
     }
-    right = {label: np.array([_is_right(answers, batch) for answers in told[label]]) for label in models}
+    right = {label: np.array([are_right(answers, batch) for answers in told[label]]) for label in models}
     solved = np.concatenate(list(right.values())).all(0)  # by everybody
 
     def answer(answers: Array, number: int) -> Any:
@@ -148,15 +148,3 @@ def _summary(label: str, trainings: Sequence[Answering], right: Mapping[str, Arr
 def _numbers(chosen: Any) -> list[int]:
     found: list[int] = np.flatnonzero(chosen).tolist()
     return found
-
-
-def _answers(one: Answering, batch: Any, every_step: bool) -> Array:
-    """Return the answers as targets: 0 at the steps that do not count."""
-    told = one.trained.predict(batch.inputs, every_step)
-    return np.where(batch.mask, told, 0) if hasattr(batch, "mask") else told
-
-
-def _is_right(answers: Array, batch: Any) -> Array:
-    """Return for each example whether all of its answer is right: (B,)."""
-    right: Array = (answers == batch.targets).reshape(len(answers), -1).all(1)
-    return right

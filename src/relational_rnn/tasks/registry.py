@@ -17,6 +17,7 @@ from relational_rnn.tasks import (
     pair_matching,
     programs,
     sorting,
+    step_words,
 )
 from relational_rnn.tasks.babi import examples as babi
 from relational_rnn.tasks.babi.task import Babi
@@ -56,6 +57,8 @@ class TaskEntry:
     answer; the targets may be a model's."""
     as_text: Callable[[dict[str, Any]], str]
     """A record -> the example as a person reads it."""
+    step_words: Callable[[dict[str, Any], np.ndarray], list[str]] = lambda record, inputs: []
+    """(record, its inputs (T, F)) -> what each step shows in a few words; none where steps have no words."""
     title: Callable[[Any], str] | None = None
     """(task) -> it in words, as figures and tables have it above them; None for its name and sizes."""
     shortcut: Callable[[Any, Any], Any] | None = None
@@ -151,6 +154,7 @@ def _characters(kind: type[programs.CharacterTask], description: str, majority: 
         records=programs.records,
         as_record=programs.as_record,
         as_text=programs.as_text,
+        step_words=step_words.of_characters,
         at_full_size=programs.at_full_size,
         at_level=programs.at_level,
     )
@@ -173,6 +177,7 @@ TASKS: dict[str, TaskEntry] = {
         records=nth_farthest.records,
         as_record=nth_farthest.as_record,
         as_text=nth_farthest_as_text,
+        step_words=step_words.of_nth_farthest,
         title=lambda task: f"Nth farthest, {task.objects} vectors of {task.dimensions} dimensions",
         harder=lambda task: None,
         stages=nth_farthest.stages,
@@ -190,6 +195,7 @@ TASKS: dict[str, TaskEntry] = {
         records=sorting.records,
         as_record=sorting.as_record,
         as_text=sorting.as_text,
+        step_words=step_words.of_sorting,
         make_splits=_reasoning_splits,
     ),
     "pair-matching": TaskEntry(
@@ -202,6 +208,7 @@ TASKS: dict[str, TaskEntry] = {
         records=pair_matching.records,
         as_record=pair_matching.as_record,
         as_text=pair_matching.as_text,
+        step_words=step_words.of_pair_matching,
         make_splits=_reasoning_splits,
         shortcut=pair_matching.shortcut,
     ),
@@ -215,6 +222,7 @@ TASKS: dict[str, TaskEntry] = {
         records=object_tracking.records,
         as_record=object_tracking.as_record,
         as_text=object_tracking.as_text,
+        step_words=step_words.of_object_tracking,
         make_splits=_reasoning_splits,
         shortcut=object_tracking.shortcut,
     ),
@@ -228,6 +236,7 @@ TASKS: dict[str, TaskEntry] = {
         records=babi_synthetic.records,
         as_record=babi_synthetic.as_record,
         as_text=babi_synthetic.as_text,
+        step_words=step_words.of_babi_synthetic,
         make_splits=_reasoning_splits,
         shortcut=babi_synthetic.shortcut,
         kinds=babi_synthetic.kinds,
@@ -251,6 +260,7 @@ TASKS: dict[str, TaskEntry] = {
         records=babi.records,
         as_record=babi.as_record,
         as_text=babi.as_text,
+        step_words=step_words.of_babi,
         title=babi.title,
         kinds=babi.kinds,
         make_splits=babi.splits,

@@ -34,6 +34,10 @@ class Ragged(Protocol):
         """(S, T) in the same way."""
 
     @property
+    def mask(self) -> Any:
+        """(S, T) in the same way, True at the steps that count."""
+
+    @property
     def lengths(self) -> Any:
         """(S,), steps of each."""
 

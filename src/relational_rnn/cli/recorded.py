@@ -1,0 +1,129 @@
+"""What the models of a run answer to some of its test examples, and what they do inside."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from relational_rnn.analysis import record_memory
+from relational_rnn.analysis.report import NOTHING, Answered, Looked, Watched
+from relational_rnn.cli.memories import NUMPY_MODELS, numpy_model
+from relational_rnn.tasks import TaskEntry, entry_of
+from relational_rnn.training.answers import answer_text, answers_of, are_right, spread_examples
+from relational_rnn.training.config import RunConfig
+from relational_rnn.training.data import alone, splits_of
+from relational_rnn.training.results import RunResult
+from relational_rnn.training.run_folder import RunFolder
+from relational_rnn.training.weights import Trained, load_weights
+
+ANSWERED = 60
+"""Test examples that the page shows."""
+
+WATCHED = 8
+"""Of those, examples whose every step is recorded."""
+
+
+def look(config: RunConfig[Any], folder: RunFolder, selected: RunResult) -> Looked:
+    """Let the models of the first seed answer test examples, and record their steps.
+
+    What cannot be had is left out with a note that says why: weights that are gone, models that need torch
+    where it is not installed, files of a task that are elsewhere.
+
+    Args:
+        config: of the run.
+        folder: of the run.
+        selected: its results with only the trainings that count.
+
+    Raises:
+        BadFile: a file of weights is damaged.
+    """
+    trained, notes = _load(config, folder, selected)
+    if not trained:
+        return dataclasses.replace(NOTHING, notes=notes)
+    try:
+        test = splits_of(alone(config, config.seed)).test
+    except OSError as error:
+        return dataclasses.replace(NOTHING, notes=[*notes, f"The examples cannot be read: {error}."])
+    numbers, batch = spread_examples(test, ANSWERED)
+    entry, task = entry_of(config.task), next(iter(trained.values())).task
+    records = [entry.as_record(task, batch, number) for number in range(len(batch.inputs))]
+    kinds = entry.kinds(test) if entry.kinds is not None else [None] * len(test.inputs)
+    lengths = getattr(batch, "lengths", np.full(len(records), batch.inputs.shape[1]))
+    values, counts = np.unique(lengths, return_counts=True)
+    length = int(values[counts.argmax()])  # steps of padding would be recorded like others
+    shown = np.flatnonzero(lengths == length)[:WATCHED]
+    inputs = np.asarray(batch.inputs[shown])[:, :length]
+    watched = {name: _watch(one, name, inputs) for name, one in trained.items()}
+    blind = [selected.models[name].label for name, one in watched.items() if one is None]
+    if blind:
+        notes.append(
+            f"Nothing is recorded inside {', '.join(blind)}: RMC, hybrid, LSTM and Transformer can be."
+        )
+    return Looked(
+        answered=_answered(entry, task, trained, batch, records, [kinds[number] for number in numbers]),
+        watched={name: one for name, one in watched.items() if one is not None},
+        shown=shown.tolist(),
+        steps=[entry.step_words(records[number], inputs[at])[:length] for at, number in enumerate(shown)],
+        notes=notes,
+    )
+
+
+def _load(
+    config: RunConfig[Any], folder: RunFolder, selected: RunResult
+) -> tuple[dict[str, Trained], list[str]]:
+    """Return the models as the first seed left them, and what is missing."""
+    trained, notes = {}, []
+    for name, model in selected.models.items():
+        weights = folder.weights(model.selected[0])
+        if not weights.exists():
+            notes.append(f"No examples of {model.label}: its weights ({weights.name}) are gone.")
+            continue
+        try:
+            trained[name] = load_weights(weights)
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            notes.append(f"No examples of {model.label}: it needs torch, which is not installed here.")
+    return trained, notes
+
+
+def _watch(trained: Trained, name: str, inputs: np.ndarray) -> Watched | None:
+    """Return what a model does at each step; None for one that cannot be recorded."""
+    if name == "transformer":
+        from relational_rnn.training.learners.recording import record_transformer
+
+        return Watched(None, record_transformer(trained.model.core, inputs))
+    twin = numpy_model(trained) if name in NUMPY_MODELS else None
+    if twin is None:
+        return None
+    recorded = record_memory(twin, inputs)
+    return Watched(recorded, recorded.attention)
+
+
+def _answered(
+    entry: TaskEntry,
+    task: Any,
+    trained: dict[str, Trained],
+    batch: Any,
+    records: list[dict[str, Any]],
+    kinds: list[str | None],
+) -> list[Answered]:
+    told = {name: answers_of(one, batch) for name, one in trained.items()}
+    right = {name: are_right(answers, batch) for name, answers in told.items()}
+
+    def said(name: str, number: int) -> str:
+        answer = entry.as_record(task, batch._replace(targets=told[name]), number)["answer"]
+        return answer_text(entry, records[number], answer)
+
+    return [
+        Answered(
+            question=entry.as_text(record).rpartition("\nAnswer: ")[0],
+            answer=answer_text(entry, record, record["answer"]),
+            kind=kinds[number],
+            told={name: said(name, number) for name in told},
+            right={name: bool(right[name][number]) for name in told},
+        )
+        for number, record in enumerate(records)
+    ]

@@ -1,0 +1,89 @@
+"""What a model reads at each step of an example, in a word or a few: for pages that go through the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from relational_rnn.tasks.programs.characters import CHARACTERS
+
+QUERY = "?"
+"""A step that shows nothing and expects an answer."""
+
+
+def of_nth_farthest(record: Mapping[str, Any], inputs: np.ndarray) -> list[str]:
+    """Return the labels of the vectors.
+
+    Example:
+        >>> of_nth_farthest({"labels": [2, 0, 1]}, np.zeros((3, 4)))
+        ['vector 2', 'vector 0', 'vector 1']
+    """
+    return [f"vector {label}" for label in record["labels"]]
+
+
+def of_sorting(record: Mapping[str, Any], inputs: np.ndarray) -> list[str]:
+    """Return the items, then a query for each place.
+
+    Example:
+        >>> of_sorting({"items": [8, 6]}, np.zeros((4, 11)))
+        ['8', '6', '?', '?']
+    """
+    return [*map(str, record["items"]), *[QUERY] * len(record["items"])]
+
+
+def of_pair_matching(record: Mapping[str, Any], inputs: np.ndarray) -> list[str]:
+    """Return the pairs, then the key that is asked for.
+
+    Example:
+        >>> of_pair_matching({"pairs": [[9, 2], [4, 0]], "query": 4}, np.zeros((3, 23)))
+        ['key 9 = 2', 'key 4 = 0', 'key 4 = ?']
+    """
+    return [*(f"key {key} = {value}" for key, value in record["pairs"]), f"key {record['query']} = {QUERY}"]
+
+
+def of_object_tracking(record: Mapping[str, Any], inputs: np.ndarray) -> list[str]:
+    """Return where each object starts, the moves, and the object that is asked for.
+
+    Example:
+        >>> record = {"objects": [[3, 0, 4]], "moves": [[3, "left"]], "query": 3}
+        >>> of_object_tracking(record, np.zeros((3, 21)))
+        ['3 at 0,4', '3 left', '3 where?']
+    """
+    starts = [f"{label} at {row},{column}" for label, row, column in record["objects"]]
+    moves = [f"{label} {direction}" for label, direction in record["moves"]]
+    return [*starts, *moves, f"{record['query']} where?"]
+
+
+def of_babi_synthetic(record: Mapping[str, Any], inputs: np.ndarray) -> list[str]:
+    """Return the words of the story and the question.
+
+    Example:
+        >>> record = {"story": ["bill went to attic ."], "question": "where was bill ?"}
+        >>> of_babi_synthetic(record, np.zeros((9, 33)))[-3:]
+        ['was', 'bill', '?']
+    """
+    return " ".join([*record["story"], record["question"]]).split()
+
+
+def of_babi(record: Mapping[str, Any], inputs: np.ndarray) -> list[str]:
+    """Return the words of the story, its questions among them.
+
+    Example:
+        >>> of_babi({"story": "where is mary ?"}, np.zeros((4, 20)))
+        ['where', 'is', 'mary', '?']
+    """
+    words: list[str] = record["story"].split()
+    return words
+
+
+def of_characters(record: Mapping[str, Any], inputs: np.ndarray) -> list[str]:
+    """Return the characters as they are read, which is backwards, then a query for each of the answer's.
+
+    Example:
+        >>> of_characters({}, np.array([[0, 0, 1.0], [0, 1.0, 0], [0, 0, 0]]))
+        ['1', '0', '?']
+    """
+    known = inputs[:, : len(CHARACTERS)]
+    return [CHARACTERS[step.argmax()] if step.any() else QUERY for step in known]
