@@ -85,13 +85,22 @@ def test_without_matplotlib(run, capsys, monkeypatch):
 
 
 def test_an_ablation_has_a_figure_a_factor(tmp_path, capsys):
-    words = ["ablate", "sorting", "--preset", "tiny", "--framework", "numpy", "--over", "num_heads=1,2"]
-    words += ["--steps", "2", "--seeds", "1", "--test-examples", "20", "--validation-examples", "20"]
-    assert main([*words, "--workers", "1", "--out", str(tmp_path / "run")]) == 0
-    capsys.readouterr()
-    assert main(["visualize", str(tmp_path / "run"), "--format", "pdf"]) == 0
+    score = {"test_accuracy": 0.9, "examples_to_leave": 64, "seconds_to_leave": 1.0}
+    variants = [
+        {"name": name, "values": values, "trivial_accuracy": 0.5, "models": {"rmc": {}},
+         "runs": [{"models": {"rmc": score}, "diverged": {}}]}
+        for name, values in (("base", {}), ("num_heads=1", {"num_heads": 1}))
+    ]  # fmt: skip
+    results = {
+        "title": "sorting", "models": ["rmc"], "base": {"num_heads": 2}, "variants": variants,
+        "factors": {"num_heads": {"values": [1, 2]}},
+    }  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps({"command": "ablate sorting", "config": {}}))
+    assert main(["visualize", str(tmp_path)]) == 2
+    assert "is not finished (no results.json)" in capsys.readouterr().err
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    assert main(["visualize", str(tmp_path), "--format", "pdf"]) == 0
     written = capsys.readouterr().out.splitlines()
     assert [name.rpartition("/")[2] for name in written] == ["all_factors.pdf", "num_heads.pdf"]
-    assert main(["visualize", str(tmp_path / "run"), "--only", "attention"]) == 2
+    assert main(["visualize", str(tmp_path), "--only", "attention"]) == 2
     assert "figures: all_factors, num_heads" in capsys.readouterr().err
-    assert json.loads((tmp_path / "run" / "results.json").read_text())["factors"]

@@ -81,19 +81,19 @@ def draw_record(record: Record, figure: str) -> None:
         else:
             analysis.factor_figure(results, figure, path)
         return
-    config, results_, points = config_of(record), results_of(record), record.content.get("evaluations")
-    about = run_figures.about_run(config, results_)
+    config, run = config_of(record), results_of(record)
+    about = run_figures.about_run(config, run)
     if figure == "training_curves":
-        analysis.save(run_figures.curves_figure(config, results_, points), path)
+        analysis.save(run_figures.curves_figure(config, run, record.content["evaluations"]), path)
     elif figure == "sample_efficiency":
-        analysis.save(run_figures.efficiency_figure(config, results_, points), path)
+        analysis.save(run_figures.efficiency_figure(config, run, record.content["evaluations"]), path)
     elif figure == "accuracy_test":
-        analysis.save(run_figures.accuracy_figure(config, results_, "test"), path)
+        analysis.save(run_figures.accuracy_figure(config, run, "test"), path)
     elif figure == "generalisation":
-        analysis.save(run_figures.generalisation_figure(config, results_), path)
+        analysis.save(run_figures.generalisation_figure(config, run), path)
     elif figure == "mistakes":
         found = {
-            name: {"label": results_.models[name].label, **one}
+            name: {"label": run.models[name].label, **one}
             for name, one in record.content["mistakes"].items()
         }
         title = analysis.mistakes_in_words(found)

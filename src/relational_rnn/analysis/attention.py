@@ -185,7 +185,7 @@ class _Block:
 
     @property
     def map_height(self) -> float:
-        return min(max(0.14 * self.attention.maps.shape[2], 0.5), 2.0)
+        return float(min(max(0.14 * self.attention.maps.shape[2], 0.5), 2.0))
 
     @property
     def panel_height(self) -> float:

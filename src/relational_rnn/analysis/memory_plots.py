@@ -169,7 +169,8 @@ def draw_gates(
 
 def relative_changes(one: RecordedMemory) -> Float[np.ndarray, "T N"]:
     """Return how far each slot moves in a step, as a share of its norm after it."""
-    return slot_changes(one.memories, one.initial) / np.maximum(slot_norms(one.memories), 1e-12)
+    changes = slot_changes(one.memories, one.initial)
+    return np.asarray(changes / np.maximum(slot_norms(one.memories), 1e-12))
 
 
 def gates_of(one: RecordedMemory) -> tuple[Float[np.ndarray, "T N"], Float[np.ndarray, "T N"]]:

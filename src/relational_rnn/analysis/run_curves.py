@@ -88,7 +88,7 @@ def _points(records: Sequence[dict[str, Any]], name: str) -> np.ndarray:
     """Return examples and finite losses, (points, 2)."""
     points = [(one["examples"], one[name]) for one in records if name in one and one[name] is not None]
     values = np.array(points, dtype=float).reshape(-1, 2)
-    return values[np.isfinite(values).all(axis=1) & (values[:, 1] > 0)]
+    return np.asarray(values[np.isfinite(values).all(axis=1) & (values[:, 1] > 0)])
 
 
 def _mean_line(seeds: Sequence[np.ndarray], bins: int | None) -> Line:

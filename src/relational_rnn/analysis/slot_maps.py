@@ -132,7 +132,8 @@ def attention_to_slots(one: RecordedMemory) -> Float[np.ndarray, "T N"]:
     """
     if one.attention is None:
         raise ValueError(f"{one.model} has no attention")
-    return one.attention.mean(axis=(0, 2, 3, 4))[:, : one.memories.shape[2]].astype(np.float64)
+    means = one.attention.mean(axis=(0, 2, 3, 4), dtype=np.float64)
+    return np.asarray(means[:, : one.memories.shape[2]])
 
 
 def _draw_map(
@@ -166,7 +167,7 @@ def _draw_colours(figure: Figure, axes: Axes, bar: Axes, height: float, *, share
     (image,) = axes.images
     low, high = image.get_clim()
     scale = figure.colorbar(image, cax=bar)
-    scale.set_ticks(np.linspace(low, high, 3 if height > 0.7 else 2))
+    scale.set_ticks(np.linspace(low, high, 3 if height > 0.7 else 2).tolist())
     scale.formatter = FuncFormatter(
         (lambda value, _: style.percent(value)) if shares else (lambda value, _: f"{value:.3g}")
     )
@@ -175,5 +176,5 @@ def _draw_colours(figure: Figure, axes: Axes, bar: Axes, height: float, *, share
     bar.tick_params(labelsize=8.5)
     if height <= 0.7:  # one slot: both numbers stay within its height
         low_label, high_label = bar.get_yticklabels()
-        low_label.set_va("bottom")
-        high_label.set_va("top")
+        low_label.set_verticalalignment("bottom")
+        high_label.set_verticalalignment("top")

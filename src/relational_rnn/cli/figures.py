@@ -51,7 +51,7 @@ class FinishedRun:
         count = len(self.test.targets)
         if not 0 <= self.example < count:
             raise ValueError(
-                f"example must be from 0 to {count - 1}, the run's test examples; got {self.example}"
+                f"example must be from 0 to {count - 1}, one of the run's test examples; got {self.example}"
             )
 
     @cached_property

@@ -78,7 +78,7 @@ def present(console: Console, config: RunConfig[Any], folder: RunFolder, results
     Returns:
         The files written.
     """
-    title, count, selected = title_of(config), results.test_examples, selected_only(results)
+    count, selected = results.test_examples, selected_only(results)
     several = f" Means of {config.seeds} seeds (lowest to highest)." if config.seeds > 1 else ""
     harder = "" if results.harder is None else f"; harder: {results.harder}"
     print_tables(console, config, results, selected, f"{count:,} test examples{harder}.{several}")

@@ -37,8 +37,9 @@ def main(argv: Sequence[str]) -> int:
 
     folder = RunFolder(options.run)
     check_drawing()
+    absent: dict[str, str] = {}
     if folder.require()["command"].split()[0] in ("ablate", "sweep"):
-        written, absent = draw_experiment(folder, only, options.format), {}
+        written = draw_experiment(folder, only, options.format)
     else:
         written, absent = draw_run(options.run, only, options)
     for file in written:
