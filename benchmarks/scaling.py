@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import pages
 
 from relational_rnn.analysis import style
-from relational_rnn.bench.fwd_bwd_torch import LSTM, NUMPY, opponents, threads, variants
+from relational_rnn.bench.fwd_bwd_torch import LSTM, opponents, threads, variants
 from relational_rnn.bench.measure import measure as measure_runs
 from relational_rnn.bench.workloads import Sizes
 
@@ -21,7 +20,6 @@ AXES = {
 """What grows -> the configurations."""
 
 FIGURE = pages.FIGURES / "cost.png"
-COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
 
 def measure(rounds: int, port: Any) -> dict[str, Any]:
@@ -75,32 +73,51 @@ def draw(record: dict[str, Any], path: Path | None = None) -> Path:
         end(time for row in record["rows"] for time in row["milliseconds"].values()) for end in (min, max)
     )
     with style.paper_style():
-        figure = style.new_figure(11.0, 4.6)
-        heading: dict[str, Any] = {"fontsize": style.TITLE_SIZE, "fontweight": "bold"}
-        style.write_at(figure, 5.5, 4.45, "Forward + backward, one thread", ha="center", va="top", **heading)
+        from matplotlib.lines import Line2D
+
+        figure = style.new_figure(11.0)
+        names = list(record["rows"][0]["milliseconds"])
+        handles = [Line2D([], [], **look) for look in looks_of(names)]
+        handles.append(Line2D([], [], **style.TRIVIAL_LINE))
+        note = "Both axes are logarithmic. Blue: ways to compute the RMC. Dashed: cost in proportion to size."
+        bottom = style.add_legend(figure, handles, [*names, "in proportion"], note) + 0.7
+        style.add_title(
+            figure, finding(record), 11.0, bottom + 3.2, "Forward + backward of a core, one thread"
+        )
         for index, (axis, what) in enumerate(
             (("steps", "steps, {} sequences"), ("batch", "sequences, {} steps"))
         ):
             rows = [row for row in record["rows"] if row["axis"] == axis]
-            axes = style.axes_at(figure, 0.95 + 5.2 * index, 1.1, 4.6, 2.95)
+            axes = style.axes_at(figure, 0.95 + 5.2 * index, bottom, 4.6, 2.95)
             draw_panel(axes, rows)
             axes.set_ylim(shortest / 2, longest * 4)
             axes.set_xlabel(what.format(rows[0]["sizes"][0 if axis == "steps" else 1]))
             axes.set_ylabel("milliseconds" if index == 0 else "")
             axes.tick_params(axis="y", labelleft=index == 0)
-        handles, names = figure.axes[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="lower center", ncols=len(names), handlelength=3.0)
         return style.save(figure, path or FIGURE)
+
+
+def finding(record: dict[str, Any]) -> str:
+    """Return how the fastest way to compute the RMC compares on the longest sequences."""
+    row = [row for row in record["rows"] if row["axis"] == "steps"][-1]
+    times = {name: time for name, time in row["milliseconds"].items() if name != LSTM}
+    first, last = min(times, key=times.__getitem__), max(times, key=times.__getitem__)
+    told = f"At {size_of(row):,} steps {first} is {times[last] / times[first]:.1f} times as fast as {last}"
+    return f"{told}; the LSTM is {times[first] / row['milliseconds'][LSTM]:.1f} times as fast as {first}"
+
+
+def looks_of(names: list[str]) -> list[dict[str, Any]]:
+    """Return the looks of lines: the colour says which model, the mark and the dashes how it is computed."""
+    looks = style.lines_of(["lstm" if name == LSTM else "rmc" for name in names])
+    marks = iter("oD^vX")
+    return [look if name == LSTM else {**look, "marker": next(marks)} for name, look in zip(names, looks)]
 
 
 def draw_panel(axes: Any, rows: list[dict[str, Any]]) -> None:
     """One line for each implementation, and a dashed one that grows in proportion."""
-    sizes = [size_of(row) for row in rows]
-    colours = itertools.cycle(COLOURS)
-    for name in rows[0]["milliseconds"]:
-        colour = {LSTM: style.colour_of("lstm"), NUMPY: style.QUIET}.get(name) or next(colours)
-        times = [row["milliseconds"][name] for row in rows]
-        axes.plot(sizes, times, color=colour, label=name, marker="o", markersize=4, linewidth=2.0)
+    sizes, names = [size_of(row) for row in rows], list(rows[0]["milliseconds"])
+    for name, look in zip(names, looks_of(names)):
+        axes.plot(sizes, [row["milliseconds"][name] for row in rows], label=name, **look)
     above = 2 * max(rows[-1]["milliseconds"].values()) / sizes[-1]
     axes.plot(sizes, [above * size for size in sizes], label="in proportion", **style.TRIVIAL_LINE)
     axes.set_xscale("log", base=4)

@@ -7,7 +7,7 @@ points that were seen at different steps.
 
     python train_minimal.py                              # both models, a minute or two on one core
     python train_minimal.py --model both --save_plot     # and training_curves.png
-    python train_minimal.py --model rmc --visualize      # and attention_heatmap.png
+    python train_minimal.py --model rmc --visualize      # and attention.png
     python train_minimal.py --size small                 # models of a tenth of the parameters
 
 Needs torch, and for the pictures matplotlib.
@@ -24,10 +24,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from relational_rnn.analysis import Curve, attention_example, attention_heatmap, training_curves
+from relational_rnn.analysis import Curve, question_maps, training_curves
 from relational_rnn.nn import LSTM, RelationalMemory, SequenceClassifier
 from relational_rnn.tasks.nth_farthest import NthFarthest, sample
-from relational_rnn.training.learners.recording import record_questions
+from relational_rnn.training.learners.recording import record_attention_at
 
 TASK = NthFarthest(objects=3, dimensions=2)
 BATCH_SIZE = 512
@@ -131,12 +131,18 @@ def main() -> None:
 
     if arguments.save_plot:
         path = arguments.out / "training_curves.png"
-        print("Written:", training_curves(curves, trivial_accuracy=trivial, title=title, path=path))
+        reached = ", ".join(f"{curve.name} {curve.accuracy[-1]:.1%}" for curve in curves)
+        told = f"{reached} (one seed); the trivial score is {trivial:.1%}"
+        print(
+            "Written:",
+            training_curves(curves, trivial_accuracy=trivial, title=told, about=title, path=path),
+        )
     if arguments.visualize:
-        path = arguments.out / "attention_heatmap.png"
+        path = arguments.out / "attention.png"
         generator = np.random.default_rng([seed, PICTURE])
-        examples = [attention_example(seen) for seen in record_questions(models["rmc"], TASK, generator)]
-        print("Written:", attention_heatmap(examples, title=f"{title}: what the slots attend to", path=path))
+        step = TASK.objects // 2  # the reference comes in the middle
+        (seen,) = record_attention_at(models["rmc"], TASK, generator, examples=1, step=step)
+        print("Written:", question_maps(seen, about=title, path=path))
 
 
 def read_arguments() -> argparse.Namespace:
@@ -151,9 +157,7 @@ def read_arguments() -> argparse.Namespace:
         "--size", choices=SIZES, default="standard", help="how large the models are (default standard)"
     )
     parser.add_argument("--save_plot", action="store_true", help="draw training_curves.png")
-    parser.add_argument(
-        "--visualize", action="store_true", help="draw the RMC's attention: attention_heatmap.png"
-    )
+    parser.add_argument("--visualize", action="store_true", help="draw the RMC's attention: attention.png")
     parser.add_argument(
         "--out",
         type=Path,

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from relational_rnn.analysis import (
-    AttentionExample,
+    Attention,
     Bar,
     Curve,
     StageChange,
     draw_accuracy_bars,
-    draw_attention_heatmap,
+    draw_attention,
     draw_training_curves,
 )
 
-FINE = np.full((3, 2, 4, 5), 0.2)
+FINE = np.full((3, 1, 2, 4, 5), 0.2)
 
 
 def test_empty_lists() -> None:
@@ -23,8 +23,8 @@ def test_empty_lists() -> None:
         draw_training_curves([], trivial_accuracy=0.5, title="")
     with pytest.raises(ValueError, match="at least one result, got none"):
         draw_accuracy_bars([], trivial_accuracy=0.5, title="")
-    with pytest.raises(ValueError, match="at least one example, got none"):
-        draw_attention_heatmap([], title="")
+    with pytest.raises(ValueError, match=r"at least one; got \{\}"):
+        draw_attention({}, title="")
 
 
 @pytest.mark.parametrize(
@@ -65,28 +65,27 @@ def test_trivial_accuracy(trivial: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("weights", "over_steps", "message"),
     [
-        ({"attention": FINE[0]}, r"attention must have 4 axes \(T, H, N, M\) .*; got shape \(2, 4, 5\)"),
-        ({"attention": FINE[:0]}, r"attention must not be empty"),
-        ({"attention": FINE[..., :3]}, r"at least the 4 slots that ask, got 3 rows"),
-        ({"attention": 10 * FINE}, r"weights from 0 to 1"),
-        ({"attention": np.nan * FINE}, r"weights from 0 to 1"),
-        ({"step_labels": ["a", "b"]}, r"step_labels must be 3, one for each step, got 2"),
-        ({"reference_step": 3}, r"reference_step must be from 0 to 2, got 3"),
+        (FINE[0], False, r"attention must have 5 axes \(T, blocks, H, N, M\) .*; got shape \(1, 2, 4, 5\)"),
+        (FINE[:0], False, r"attention must not be empty"),
+        (FINE[..., :3], False, r"at least the 4 slots that attend, got 3 rows"),
+        (10 * FINE, False, r"weights from 0 to 1"),
+        (np.nan * FINE, False, r"weights from 0 to 1"),
+        (FINE, True, r"attention over steps must be of 1 row over 3, got 4 over 5"),
     ],
 )
-def test_attention(change: dict[str, Any], message: str) -> None:
-    fine = {"attention": FINE, "step_labels": list("abc"), "question": "", "answer": "", "prediction": ""}
+def test_attention(weights: np.ndarray, over_steps: bool, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        AttentionExample(**{**fine, **change})
+        Attention(weights, over_steps)
 
 
-def test_attention_is_an_array_and_examples_share_a_core() -> None:
+def test_attention_is_an_array_and_models_share_their_steps() -> None:
     with pytest.raises(TypeError, match="attention must be a NumPy array, got list"):
-        AttentionExample(FINE.tolist(), list("abc"), "", "", "")
-    two = [AttentionExample(FINE[:, :heads], list("abc"), "", "", "") for heads in (1, 2)]
-    with pytest.raises(
-        ValueError, match=r"examples must share heads, slots and rows .*\(1, 4, 5\), \(2, 4, 5\)"
-    ):
-        draw_attention_heatmap(two, title="")
+        Attention(FINE.tolist())
+    with pytest.raises(ValueError, match=r"as many steps, at least one; got \{'RMC': 3, 'LSTM': 2\}"):
+        draw_attention({"RMC": Attention(FINE), "LSTM": Attention(FINE[:2])}, title="")
+    with pytest.raises(ValueError, match="step_labels must be 3, one for each step, got 2"):
+        draw_attention({"RMC": Attention(FINE)}, title="", step_labels=["a", "b"])
+    with pytest.raises(ValueError, match=r"steps marked 'answer' must be from 0 to 2, got \[1, 3\]"):
+        draw_attention({"RMC": Attention(FINE)}, title="", marked={"answer": [3, 1]})

@@ -28,7 +28,6 @@ from relational_rnn.training.run import model_results
 
 pytest.importorskip("matplotlib")
 from matplotlib.colors import to_hex
-from matplotlib.lines import Line2D
 
 RMC = Efficiency("RMC", "rmc", [[1000, 2000, None], [3000, 6000, 9000]])
 LSTM = Efficiency("LSTM", "lstm", [[4000, None, None], [5000, None, None]])
@@ -81,10 +80,6 @@ RESULTS = RunResult(
 )
 
 
-def lines(axes: Any, model: str) -> list[Line2D]:
-    return [line for line in axes.lines if to_hex(line.get_color()).upper() == PALETTE[model]]
-
-
 def test_thresholds_lie_above_the_trivial_score_and_end_above_the_best():
     assert thresholds(0.25, 0.62) == [0.3, 0.4, 0.5, 0.6, 0.7]
     assert thresholds(0.5, 1.0) == [0.6, 0.7, 0.8, 0.9, 0.95, 0.99]
@@ -94,16 +89,26 @@ def test_thresholds_lie_above_the_trivial_score_and_end_above_the_best():
 
 def test_efficiency_has_means_where_all_trainings_arrived_and_says_where_not():
     panel, strip = draw_sample_efficiency([RMC, LSTM], accuracies=[0.5, 0.9, 0.99], title="").axes
-    for model, means in (("rmc", [2000, 4000, math.nan]), ("lstm", [4500, math.nan, math.nan])):
-        (line,) = [line for line in lines(panel, model) if line.get_linewidth() == 2.0]
-        np.testing.assert_array_equal(line.get_ydata(), means)
-        assert line.get_marker() == MARKERS[model]
-    ranges = [list(line.get_ydata()) for line in lines(panel, "rmc") if line.get_linewidth() == 1.2]
-    assert ranges == [[1000, 3000], [2000, 6000], [9000, 9000]]
-    hollow = {(float(line.get_xdata()[0]), float(line.get_ydata()[0])) for line in strip.lines}
-    assert hollow == {(2, 0), (1, 1), (2, 1)}
-    assert [text.get_text() for text in strip.texts] == ["1/2 did"]
-    assert [label.get_text() for label in panel.get_xticklabels()] == ["50 %", "90 %", "99 %"]
+    shown = {line.get_label(): line for line in panel.lines}
+    for name, model, means in (
+        ("RMC", "rmc", [2000, 4000, math.nan]),
+        ("LSTM", "lstm", [4500, math.nan, math.nan]),
+    ):
+        np.testing.assert_array_equal(shown[name].get_ydata(), means)
+        assert list(shown[name].get_xdata()) == [0.5, 0.9, 0.99]  # where its value is, not beside it
+        assert shown[name].get_marker() == MARKERS[model]
+        assert to_hex(shown[name].get_color()).upper() == PALETTE[model]
+    band = panel.collections[0].get_paths()[0].vertices  # the RMC's, which is drawn first, on top
+    assert {tuple(point) for point in band} >= {(0.5, 1000), (0.5, 3000), (0.9, 2000), (0.9, 6000)}
+    assert [(text.get_position()[0], text.get_text()) for text in strip.texts] == [
+        (0.99, "1 of 2"),
+        (0.9, "2 of 2"),
+        (0.99, "2 of 2"),
+    ]
+    assert [label.get_text() for label in panel.get_xticklabels()] == ["50", "90", "99"]
+    assert len(draw_sample_efficiency([RMC], accuracies=[0.5, 0.9, 0.99], title="").axes) == 2
+    reached = Efficiency("RMC", "rmc", [[1000, 2000]])
+    assert len(draw_sample_efficiency([reached], accuracies=[0.5, 0.9], title="").axes) == 1
 
 
 def test_efficiencies_come_from_the_records_of_the_evaluations():

@@ -13,8 +13,8 @@ from relational_rnn.analysis import (
     overview_table,
     points_table,
 )
-from relational_rnn.analysis.factor_overview import Row
-from relational_rnn.analysis.factors import Level
+from relational_rnn.analysis.factor_overview import Row, overview_in_words
+from relational_rnn.analysis.factors import Level, factor_in_words
 
 
 def plain(table):
@@ -200,9 +200,22 @@ def test_the_overview_of_an_ablation_shows_every_run_once():
     assert dots(right) == sorted(s["examples_to_leave"] for s in scores if s["examples_to_leave"] is not None)
     never = [text.get_text() for text in right.texts]
     assert never == ["never", "\N{MULTIPLICATION SIGN} 2 of 2", "\N{MULTIPLICATION SIGN} 1 of 2"]
-    named = [text.get_text() for text in figure.texts]
-    assert named[1:-1] == ["base", "num_heads", "1", "8", "gate_style: none, 1 diverged"]
-    assert named[-1] == "thin line: mean of base"
+    note, title, about, *named = [text.get_text() for text in figure.texts]
+    assert named == ["base", "heads (base: 4)", "1", "8", "gate style: none, 1 diverged"]
+    assert title == "The base reaches 80.0 %; heads 1 costs most, down to 55.0 %"
+    assert about == ABLATION["title"]
+    assert "Thin vertical line: mean of 'base'." in note.replace("\n", " ")
+
+
+def test_an_overview_names_what_loses_everything():
+    results = copy.deepcopy(ABLATION)
+    for variant in results["variants"]:
+        variant["trivial_accuracy"] = 0.6
+    assert overview_in_words(results) == "At the trivial 60.0 %: heads 1; the base reaches 80.0 %"
+
+
+def test_a_factor_in_words():
+    assert factor_in_words(ABLATION, "num_heads") == "Heads: 8 reaches 90.0 %, 4 (base) 80.0 %, 1 55.0 %"
 
 
 def test_an_overview_in_words_of_its_own():

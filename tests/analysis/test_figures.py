@@ -1,31 +1,42 @@
-"""What the figures show: every name, the trivial line, the marks; and that no text is cut off or overlaps."""
+"""What the figures show: every name, the trivial line, the marks; and that all of it can be read."""
 
 import functools
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from relational_rnn.analysis import (
-    AttentionExample,
+    Attention,
     Bar,
     Cost,
     Curve,
     Efficiency,
+    Line,
+    Losses,
     Reach,
     RecordedMemory,
     SizeAxis,
+    SlotContents,
     StageChange,
     accuracy_bars,
-    attention_heatmap,
+    attention_maps,
     cost_bars,
     draw_accuracy_bars,
-    draw_attention_heatmap,
+    draw_attention,
     draw_cost_bars,
+    draw_factor,
+    draw_gates,
     draw_generalisation,
+    draw_loss_curves,
     draw_memory_evolution,
+    draw_mistakes,
+    draw_overview,
     draw_sample_efficiency,
+    draw_slot_changes,
+    draw_slot_contents,
     draw_slot_usage,
     draw_training_curves,
     generalisation,
@@ -40,6 +51,7 @@ from relational_rnn.analysis.style import PALETTE, colour_of, new_figure, paper_
 matplotlib = pytest.importorskip("matplotlib")
 from matplotlib.colors import to_hex, to_rgb  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.lines import Line2D  # noqa: E402
 from matplotlib.text import Text  # noqa: E402
 
 LONG = "LSTM, grown task, authors' initialisation"
@@ -82,24 +94,72 @@ def bars(names: list[str], accuracies: list[float], best: int = 0) -> list[Bar]:
     ]
 
 
-def example(
-    steps: int = 4,
-    heads: int = 2,
-    slots: int = 4,
-    rows: int = 5,
-    reference: int | None = 1,
-    label: str = "vector",
-) -> AttentionExample:
-    weights = np.random.default_rng(steps).random((steps, heads, slots, rows))
-    weights /= weights.sum(axis=-1, keepdims=True)
-    names = [f"{label} {step + 1}" for step in range(steps)]
-    question = "Which vector is the 2nd farthest from vector 2?"
-    return AttentionExample(weights, names, question, "vector 3", "vector 1", reference)
+def attention(steps: int = 4, heads: int = 2, slots: int = 4, rows: int = 5, blocks: int = 1) -> Attention:
+    weights = np.random.default_rng(steps).random((steps, blocks, heads, slots, rows))
+    return Attention(weights / weights.sum(axis=-1, keepdims=True))
+
+
+def over_steps(steps: int, heads: int, layers: int = 1) -> Attention:
+    """As of a Transformer: each step looks at itself and the earlier ones."""
+    weights = np.tril(np.ones((steps, steps))) / np.arange(1, steps + 1)[:, None]
+    weights[np.triu_indices(steps, 1)] = np.nan
+    return Attention(np.broadcast_to(weights[:, None, None, None], (steps, layers, heads, 1, steps)), True)
+
+
+def losses(name: str, model: str, seeds: int = 2) -> Losses:
+    at = np.linspace(100, 9000, 70)
+    fall = 2 * np.exp(-at / 2000) + 0.01
+    band = (fall * 0.8, fall * 1.2) if seeds > 1 else ((), ())
+    return Losses(name, model, Line(at, fall, *band), Line(at[::10], fall[::10], *(b[::10] for b in band)))
+
+
+def ablation() -> dict[str, Any]:
+    """Two factors, one of two values, of two models; one of which never learns."""
+
+    def variant(name: str, values: dict[str, Any], rmc: float) -> dict[str, Any]:
+        scores = {
+            "test_accuracy": rmc, "validation_accuracy": rmc,
+            "examples_to_leave": 9000 if rmc > 0.7 else None, "seconds_to_leave": 9.0,
+            "parameters": 10, "seconds": 20.0, "task_reached": {},
+        }  # fmt: skip
+        lstm = {**scores, "test_accuracy": 0.5, "examples_to_leave": None}
+        run = {"models": {"rmc": scores, "lstm": lstm}, "diverged": {}}
+        return {
+            "name": name, "values": values, "trivial_accuracy": 0.5, "runs": [run, run],
+            "models": {"rmc": {}, "lstm": {}},
+        }  # fmt: skip
+
+    return {
+        "title": "Nth farthest, one factor at a time",
+        "models": ["rmc", "lstm"],
+        "base": {"num_heads": 4, "use_attention": True},
+        "factors": {"num_heads": {"values": [1, 4]}, "use_attention": {"values": [True, False]}},
+        "variants": [
+            variant("base", {}, 0.95),
+            variant("num_heads=1", {"num_heads": 1}, 0.8),
+            variant("use_attention=false", {"use_attention": False}, 0.51),
+        ],
+    }
+
+
+def mistakes() -> dict[str, dict[str, Any]]:
+    parts = [{"mean": 0.01 * 2**k, "accuracy": 1 - 0.3 / 2**k, "share_of_mistakes": 0.1} for k in range(6)]
+    one = {"margin": parts, "n": [0.9] * 7 + [1.0], "reference_step": [0.9] * 8}
+    return {"rmc": {"label": "RMC", **one}, "lstm": {"label": LONG, **one}}
+
+
+def contents() -> SlotContents:
+    readings = {step: {"vector": [0.9] * 8, "distance": [0.2] * 8} for step in (2, 6)}
+    return SlotContents(np.eye(8), np.zeros(8), 0.0, 4, {**readings, 4: {"vector": [0.5] * 8}})
 
 
 def memory(steps: int = 6, slots: int = 3, width: int = 4, model: str = "rmc") -> RecordedMemory:
-    drawn = np.random.default_rng(slots).standard_normal((5, steps, slots, width)).cumsum(axis=1)
-    return RecordedMemory(model, drawn, np.zeros((5, slots, width)), drawn[:, :, 0], 100, 90)
+    generator = np.random.default_rng(slots)
+    drawn = generator.standard_normal((5, steps, slots, width)).cumsum(axis=1)
+    gates = generator.random((2, 5, steps, slots, 1))
+    weights = attention(steps, 2, slots, slots + 1).weights[None].repeat(5, 0) if slots > 1 else None
+    start = np.zeros((5, slots, width))
+    return RecordedMemory(model, drawn, start, drawn[:, :, 0], 100, 90, weights, *gates)
 
 
 def memories(steps: int, name: str = "") -> dict[str, RecordedMemory]:
@@ -159,11 +219,26 @@ FIGURES = {
     "lying bars": lambda: draw_accuracy_bars(
         bars(["RMC", LONG, LONG * 3], [1.0, 0.49, 0.0]), trivial_accuracy=0.5, title="Nth farthest"
     ),
-    "three small sequences": lambda: draw_attention_heatmap([example()] * 3, title="Attention"),
-    "big sequences": lambda: draw_attention_heatmap([example(8, 8, 8, 9)] * 2, title="Attention"),
-    "tiny, tile fusion": lambda: draw_attention_heatmap([example(1, 1, 3, 3, 0)], title="Attention"),
-    "long step labels": lambda: draw_attention_heatmap([example(label="a red ball, object")] * 3, title="A"),
-    "matrix input": lambda: draw_attention_heatmap([example(3, 2, 8, 12, None)] * 2, title="long " * 30),
+    "one head": lambda: draw_attention({"RMC": attention(1, 1, 3, 3)}, title="Attention"),
+    "attention of two models": lambda: draw_attention(
+        {"RMC": attention(8, 4, 8, 9), "Transformer": over_steps(8, 4, 2)},
+        title="Attention",
+        about="long " * 60,
+        step_labels=[f"v{step}" for step in range(8)],
+        marked={"the step that brings the reference": [3], "an answer is expected": [6, 7]},
+    ),
+    "many heads, long sequence": lambda: draw_attention(
+        {"RMC": attention(60, 8, 8, 12, 2)}, title="long " * 30
+    ),
+    "losses": lambda: draw_loss_curves(
+        [losses(f"{model} {LONG}", model, 1 + nth % 2) for nth, model in enumerate(PALETTE)], title="x " * 99
+    ),
+    "gates": lambda: draw_gates(memories(40), title="Gates", mask=np.eye(5, 40) > 0),
+    "changes": lambda: draw_slot_changes(memories(40), title="Changes", about="sorting"),
+    "mistakes": lambda: draw_mistakes(mistakes(), title="long " * 30),
+    "contents": lambda: draw_slot_contents(contents(), title="long " * 30, about="Nth farthest"),
+    "overview": lambda: draw_overview(ablation()),
+    "factor": lambda: draw_factor(ablation(), "num_heads"),
     "one memory": lambda: draw_memory_evolution(memory(), title="Memory", mask=np.eye(5, 6) > 0),
     "one step of memory": lambda: draw_memory_evolution(memory(1), title="Memory"),
     "memory without slots": lambda: draw_memory_evolution(memory(slots=1), title="Memory"),
@@ -195,7 +270,8 @@ FIGURES = {
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_no_text_is_cut_off_or_lies_on_another(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_of_it_can_be_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every artist is inside, no text lies on another, text stands out, lines differ in grey."""
     figure = FIGURES[name]()
     drawn: list[Text] = []
     original = Text.draw
@@ -208,19 +284,48 @@ def test_no_text_is_cut_off_or_lies_on_another(name: str, monkeypatch: pytest.Mo
     monkeypatch.setattr(Text, "draw", draw)
     with paper_style():
         figure.canvas.draw()
-    boxes = [(text.get_text(), text.get_window_extent()) for text in drawn if text.get_text().strip()]
+    width, height = figure.get_size_inches()
+    everything = figure.get_tightbbox()
+    assert everything.x0 >= 0, everything
+    assert everything.y0 >= 0, everything
+    assert everything.x1 <= width, (everything, width)
+    assert everything.y1 <= height, (everything, height)
+    boxes = [(text, text.get_window_extent()) for text in drawn if text.get_text().strip()]
     assert len(boxes) > 5
-    for text, box in boxes:
-        assert box.x0 >= 0, text
-        assert box.y0 >= 0, text
-        assert box.x1 <= figure.bbox.width, text
-        assert box.y1 <= figure.bbox.height, text
     for (text, box), (other, other_box) in combinations(boxes, 2):
-        width = min(box.x1, other_box.x1) - max(box.x0, other_box.x0)
-        height = min(box.y1, other_box.y1) - max(box.y0, other_box.y0)
-        assert min(width, height) <= 1.5, (
-            f"{text!r} lies on {other!r}"
-        )  # pixels; boxes have a rim without ink
+        across = min(box.x1, other_box.x1) - max(box.x0, other_box.x0)
+        along = min(box.y1, other_box.y1) - max(box.y0, other_box.y0)
+        # Pixels; boxes have a rim without ink.
+        assert min(across, along) <= 1.5, f"{text.get_text()!r} lies on {other.get_text()!r}"
+    pixels = np.asarray(figure.canvas.buffer_rgba())[::-1, :, :3] / 255.0  # type: ignore[attr-defined]
+    for text, box in boxes:
+        behind = pixels[int(box.y0) : int(box.y1) + 1, int(box.x0) : int(box.x1) + 1].reshape(-1, 3)
+        shades, counts = np.unique(behind, axis=0, return_counts=True)
+        assert contrast(to_rgb(text.get_color()), shades[counts.argmax()]) >= 4.5, text.get_text()
+    for axes in figure.axes:
+        lines = [line for line in axes.lines if not str(line.get_label()).startswith("_")]
+        for line, other_line in combinations(lines, 2):
+            assert differ_in_grey(line, other_line), (line.get_label(), other_line.get_label())
+
+
+def luminance(colour: Any) -> float:
+    """Of WCAG: the relative luminance of an sRGB colour."""
+    channels = np.asarray(colour, dtype=float)
+    linear = np.where(channels <= 0.03928, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def contrast(colour: Any, other: Any) -> float:
+    """Of WCAG, 1 to 21; small text needs 4.5."""
+    low, high = sorted((luminance(colour), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def differ_in_grey(line: Line2D, other: Line2D) -> bool:
+    """Whether mark, dashes or lightness tell two lines apart."""
+    marks = line.get_marker() != other.get_marker()
+    dashes = line._dash_pattern != other._dash_pattern  # type: ignore[attr-defined]
+    return marks or dashes or contrast(to_rgb(line.get_color()), to_rgb(other.get_color())) > 1.5
 
 
 def test_curves_show_every_name_the_trivial_line_and_the_last_values() -> None:
@@ -279,7 +384,7 @@ def test_intervals_stay_between_0_and_100_percent() -> None:
     np.testing.assert_allclose(ends, [[0.99, 1.0], [0.0, 0.01]])
 
 
-def test_bars_that_do_not_count_are_pale_and_explained() -> None:
+def test_bars_that_were_not_chosen_are_pale_and_explained() -> None:
     figure = draw_accuracy_bars(
         bars(["RMC", "LSTM a", "LSTM b"], [0.9, 0.4, 0.5], best=2), trivial_accuracy=0.5, title=""
     )
@@ -287,52 +392,70 @@ def test_bars_that_do_not_count_are_pale_and_explained() -> None:
     assert colours[0] == to_rgb(PALETTE["rmc"])
     assert colours[2] == to_rgb(PALETTE["lstm"])
     assert min(colours[1]) > min(colours[2])
-    assert any("full colour" in text for text in texts(figure))
+    assert any("Pale:" in text for text in texts(figure))
     alone = draw_accuracy_bars(bars(["RMC", "LSTM"], [0.9, 0.5], best=1), trivial_accuracy=0.5, title="")
-    assert not any("full colour" in text for text in texts(alone))
+    assert not any("Pale:" in text for text in texts(alone))
 
 
-def test_heat_maps_show_the_weights_and_mark_the_reference() -> None:
-    shown = example(3, 2, 4, 5, reference=2)
-    figure = draw_attention_heatmap([shown], title="Attention")
-    maps = {axes.get_gid(): axes for axes in figure.axes if axes.get_gid()}
-    assert len(maps) == 3 * 2
-    for head in range(2):
-        for step in range(3):
-            (image,) = maps[f"example 0 head {head} step {step}"].images
-            np.testing.assert_array_equal(image.get_array(), shown.attention[step, head])
-            assert image.get_clim() == (0.0, 1.0)
-    (frame,) = [patch for patch in figure.findobj() if patch.get_gid() == "reference 0"]
-    box, inside = (
-        frame.get_window_extent(),
-        [axes.get_window_extent() for gid, axes in maps.items() if "step 2" in gid],
+def test_only_the_highest_value_is_bold() -> None:
+    of_bars = draw_accuracy_bars(bars(["RMC", "LSTM"], [0.4, 0.5]), trivial_accuracy=0.3, title="")
+    low, high = [Curve("RMC", "rmc", [9], [9], [0.4]), Curve("LSTM", "lstm", [9], [9], [0.5])]
+    of_curves = draw_training_curves([low, high], trivial_accuracy=0.3, title="")
+    for figure in (of_bars, of_curves):
+        bold = {text.get_text() for text in figure.axes[0].texts if text.get_fontweight() == "bold"}
+        assert {text[:4] for text in bold} == {"50.0"}
+
+
+def test_the_seeds_are_dots_where_they_are() -> None:
+    bar = Bar("RMC", "rmc", 0.8, seeds=(0.7, 0.9))
+    (axes,) = draw_accuracy_bars([bar], trivial_accuracy=0.3, title="").axes
+    (dots,) = [line for line in axes.lines if line.get_marker() == "o"]
+    assert list(dots.get_ydata()) == [0.7, 0.9]
+
+
+def test_curves_without_seconds_have_one_panel() -> None:
+    figure = draw_training_curves(
+        [Curve("RMC", "rmc", [], [1, 2], [0.4, 0.5])], trivial_accuracy=0.3, title=""
     )
-    assert all(
-        box.x0 < cell.x0 and cell.x1 < box.x1 and box.y0 < cell.y0 and cell.y1 < box.y1 for cell in inside
-    )
-    assert box.x0 > maps["example 0 head 0 step 1"].get_window_extent().x1
+    assert [axes.get_xlabel() for axes in figure.axes] == ["examples seen"]
+
+
+def test_attention_maps_show_the_weights_and_what_the_input_gets() -> None:
+    shown = attention(3, 2, 4, 5)
+    figure = draw_attention({"RMC": shown}, title="Attention", marked={"the reference": [2]})
+    maps = [axes.images[0] for axes in figure.axes if axes.images and axes.images[0].get_gid() == "map"]
+    bars_ = [
+        [patch.get_height() for patch in axes.patches]
+        for axes in figure.axes
+        if any(patch.get_gid() == "input" for patch in axes.patches)
+    ]
+    means = shown.weights[:, 0].mean(axis=2)  # (T, H, M)
+    for head, (image, heights) in enumerate(zip(maps, bars_, strict=True)):
+        np.testing.assert_allclose(image.get_array(), means[:, head, :4].T)
+        np.testing.assert_allclose(heights, means[:, head, 4])
+        assert image.get_clim() == (0.0, means[..., :4].max())
+    frames = [patch for patch in figure.findobj() if patch.get_gid() == "marked"]
+    assert len(frames) == 2  # one above each head
     said = texts(figure)
-    assert (
-        "Which vector is the 2nd farthest from vector 2?\nanswer: vector 3, prediction: vector 1 (wrong)"
-        in said
-    )
-    assert {"reference", "head 1", "head 2", "vector 1", "in", "attention weight"} <= set(said)
+    assert {"head 1", "head 2", "weight", "input", "slot"} <= set(said)
+    assert any("Thick line above a map: the reference." in text for text in said)
 
 
-def test_without_an_input_row_or_a_reference_nothing_says_so() -> None:
-    said = texts(draw_attention_heatmap([example(3, 2, 3, 3, reference=None)], title="Attention"))
-    assert not {"in", "reference"} & set(said)
+def test_without_an_input_row_nothing_says_so() -> None:
+    said = texts(draw_attention({"RMC": attention(3, 2, 3, 3)}, title="Attention"))
+    assert "input" not in said
     assert not any("the input" in text for text in said)
 
 
 def test_too_many_heads_leave_the_sharpest() -> None:
-    weights = np.full((8, 8, 8, 9), 1 / 9)
-    sharp = [1, 4, 5, 6]
-    weights[:, sharp] = np.eye(8, 9)
-    one = AttentionExample(weights, [f"vector {k}" for k in range(8)], "which?", "a", "a")
-    said = texts(draw_attention_heatmap([one] * 3, title="Attention"))
-    assert {text for text in said if text.startswith("head ")} == {f"head {head + 1}" for head in sharp}
-    assert any("4 of 8 heads" in text.replace("\n", " ") for text in said)
+    weights = np.full((5, 2, 8, 8, 9), 1 / 9)
+    sharp = [0, 1, 4, 6]
+    for block in (0, 1):
+        weights[:, block, sharp] = np.eye(8, 9)[0]
+    said = texts(draw_attention({"RMC": Attention(weights)}, title="Attention"))
+    named = {text for text in said if text.startswith("head ")}
+    assert named == {f"head {head + 1}, block {block}" for head in sharp for block in (1, 2)}
+    assert any("8 of 16 heads" in text.replace("\n", " ") for text in said)
 
 
 def test_every_figure_becomes_a_png_of_sensible_size(tmp_path: Path) -> None:
@@ -344,7 +467,7 @@ def test_every_figure_becomes_a_png_of_sensible_size(tmp_path: Path) -> None:
             title="b",
             path=str(tmp_path / "bars.png"),
         ),
-        attention_heatmap([example()], title="c", path=tmp_path / "attention.png"),
+        attention_maps({"RMC": attention()}, title="c", path=tmp_path / "attention.png"),
         memory_evolution(memories(9), title="d", path=tmp_path / "memory.png"),
         slot_usage(memories(9), title="e", path=tmp_path / "slots.png", mask=np.eye(5, 9) > 0),
         sample_efficiency(efficiencies(2, 2), accuracies=[0.5, 0.9], title="f", path=tmp_path / "few.png"),
@@ -356,7 +479,7 @@ def test_every_figure_becomes_a_png_of_sensible_size(tmp_path: Path) -> None:
         assert data[:8] == b"\x89PNG\r\n\x1a\n"
         width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
         assert 600 <= width <= 2000, path
-        assert 400 <= height <= 2500, path
+        assert 300 <= height <= 2500, path
         assert [
             entry.name for entry in path.parent.iterdir() if entry.is_file() and entry.suffix != ".png"
         ] == []

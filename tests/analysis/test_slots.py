@@ -131,15 +131,15 @@ def test_figure_and_record(tmp_path):
     panel = figure.axes[-1]
     named = [line.get_label() for line in panel.lines if not line.get_label().startswith("_")]
     assert named == [
-        "vector of step 2",
-        "distance of step 2",
-        "the reference's vector",
-        "vector of step 4",
-        "distance of step 4",
+        "vector of the object of step 2",
+        "distance of the object of step 2",
+        "vector of the reference",
+        "vector of the object of step 4",
+        "distance of the object of step 4",
     ]
     drawn = dict(zip(named, (line for line in panel.lines if not line.get_label().startswith("_"))))
-    assert list(drawn["the reference's vector"].get_xdata()) == [1, 2, 3, 4]
-    assert min(drawn["vector of step 4"].get_ydata()) >= 0
+    assert list(drawn["vector of the reference"].get_xdata()) == [1, 2, 3, 4]
+    assert min(drawn["vector of the object of step 4"].get_ydata()) >= 0
     path = slot_contents_figure(contents, title="Slots", path=tmp_path / "slots.png")
     assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     plain = json.loads(json.dumps(slot_record(contents)))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from relational_rnn.analysis import (
-    AttentionExample,
+    Attention,
     Bar,
     Cost,
     Curve,
@@ -18,7 +18,7 @@ from relational_rnn.analysis import (
     RecordedMemory,
     SizeAxis,
     draw_accuracy_bars,
-    draw_attention_heatmap,
+    draw_attention,
     draw_cost_bars,
     draw_generalisation,
     draw_memory_evolution,
@@ -42,9 +42,7 @@ def test_the_message_names_the_extra(figure: str, monkeypatch: pytest.MonkeyPatc
             [Curve("RMC", "rmc", [1], [1], [0.5])], trivial_accuracy=0.5, title=""
         ),
         "bars": lambda: draw_accuracy_bars([Bar("RMC", "rmc", 0.5)], trivial_accuracy=0.5, title=""),
-        "attention": lambda: draw_attention_heatmap(
-            [AttentionExample(np.ones((1, 1, 1, 1)), ["a"], "", "", "")], title=""
-        ),
+        "attention": lambda: draw_attention({"RMC": Attention(np.ones((1, 1, 1, 1, 1)))}, title=""),
         "memory": lambda: draw_memory_evolution(MEMORY, title=""),
         "slots": lambda: draw_slot_usage(MEMORY, title=""),
         "efficiency": lambda: draw_sample_efficiency(

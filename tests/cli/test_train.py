@@ -196,7 +196,7 @@ def test_several_models_and_seeds(tmp_path, capsys):
         own = [t for t in model["trainings"] if t["name"] in model["selected"]]
         for name in ("seconds_per_example", "peak_memory", "examples_to_converge", "test_accuracy"):
             assert model[name] == pytest.approx(sum(t[name] for t in own) / 2)
-    assert (out / "plots" / "attention_heatmap.png").exists()
+    assert (out / "plots" / "attention.png").exists()
 
 
 @pytest.mark.torch
@@ -220,8 +220,8 @@ def test_the_main_job(tmp_path, capsys):
         if training["name"] != "lstm-direct-0":
             assert training["changes"] == rmc["trainings"][0]["changes"]
     figures = {
-        *("training_curves", "accuracy_test", "sample_efficiency", "cost"),
-        *("attention_heatmap", "mistakes", "slot_contents", "memory_evolution", "slot_usage"),
+        *("training_curves", "loss_curves", "accuracy_test", "sample_efficiency", "cost", "attention"),
+        *("gates", "mistakes", "slot_contents", "memory_evolution", "slot_usage", "slot_changes"),
     }
     assert {file.stem for file in (out / "plots").iterdir() if file.stat().st_size > 10_000} == figures
     assert "What a model costs." in shown

@@ -122,7 +122,7 @@ def test_a_run(tmp_path, capsys):
     assert "generalisation" not in results["models"]["rmc"]["trainings"][0]
     names = (
         *("training_curves", "sample_efficiency", "accuracy_test", "accuracy_harder", "generalisation"),
-        *("cost", "memory_evolution", "slot_usage"),
+        *("cost", "memory_evolution", "slot_usage", "slot_changes", "loss_curves", "attention", "gates"),
     )
     assert {file.name for file in (out / "plots").iterdir()} == {f"{name}.png" for name in names}
     report = (out / "report.html").read_text()

@@ -30,7 +30,7 @@ def test_without_a_model_named_it_trains_both_and_draws_what_is_asked_for(tmp_pa
     table = dict(re.findall(r"^(RMC|LSTM) +[\d.]+% +66\.7% +1,536 +\d+ +([\d,]+)$", done.stdout, re.M))
     sizes = {name: int(size.replace(",", "")) for name, size in table.items()}
     assert sizes["LSTM"] >= sizes["RMC"]
-    assert {path.name for path in tmp_path.iterdir()} == {"training_curves.png", "attention_heatmap.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {"training_curves.png", "attention.png"}
     assert all(path.read_bytes().startswith(PNG) for path in tmp_path.iterdir())
 
 
@@ -52,7 +52,7 @@ def test_one_model_into_a_new_folder(run_here, capsys, tmp_path, model, option):
     run_here("--model", model, "--steps", "2", "--out", "new/pictures", "--size", "small", option)
     other = {"rmc": "LSTM", "lstm": "RMC"}[model]
     assert not re.search(rf"^{other}\b", capsys.readouterr().out, re.M)
-    written = {"rmc": "attention_heatmap.png", "lstm": "training_curves.png"}[model]
+    written = {"rmc": "attention.png", "lstm": "training_curves.png"}[model]
     assert [path.name for path in (tmp_path / "new" / "pictures").iterdir()] == [written]
 
 

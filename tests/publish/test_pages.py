@@ -132,16 +132,19 @@ def test_a_run_is_added(tmp_path, monkeypatch, name, command, line):
     point = {"examples": 64, "seconds": 1.23457, "validation_accuracy": 0.5}
     assert record.get("evaluations") == ({"rmc-0": [point]} if command.startswith("train") else None)
     figures.copy_figures(name, run)
-    assert [path.name for path in tmp_path.glob("*.png")] == ([] if told else ["sorting_training_curves.png"])
+    assert [path.name for path in tmp_path.glob("*.png")] == ([] if told else ["sorting_accuracy_test.png"])
 
 
 def test_what_shows_a_record_is_drawn(tmp_path, monkeypatch):
     monkeypatch.setattr(figures, "FOLDER", tmp_path)
     figures.draw("ablation-norms-quick")
-    figures.draw("sorting")  # its figures come from its run
-    assert [path.name for path in tmp_path.iterdir()] == ["ablation-norms-quick_layer_norm_placement.png"]
-    figures.draw("quick-0")
-    assert (tmp_path / "quick-0_training_curves.png").exists()
+    figures.draw("sorting")
+    figures.draw("paper8x16-0")
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "ablation-norms-quick_layer_norm_placement.png",
+        "sorting_accuracy_test.png",
+        *(f"paper8x16-0_{figure}.png" for figure in ("training_curves", "mistakes", "slot_contents")),
+    }
 
 
 def test_figures_of_several_records(tmp_path, monkeypatch):

@@ -13,7 +13,6 @@ from relational_rnn.training.learners.recording import (  # noqa: E402
     record_attention,
     record_attention_at,
     record_memories,
-    record_questions,
     record_transformer,
 )
 from relational_rnn.training.learners.torch import build_model  # noqa: E402
@@ -34,14 +33,6 @@ def test_records_what_the_model_does():
         assert one.attention.shape == (3, 2, 2, 3)  # T, H, N, M
         np.testing.assert_allclose(one.attention.sum(-1), 1, rtol=1e-5)
         assert labels[one.reference_step] == one.reference
-
-
-def test_questions_take_comparing_and_the_reference_moves():
-    first = record_questions(MODEL, CONFIG.task, np.random.default_rng(0))
-    assert [one.reference_step for one in first] == [0, 1, 2]
-    assert all(one.n < 2 for one in first)
-    again = record_questions(MODEL, CONFIG.task, np.random.default_rng(0))
-    assert [one.labels for one in again] == [one.labels for one in first]
 
 
 def test_attention_at_a_step_is_that_of_the_batch():

@@ -5,25 +5,26 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
-import tempfile
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from relational_rnn import analysis
+from relational_rnn.analysis import run_curves, run_figures
 from relational_rnn.analysis.factor_overview import Row
 from relational_rnn.analysis.factors import Level
-from relational_rnn.analysis.titles import title_of
+from relational_rnn.analysis.finding import NEAR
+from relational_rnn.analysis.headlines import joined, scores_in_words
 from relational_rnn.experiments.many import title_of_experiment
-from relational_rnn.training.files import write_atomically, write_text
+from relational_rnn.training.files import read_json, write_atomically, write_text
 from relational_rnn.training.pretrained import find_pretrained
-from relational_rnn.training.results import TrainingResult
 from tools.publish.compared import selected, together
-from tools.publish.manifest import FIGURES, MANIFEST, OPPONENTS, WHY
+from tools.publish.manifest import BASE, FIGURES, MANIFEST, OPPONENTS, SHOWN, WHY
 from tools.publish.records import (
     PRETRAINED,
     RESULTS,
+    Json,
     Record,
     config_of,
     experiment_of,
@@ -31,12 +32,14 @@ from tools.publish.records import (
     read_group,
     read_record,
     results_of,
-    trainings_of,
 )
+
+if TYPE_CHECKING:
+    from relational_rnn.training.weights import Trained
 
 FOLDER: Final = RESULTS / "figures"
 
-WHY_GROUPS: Final = {name for _, base, changes in WHY for name, _ in (base, *changes.values())}
+WHY_GROUPS: Final = {name for _, changes in WHY for found in changes.values() for name, _ in found}
 """The ablations that the figure on the public ports shows."""
 
 
@@ -61,8 +64,7 @@ def draw(name: str | None = None) -> None:
     for figure, names in FIGURES.items():
         for shown in names if name is None else {name} & set(names):
             for group in groups_of(shown).values():
-                if group.kind in ("training", "ablation"):
-                    draw_record(read_record(shown, group), figure)
+                draw_record(read_record(shown, group), figure)
     if name is None or name in MANIFEST[OPPONENTS].records:
         draw_opponents()
     if name is None or any(name in MANIFEST[group].records for group in WHY_GROUPS):
@@ -70,7 +72,7 @@ def draw(name: str | None = None) -> None:
 
 
 def draw_record(record: Record, figure: str) -> None:
-    """Draw a figure of a training on Nth farthest, if it is drawn from its record, or of an ablation."""
+    """Draw a figure of a record, if what it shows is in there: else it is copied from the run."""
     path = FOLDER / f"{record.name}_{figure}.png"
     if record.group.kind == "ablation":
         results = titled(record)
@@ -78,15 +80,38 @@ def draw_record(record: Record, figure: str) -> None:
             analysis.overview_figure(results, path)
         else:
             analysis.factor_figure(results, figure, path)
-    elif figure == "training_curves":
-        curves = [
-            training_curve(model, score, record)
-            for model, scores in trainings_of(record).items()
-            for score in scores
-        ]
-        trivial = results_of(record).trivial_accuracy
-        title = title_of(config_of(record))
-        analysis.training_curves(curves, trivial_accuracy=trivial, title=title, path=path)
+        return
+    config, run = config_of(record), results_of(record)
+    about = run_figures.about_run(config, run)
+    if figure == "training_curves":
+        analysis.save(run_figures.curves_figure(config, run, record.content["evaluations"]), path)
+    elif figure == "sample_efficiency":
+        analysis.save(run_figures.efficiency_figure(config, run, record.content["evaluations"]), path)
+    elif figure == "accuracy_test":
+        analysis.save(run_figures.accuracy_figure(config, run, "test"), path)
+    elif figure == "generalisation":
+        analysis.save(run_figures.generalisation_figure(config, run), path)
+    elif figure == "mistakes":
+        found = {
+            name: {"label": run.models[name].label, **one} for name, one in record.content["mistakes"].items()
+        }
+        title = analysis.mistakes_in_words(found)
+        analysis.mistakes_figure(found, title=title, about=about, path=path)
+    elif figure == "slot_contents":
+        draw_slots(record.content["slots"], about, path)
+
+
+def draw_slots(recorded: Json, about: str, path: Path) -> None:
+    """Draw what slots hold, as a record has it."""
+    contents = analysis.SlotContents(
+        np.array(recorded["by_label"]),
+        np.array(recorded["from_vacant"]),
+        recorded["by_step"],
+        recorded["reference_step"],
+        {int(step): kinds for step, kinds in recorded["readings"].items()},
+    )
+    title = analysis.slots_in_words(contents)
+    analysis.slot_contents_figure(contents, title=title, about=about, path=path)
 
 
 def titled(record: Record) -> dict[str, object]:
@@ -94,20 +119,6 @@ def titled(record: Record) -> dict[str, object]:
     results = experiment_of(record)
     how, *_ = shlex.split(record.content["config"]["command"])
     return {**results, "title": title_of_experiment(how, config_of(record), results["factors"])}
-
-
-def training_curve(model: str, score: TrainingResult, record: Record) -> analysis.Curve:
-    """Return the curve of one training of a record, with the growth of the task if it is an RMC's."""
-    points = record.content["evaluations"][score.name]
-    examples, seconds = ([point[name] for point in points] for name in ("examples", "seconds"))
-    stages = []
-    for step, sizes in (score.changes or ()) if model == "rmc" else ():
-        before = step * config_of(record).budget.batch_size
-        when = float(np.interp(before, examples, seconds))
-        stages.append(analysis.StageChange(step, before, when, sizes))
-    return analysis.Curve(
-        score.label, model, seconds, examples, [point["validation_accuracy"] for point in points], stages
-    )
 
 
 def draw_opponents() -> None:
@@ -123,10 +134,13 @@ def draw_opponents() -> None:
         analysis.mean_curve(model.label, name, [evaluations[training] for training in model.selected])
         for name, model in selected(results).models.items()
     ]
+    trivial = results.trivial_accuracy
     analysis.training_curves(
         curves,
-        trivial_accuracy=results.trivial_accuracy,
-        title="Nth farthest, 8 vectors of 16 dimensions, each model's best way to it",
+        trivial_accuracy=trivial,
+        title=scores_in_words(run_curves.last_of_each(results, curves), trivial),
+        about="Nth farthest, 8 vectors of 16 dimensions: validation accuracy, each model trained its best "
+        f"way, {results.seeds} seeds",
         path=FOLDER / f"{OPPONENTS}_training_curves.png",
     )
 
@@ -140,24 +154,58 @@ def draw_why() -> None:
         for variant in results["variants"]
     }
     rows: list[Row] = []
-    for heading, base, changes in WHY:
-        rows.append(Row(heading, Level(None, base == ("why", "base"), [variants[base]]), name=True))
-        rows += [Row(text, Level(None, False, [variants[of]]), name=False) for text, of in changes.items()]
-    title = "Why the public ports stay at the trivial score: 3 vectors of 16 dimensions, 3,000 steps of Adam"
-    analysis.overview_figure({**ablations["why"], "title": title}, FOLDER / "why_the_ports_stay.png", rows)
+    for heading, changes in WHY:
+        rows.append(Row(heading, None, name=True))
+        for text, found in changes.items():
+            level = Level(None, found == BASE, [variants[one] for one in found])
+            rows.append(Row(text, level, name=False))
+    learned = [
+        row.text
+        for row in rows[1 : 1 + len(WHY[0][1])]
+        if row.level
+        and min(row.level.scores("rmc", "test_accuracy")) > variants[BASE[0]]["trivial_accuracy"] + NEAR
+    ]
+    title = f"Of what repairs a public port, only this lets every seed learn: {joined(learned)}"
+    about = (
+        "Nth farthest, 3 vectors of 16 dimensions, 3,000 steps of Adam at a learning rate of 0.004, 3 seeds"
+    )
+    results = {**ablations["why"], "title": about}
+    analysis.overview_figure(results, FOLDER / "why_the_ports_stay.png", rows, title)
 
 
 def draw_pretrained() -> None:
-    """Draw what the packaged cores of the pages attend to and hold; record that and their mistakes."""
-    from relational_rnn.cli.insides import draw_insides, mistakes_of  # these need torch, the pages do not
-    from relational_rnn.training.weights import load_weights
+    """Draw what packaged cores attend to and what their slots hold.
 
-    for weights in (find_pretrained(record.stem) for record in sorted(PRETRAINED.glob("*.json"))):
-        trained = load_weights(weights)
-        with tempfile.TemporaryDirectory() as folder:
-            title = f"{weights.stem}, the pretrained core"
-            figures, numbers = draw_insides(trained.model, trained.config, title, Path(folder))
-            for figure in figures:
-                copy(figure, FOLDER / f"pretrained-{weights.stem}_{figure.name}")
-        numbers["mistakes"] = {"rmc": mistakes_of(trained)}
-        write_text(PRETRAINED / f"{weights.stem}.json", json.dumps(numbers, indent=1) + "\n")
+    What they are like inside is recorded once, for that takes minutes; without its file it is recorded again.
+    """
+    from relational_rnn.training.weights import load_weights  # needs torch, the pages do not
+
+    for weights in map(find_pretrained, SHOWN):
+        trained, file = load_weights(weights), PRETRAINED / f"{weights.stem}.json"
+        if not file.exists():
+            record_inside(trained, file)
+        about, path = f"The packaged core {weights.stem}", FOLDER / f"pretrained-{weights.stem}"
+        slots = read_json(file)["slots"]
+        draw_slots(slots, f"{about}: what its slots hold", path.with_name(f"{path.name}_slot_contents.png"))
+        draw_attention(trained, about, path.with_name(f"{path.name}_attention.png"))
+
+
+def record_inside(trained: Trained, file: Path) -> None:
+    """Record what the slots of a packaged core hold, where its heads look, and its mistakes."""
+    from relational_rnn.cli.insides import look_inside, mistakes_of
+
+    numbers = look_inside(trained.model, trained.config)[1]
+    numbers["mistakes"] = {"rmc": mistakes_of(trained)}
+    write_text(file, json.dumps(numbers, indent=1) + "\n")
+
+
+def draw_attention(trained: Trained, about: str, path: Path) -> None:
+    """Draw what a packaged core attends to on a fresh question whose reference is in the middle."""
+    from relational_rnn.training.learners.recording import record_attention_at
+
+    step = trained.task.objects // 2
+    recorded = record_attention_at(
+        trained.model, trained.task, np.random.default_rng(0), examples=20, step=step
+    )
+    seen = next(one for one in recorded if one.n < trained.task.objects - 1)
+    analysis.question_maps(seen, about=about, path=path)

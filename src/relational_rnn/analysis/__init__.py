@@ -3,13 +3,7 @@
 Needs matplotlib (`pip install matplotlib`) only when a figure is drawn, and never torch.
 """
 
-from relational_rnn.analysis.attention import (
-    AttentionExample,
-    attention_example,
-    attention_heatmap,
-    attention_shares,
-    draw_attention_heatmap,
-)
+from relational_rnn.analysis.attention import Attention, attention_in_words, attention_maps, draw_attention
 from relational_rnn.analysis.bars import Bar, accuracy_bars, draw_accuracy_bars
 from relational_rnn.analysis.confidence import binomial_half_width
 from relational_rnn.analysis.cost import Cost, cost_bars, draw_cost_bars
@@ -25,6 +19,7 @@ from relational_rnn.analysis.efficiency import (
 from relational_rnn.analysis.factor_overview import draw_overview, overview_figure, overview_table
 from relational_rnn.analysis.factors import draw_factor, factor_figure, factor_table, points_table
 from relational_rnn.analysis.finding import finding
+from relational_rnn.analysis.losses import Line, Losses, draw_loss_curves
 from relational_rnn.analysis.memory import (
     compare_memories,
     effective_rank,
@@ -40,16 +35,18 @@ from relational_rnn.analysis.memory import (
     summarise_memory,
 )
 from relational_rnn.analysis.memory_plots import (
+    draw_gates,
     draw_memory_evolution,
-    draw_slot_usage,
+    draw_slot_changes,
     memory_evolution,
-    slot_usage,
 )
-from relational_rnn.analysis.mistakes import draw_mistakes, mistakes, mistakes_figure
+from relational_rnn.analysis.mistakes import draw_mistakes, mistakes, mistakes_figure, mistakes_in_words
+from relational_rnn.analysis.question_attention import attention_shares, question_maps
 from relational_rnn.analysis.recorded_memory import RecordedMemory, record_memory
 from relational_rnn.analysis.report import write_page, write_report
 from relational_rnn.analysis.sizes import Reach, SizeAxis, draw_generalisation, generalisation
-from relational_rnn.analysis.slot_plots import draw_slot_contents, slot_contents_figure
+from relational_rnn.analysis.slot_maps import draw_slot_usage, slot_usage
+from relational_rnn.analysis.slot_plots import draw_slot_contents, slot_contents_figure, slots_in_words
 from relational_rnn.analysis.style import save
 from relational_rnn.analysis.supervised import (
     cost_table,
@@ -66,11 +63,13 @@ from relational_rnn.analysis.supervised import (
 from relational_rnn.analysis.tables import Table, longer_table, score_table, selected_only, way_of, ways_table
 
 __all__ = [
-    "AttentionExample",
+    "Attention",
     "Bar",
     "Cost",
     "Curve",
     "Efficiency",
+    "Line",
+    "Losses",
     "Reach",
     "RecordedMemory",
     "SizeAxis",
@@ -78,22 +77,25 @@ __all__ = [
     "StageChange",
     "Table",
     "accuracy_bars",
-    "attention_example",
-    "attention_heatmap",
+    "attention_in_words",
+    "attention_maps",
     "attention_shares",
     "binomial_half_width",
     "compare_memories",
     "cost_bars",
     "cost_table",
     "draw_accuracy_bars",
-    "draw_attention_heatmap",
+    "draw_attention",
     "draw_cost_bars",
     "draw_factor",
+    "draw_gates",
     "draw_generalisation",
+    "draw_loss_curves",
     "draw_memory_evolution",
     "draw_mistakes",
     "draw_overview",
     "draw_sample_efficiency",
+    "draw_slot_changes",
     "draw_slot_contents",
     "draw_slot_usage",
     "draw_training_curves",
@@ -111,6 +113,7 @@ __all__ = [
     "memory_table",
     "mistakes",
     "mistakes_figure",
+    "mistakes_in_words",
     "model_costs",
     "model_efficiencies",
     "output_range",
@@ -119,6 +122,7 @@ __all__ = [
     "phase_norms",
     "phases_of",
     "points_table",
+    "question_maps",
     "record_memory",
     "sample_efficiency",
     "save",
@@ -133,6 +137,7 @@ __all__ = [
     "slot_record",
     "slot_usage",
     "slot_variance",
+    "slots_in_words",
     "slots_written",
     "specialisation",
     "state_rank",

@@ -1,9 +1,9 @@
-"""Heat maps of the attention over the steps of a few sequences, every head by itself."""
+"""Maps of the attention while one sequence is read, every head by itself."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,358 +13,316 @@ from jaxtyping import Float
 
 from relational_rnn.analysis import style
 from relational_rnn.config.checks import check_shape
-from relational_rnn.tasks.nth_farthest_text import question
-from relational_rnn.training.recordings import RecordedAttention
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.colors import PowerNorm
     from matplotlib.figure import Figure
 
-LEFT, RIGHT = 1.0, 1.2
-CELL_GAP = 0.08
-BLOCK_GAP = 0.35
-LINE = 0.19
-"""Height in inches of a line of small text."""
-SMALLEST_CELL, LARGEST_CELL = 0.58, 1.25
-GOOD_WIDTH, GOOD_HEIGHT = 9.0, 12.0
-"""Inches that maps may grow to fill, where the smallest would leave room."""
-WIDEST = 12.6
-"""Sequences lie beside each other if the figure is then no wider than this many inches."""
-ROWS_BELOW, ROWS_BESIDE = 12, 8
-"""Rows of maps in a figure whose sequences lie below, or beside, each other."""
-NARROWEST_BLOCK = 2.0
-"""A sequence has this many inches for its question, however few its steps."""
+LEFT, BETWEEN, RIGHT, BAR = 0.95, 0.18, 0.95, 0.13
+"""Inches; `RIGHT` is the room of the colour bar."""
+PANEL_WIDTH, COLUMNS = 2.25, 4
+INPUT, INPUT_GAP = 0.42, 0.06
+"""Inches of the bars that say what the input gets, and between them and the map."""
+BLOCK_GAP, ROW_GAP = 0.35, 0.42
+STRIP = 0.06
+MOST_HEADS = 8
+"""Of one model; of more, those furthest from uniform attention are shown."""
+LETTER = 0.085
+"""Inches of a letter below a map; labels that do not fit give way to numbers."""
 
 
 @dataclass(frozen=True, eq=False)
-class AttentionExample:
-    """One sequence and where its memory looked at each step."""
+class Attention:
+    """What one core attended to while it read one sequence."""
 
-    attention: Float[np.ndarray, "T H N M"]
-    """Weights of one block: how much slot N took from row M (the slots, then the input rows)."""
-    step_labels: Sequence[str]
-    """What each step brought, for example "vector 3"."""
-    question: str
-    """What was asked."""
-    answer: str
-    """The right answer."""
-    prediction: str
-    """The model's answer."""
-    reference_step: int | None = None
-    """Step (from 0) that brought the object that the question is about, if there is one."""
+    weights: Float[np.ndarray, "T blocks H N M"]
+    """Of N slots over M rows, the slots and then the input; NaN for rows that there are not yet."""
+    over_steps: bool = False
+    """Whether the rows are the steps so far instead, as those of a Transformer, whose N is 1."""
 
     def __post_init__(self) -> None:
         """Raise ValueError, or TypeError for no array, if the weights cannot be drawn."""
-        if not isinstance(self.attention, np.ndarray):
-            raise TypeError(f"attention must be a NumPy array, got {type(self.attention).__name__}")
-        check_shape("attention", self.attention.shape, ("T", "H", "N", "M"))
-        steps, _, slots, rows = self.attention.shape
+        if not isinstance(self.weights, np.ndarray):
+            raise TypeError(f"attention must be a NumPy array, got {type(self.weights).__name__}")
+        check_shape("attention", self.weights.shape, ("T", "blocks", "H", "N", "M"))
+        steps, _, _, slots, rows = self.weights.shape
+        if self.over_steps and (slots, rows) != (1, steps):
+            raise ValueError(f"attention over steps must be of 1 row over {steps}, got {slots} over {rows}")
         if rows < slots:
-            raise ValueError(f"attention must see at least the {slots} slots that ask, got {rows} rows (M)")
-        if not ((self.attention >= 0) & (self.attention <= 1 + 1e-2)).all():  # NaN fails too
+            raise ValueError(
+                f"attention must see at least the {slots} slots that attend, got {rows} rows (M)"
+            )
+        known = self.weights[~np.isnan(self.weights)] if self.over_steps else self.weights
+        if not ((known >= 0) & (known <= 1 + 1e-2)).all():  # NaN fails too
             raise ValueError("attention must hold weights from 0 to 1, got others (NaN marks padded steps)")
-        if len(self.step_labels) != steps:
-            raise ValueError(f"step_labels must be {steps}, one for each step, got {len(self.step_labels)}")
-        if self.reference_step is not None and not 0 <= self.reference_step < steps:
-            raise ValueError(f"reference_step must be from 0 to {steps - 1}, got {self.reference_step}")
+
+    @property
+    def by_head(self) -> Float[np.ndarray, "heads T M"]:
+        """The weights that each row gets from each head of each block, means over the slots that attend."""
+        steps, _, _, _, rows = self.weights.shape
+        means: Float[np.ndarray, "heads T M"] = (
+            self.weights.mean(axis=3).reshape(steps, -1, rows).transpose(1, 0, 2)
+        )
+        return means
+
+    @property
+    def to_input(self) -> Float[np.ndarray, "heads T"] | None:
+        """What the input gets of each head; None for attention over steps, or without an input row."""
+        slots, rows = self.weights.shape[3:]
+        return None if self.over_steps or rows == slots else self.by_head[..., slots:].sum(-1)
+
+    @property
+    def maps(self) -> Float[np.ndarray, "heads T rows"]:
+        """What the slots, or the steps, get of each head."""
+        return self.by_head if self.over_steps else self.by_head[..., : self.weights.shape[3]]
 
 
-def attention_example(recorded: RecordedAttention) -> AttentionExample:
-    """Put a recorded question of Nth farthest into words."""
-    return AttentionExample(
-        attention=recorded.attention,
-        step_labels=[f"vector {label}" for label in recorded.labels],
-        question=question({"labels": recorded.labels, "n": recorded.n, "reference": recorded.reference}),
-        answer=f"vector {recorded.answer}",
-        prediction=f"vector {recorded.prediction}",
-        reference_step=recorded.reference_step,
-    )
-
-
-def attention_shares(recorded: Sequence[RecordedAttention]) -> dict[str, dict[str, list[float]]]:
-    """Return what share of its attention each head gives the input, and the slot that asks itself.
-
-    The weights of all slots are averaged, over the recorded questions of Nth farthest and over the steps
-    before the one that brings the reference, that one, and the steps after it.
-
-    Args:
-        recorded: questions of one core, with the reference at the same step of all, neither the first nor
-            the last.
-
-    Returns:
-        "input" and "itself" -> "before", "reference" and "after" -> for each head a share, to 4 digits.
-
-    Raises:
-        ValueError: no questions, the reference at other steps, or at the first or last.
+def attention_in_words(attention: Mapping[str, Attention]) -> str:
+    """Return where the models look on average over the steps: at the input, or at the newest step.
 
     Example:
-        >>> weights = np.full((3, 1, 2, 3), 1 / 3)  # T, H, N, M: a head that looks everywhere alike
-        >>> one = RecordedAttention(weights, [2, 0, 1], n=0, reference=0, answer=1, prediction=1)
-        >>> round(attention_shares([one])["input"]["before"][0], 3)
-        0.333
+        >>> attention_in_words({"RMC": Attention(np.full((3, 1, 2, 4, 5), 0.2))})
+        'RMC gives 20 % of its attention to the input'
     """
-    found = {one.reference_step for one in recorded}
-    if len(found) != 1:
-        raise ValueError(
-            f"the reference must be at the same step of all questions, got steps {sorted(found)}"
-        )
-    (step,) = found
-    steps, _, slots, _ = recorded[0].attention.shape
-    if not 0 < step < steps - 1:
-        raise ValueError(f"the reference must have steps before and after it, got step {step} of {steps}")
-    weights = np.stack([one.attention for one in recorded]).astype(np.float64).mean(0)  # (T, H, N, M)
-    phases = {"before": slice(step), "reference": slice(step, step + 1), "after": slice(step + 1, None)}
-    to_input = weights[..., slots:].sum(-1).mean(-1)  # (T, H)
-    to_itself = np.diagonal(weights, axis1=2, axis2=3).mean(-1)  # (T, H)
-    return {
-        name: {phase: np.round(shares[part].mean(0), 4).tolist() for phase, part in phases.items()}
-        for name, shares in (("input", to_input), ("itself", to_itself))
-    }
+    told = []
+    for name, one in attention.items():
+        to_input = one.to_input
+        if one.over_steps:
+            shares = np.diagonal(one.by_head, axis1=1, axis2=2).mean(1)
+            what = "the newest step"
+        elif to_input is None:
+            told.append(f"{name} attends to its slots alone")
+            continue
+        else:
+            shares, what = to_input.mean(1), "the input"
+        low, high = round(100 * float(shares.min())), round(100 * float(shares.max()))
+        by_head = f", head by head {low} to {high} %" if low < high else ""
+        told.append(f"{name} gives {round(100 * float(shares.mean()))} % of its attention to {what}{by_head}")
+    return "; ".join(told)
 
 
-def attention_heatmap(
-    examples: Sequence[AttentionExample], *, title: str, path: str | os.PathLike[str]
+def attention_maps(
+    attention: Mapping[str, Attention],
+    *,
+    title: str,
+    about: str = "",
+    step_labels: Sequence[str] = (),
+    marked: Mapping[str, Sequence[int]] | None = None,
+    path: str | os.PathLike[str],
 ) -> Path:
-    """Draw attention heat maps and write them to `path`; see `draw_attention_heatmap`."""
-    return style.save(draw_attention_heatmap(examples, title=title), path)
+    """Draw attention maps and write them to `path`; see `draw_attention`."""
+    figure = draw_attention(attention, title=title, about=about, step_labels=step_labels, marked=marked)
+    return style.save(figure, path)
 
 
-def draw_attention_heatmap(examples: Sequence[AttentionExample], *, title: str) -> Figure:
-    """For each sequence a grid of heat maps: a row per head, a column per step.
+def draw_attention(
+    attention: Mapping[str, Attention],
+    *,
+    title: str,
+    about: str = "",
+    step_labels: Sequence[str] = (),
+    marked: Mapping[str, Sequence[int]] | None = None,
+) -> Figure:
+    """A map a head: what each slot gets (rows) at each step (columns), and above it what the input gets.
 
-    A map has a row per slot that asks and a column per row attended to; the input's columns are set apart.
-    The step that brought the reference is framed. Sequences lie beside each other where they fit and below
-    each other otherwise. Where all heads would not fit on a page, those furthest from uniform attention
-    (largest mean of `log M - entropy` over the examples) are shown, and the figure says so.
+    Weights are means over the slots that attend. Of a Transformer the rows are the steps that it looks back
+    at. Colours go from 0 to the largest weight in a model's maps. Of more than `MOST_HEADS` heads those
+    furthest from uniform attention are shown, and the figure says so.
 
     Args:
-        examples: one to a few, all of one core (the same H, N and M).
+        attention: models by name, all of as many steps.
         title: above everything; long ones are wrapped.
+        about: below the title, for example the question.
+        step_labels: what each step brought, in a few letters; numbers if there are none or many.
+        marked: what to point out -> its steps, from 0; a bar above the maps, explained below them.
 
     Returns:
         The figure, unsaved.
 
     Raises:
-        ValueError: no examples, or examples of different cores.
+        ValueError: no models, models of different lengths, or labels or marks for other steps.
         ImportError: matplotlib is absent.
 
     Example:
-        >>> example = AttentionExample(np.full((3, 2, 4, 5), 0.2), ["a", "b", "c"], "which?", "b", "b")
-        >>> figure = draw_attention_heatmap([example], title="Attention")
+        >>> figure = draw_attention({"RMC": Attention(np.full((3, 1, 2, 4, 5), 0.2))}, title="Attention")
     """
-    if not examples:
-        raise ValueError("attention heat maps need at least one example, got none")
-    cores = {example.attention.shape[1:] for example in examples}
-    if len(cores) > 1:
-        raise ValueError(f"examples must share heads, slots and rows (H, N, M), got {sorted(cores)}")
-    plan = _plan(examples)
+    lengths = {name: len(one.weights) for name, one in attention.items()}
+    if len(set(lengths.values())) != 1:
+        raise ValueError(f"attention maps need models of as many steps, at least one; got {lengths}")
+    steps = next(iter(lengths.values()))
+    if step_labels and len(step_labels) != steps:
+        raise ValueError(f"step_labels must be {steps}, one for each step, got {len(step_labels)}")
+    marks = {what: sorted(places) for what, places in (marked or {}).items() if len(places)}
+    for what, places in marks.items():
+        if not (places[0] >= 0 and places[-1] < steps):
+            raise ValueError(f"steps marked {what!r} must be from 0 to {steps - 1}, got {places}")
+    blocks = {name: _Block(one, _choose(one)) for name, one in attention.items()}
     with style.paper_style():
-        figure = style.new_figure(plan.width)
-        _compose(figure, examples, plan, title)
+        columns = min(COLUMNS, max(len(block.heads) for block in blocks.values()))
+        width = max(LEFT + columns * (PANEL_WIDTH + BETWEEN) - BETWEEN + RIGHT, 7.0)
+        figure = style.new_figure(width)
+        bottom = style.add_note(figure, _note(attention, blocks, marks)) + 0.55
+        content = sum(block.height for block in blocks.values()) + BLOCK_GAP * (len(blocks) - 1)
+        style.add_title(figure, title, width, bottom + content + 0.1, about)
+        ceiling = bottom + content
+        for index, (name, block) in enumerate(blocks.items()):
+            last = index == len(blocks) - 1
+            _draw_block(figure, name, block, ceiling, _Steps(steps, step_labels, marks, last))
+            ceiling -= block.height + BLOCK_GAP
     return figure
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """Sizes in inches, and which heads are drawn."""
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """One model's part of the figure."""
 
-    beside: bool
-    cell_width: float
-    cell_height: float
-    block_widths: list[float]
-    width: float
+    attention: Attention
     heads: list[int]
 
     @property
-    def grid_height(self) -> float:
-        return len(self.heads) * (self.cell_height + CELL_GAP) - CELL_GAP
+    def rows(self) -> int:
+        return -(-len(self.heads) // COLUMNS)
+
+    @property
+    def map_height(self) -> float:
+        return float(min(max(0.14 * self.attention.maps.shape[2], 0.5), 2.0))
+
+    @property
+    def panel_height(self) -> float:
+        return self.map_height + (0.0 if self.attention.to_input is None else INPUT + INPUT_GAP)
+
+    @property
+    def height(self) -> float:
+        return 0.28 + self.rows * (self.panel_height + ROW_GAP)
 
 
-def _plan(examples: Sequence[AttentionExample]) -> _Plan:
-    """Decide on side by side or below each other, on the heads, and on the size of a map."""
-    slots, rows = examples[0].attention.shape[2:]
-    aspect = min(rows / slots, 2.0)
+@dataclass(frozen=True)
+class _Steps:
+    """What the step axes of all maps have in common."""
 
-    def block_widths(cell_height: float) -> list[float]:
-        step = cell_height * aspect + CELL_GAP
-        return [max(len(example.step_labels) * step - CELL_GAP, NARROWEST_BLOCK) for example in examples]
-
-    def full_width(cell_height: float, beside: bool) -> float:
-        widths = block_widths(cell_height)
-        content = sum(widths) + (len(widths) - 1) * BLOCK_GAP if beside else max(widths)
-        return max(LEFT + content + RIGHT, 6.5)
-
-    smallest = max(SMALLEST_CELL, 0.077 * slots)
-    beside = full_width(smallest, beside=True) <= WIDEST
-    heads = _choose(examples, ROWS_BESIDE if beside else max(2, ROWS_BELOW // len(examples)))
-    blocks = 1 if beside else len(examples)
-    tallest = (GOOD_HEIGHT - 1.2 * (blocks + 1)) / (blocks * len(heads)) - CELL_GAP
-    cell = smallest
-    while cell + 0.01 <= min(LARGEST_CELL, tallest) and full_width(cell + 0.01, beside) <= GOOD_WIDTH:
-        cell += 0.01
-    return _Plan(beside, cell * aspect, cell, block_widths(cell), full_width(cell, beside), heads)
+    count: int
+    labels: Sequence[str]
+    marks: Mapping[str, Sequence[int]]
+    last: bool
+    """Whether this is the lowest model, whose axes are named."""
 
 
-def _choose(examples: Sequence[AttentionExample], shown: int) -> list[int]:
-    """The heads to draw, in order: all, or the `shown` ones that are furthest from uniform attention."""
-    heads = examples[0].attention.shape[1]
-    if heads <= shown:
-        return list(range(heads))
-    sharpness = np.zeros(heads)
-    for example in examples:
-        weights = np.clip(np.asarray(example.attention, dtype=float), 1e-12, None)
-        sharpness += (weights * np.log(weights)).sum(axis=-1).mean(axis=(0, 2))  # (H,)
-    return sorted(int(head) for head in np.argsort(-sharpness, kind="stable")[:shown])
+def _choose(one: Attention) -> list[int]:
+    """The heads to draw, in order: all, or those that are furthest from uniform attention."""
+    heads = one.by_head
+    if len(heads) <= MOST_HEADS:
+        return list(range(len(heads)))
+    weights = np.clip(np.nan_to_num(heads.astype(float)), 1e-12, None)
+    sharpness = (weights * np.log(weights)).sum(axis=-1).mean(axis=-1)
+    return sorted(int(head) for head in np.argsort(-sharpness, kind="stable")[:MOST_HEADS])
 
 
-def _compose(figure: Figure, examples: Sequence[AttentionExample], plan: _Plan, title: str) -> None:
-    """Stack title, blocks and caption from the top down."""
-    font: dict[str, Any] = {"fontsize": style.TITLE_SIZE, "fontweight": "bold"}
-    heading = style.wrap(figure, title, plan.width - 0.4, **font)
-    note = style.wrap(figure, _caption(examples, plan), plan.width - 0.6, fontsize=style.SMALL_SIZE)
-    top = 0.35 + style.text_size(figure, heading, **font)[1]
-    bottom = 0.52 + LINE * (1 + note.count("\n"))
-    below_width = plan.width - LEFT - RIGHT
-    headers, steps = [], []
-    for example, width in zip(examples, plan.block_widths):
-        headers.append(_header(figure, example, width + 0.2 if plan.beside else below_width))
-        room = plan.cell_width + CELL_GAP - 0.06
-        steps.append(
-            [style.wrap(figure, text, room, fontsize=style.SMALL_SIZE) for text in example.step_labels]
-        )
-    step_lines = max(text.count("\n") + 1 for labels in steps for text in labels)
-    header_lines = [text.count("\n") + 1 for text in headers]
-    if plan.beside:
-        header_lines = [max(header_lines)] * len(examples)
-    above = [LINE * (lines + step_lines + 1) + 0.14 for lines in header_lines]  # one line says "reference"
-    blocks = 1 if plan.beside else len(examples)
-    height = top + sum(above[:blocks]) + blocks * plan.grid_height + (blocks - 1) * (BLOCK_GAP + 0.2) + bottom
-    figure.set_size_inches(plan.width, height)
-    style.write_at(figure, plan.width / 2, height - 0.15, heading, ha="center", va="top", **font)
-    style.write_at(figure, plan.width / 2, 0.14, note, ha="center", va="bottom", color=style.QUIET)
-    left, ceiling = LEFT, height - top
-    _colour_bar(figure, plan.width - RIGHT + 0.3, ceiling - above[0], min(plan.grid_height, 3.2))
-    for index, example in enumerate(examples):
-        grid_top = ceiling - above[index]
-        style.write_at(figure, left, ceiling, headers[index], va="top")
-        if index == 0 or not plan.beside:
-            _name_heads(figure, plan, grid_top)
-        _draw_grid(figure, example, plan, left, grid_top, index)
-        _name_steps(figure, example, steps[index], plan, left, grid_top)
-        if plan.beside:
-            left += plan.block_widths[index] + BLOCK_GAP
-        else:
-            ceiling = grid_top - plan.grid_height - BLOCK_GAP - 0.2  # tick labels take the 0.2
+def _note(
+    attention: Mapping[str, Attention], blocks: Mapping[str, _Block], marks: Mapping[str, Sequence[int]]
+) -> str:
+    """What the marks are, and which heads are missing."""
+    parts = []
+    if not all(one.over_steps for one in attention.values()):
+        parts.append("Weights are means over the slots that attend.")
+    if any(one.to_input is not None for one in attention.values()):
+        parts.append("Grey bars: what the input gets; the map below: what each slot gets.")
+    if marks:
+        parts.append(f"Thick line above a map: {', '.join(marks)}.")
+    for name, block in blocks.items():
+        count = len(block.attention.by_head)
+        if len(block.heads) < count:
+            parts.append(f"{name}: the {MOST_HEADS} of {count} heads furthest from uniform attention.")
+    return " ".join(parts)
 
 
-def _caption(examples: Sequence[AttentionExample], plan: _Plan) -> str:
-    """What a map shows, and which heads are missing."""
-    _, heads, slots, rows = examples[0].attention.shape
-    text = "In each map: a row for every slot that asks, a column for every slot it attends to"
-    if rows > slots:
-        text += " (in: the input)" if rows == slots + 1 else f" (in: the {rows - slots} input rows)"
-    if len(plan.heads) < heads:
-        text += f". {len(plan.heads)} of {heads} heads: those furthest from uniform attention"
-    return text + "."
+def _draw_block(figure: Figure, name: str, block: _Block, ceiling: float, steps: _Steps) -> None:
+    """Name of the model, its maps from left to right and from top to bottom, and their colours."""
+    one = block.attention
+    style.write_at(figure, LEFT, ceiling - 0.02, name, va="top", fontsize=style.TEXT_SIZE, fontweight="bold")
+    shown = one.maps[block.heads]
+    highest = float(np.nanmax(shown)) or 1.0
+    blocks, heads = one.weights.shape[1:3]
+    level = "layer" if one.over_steps else "block"
+    for place, head in enumerate(block.heads):
+        row, column = divmod(place, COLUMNS)
+        left = LEFT + column * (PANEL_WIDTH + BETWEEN)
+        floor = ceiling - 0.28 - (row + 1) * (block.panel_height + ROW_GAP) + ROW_GAP - 0.22
+        axes = style.axes_at(figure, left, floor, PANEL_WIDTH, block.map_height)
+        lowest = place + COLUMNS >= len(block.heads)
+        _draw_map(axes, shown[place], highest, one.over_steps, steps, named=column == 0, lowest=lowest)
+        top = floor + block.map_height
+        to_input = one.to_input
+        if to_input is not None:
+            bars = style.axes_at(figure, left, top + INPUT_GAP, PANEL_WIDTH, INPUT)
+            _draw_input(bars, to_input[head], steps, named=column == 0)
+            top += INPUT_GAP + INPUT
+        _mark_steps(figure, steps, left, top + 0.03)
+        what = f"head {head % heads + 1}" + (f", {level} {head // heads + 1}" if blocks > 1 else "")
+        style.write_at(figure, left, top + 0.06 + STRIP, what, va="bottom")
+        if place == 0:
+            right = LEFT + min(COLUMNS, len(block.heads)) * (PANEL_WIDTH + BETWEEN) - BETWEEN + 0.12
+            _draw_colours(figure, axes, right, floor, block.map_height)
 
 
-def _header(figure: Figure, example: AttentionExample, width: float) -> str:
-    """Question, answer and prediction in lines of `width` inches."""
-    verdict = "" if example.prediction == example.answer else " (wrong)"
-    answer, prediction = f"answer: {example.answer}", f"prediction: {example.prediction}{verdict}"
-    one_line = f"{answer}, {prediction}"
-    fits = style.text_size(figure, one_line, fontsize=style.SMALL_SIZE)[0] <= width
-    said = one_line if fits else f"{answer}\n{prediction}"
-    return style.wrap(figure, f"{example.question}\n{said}", width, fontsize=style.SMALL_SIZE)
-
-
-def _name_heads(figure: Figure, plan: _Plan, grid_top: float) -> None:
-    for row, head in enumerate(plan.heads):
-        middle = grid_top - row * (plan.cell_height + CELL_GAP) - plan.cell_height / 2
-        style.write_at(figure, LEFT - 0.32, middle, f"head {head + 1}", ha="right", va="center")
-
-
-def _name_steps(
-    figure: Figure, example: AttentionExample, labels: list[str], plan: _Plan, left: float, grid_top: float
+def _draw_map(
+    axes: Axes,
+    weights: Float[np.ndarray, "T rows"],
+    highest: float,
+    over_steps: bool,
+    steps: _Steps,
+    *,
+    named: bool,
+    lowest: bool,
 ) -> None:
-    """Write the steps' labels above the maps and mark the reference's."""
-    for step, text in enumerate(labels):
-        middle = left + step * (plan.cell_width + CELL_GAP) + plan.cell_width / 2
-        if step != example.reference_step:
-            style.write_at(figure, middle, grid_top + 0.08, text, ha="center", va="bottom")
-            continue
-        marked: dict[str, Any] = {"ha": "center", "va": "bottom", "color": style.HIGHLIGHT}
-        style.write_at(figure, middle, grid_top + 0.08, text, **marked)
-        lines = LINE * (text.count("\n") + 1)
-        style.write_at(figure, middle, grid_top + 0.07 + lines, "reference", fontweight="bold", **marked)
+    """One head: steps from left to right, what it attends to from top to bottom."""
+    from matplotlib.ticker import MaxNLocator
+
+    rows = weights.shape[1]
+    axes.imshow(
+        np.ma.masked_invalid(weights.T), cmap=style.MAP_COLOURS, vmin=0.0, vmax=highest, aspect="auto",
+        interpolation="nearest", extent=(0.5, steps.count + 0.5, rows + 0.5, 0.5), gid="map",
+    )  # fmt: skip
+    axes.grid(visible=False)
+    axes.tick_params(length=0, labelsize=8.5, pad=3)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
+    if steps.labels and LETTER * sum(len(label) + 1 for label in steps.labels) < PANEL_WIDTH:
+        axes.set_xticks(range(1, steps.count + 1), steps.labels)
+    axes.tick_params(axis="x", labelbottom=lowest)
+    axes.set_xlabel("step" if lowest and steps.last else "", fontsize=style.SMALL_SIZE)
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
+    axes.tick_params(axis="y", labelleft=named)
+    axes.set_ylabel(("step looked at" if over_steps else "slot") if named else "", fontsize=style.SMALL_SIZE)
 
 
-def _draw_grid(
-    figure: Figure, example: AttentionExample, plan: _Plan, left: float, grid_top: float, index: int
-) -> None:
-    """The maps of one sequence, a row per head and a column per step, and a frame for the reference."""
+def _draw_input(axes: Axes, shares: Float[np.ndarray, " T"], steps: _Steps, *, named: bool) -> None:
+    """Bars of what the input gets at each step."""
+    axes.bar(np.arange(1, steps.count + 1), shares, 0.85, color=style.FALLBACK_COLOUR, gid="input")
+    axes.set_xlim(0.5, steps.count + 0.5)
+    axes.set_ylim(0, 1)
+    axes.set_yticks([0, 1], ["0 %", "100 %"] if named else [])
+    axes.set_ylabel("input" if named else "", fontsize=style.SMALL_SIZE)
+    axes.tick_params(axis="x", bottom=False, labelbottom=False)
+    axes.tick_params(axis="y", labelsize=8.5, length=0)
+
+
+def _mark_steps(figure: Figure, steps: _Steps, left: float, bottom: float) -> None:
+    """Thick lines above the steps that are pointed out."""
     from matplotlib.patches import Rectangle
 
-    step_width, head_height = plan.cell_width + CELL_GAP, plan.cell_height + CELL_GAP
-    for row, head in enumerate(plan.heads):
-        bottom = grid_top - row * head_height - plan.cell_height
-        for step in range(len(example.step_labels)):
-            axes = style.axes_at(figure, left + step * step_width, bottom, plan.cell_width, plan.cell_height)
-            axes.set_gid(f"example {index} head {head} step {step}")
-            lowest = row == len(plan.heads) - 1
-            _draw_map(axes, example.attention[step, head], name_rows=step == 0, name_columns=lowest)
-    if example.reference_step is not None:
-        pad, (width, height) = 0.03, figure.get_size_inches()
-        corner = left + example.reference_step * step_width - pad, grid_top - plan.grid_height - pad
-        frame = Rectangle(
-            (corner[0] / width, corner[1] / height),
-            (plan.cell_width + 2 * pad) / width,
-            (plan.grid_height + 2 * pad) / height,
-            fill=False,
-            edgecolor=style.HIGHLIGHT,
-            linewidth=2.2,
-            gid=f"reference {index}",
-        )
-        figure.add_artist(frame)
+    width, height = figure.get_size_inches()
+    step = PANEL_WIDTH / steps.count
+    for place in sorted({place for places in steps.marks.values() for place in places}):
+        corner = ((left + place * step) / width, bottom / height)
+        look: dict[str, Any] = {"color": style.INK, "linewidth": 0, "gid": "marked"}
+        figure.add_artist(Rectangle(corner, step / width, STRIP / height, **look))
 
 
-def _draw_map(axes: Axes, weights: Float[np.ndarray, "N M"], *, name_rows: bool, name_columns: bool) -> None:
-    """One head at one step."""
-    slots, rows = weights.shape
-    axes.imshow(weights, norm=_scale(), cmap="Blues", aspect="auto", interpolation="nearest")
-    axes.grid(visible=False)
-    for spine in axes.spines.values():
-        spine.set(visible=True, linewidth=0.6)
-    if slots <= 4:
-        columns = [(float(slot), str(slot + 1)) for slot in range(slots)]
-    else:
-        columns = [((slots - 1) / 2, f"1\N{EN DASH}{slots}")]  # single numbers would touch each other
-    if rows > slots:
-        axes.axvline(slots - 0.5, color=style.INK, linewidth=0.9)
-        columns.append(((slots + rows - 1) / 2, "in"))
-    named = range(slots) if slots <= 4 else (0, slots - 1)
-    axes.set_xticks([place for place, _ in columns] if name_columns else [])
-    axes.set_yticks(list(named) if name_rows else [])
-    if name_columns:
-        axes.set_xticklabels([name for _, name in columns])
-    if name_rows:
-        axes.set_yticklabels([str(slot + 1) for slot in named])
-    axes.tick_params(length=0, pad=4.5, labelsize=8.5)
-
-
-def _scale() -> PowerNorm:
-    """Colours by the square root of a weight: attention spread over many rows is still told from none."""
-    from matplotlib.colors import PowerNorm
-
-    return PowerNorm(0.5, vmin=0.0, vmax=1.0)
-
-
-def _colour_bar(figure: Figure, left: float, top: float, height: float) -> None:
-    from matplotlib.cm import ScalarMappable
-
-    axes = style.axes_at(figure, left, top - height, 0.15, height)
-    bar = figure.colorbar(ScalarMappable(_scale(), cmap="Blues"), cax=axes)
-    bar.set_label("attention weight", fontsize=style.SMALL_SIZE)
-    bar.set_ticks([0, 0.1, 0.25, 0.5, 1.0] if height > 1 else [0, 0.25, 1.0])
-    bar.outline.set(linewidth=0.6)
+def _draw_colours(figure: Figure, axes: Axes, left: float, bottom: float, height: float) -> None:
+    (image,) = axes.images
+    scale = figure.colorbar(image, cax=style.axes_at(figure, left, bottom, BAR, height))
+    highest = float(image.get_clim()[1])
+    scale.set_ticks([0.0, highest / 2, highest] if height > 0.6 else [0.0, highest])
+    scale.ax.set_yticklabels([f"{100 * tick:.3g} %" for tick in scale.get_ticks()])
+    scale.ax.tick_params(labelsize=8.5)
+    scale.set_label("weight", fontsize=style.SMALL_SIZE)
+    scale.outline.set(linewidth=0.6)

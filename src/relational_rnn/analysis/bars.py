@@ -35,14 +35,18 @@ class Bar:
     """Share of right answers, 0 to 1."""
     error: float | None = None
     """Half-width of the 95 % interval, if known; see `binomial_half_width`."""
-    best: bool = True
-    """Whether this is the score that counts for its model; the others are drawn pale."""
+    chosen: bool = True
+    """Whether this way to train its model is the one that validation chose; the others are drawn pale."""
+    seeds: Sequence[float] = ()
+    """The scores of several trainings whose mean this is, drawn as dots."""
 
     def __post_init__(self) -> None:
         """Raise ValueError if the numbers cannot be drawn."""
         check_number(f"accuracy of bar {self.name!r}", self.accuracy, 0, 1)
         if self.error is not None:
             check_number(f"error of bar {self.name!r}", self.error, 0, 1)
+        for score in self.seeds:
+            check_number(f"seeds of bar {self.name!r}", score, 0, 1)
 
     @property
     def label(self) -> str:
@@ -61,25 +65,34 @@ class Bar:
     @property
     def end(self) -> float:
         """Where the bar and its interval end."""
-        return min(self.accuracy + (self.error or 0.0), 1.0)
+        return max([min(self.accuracy + (self.error or 0.0), 1.0), *self.seeds])
 
 
 def accuracy_bars(
-    results: Sequence[Bar], *, trivial_accuracy: float, title: str, path: str | os.PathLike[str]
+    results: Sequence[Bar],
+    *,
+    trivial_accuracy: float,
+    title: str,
+    about: str = "",
+    path: str | os.PathLike[str],
 ) -> Path:
     """Draw accuracy bars and write them to `path`; see `draw_accuracy_bars`."""
-    return style.save(draw_accuracy_bars(results, trivial_accuracy=trivial_accuracy, title=title), path)
+    figure = draw_accuracy_bars(results, trivial_accuracy=trivial_accuracy, title=title, about=about)
+    return style.save(figure, path)
 
 
-def draw_accuracy_bars(results: Sequence[Bar], *, trivial_accuracy: float, title: str) -> Figure:
-    """One bar per result in the order given, with 95 % intervals, values and the trivial score's line.
+def draw_accuracy_bars(
+    results: Sequence[Bar], *, trivial_accuracy: float, title: str, about: str = ""
+) -> Figure:
+    """One bar per result in the order given, with 95 % intervals or seeds, values and the trivial score.
 
-    The bars stand if there are few and their names short, and lie otherwise.
+    The bars stand if there are few and their names short, and lie otherwise. The highest value is in bold.
 
     Args:
         results: at least one.
         trivial_accuracy: what a model scores that knows the easy part only, 0 to 1.
         title: above the bars; long ones are wrapped.
+        about: below the title, for example the task.
 
     Returns:
         The figure, unsaved.
@@ -101,15 +114,15 @@ def draw_accuracy_bars(results: Sequence[Bar], *, trivial_accuracy: float, title
         names = [style.wrap(figure, bar.name, SLOT - 0.15, fontsize=style.TEXT_SIZE) for bar in results]
         standing = len(results) <= 6 and max(name.count("\n") for name in names) <= 1
         draw = _standing if standing else _lying
-        draw(figure, results, trivial, title)
+        draw(figure, results, trivial, title, about)
     return figure
 
 
-def _standing(figure: Figure, results: Sequence[Bar], trivial: float, title: str) -> None:
+def _standing(figure: Figure, results: Sequence[Bar], trivial: float, title: str, about: str) -> None:
     names = [style.wrap(figure, bar.name, SLOT - 0.15, fontsize=style.TEXT_SIZE) for bar in results]
     left, right, panel = 0.85, 1.25, max(3.2, SLOT * len(results))
-    bottom = 0.25 + 0.2 * (1 + max(name.count("\n") for name in names)) + _note_height(results)
-    axes = _frame(figure, title, left, bottom, panel, STANDING_PANEL, right=right, gap=0.3)
+    bottom = 0.2 + 0.2 * (1 + max(name.count("\n") for name in names))
+    axes = _frame(figure, results, title, about, left, bottom, (panel, STANDING_PANEL), right=right, gap=0.3)
     axes.set_xlim(-0.5, len(results) - 0.5)
     axes.set_ylim(0, 1)
     axes.set_ylabel("test accuracy")
@@ -125,18 +138,20 @@ def _standing(figure: Figure, results: Sequence[Bar], trivial: float, title: str
     for place, bar in enumerate(results):
         axes.bar(place, bar.accuracy, 0.56, zorder=2, **_fill(bar))
         axes.errorbar(place, bar.accuracy, yerr=bar.whiskers, **_ERROR)
-        _write_value(axes, bar, (place, bar.end), (0, 4), ha="center", va="bottom")
-    _note(figure, results)
+        if bar.seeds:
+            axes.plot([place] * len(bar.seeds), bar.seeds, **_DOTS)
+        leads = bar.accuracy == max(one.accuracy for one in results)
+        _write_value(axes, bar, leads, (place, bar.end), (0, 6), ha="center", va="bottom")
 
 
-def _lying(figure: Figure, results: Sequence[Bar], trivial: float, title: str) -> None:
+def _lying(figure: Figure, results: Sequence[Bar], trivial: float, title: str, about: str) -> None:
     names = [style.wrap(figure, bar.name, 3.8, fontsize=style.TEXT_SIZE) for bar in results]
     left = 0.3 + max(
         style.text_size(figure, name, fontsize=style.TEXT_SIZE, fontweight="bold")[0] for name in names
     )
     slot = 0.3 + 0.16 * (1 + max(name.count("\n") for name in names))
-    panel, bottom = slot * len(results), 0.62 + _note_height(results)
-    axes = _frame(figure, title, left, bottom, PANEL, panel, right=1.35, gap=0.32)
+    panel, bottom = slot * len(results), 0.62
+    axes = _frame(figure, results, title, about, left, bottom, (PANEL, panel), right=1.35, gap=0.32)
     axes.set_xlim(0, 1)
     axes.set_ylim(len(results) - 0.5, -0.5)  # the first one on top
     axes.set_xlabel("test accuracy")
@@ -154,8 +169,10 @@ def _lying(figure: Figure, results: Sequence[Bar], trivial: float, title: str) -
     for place, bar in enumerate(results):
         axes.barh(place, bar.accuracy, 0.6, zorder=2, **_fill(bar))
         axes.errorbar(bar.accuracy, place, xerr=bar.whiskers, **_ERROR)
-        _write_value(axes, bar, (bar.end, place), (5, 0), ha="left", va="center_baseline")
-    _note(figure, results)
+        if bar.seeds:
+            axes.plot(bar.seeds, [place] * len(bar.seeds), **_DOTS)
+        leads = bar.accuracy == max(one.accuracy for one in results)
+        _write_value(axes, bar, leads, (bar.end, place), (8, 0), ha="left", va="center_baseline")
 
 
 _ERROR: dict[str, Any] = {
@@ -166,47 +183,63 @@ _ERROR: dict[str, Any] = {
     "clip_on": False,
 }
 
+_DOTS: dict[str, Any] = {
+    "marker": "o",
+    "linestyle": "none",
+    "markersize": 5,
+    "markerfacecolor": "white",
+    "markeredgecolor": style.INK,
+    "markeredgewidth": 1.0,
+    "zorder": 5,
+    "clip_on": False,
+}
+
 
 def _fill(bar: Bar) -> dict[str, Any]:
     from matplotlib.colors import to_rgb
 
     colour = to_rgb(style.colour_of(bar.model))
     pale = tuple(0.35 * channel + 0.65 for channel in colour)
-    return {"color": colour if bar.best else pale, "edgecolor": colour, "linewidth": 1.0}
+    return {"color": colour if bar.chosen else pale, "edgecolor": colour, "linewidth": 1.0}
 
 
 def _write_value(
-    axes: Axes, bar: Bar, point: tuple[float, float], shift: tuple[int, int], **align: Any
+    axes: Axes, bar: Bar, leads: bool, point: tuple[float, float], shift: tuple[int, int], **align: Any
 ) -> None:
     axes.annotate(
         bar.label, point, shift, textcoords="offset points", fontsize=style.SMALL_SIZE, zorder=5,
-        fontweight="bold" if bar.best else "normal", annotation_clip=False,
+        fontweight="bold" if leads else "normal", annotation_clip=False,
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6}, **align,
     )  # fmt: skip
 
 
 def _frame(
     figure: Figure,
+    results: Sequence[Bar],
     title: str,
+    about: str,
     left: float,
     bottom: float,
-    width: float,
-    height: float,
+    panel: tuple[float, float],
     *,
     right: float,
     gap: float,
 ) -> Axes:
-    """Size the figure around a panel of `width` by `height` inches, put the title on it, return the axes."""
-    style.add_title(figure, title, left + width + right, bottom + height + gap)
-    return style.axes_at(figure, left, bottom, width, height)
+    """Size the figure around a panel (width, height) in inches, with title and note; return the axes."""
+    width, height = panel
+    figure.set_size_inches(left + width + right, 1.0)
+    floor = style.add_note(figure, _note(results)) + bottom
+    style.add_title(figure, title, left + width + right, floor + height + gap, about)
+    return style.axes_at(figure, left, floor, width, height)
 
 
-def _note_height(results: Sequence[Bar]) -> float:
-    return 0.25 if any(not bar.best for bar in results) else 0.0
-
-
-def _note(figure: Figure, results: Sequence[Bar]) -> None:
-    """Say what pale bars are, where there are any."""
-    if _note_height(results):
-        middle, text = figure.get_size_inches()[0] / 2, "full colour: the score that counts for its model"
-        style.write_at(figure, middle, 0.1, text, ha="center", color=style.QUIET)
+def _note(results: Sequence[Bar]) -> str:
+    """Say what the marks are."""
+    notes = []
+    if any(bar.seeds for bar in results):
+        notes.append("Bars are means, dots the seeds.")
+    if any(bar.error is not None for bar in results):
+        notes.append("Black lines: 95 % intervals for so many test examples.")
+    if not all(bar.chosen for bar in results):
+        notes.append("Pale: ways to train a model that score less in validation than its full-coloured one.")
+    return " ".join(notes)

@@ -45,12 +45,12 @@ class Cost:
                 check_number(f"{name} of {self.name!r}", number, 0)
 
 
-def cost_bars(models: Sequence[Cost], *, title: str, path: str | os.PathLike[str]) -> Path:
+def cost_bars(models: Sequence[Cost], *, title: str, about: str = "", path: str | os.PathLike[str]) -> Path:
     """Draw the costs and write them to `path`; see `draw_cost_bars`."""
-    return style.save(draw_cost_bars(models, title=title), path)
+    return style.save(draw_cost_bars(models, title=title, about=about), path)
 
 
-def draw_cost_bars(models: Sequence[Cost], *, title: str) -> Figure:
+def draw_cost_bars(models: Sequence[Cost], *, title: str, about: str = "") -> Figure:
     """Three panels of lying bars beside each other: parameters, milliseconds an example, peak memory.
 
     Bars are means of the trainings, thin lines reach from the lowest to the highest.
@@ -58,6 +58,7 @@ def draw_cost_bars(models: Sequence[Cost], *, title: str) -> Figure:
     Args:
         models: at least one, from top to bottom.
         title: above the panels; long ones are wrapped.
+        about: below the title, for example the task.
 
     Returns:
         The figure, unsaved.
@@ -83,9 +84,13 @@ def draw_cost_bars(models: Sequence[Cost], *, title: str) -> Figure:
         left = 0.35 + max(style.text_size(figure, name, fontsize=style.TEXT_SIZE)[0] for name in names)
         row = ROW + 0.17 * max(name.count("\n") for name in names)
         height, width = row * len(models), left + 3 * PANEL + 2 * BETWEEN + RIGHT
-        style.add_title(figure, title, width, 0.3 + height + 0.4)
+        figure.set_size_inches(width, 1.0)
+        several = max(len(model.milliseconds) for model in models) > 1
+        note = "Bars are means over the seeds, black lines reach from the lowest to the highest."
+        bottom = style.add_note(figure, note if several else "") + 0.15
+        style.add_title(figure, title, width, bottom + height + 0.4, about)
         for column, (heading, values) in enumerate(columns.items()):
-            axes = style.axes_at(figure, left + column * (PANEL + BETWEEN), 0.3, PANEL, height)
+            axes = style.axes_at(figure, left + column * (PANEL + BETWEEN), bottom, PANEL, height)
             axes.set_title(heading, fontsize=style.TEXT_SIZE, loc="left")
             _draw_panel(axes, models, values)
             axes.set_yticks(range(len(models)), names if column == 0 else [], fontsize=style.TEXT_SIZE)

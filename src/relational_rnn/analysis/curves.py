@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WIDTH = 11.0
 LEFT, BETWEEN, RIGHT = 0.95, 1.3, 1.2
-PANEL_WIDTH = (WIDTH - LEFT - BETWEEN - RIGHT) / 2
+PANEL_WIDTH = 3.75
 PANEL_HEIGHT = 3.5
 TOP_ACCURACY = 1.03
 """The upper end of the accuracy axis, so that a line at 100 % is not cut in half."""
@@ -28,6 +27,8 @@ TOP_ACCURACY = 1.03
 POINT = 1 / 72
 TIMES = "\N{MULTIPLICATION SIGN}"
 DASH = "\N{EN DASH}"
+MARKS = 8
+"""Marks on a line, so that lines are told apart in grey."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Curve:
     model: str
     """Family, which chooses the colour: "rmc", "lstm", ..."""
     seconds: Sequence[float]
-    """Training time at each measurement, never falling."""
+    """Training time at each measurement, never falling; empty where nobody kept it."""
     examples: Sequence[float]
     """Examples seen at each measurement, never falling."""
     accuracy: Sequence[float]
@@ -68,7 +69,7 @@ class Curve:
     def __post_init__(self) -> None:
         """Raise ValueError if the measurements cannot be drawn."""
         lengths = [len(self.seconds), len(self.examples), len(self.accuracy)]
-        if not lengths[0] or len(set(lengths)) > 1:
+        if not lengths[1] or len(set(lengths if lengths[0] else lengths[1:])) > 1:
             raise ValueError(
                 f"curve {self.name!r} needs as many seconds as examples and accuracies, at least one; "
                 f"got {lengths[0]} seconds, {lengths[1]} examples, {lengths[2]} accuracies"
@@ -94,24 +95,33 @@ def _check_rising(name: str, numbers: Sequence[float]) -> None:
 
 
 def training_curves(
-    curves: Sequence[Curve], *, trivial_accuracy: float, title: str, path: str | os.PathLike[str]
+    curves: Sequence[Curve],
+    *,
+    trivial_accuracy: float,
+    title: str,
+    about: str = "",
+    path: str | os.PathLike[str],
 ) -> Path:
     """Draw training curves and write them to `path`; see `draw_training_curves`."""
-    return style.save(draw_training_curves(curves, trivial_accuracy=trivial_accuracy, title=title), path)
+    figure = draw_training_curves(curves, trivial_accuracy=trivial_accuracy, title=title, about=about)
+    return style.save(figure, path)
 
 
-def draw_training_curves(curves: Sequence[Curve], *, trivial_accuracy: float, title: str) -> Figure:
+def draw_training_curves(
+    curves: Sequence[Curve], *, trivial_accuracy: float, title: str, about: str = ""
+) -> Figure:
     """Validation accuracy on the full task against seconds (left) and against examples seen (right).
 
-    Curves of one family share its colour and differ in their dashes; around the mean of several trainings a
-    band reaches from the lowest to the highest. The last value of each stands at the
-    right of its panel. Ticks above the panels say when the task grew: for the RMC, or for the first curve
-    with stages if no RMC has any.
+    Curves of one family share its colour and mark and differ in their dashes; around the mean of several
+    trainings a band reaches from the lowest to the highest. The last value of each stands at the right of its
+    panel, the highest in bold. Without the seconds of every curve there is no left panel. Ticks above the
+    panels say when the task grew: for the RMC, or for the first curve with stages if no RMC has any.
 
     Args:
         curves: at least one.
         trivial_accuracy: what a model scores that knows the easy part only, 0 to 1: a dashed line.
         title: above both panels; long ones are wrapped.
+        about: below the title, for example the task.
 
     Returns:
         The figure, unsaved.
@@ -132,14 +142,15 @@ def draw_training_curves(curves: Sequence[Curve], *, trivial_accuracy: float, ti
     growing = next(
         (c for c in with_stages if c.model.lower() == "rmc"), with_stages[0] if with_stages else None
     )
+    columns = [axis for axis in ("seconds", "examples") if all(len(getattr(c, axis)) for c in curves)]
     with style.paper_style():
-        figure = style.new_figure(WIDTH)
-        looks = _looks(curves)
-        legend_height = _add_legend(figure, curves, looks)
-        panel_height = max(PANEL_HEIGHT, 0.18 * len(curves))  # room for one end label per curve
-        bottom = 0.1 + legend_height + 0.62
-        style.add_title(figure, title, WIDTH, bottom + panel_height + (0.6 if growing else 0.1))
-        for column, axis in enumerate(("seconds", "examples")):
+        width = LEFT + len(columns) * (PANEL_WIDTH + BETWEEN) - BETWEEN + RIGHT
+        figure = style.new_figure(width)
+        looks = style.lines_of([one.model for one in curves])
+        bottom = _add_legend(figure, curves, looks, columns) + 0.72
+        panel_height = max(PANEL_HEIGHT, 0.2 * len(curves))  # room for one end label per curve
+        style.add_title(figure, title, width, bottom + panel_height + (0.6 if growing else 0.1), about)
+        for column, axis in enumerate(columns):
             left = LEFT + column * (PANEL_WIDTH + BETWEEN)
             axes = style.axes_at(figure, left, bottom, PANEL_WIDTH, panel_height)
             _draw_panel(figure, axes, curves, looks, axis, trivial, growing, panel_height)
@@ -148,25 +159,20 @@ def draw_training_curves(curves: Sequence[Curve], *, trivial_accuracy: float, ti
     return figure
 
 
-def _looks(curves: Sequence[Curve]) -> list[dict[str, Any]]:
-    """Colour, dashes and order of every line; the n-th curve of a family takes the n-th dashes."""
-    seen: dict[str, int] = {}
-    looks = []
-    for curve in curves:
-        colour = style.colour_of(curve.model)
-        count = seen.get(colour, 0)
-        seen[colour] = count + 1
-        dashes = style.DASHES[count % len(style.DASHES)]
-        looks.append({"color": colour, "linestyle": dashes, "linewidth": 2.0})
-    return looks
-
-
-def _add_legend(figure: Figure, curves: Sequence[Curve], looks: list[dict[str, Any]]) -> float:
-    """Put the legend at the bottom; returns its height in inches."""
+def _add_legend(
+    figure: Figure, curves: Sequence[Curve], looks: list[dict[str, Any]], columns: Sequence[str]
+) -> float:
+    """Put legend and note at the bottom; returns their height in inches."""
     from matplotlib.lines import Line2D
 
-    names = [style.wrap(figure, curve.name, WIDTH - 1.5) for curve in curves]
-    return style.add_legend(figure, [Line2D([], [], **look) for look in looks], names)
+    names = [style.wrap(figure, curve.name, figure.get_size_inches()[0] - 1.5) for curve in curves]
+    note = "At the right: the last value of each line"
+    ends = [{getattr(curve, axis)[-1] for curve in curves} for axis in columns]
+    if max(map(len, ends)) > 1:
+        note += "; a thin line leads there from where its training ended"
+    if any(curve.low for curve in curves):
+        note += ". Lines are means over the seeds, bands reach from the lowest seed to the highest"
+    return style.add_legend(figure, [Line2D([], [], **look) for look in looks], names, note + ".")
 
 
 def _draw_panel(
@@ -192,18 +198,25 @@ def _draw_panel(
     for index, (curve, look) in enumerate(zip(curves, looks)):
         x, y = getattr(curve, axis), curve.accuracy
         order = 4 if curve.model.lower() == "rmc" else 3  # the model this is about lies on top
-        axes.plot(x, y, label=curve.name, zorder=order, gid=f"curve {index}", **look)
+        marks = _marked_points(np.asarray(x, dtype=float), furthest, index / len(curves))
+        axes.plot(x, y, label=curve.name, zorder=order, gid=f"curve {index}", markevery=marks, **look)
         if curve.low:
             axes.fill_between(
                 x, curve.low, curve.high, color=look["color"], alpha=0.18, linewidth=0, zorder=2
             )
-        axes.plot(x[-1:], y[-1:], "o", color=look["color"], markersize=5, zorder=order, clip_on=False)
+        axes.plot(x[-1:], y[-1:], zorder=order, clip_on=False, **look)
         axes.plot([x[-1], furthest], [y[-1]] * 2, color=look["color"], linewidth=0.8, alpha=0.5, zorder=2)
     axes.axhline(trivial, zorder=5, label="trivial score", **style.TRIVIAL_LINE)
     _label_trivial(figure, axes, curves, axis, trivial, furthest, height)
     _label_ends(axes, curves, looks, height)
     if growing is not None:
         _mark_stages(figure, axes, growing, axis, furthest, height)
+
+
+def _marked_points(x: np.ndarray, furthest: float, shift: float) -> list[int]:
+    """Return the points of a line that carry its mark: about eight, those of each line at other places."""
+    wanted = furthest * (np.arange(MARKS) + shift) / MARKS
+    return sorted({int(np.abs(x - place).argmin()) for place in wanted if place <= x[-1]})
 
 
 def _label_trivial(
@@ -249,14 +262,15 @@ def _label_ends(axes: Axes, curves: Sequence[Curve], looks: list[dict[str, Any]]
     ends = [float(curve.accuracy[-1]) / TOP_ACCURACY for curve in curves]
     places = spread(ends, [line_height] * len(ends), -line_height / 2, 1 + line_height / 2)
     step = POINT / PANEL_WIDTH
+    highest = max(ends)
     for curve, look, end, place in zip(curves, looks, ends, places):
         axes.plot(
             [1 + 4 * step, 1 + 13 * step, 1 + 33 * step], [end, place, place], transform=axes.transAxes,
-            clip_on=False, **{**look, "linewidth": 1.5},
+            clip_on=False, markevery=[2], **{**look, "linewidth": 1.5},
         )  # fmt: skip
-        weight = "bold" if curve.model.lower() == "rmc" else "normal"
+        weight = "bold" if end == highest and len(ends) > 1 else "normal"
         axes.text(
-            1 + 36 * step, place, style.percent(curve.accuracy[-1]), transform=axes.transAxes,
+            1 + 40 * step, place, style.percent(curve.accuracy[-1]), transform=axes.transAxes,
             va="center_baseline", fontsize=style.SMALL_SIZE, fontweight=weight,
         )  # fmt: skip
 
@@ -276,7 +290,7 @@ def _mark_stages(figure: Figure, axes: Axes, curve: Curve, axis: str, furthest: 
         reach=48 * POINT,
     )
     up = POINT / height
-    colour = style.colour_of(curve.model)
+    colour = style.INK
     thin: dict[str, Any] = {"color": colour, "linewidth": 0.9, "transform": axes.transAxes, "clip_on": False}
     for value in x:
         axes.plot([value, value], [1 - 5 * up, 1 + 3 * up], **thin)

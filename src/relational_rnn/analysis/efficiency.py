@@ -23,10 +23,8 @@ ACCURACIES: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 WIDTH, LEFT, RIGHT = 8.6, 0.95, 0.35
 PANEL_HEIGHT = 3.5
-ROW, GAP = 0.23, 0.12
-"""Inches of a model's row in the strip of what was not reached, and between strip and panel."""
-REACH = 0.5
-"""Share of the way to the next threshold over which the models' marks are spread."""
+ROW = 0.24
+"""Inches of a model's row in the table of what was not reached."""
 
 
 @dataclass(frozen=True)
@@ -82,25 +80,31 @@ def examples_to_accuracy(records: Sequence[dict[str, Any]], accuracy: float) -> 
 
 
 def sample_efficiency(
-    models: Sequence[Efficiency], *, accuracies: Sequence[float], title: str, path: str | os.PathLike[str]
+    models: Sequence[Efficiency],
+    *,
+    accuracies: Sequence[float],
+    title: str,
+    about: str = "",
+    path: str | os.PathLike[str],
 ) -> Path:
     """Draw the sample efficiency and write it to `path`; see `draw_sample_efficiency`."""
-    return style.save(draw_sample_efficiency(models, accuracies=accuracies, title=title), path)
+    figure = draw_sample_efficiency(models, accuracies=accuracies, title=title, about=about)
+    return style.save(figure, path)
 
 
 def draw_sample_efficiency(
-    models: Sequence[Efficiency], *, accuracies: Sequence[float], title: str
+    models: Sequence[Efficiency], *, accuracies: Sequence[float], title: str, about: str = ""
 ) -> Figure:
     """Examples needed (logarithmic) against the accuracy to reach, one line a model.
 
-    A line joins the means of the trainings; small dots are the trainings, thin lines their range. Where one
-    of them never reached the accuracy there is no mean: a hollow mark above the panel says so, and beside it
-    how many did.
+    A line joins the means of the trainings, a band reaches from the quickest to the slowest. Where a training
+    never reached the accuracy there is no mean: a table above the panel says how many did not.
 
     Args:
         models: at least one.
         accuracies: to reach, rising, 0 to 1.
         title: above the panel; long ones are wrapped.
+        about: below the title, for example the task.
 
     Returns:
         The figure, unsaved.
@@ -122,68 +126,73 @@ def draw_sample_efficiency(
             "accuracies must rise, one for each number of examples; got "
             f"{rising} and {[len(m.examples[0]) for m in models]} numbers"
         )
+    looks = style.lines_of([one.model for one in models])
+    missing = [place for place, model in enumerate(models) if any(None in one for one in model.examples)]
+    several = max(len(model.examples) for model in models) > 1
+    note = "Lines are means over the seeds, bands reach from the quickest to the slowest." if several else ""
     with style.paper_style():
+        from matplotlib.lines import Line2D
+
         figure = style.new_figure(WIDTH)
-        bottom = _add_legend(figure, models) + 0.75
-        strip = ROW * len(models)
-        style.add_title(figure, title, WIDTH, bottom + PANEL_HEIGHT + GAP + strip + 0.1)
+        names = [style.wrap(figure, model.name, WIDTH - 1.5) for model in models]
+        bottom = style.add_legend(figure, [Line2D([], [], **look) for look in looks], names, note) + 0.75
+        strip = ROW * len(missing)
+        above = strip + 0.42 if missing else 0.1
+        style.add_title(figure, title, WIDTH, bottom + PANEL_HEIGHT + above, about)
         width = WIDTH - LEFT - RIGHT
         panel = style.axes_at(figure, LEFT, bottom, width, PANEL_HEIGHT)
-        above = style.axes_at(figure, LEFT, bottom + PANEL_HEIGHT + GAP, width, strip)
-        for axes in (panel, above):
-            axes.set_xlim(-0.5, len(rising) - 0.5)
-        for number, model in enumerate(models):
-            shift = REACH * ((number + 0.5) / len(models) - 0.5)
-            _draw_model(panel, model, np.arange(len(rising)) + shift)
-            _draw_not_reached(above, model, number)
-        _finish_panel(panel, models, [f"{100 * accuracy:.3g} %" for accuracy in rising])
-        _finish_strip(above, len(models))
+        margin = 0.06 * (rising[-1] - rising[0]) or 0.05
+        panel.set_xlim(rising[0] - margin, rising[-1] + margin)
+        # Lines may be equal: each is thinner than those under it, the RMC's lies on top.
+        order = sorted(range(len(models)), key=lambda place: models[place].model.lower() == "rmc")
+        for above_it, place in enumerate(reversed(order)):
+            wider = {"linewidth": 2.0 + 1.3 * above_it, "markersize": 6.0 + 2.0 * above_it}
+            look = {**looks[place], **wider, "zorder": 4 - above_it / len(models)}
+            _draw_model(panel, models[place], np.array(rising), look)
+        _finish_panel(panel, models, rising)
+        if missing:
+            table = style.axes_at(figure, LEFT, bottom + PANEL_HEIGHT + 0.1, width, strip)
+            table.set_xlim(panel.get_xlim())
+            what = "seeds that never reach it" if several else "never reached: a cross"
+            style.write_at(figure, LEFT, bottom + PANEL_HEIGHT + 0.14 + strip, what)
+            for row, place in enumerate(missing):
+                _draw_missing(table, models[place], rising, looks[place], 1 - (row + 0.5) / len(missing))
+            _finish_table(table)
     return figure
 
 
-def _look(model: Efficiency) -> dict[str, Any]:
-    return {"color": style.colour_of(model.model), "marker": style.marker_of(model.model), "markersize": 7}
-
-
-def _add_legend(figure: Figure, models: Sequence[Efficiency]) -> float:
-    """Put the legend at the bottom; returns its height in inches."""
-    from matplotlib.lines import Line2D
-
-    handles = [Line2D([], [], linewidth=2.0, **_look(model)) for model in models]
-    return style.add_legend(figure, handles, [model.name for model in models])
-
-
-def _draw_model(axes: Axes, model: Efficiency, places: np.ndarray) -> None:
-    """Mean, range and trainings of one model at the thresholds."""
+def _draw_model(axes: Axes, model: Efficiency, places: np.ndarray, look: dict[str, Any]) -> None:
+    """Mean and range of one model where all of its trainings reached the accuracy."""
     needed = np.array(model.examples, dtype=float)  # (trainings, thresholds), NaN for never
-    order = 4 if model.model.lower() == "rmc" else 3  # the model this is about lies on top
-    means = needed.mean(axis=0)
-    axes.plot(places, means, linewidth=2.0, zorder=order, **_look(model))
+    axes.plot(places, needed.mean(axis=0), label=model.name, **look)
+    reached = ~np.isnan(needed).any(axis=0)
     if len(needed) > 1:
-        colour = style.colour_of(model.model)
-        for place, reached in zip(places, needed.T):
-            found = reached[~np.isnan(reached)]
-            if len(found):
-                axes.plot([place, place], [found.min(), found.max()], color=colour, linewidth=1.2, zorder=2)
-                axes.plot([place] * len(found), found, ".", color=colour, markersize=4, alpha=0.7, zorder=2)
+        low, high = needed.min(axis=0)[reached], needed.max(axis=0)[reached]
+        axes.fill_between(places[reached], low, high, color=look["color"], alpha=0.15, linewidth=0, zorder=2)
 
 
-def _draw_not_reached(axes: Axes, model: Efficiency, row: int) -> None:
-    """Hollow marks in a model's row where not all of its trainings reached a threshold."""
-    for place, reached in enumerate(zip(*model.examples)):
-        count = sum(number is not None for number in reached)
-        if count < len(reached):
-            axes.plot(place, row, markerfacecolor="white", markeredgewidth=1.4, **_look(model))
-        if 0 < count < len(reached):
-            text = f"{count}/{len(reached)} did"
-            axes.annotate(text, (place, row), (7, 0), textcoords="offset points", va="center", fontsize=7.5)
+def _draw_missing(
+    axes: Axes, model: Efficiency, rising: Sequence[float], look: dict[str, Any], height: float
+) -> None:
+    """A model's row: its mark, and how many of its trainings never reached each accuracy."""
+    axes.plot(
+        -0.012, height, transform=axes.transAxes, clip_on=False, **{**look, "linestyle": "none"},
+    )  # fmt: skip
+    for place, reached in zip(rising, zip(*model.examples)):
+        never = reached.count(None)
+        if never:
+            text = f"{never} of {len(reached)}" if len(reached) > 1 else "\N{MULTIPLICATION SIGN}"
+            axes.text(
+                place, height, text, transform=axes.get_xaxis_transform(), ha="center", va="center",
+                fontsize=8.5,
+            )  # fmt: skip
 
 
-def _finish_panel(axes: Axes, models: Sequence[Efficiency], names: list[str]) -> None:
+def _finish_panel(axes: Axes, models: Sequence[Efficiency], rising: Sequence[float]) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    axes.set_xticks(range(len(names)), names)
-    axes.set_xlabel("validation accuracy to reach")
+    axes.set_xticks(rising, [f"{100 * accuracy:.3g}" for accuracy in rising])
+    axes.set_xlabel("validation accuracy to reach (%)")
     axes.set_ylabel("examples seen until then")
     needed = [number for model in models for training in model.examples for number in training if number]
     if not needed:
@@ -200,12 +209,10 @@ def _finish_panel(axes: Axes, models: Sequence[Efficiency], names: list[str]) ->
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-def _finish_strip(axes: Axes, rows: int) -> None:
-    axes.set_ylim(rows - 0.5, -0.5)  # the first model on top
+def _finish_table(axes: Axes) -> None:
     axes.set_facecolor("#F4F4F4")
     axes.set_yticks([])
     axes.tick_params(axis="x", bottom=False, labelbottom=False)
     axes.grid(visible=False)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    axes.set_ylabel("not\nreached", rotation=0, ha="right", va="center", fontsize=style.SMALL_SIZE)

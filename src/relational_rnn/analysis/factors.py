@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relational_rnn.analysis import style
+from relational_rnn.analysis.finding import NEAR
 from relational_rnn.analysis.tables import Table
 from relational_rnn.training.models import LABELS
 from relational_rnn.training.variants import objective, scores_of, text_of
@@ -26,6 +27,22 @@ APART = 4
 """With more factors the values of a point share a column."""
 LEAVING = "examples until half of the way\nfrom the trivial score to 100 %"
 """Names the axis of `examples_to_leave`."""
+NOTE = (
+    "A dot is a run, a bar reaches from the lowest to the highest, a thick dash is the mean. "
+    "\N{MULTIPLICATION SIGN}: runs that never get half of the way from the trivial score to 100 %."
+)
+"""What the marks of the figure of a factor are."""
+WORDS = {
+    "grow": "growing task",
+    "start": "first stage",
+    "num_heads": "heads",
+    "mem_slots": "slots",
+    "num_blocks": "blocks",
+    "use_mlp": "MLP",
+    "use_residual": "residual connections",
+    "initialisation": "initial values",
+}
+"""Factor -> what figures call it; others have the names of their flags, in words."""
 PARTS = 5
 """Rows of a table for a range."""
 FIGURE_WIDTH = LEFT + 2 * PANEL + BETWEEN + RIGHT
@@ -219,24 +236,23 @@ def draw_factor(results: dict[str, Any], factor: str) -> Figure:
     found = levels(results, factor)
     ranged = "low" in results["factors"][factor]
     places = [float(level.value) if ranged else float(place) for place, level in enumerate(found)]
-    title = f"{results['title']}: {factor}"
+    several = len(results["models"]) > 1
     with style.paper_style():
         figure = style.new_figure(FIGURE_WIDTH)
-        font: dict[str, Any] = {"fontsize": style.TITLE_SIZE, "fontweight": "bold"}
-        heading = style.wrap(figure, title, FIGURE_WIDTH - 0.5, **font)
         names = [style.wrap(figure, level.label, PANEL / max(1, len(found)) - 0.08) for level in found]
         lines = 1 if ranged else 1 + max(name.count("\n") for name in names)
-        bottom, top = 0.5 + 0.2 * lines, 0.35 + style.text_size(figure, heading, **font)[1]
-        height = bottom + HEIGHT + top + 0.25
-        figure.set_size_inches(FIGURE_WIDTH, height)
-        style.write_at(figure, FIGURE_WIDTH / 2, height - 0.15, heading, ha="center", va="top", **font)
+        bottom = style.add_note(figure, NOTE) + 0.45 + 0.2 * lines
+        top = HEIGHT + (0.5 if several else 0.3)
+        style.add_title(
+            figure, factor_in_words(results, factor), FIGURE_WIDTH, bottom + top, results["title"]
+        )
         panels = [
             style.axes_at(figure, LEFT + column * (PANEL + BETWEEN), bottom, PANEL, HEIGHT)
             for column in (0, 1)
         ]
         for axes in panels:
             axes.grid(visible=False, axis="x")
-            axes.set_xlabel(factor)
+            axes.set_xlabel(name_of(factor))
             if ranged:
                 _set_range(axes, results["factors"][factor])
             else:
@@ -245,6 +261,35 @@ def draw_factor(results: dict[str, Any], factor: str) -> Figure:
         _draw_accuracy(panels[0], results, found, places, ranged)
         _draw_leaving(panels[1], results, found, places, ranged)
     return figure
+
+
+def name_of(factor: str) -> str:
+    """Return what figures call a factor.
+
+    Example:
+        >>> name_of("num_heads"), name_of("use_layer_norm"), name_of("gate_style")
+        ('heads', 'layer norm', 'gate style')
+    """
+    return WORDS.get(factor, factor.removeprefix("use_").replace("_", " "))
+
+
+def factor_in_words(results: dict[str, Any], factor: str) -> str:
+    """Return which values of a factor are best and worst, of the first model."""
+    model = results["models"][0]
+    means = [
+        (level.name, _average(level.scores(model, "test_accuracy"))) for level in levels(results, factor)
+    ]
+    known = sorted((pair for pair in means if pair[1] > -math.inf), key=lambda pair: -pair[1])
+    what = name_of(factor)
+    what = what[0].upper() + what[1:]
+    if not known:
+        return f"{what}: every training diverged"
+    (best, top), (worst, low) = known[0], known[-1]
+    if top - low <= NEAR:
+        return f"{what} hardly matters: {100 * low:.1f} to {style.percent(top)}"
+    between = [f"{name} {style.percent(mean)}" for name, mean in known[1:-1]] if len(known) <= 4 else []
+    told = [f"{best} reaches {style.percent(top)}", *between, f"{worst} {style.percent(low)}"]
+    return f"{what}: {', '.join(told)}"
 
 
 def _set_range(axes: Axes, allowed: dict[str, Any]) -> None:
@@ -314,7 +359,7 @@ def _draw_leaving(
                 )  # fmt: skip
     if never:
         axes.text(
-            1.0, 1.04, f"\N{MULTIPLICATION SIGN} not within the training: {never} of {runs} runs", ha="right",
+            1.0, 1.04, f"\N{MULTIPLICATION SIGN} never: {never} of {runs} runs", ha="right",
             transform=axes.transAxes, va="bottom", fontsize=style.SMALL_SIZE,
         )  # fmt: skip
     axes.set_ylim(0, 1.08 * highest or 1.0)
@@ -335,7 +380,14 @@ def _draw_runs(axes: Axes, x: float, values: Sequence[float], model: str) -> Non
             [x], [sum(values) / len(values)], "_", color=colour, markersize=17, markeredgewidth=2.6, zorder=4
         )
     axes.plot(
-        [x] * len(values), values, "o", color=colour, markersize=5, alpha=0.65, markeredgewidth=0, zorder=3
+        [x] * len(values),
+        values,
+        style.marker_of(model),
+        color=colour,
+        markersize=5.5,
+        markeredgecolor="white",
+        markeredgewidth=0.5,
+        zorder=3,
     )
 
 
@@ -344,15 +396,15 @@ def beside(place: float, index: int, results: dict[str, Any]) -> float:
     return place + 0.6 * ((index + 0.5) / len(results["models"]) - 0.5)
 
 
-def add_model_legend(axes: Axes, results: dict[str, Any]) -> None:
-    """Name the models above a panel's left corner."""
+def add_model_legend(axes: Axes, results: dict[str, Any], bottom: float = 1.02) -> None:
+    """Name the models above a panel's left corner, from `bottom` of its height up."""
     from matplotlib.lines import Line2D
 
-    handles = [Line2D([], [], color=style.colour_of(model), linewidth=2.6) for model in results["models"]]
+    handles = [Line2D([], [], **{**style.line_of(model), "linestyle": "none"}) for model in results["models"]]
     labels = [LABELS.get(model, model) for model in results["models"]]
     axes.legend(
         handles, labels, fontsize=style.SMALL_SIZE, borderaxespad=0,
-        loc="lower left", bbox_to_anchor=(0, 1.02), ncols=len(handles),
+        loc="lower left", bbox_to_anchor=(0, bottom), ncols=len(handles),
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,22 +112,44 @@ def _by_value(right: np.ndarray, values: Int64[np.ndarray, " B"], count: int) ->
     ]
 
 
+def mistakes_in_words(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return how much of what each model gets wrong are close calls.
+
+    Args:
+        found: model -> what `mistakes` returned for it, and its "label".
+
+    Example:
+        >>> parts = [{"mean": 0.1, "accuracy": 0.6}, {"mean": 0.5, "accuracy": 1.0}]
+        >>> mistakes_in_words({"rmc": {"label": "RMC", "margin": parts}})
+        'RMC: 60.0 % right where distances are closest, 100.0 % elsewhere'
+    """
+    told = []
+    for one in found.values():
+        closest, *others = [part["accuracy"] for part in one["margin"]] or [0.0]
+        rest = sum(others) / max(1, len(others))
+        how = f"{style.percent(closest)} right where distances are closest, {style.percent(rest)} elsewhere"
+        told.append(f"{one['label']}: {how}")
+    return "; ".join(told)
+
+
 def mistakes_figure(
-    found: Mapping[str, Mapping[str, Any]], *, title: str, path: str | os.PathLike[str]
+    found: Mapping[str, Mapping[str, Any]], *, title: str, about: str = "", path: str | os.PathLike[str]
 ) -> Path:
     """Draw which questions models get wrong and write the figure to `path`; see `draw_mistakes`."""
-    return style.save(draw_mistakes(found, title=title), path)
+    return style.save(draw_mistakes(found, title=title, about=about), path)
 
 
-def draw_mistakes(found: Mapping[str, Mapping[str, Any]], *, title: str) -> Figure:
+def draw_mistakes(found: Mapping[str, Mapping[str, Any]], *, title: str, about: str = "") -> Figure:
     """Accuracy against the margin of a question, the rank asked for and the reference's step.
 
     Margins are on a logarithmic axis. The dashed lines are the trivial score of the questions shown: a model
-    that knows only that n = N-1 asks for the reference answers all of these and 1 of N-1 others.
+    that knows only that n = N-1 asks for the reference answers all of these and 1 of N-1 others. So it is
+    lower in the first panel, which leaves these out, and the figure says so.
 
     Args:
         found: model -> what `mistakes` returned for it, and its "label".
         title: above everything; long ones are wrapped.
+        about: below the title, for example the task.
 
     Returns:
         The figure, unsaved.
@@ -137,27 +159,31 @@ def draw_mistakes(found: Mapping[str, Mapping[str, Any]], *, title: str) -> Figu
     """
     with style.paper_style():
         from matplotlib.lines import Line2D
-        from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
         width = LEFT + 3 * PANEL + 2 * BETWEEN + RIGHT
         figure = style.new_figure(width)
-        looks = {model: _look(model) for model in found}
+        looks = {model: {**style.line_of(model), "clip_on": False, "zorder": 3} for model in found}
         handles = [Line2D([], [], **look) for look in looks.values()]
         handles.append(Line2D([], [], **style.TRIVIAL_LINE))
-        names = [str(one["label"]) for one in found.values()]
-        bottom = style.add_legend(figure, handles, [*names, "trivial score"]) + 0.85
-        style.add_title(figure, title, width, bottom + HEIGHT + 0.2)
+        names = [style.wrap(figure, str(one["label"]), width - 1.5) for one in found.values()]
+        count = len(next(iter(found.values()))["n"])
+        note = (
+            f"Trivial score: all questions for the reference itself (rank {count - 1}) right, a guess among "
+            f"{count - 1} for the others. The left panel is without the former: they have no margin."
+        )
+        bottom = style.add_legend(figure, handles, [*names, "trivial score"], note) + 0.85
+        style.add_title(figure, title, width, bottom + HEIGHT + 0.35, about)
         panels = [
             style.axes_at(figure, LEFT + place * (PANEL + BETWEEN), bottom, PANEL, HEIGHT)
             for place in range(3)
         ]
-        count = len(next(iter(found.values()))["n"])
         guess, last = 1 / (count - 1), count - 1
         panels[0].axhline(guess, zorder=1, **style.TRIVIAL_LINE)
         for ends, height in (((-0.5, last - 0.5), guess), ((last - 0.5, last + 0.5), 1.0)):
             panels[1].plot(ends, (height, height), zorder=1, **style.TRIVIAL_LINE)
         panels[2].axhline(trivial_accuracy(count), zorder=1, **style.TRIVIAL_LINE)
-        for axes in panels:
+        for axes, heading in zip(panels, ("by how close a call it is", "by rank", "by the reference's step")):
+            axes.set_title(heading, fontsize=style.TEXT_SIZE, loc="left")
             axes.set_ylim(0, 1.03)
             style.percent_axis(axes.yaxis)
         for model, one in found.items():
@@ -166,31 +192,22 @@ def draw_mistakes(found: Mapping[str, Mapping[str, Any]], *, title: str) -> Figu
             for axes, name, first in ((panels[1], "n", 0), (panels[2], "reference_step", 1)):
                 places = [(first + x, y) for x, y in enumerate(one[name]) if y is not None]
                 axes.plot([x for x, _ in places], [y for _, y in places], **looks[model])
-        panels[0].set_xscale("log")
-        panels[0].xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        panels[0].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        panels[0].xaxis.set_minor_formatter(NullFormatter())
-        panels[0].set_ylabel("accuracy")
-        panels[0].set_xlabel("difference of the asked distance\nand the one next to it")
-        _name_ranks(panels[1], count)
-        panels[2].set_xticks(range(1, count + 1))
-        panels[2].set_xlabel("step at which the reference comes")
+        _name_axes(panels, count)
     return figure
 
 
-def _look(model: str) -> dict[str, Any]:
-    return {
-        "color": style.colour_of(model),
-        "marker": style.marker_of(model),
-        "markersize": 5.5,
-        "linewidth": 2.0,
-        "clip_on": False,
-        "zorder": 3,
-    }
+def _name_axes(panels: Sequence[Axes], count: int) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-
-def _name_ranks(axes: Axes, count: int) -> None:
+    panels[0].set_xscale("log")
+    panels[0].xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    panels[0].xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    panels[0].xaxis.set_minor_formatter(NullFormatter())
+    panels[0].set_ylabel("accuracy")
+    panels[0].set_xlabel("margin: difference to the next distance\n(mean of each tenth of the questions)")
     names = [str(n) for n in range(count)]
     names[0], names[-1] = "0\nfarthest", f"{count - 1}\nreference"
-    axes.set_xticks(range(count), names)
-    axes.set_xlabel("n, the rank asked for")
+    panels[1].set_xticks(range(count), names)
+    panels[1].set_xlabel("n, the rank that the question is about")
+    panels[2].set_xticks(range(1, count + 1))
+    panels[2].set_xlabel("step at which the reference comes")

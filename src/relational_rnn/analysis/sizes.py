@@ -71,12 +71,14 @@ class SizeAxis:
             check_number(name, accuracy, 0, 1)
 
 
-def generalisation(axes: Sequence[SizeAxis], *, title: str, path: str | os.PathLike[str]) -> Path:
+def generalisation(
+    axes: Sequence[SizeAxis], *, title: str, about: str = "", path: str | os.PathLike[str]
+) -> Path:
     """Draw accuracy against size and write it to `path`; see `draw_generalisation`."""
-    return style.save(draw_generalisation(axes, title=title), path)
+    return style.save(draw_generalisation(axes, title=title, about=about), path)
 
 
-def draw_generalisation(axes: Sequence[SizeAxis], *, title: str) -> Figure:
+def draw_generalisation(axes: Sequence[SizeAxis], *, title: str, about: str = "") -> Figure:
     """Accuracy against size, a panel for each size axis, one line a model.
 
     Lines are means of the trainings, bands reach from the lowest to the highest. Sizes of training are
@@ -85,6 +87,7 @@ def draw_generalisation(axes: Sequence[SizeAxis], *, title: str) -> Figure:
     Args:
         axes: at least one.
         title: above the panels; long ones are wrapped.
+        about: below the title, for example the task.
 
     Returns:
         The figure, unsaved.
@@ -106,7 +109,7 @@ def draw_generalisation(axes: Sequence[SizeAxis], *, title: str) -> Figure:
         full_width = LEFT + len(axes) * width + (len(axes) - 1) * BETWEEN + RIGHT
         figure = style.new_figure(full_width)
         bottom = _add_legend(figure, axes) + 0.75
-        style.add_title(figure, title, full_width, bottom + PANEL_HEIGHT + 0.1)
+        style.add_title(figure, title, full_width, bottom + PANEL_HEIGHT + 0.1, about)
         for column, axis in enumerate(axes):
             panel = style.axes_at(figure, LEFT + column * (width + BETWEEN), bottom, width, PANEL_HEIGHT)
             _draw_panel(panel, axis)
@@ -115,24 +118,21 @@ def draw_generalisation(axes: Sequence[SizeAxis], *, title: str) -> Figure:
     return figure
 
 
-def _look(reach: Reach) -> dict[str, Any]:
-    return {
-        "color": style.colour_of(reach.model),
-        "marker": style.marker_of(reach.model),
-        "markersize": 6.5,
-        "linewidth": 2.0,
-    }
-
-
 def _add_legend(figure: Figure, axes: Sequence[SizeAxis]) -> float:
-    """Put the legend at the bottom; returns its height in inches."""
+    """Put legend and note at the bottom; returns their height in inches."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     models = {reach.name: reach for axis in axes for reach in axis.models}
-    handles: list[Any] = [Line2D([], [], **_look(reach)) for reach in models.values()]
+    handles: list[Any] = [Line2D([], [], **style.line_of(reach.model)) for reach in models.values()]
     handles += [Line2D([], [], **style.TRIVIAL_LINE), Patch(color=style.SHADE)]
-    return style.add_legend(figure, handles, [*models, "trivial score", "sizes in training"])
+    notes = []
+    if any(len(reach.accuracies) > 1 for reach in models.values()):
+        notes.append("Lines are means over the seeds, bands reach from the lowest to the highest.")
+    if len({share for axis in axes for share in axis.trivial}) > 1:
+        notes.append("The trivial score changes with the size: it is what the larger task gives for nothing.")
+    names = [style.wrap(figure, name, figure.get_size_inches()[0] - 1.5) for name in models]
+    return style.add_legend(figure, handles, [*names, "trivial score", "sizes in training"], " ".join(notes))
 
 
 def _draw_panel(axes: Axes, axis: SizeAxis) -> None:
@@ -149,7 +149,10 @@ def _draw_panel(axes: Axes, axis: SizeAxis) -> None:
     )
     for reach in axis.models:
         scores = np.array(reach.accuracies, dtype=float)  # (trainings, sizes)
-        look, order = _look(reach), 4 if reach.model.lower() == "rmc" else 3  # the model this is about on top
+        look, order = (
+            style.line_of(reach.model),
+            4 if reach.model.lower() == "rmc" else 3,
+        )  # the model this is about on top
         axes.plot(sizes, scores.mean(axis=0), label=reach.name, zorder=order, clip_on=False, **look)
         if len(scores) > 1:
             axes.fill_between(

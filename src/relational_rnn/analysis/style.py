@@ -41,8 +41,11 @@ MARKERS = dict(zip(MODELS, "oPsD^v"))
 
 FALLBACK_COLOUR = "#8A8A8A"
 FALLBACK_MARKER = "X"
-HIGHLIGHT = "#D55E00"
+HIGHLIGHT = "#A63D00"
+"""Of what is pointed out; no model has it, and text in it can be read on white."""
 SHADE = "#E6E6E6"
+EDGE = 0.2
+"""Inches that everything keeps from the edge of a figure."""
 
 DASHES: tuple[Any, ...] = (
     "solid",
@@ -55,6 +58,9 @@ DASHES: tuple[Any, ...] = (
 """Line styles of the first, second, ... curve of one family."""
 
 TRIVIAL_LINE: dict[str, Any] = {"color": INK, "linewidth": 1.1, "linestyle": (0, (4, 3))}
+
+MAP_COLOURS = "YlGnBu"
+"""Of every map: light for little, dark for much, alike for the colour-blind and in grey."""
 
 _RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -92,6 +98,25 @@ def colour_of(model: str) -> str:
 def marker_of(model: str) -> str:
     """The mark of a model family; names without one share a cross."""
     return MARKERS.get(model.lower(), FALLBACK_MARKER)
+
+
+def line_of(model: str, nth: int = 0) -> dict[str, Any]:
+    """The look of the `nth` line of a model family: its colour and mark, and dashes that tell lines apart."""
+    return {
+        "color": colour_of(model),
+        "marker": marker_of(model),
+        "markersize": 6.0,
+        "markeredgecolor": "white",
+        "markeredgewidth": 0.6,
+        "linestyle": DASHES[nth % len(DASHES)],
+        "linewidth": 2.0,
+    }
+
+
+def lines_of(models: Sequence[str]) -> list[dict[str, Any]]:
+    """The looks of lines of these model families: the n-th line of a family takes the n-th dashes."""
+    families = [model.lower() if model.lower() in PALETTE else "" for model in models]
+    return [line_of(family, families[:place].count(family)) for place, family in enumerate(families)]
 
 
 def percent(share: float) -> str:
@@ -225,28 +250,65 @@ def write_at(figure: Figure, left: float, bottom: float, text: str, **font: Any)
     figure.text(left / full_width, bottom / full_height, text, **{"fontsize": SMALL_SIZE, **font})
 
 
-def add_title(figure: Figure, title: str, width: float, below: float) -> None:
-    """Make the figure `width` inches wide and so tall that the title stands above `below` inches."""
-    font: dict[str, Any] = {"fontsize": TITLE_SIZE, "fontweight": "bold"}
-    heading = wrap(figure, title, width - 0.4, **font)
-    height = below + text_size(figure, heading, **font)[1] + 0.3
+def add_title(figure: Figure, title: str, width: float, below: float, about: str = "") -> None:
+    """Make the figure `width` inches wide and so tall that its title stands above `below` inches.
+
+    Args:
+        figure: to be sized.
+        title: what the figure shows, in bold; long ones are wrapped.
+        width: of the figure in inches.
+        below: inches that the rest of the figure takes.
+        about: of what it is shown, a quiet line under the title.
+    """
+    bold: dict[str, Any] = {"fontsize": TITLE_SIZE, "fontweight": "bold"}
+    heading = wrap(figure, title, width - 2 * EDGE, **bold)
+    under = wrap(figure, about, width - 2 * EDGE, fontsize=TEXT_SIZE)
+    tall = text_size(figure, heading, **bold)[1]
+    more = text_size(figure, under, fontsize=TEXT_SIZE)[1] + 0.08 if about else 0.0
+    height = below + 0.3 + tall + more
     figure.set_size_inches(width, height)
-    write_at(figure, width / 2, height - 0.15, heading, ha="center", va="top", **font)
+    write_at(figure, EDGE, height - 0.15, heading, va="top", **bold)
+    if about:
+        font = {"fontsize": TEXT_SIZE, "color": QUIET}
+        write_at(figure, EDGE, height - 0.15 - tall - 0.08, under, va="top", **font)
 
 
-def add_legend(figure: Figure, handles: Sequence[Any], names: Sequence[str]) -> float:
-    """Put a legend at the bottom in as many columns as fit, at most four; returns its height in inches."""
+def add_note(figure: Figure, note: str) -> float:
+    """Explain marks at the bottom of a figure that has its width; returns the height that this takes."""
+    from matplotlib.transforms import ScaledTranslation
+
+    if not note:
+        return 0.12
+    text = wrap(figure, note, figure.get_size_inches()[0] - 2 * EDGE, fontsize=SMALL_SIZE)
+    corner = ScaledTranslation(EDGE, 0.12, figure.dpi_scale_trans)  # stays when the figure grows taller
+    artist = figure.text(0, 0, text, fontsize=SMALL_SIZE, color=QUIET, va="bottom", transform=corner)
+    return 0.12 + float(artist.get_window_extent().height / figure.dpi)
+
+
+def add_legend(figure: Figure, handles: Sequence[Any], names: Sequence[str], note: str = "") -> float:
+    """Put a legend at the bottom in as many columns as fit, at most four, and a note below it.
+
+    Returns:
+        The inches that both take.
+    """
+    from matplotlib.transforms import ScaledTranslation
+
+    floor = add_note(figure, note)
+    if not names:
+        return floor
     width, count = figure.get_size_inches()[0], len(names)
     columns = min(4, count)
+    place = ScaledTranslation(EDGE, floor + (0.1 if note else 0.0), figure.dpi_scale_trans)
     while True:
         legend = figure.legend(
-            handles, names, loc="lower center", ncols=columns, handlelength=3.0, borderaxespad=0.5
-        )
+            handles, names, loc="lower left", ncols=columns, handlelength=3.0, borderaxespad=0.0, borderpad=0,
+            bbox_to_anchor=(0, 0), bbox_transform=place,
+        )  # fmt: skip
         box = legend.get_window_extent()
         rows = -(-count // columns)
         fewest = -(-count // rows)  # columns that need no more rows: an even table
-        if columns == fewest and (columns == 1 or box.width / figure.dpi <= width - 0.3):
-            return float(box.height / figure.dpi)
+        if columns == fewest and (columns == 1 or box.width / figure.dpi <= width - 2 * EDGE):
+            return float(box.height / figure.dpi) + floor + (0.1 if note else 0.0)
         legend.remove()
         columns = fewest if columns > fewest else columns - 1
 

@@ -217,7 +217,9 @@ def mean_curve(label: str, family: str, records: Sequence[Sequence[dict[str, Any
     return Curve(
         label,
         family,
-        [float(np.mean([r["seconds"] for r in point])) for point in points],
+        [float(np.mean([r["seconds"] for r in point])) for point in points]
+        if all("seconds" in r for point in points for r in point)
+        else [],
         [point[0]["examples"] for point in points],
         accuracy.mean(axis=1).tolist(),
         low=accuracy.min(axis=1).tolist() if several else (),

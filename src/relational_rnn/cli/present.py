@@ -3,40 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from relational_rnn.analysis import (
-    Bar,
-    RecordedMemory,
-    accuracy_bars,
-    binomial_half_width,
-    cost_bars,
+    compare_memories,
     cost_table,
-    generalisation,
     kinds_table,
-    model_costs,
-    model_efficiencies,
-    record_memory,
-    sample_efficiency,
     score_table,
     selected_only,
-    size_axes,
     summary_table,
-    thresholds,
-    training_curves,
     ways_table,
     write_report,
 )
-from relational_rnn.analysis.run_curves import curves_of
 from relational_rnn.analysis.style import can_draw
-from relational_rnn.analysis.tables import TO_NINETY, divergences, marked
+from relational_rnn.analysis.tables import TO_NINETY, divergences
 from relational_rnn.analysis.titles import title_of
-from relational_rnn.cli.memories import NUMPY_MODELS, RECORDED, numpy_model, show_memories
+from relational_rnn.cli.figures import FinishedRun, draw_figures
 from relational_rnn.cli.progress import Display
 from relational_rnn.cli.report import run_page
 from relational_rnn.cli.run import make_console, print_table, seeds_in_words, train_and_show
@@ -44,14 +29,10 @@ from relational_rnn.tasks import entry_of
 from relational_rnn.tasks.splits import trivial_accuracy
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.contestants import contestants
-from relational_rnn.training.data import alone, splits_of
+from relational_rnn.training.files import write_json
 from relational_rnn.training.results import RunResult
 from relational_rnn.training.run import check, command_of, run
 from relational_rnn.training.run_folder import RunFolder
-from relational_rnn.training.weights import load_weights
-
-OWN_FIGURES = {"nth-farthest": "relational_rnn.cli.insides"}
-"""Task -> the module whose `draw` adds figures that only this task has (torch)."""
 
 
 def train(config: RunConfig[Any], path: Path, resume: bool) -> int:
@@ -97,24 +78,32 @@ def present(console: Console, config: RunConfig[Any], folder: RunFolder, results
     Returns:
         The files written.
     """
-    title, count, selected = title_of(config), results.test_examples, selected_only(results)
+    count, selected = results.test_examples, selected_only(results)
     several = f" Means of {config.seeds} seeds (lowest to highest)." if config.seeds > 1 else ""
     harder = "" if results.harder is None else f"; harder: {results.harder}"
     print_tables(console, config, results, selected, f"{count:,} test examples{harder}.{several}")
-    figures = draw_figures(config, folder, results, selected) if can_draw() else []
-    written: list[Path] = []
-    recorded, mask, what = record_memories(config, folder, selected)
-    if recorded:
-        drawn = show_memories(recorded, mask, what, folder)
-        figures += drawn
-        written.append(folder.path / "memory.json")
-    own = OWN_FIGURES.get(entry_of(config.task).name)
-    if own is not None and config.runtime.framework == "torch":
-        drawn, files = importlib.import_module(own).draw(config, folder, results, title)
-        figures += drawn
-        written += files
+    finished = FinishedRun(config, folder, results)
+    figures = draw_figures(finished)[0] if can_draw() else []
+    written = write_insides(finished)
     report = write_report(folder.report, [run_page(folder, config, results)])
     return [*written, *figures, report]
+
+
+def write_insides(run: FinishedRun) -> list[Path]:
+    """Write what the models of a run are like inside, as numbers; return the files."""
+    records: dict[str, Any] = {}
+    if run.memories:
+        models = compare_memories(run.memories, run.mask(run.chosen))
+        records["memory"] = {"examples": run.what, "models": models}
+    if run.has_insides:
+        records["mistakes"] = run.mistakes
+        if "rmc" in run.results.models:
+            records |= run.insides[1]
+    written = []
+    for name, record in records.items():
+        written.append(run.folder.path / f"{name}.json")
+        write_json(written[-1], record)
+    return written
 
 
 def print_tables(
@@ -149,92 +138,3 @@ def print_tables(
         console.print(told)
     if results.wall_seconds is not None:
         console.print(f"Wall time of all trainings: {results.wall_seconds:.0f} s")
-
-
-def draw_figures(
-    config: RunConfig[Any], folder: RunFolder, results: RunResult, selected: RunResult
-) -> list[Path]:
-    """Draw a run's scores into its plots; the trivial score is the best that asks for no reasoning."""
-    title, plots = title_of(config), folder.plots
-    trivial = {
-        split: max(score for score in scores.values() if score is not None)
-        for split, scores in results.trivial.items()
-        if split in ("test", "harder")
-    }
-    names = [one.name for model in results.models.values() for one in model.trainings]
-    evaluations = {name: folder.evaluations(name) for name in names}
-    kept = [name for model in selected.models.values() for name in model.selected]
-    best = max(point["validation_accuracy"] for name in kept for point in evaluations[name])
-    accuracies = thresholds(trivial["test"], best)
-    several = ", mean and range of the seeds" if config.seeds > 1 else ""
-    figures = [
-        training_curves(
-            curves_of(config, results, folder),
-            trivial_accuracy=trivial["test"],
-            title=f"{title}: validation accuracy{several}",
-            path=plots / "training_curves.png",
-        ),
-        sample_efficiency(
-            model_efficiencies(selected, evaluations, accuracies),
-            accuracies=accuracies,
-            title=f"{title}: examples until a validation accuracy",
-            path=plots / "sample_efficiency.png",
-        ),
-    ]
-    for split, score in trivial.items():
-        heading = "test" if split == "test" else f"harder test, {results.harder}"
-        figures.append(
-            accuracy_bars(
-                _bars(results, f"{split}_accuracy"),
-                trivial_accuracy=score,
-                title=f"{title}: {heading}",
-                path=plots / f"accuracy_{split}.png",
-            )
-        )
-    if results.generalisation:  # else no size can grow
-        heading = f"{title}: larger sizes than in training"
-        figures.append(generalisation(size_axes(results), title=heading, path=plots / "generalisation.png"))
-    figures.append(cost_bars(model_costs(selected), title=f"{title}: cost", path=plots / "cost.png"))
-    return figures
-
-
-def _bars(results: RunResult, name: str) -> list[Bar]:
-    return [
-        Bar(
-            marked(score.label, [score]),
-            family,
-            getattr(score, name),
-            binomial_half_width(getattr(score, name), results.test_examples),
-            score.name in model.selected,
-        )
-        for family, model in results.models.items()
-        for score in model.trainings
-    ]
-
-
-def record_memories(
-    config: RunConfig[Any], folder: RunFolder, selected: RunResult
-) -> tuple[dict[str, RecordedMemory], np.ndarray, str]:
-    """Let the models that have a NumPy twin read test examples of one length, as the first seed left them.
-
-    Returns:
-        Their memories by label, the examples' mask (B, T), and in words what was read.
-    """
-    test = splits_of(alone(config, config.seed)).test
-    lengths = getattr(test, "lengths", np.full(len(test.inputs), np.shape(test.inputs[:1])[1]))
-    values, counts = np.unique(lengths, return_counts=True)
-    length = int(values[counts.argmax()])  # steps of padding would be recorded like others
-    chosen = np.flatnonzero(lengths == length)[:RECORDED]
-    inputs = np.asarray(test.inputs[chosen])[:, :length]
-    if np.ndim(test.targets[:1]) > 1:
-        mask = np.asarray(test.mask[chosen])[:, :length]
-    else:
-        mask = np.zeros(inputs.shape[:2], dtype=bool)
-        mask[:, -1] = True
-    recorded = {}
-    for name, model in selected.models.items():
-        twin = numpy_model(load_weights(folder.weights(model.selected[0]))) if name in NUMPY_MODELS else None
-        if twin is not None:
-            recorded[config.specs[name].label] = record_memory(twin, inputs)
-    what = f"{title_of(config)}, seed {config.seed}, {len(chosen)} test examples of {length} steps"
-    return recorded, mask, what

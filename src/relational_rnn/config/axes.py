@@ -6,6 +6,7 @@ AXES: dict[str, str] = {
     "N": "memory slots",
     "M": "rows that attention sees (slots + input rows)",
     "R": "input rows",
+    "blocks": "attention blocks, one after the other",
     "H": "heads",
     "K": "key size of a head",
     "V": "value size of a head (head_size)",

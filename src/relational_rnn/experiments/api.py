@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from relational_rnn.analysis import draw_training_curves, save
+from relational_rnn.analysis import save
 from relational_rnn.analysis.factor_overview import overview_table
 from relational_rnn.analysis.factors import factor_table, points_table
-from relational_rnn.analysis.run_curves import curves_of
+from relational_rnn.analysis.run_figures import curves_figure
 from relational_rnn.analysis.supervised import summary_table
 from relational_rnn.analysis.tables import Table, selected_only
-from relational_rnn.analysis.titles import title_of
 from relational_rnn.config.checks import check_size
 from relational_rnn.experiments.factors import NO_FACTORS, Variant, kinds_of, one_at_a_time, product
 from relational_rnn.experiments.many import jobs_of, summaries, train_here, train_jobs, write_results
@@ -70,10 +69,12 @@ class Comparison:
 
     def plot_curves(self, path: Path | str | None = None) -> Figure:
         """Draw the validation accuracy against time and examples; write it to `path` if one is given."""
+        folder = RunFolder(self.folder)
+        names = [one.name for model in self.results.models.values() for one in model.trainings]
         with added_models(self.specs):
-            curves = curves_of(self.config, self.results, RunFolder(self.folder))
-        trivial = self.results.trivial_accuracy
-        figure = draw_training_curves(curves, trivial_accuracy=trivial, title=title_of(self.config))
+            figure = curves_figure(
+                self.config, self.results, {name: folder.evaluations(name) for name in names}
+            )
         if path is not None:
             save(figure, path)
         return figure

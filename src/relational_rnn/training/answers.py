@@ -32,12 +32,21 @@ def spread_examples(examples: Any, count: int) -> tuple[list[int], Any]:
     """
     size = len(examples.inputs)
     numbers = np.linspace(0, size - 1, min(count, size)).astype(int)
+    return numbers.tolist(), some_of(examples, numbers)
+
+
+def some_of(examples: Any, numbers: Any) -> Any:
+    """Return a batch of these examples of a split.
+
+    Example:
+        >>> from relational_rnn.tasks.sorting import Sorting, sample
+        >>> some_of(sample(Sorting(), 9, np.random.default_rng(0)), [4]).targets.shape
+        (1, 16)
+    """
     if isinstance(examples, Ragged):
         inputs, targets, mask, lengths = examples.inputs, examples.targets, examples.mask, examples.lengths
-        batch = ReasoningBatch(inputs[numbers], targets[numbers], mask[numbers], lengths[numbers])
-        return numbers.tolist(), batch
-    parts = (None if part is None else part[numbers] for part in examples)
-    return numbers.tolist(), type(examples)(*parts)
+        return ReasoningBatch(inputs[numbers], targets[numbers], mask[numbers], lengths[numbers])
+    return type(examples)(*(None if part is None else part[numbers] for part in examples))
 
 
 def answers_of(trained: Trained, batch: Any) -> Array:

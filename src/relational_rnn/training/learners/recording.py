@@ -35,19 +35,6 @@ def record_attention(model: SequenceClassifier, batch: NthFarthestBatch) -> list
     ]
 
 
-def record_questions(
-    model: SequenceClassifier, task: NthFarthest, generator: np.random.Generator
-) -> list[RecordedAttention]:
-    """Record three questions that take comparing, the reference coming first, in the middle and last.
-
-    They are the first such ones drawn, whether the model answers them rightly or not.
-    """
-    recorded = record_attention(model, sample(task, 64 * task.objects, generator))
-    comparing = [seen for seen in recorded if seen.n < task.objects - 1]
-    steps = sorted({0, task.steps // 2, task.steps - 1})
-    return [next(seen for seen in comparing if seen.reference_step == step) for step in steps]
-
-
 def record_attention_at(
     model: SequenceClassifier, task: NthFarthest, generator: np.random.Generator, *, examples: int, step: int
 ) -> list[RecordedAttention]:

@@ -1,0 +1,106 @@
+"""`relational-rnn visualize`: the figures of a run again, and what it refuses."""
+
+import json
+import shutil
+import sys
+
+import pytest
+
+from relational_rnn.cli.main import main
+
+pytest.importorskip("matplotlib")
+
+TRAIN = [
+    *("train", "sorting", "--preset", "tiny", "--framework", "numpy", "--models", "rmc,lstm", "--seeds", "1"),
+    *("--steps", "4", "--evaluate-every", "2", "--test-examples", "20", "--validation-examples", "20"),
+    *("--workers", "1"),
+]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "sorting"
+    assert main([*TRAIN, "--out", str(folder)]) == 0
+    return folder
+
+
+def test_train_and_visualize_draw_the_same(run, capsys):
+    drawn = {file.name: file.read_bytes() for file in (run / "plots").iterdir()}
+    shutil.rmtree(run / "plots")
+    assert main(["visualize", str(run)]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert {file.name: file.read_bytes() for file in (run / "plots").iterdir()} == drawn
+    assert {f"{name}.png" for name in ("loss_curves", "attention", "gates", "slot_usage")} < drawn.keys()
+    assert [line for line in told if line.startswith("no ")] == [
+        f"no {name}: only runs of nth-farthest with torch have it" for name in ("mistakes", "slot_contents")
+    ]
+    assert len(told) == len(drawn) + 2
+
+
+def test_some_in_another_format_of_another_example(run, capsys):
+    for number in ("0", "3"):
+        words = ["visualize", str(run), "--only", "attention,gates", "--format", "svg", "--example", number]
+        assert main(words) == 0
+        pictures = {name: (run / "plots" / f"{name}.svg").read_text() for name in ("attention", "gates")}
+        assert all("<svg" in picture for picture in pictures.values())
+    assert capsys.readouterr().out.splitlines()[-1] == str(run / "plots" / "gates.svg")
+    assert main(["visualize", str(run), "--only", "mistakes"]) == 1  # none could be drawn
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--only", "atention"],
+            "there is no figure 'atention' (did you mean attention?); figures: tr",
+        ),
+        (["--example", "20"], "example must be from 0 to 19, one of the run's test examples; got 20"),
+        (["--example", "-1"], "example must be from 0 to 19"),
+    ],
+)
+def test_wrong_use(run, capsys, options, message):
+    assert main(["visualize", str(run), *options]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_folders_without_a_finished_run(run, tmp_path, capsys):
+    assert main(["visualize", str(tmp_path)]) == 2
+    assert "holds no run (no config.json)" in capsys.readouterr().err
+    for name in ("config.json", "results.json"):
+        shutil.copy(run / name, tmp_path / name)
+    (tmp_path / "results.json").write_text("{")
+    assert main(["visualize", str(tmp_path)]) == 2
+    assert "results.json" in capsys.readouterr().err
+    (tmp_path / "results.json").unlink()
+    assert main(["visualize", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert "is not finished (no results.json)" in told
+    assert f"relational-rnn train sorting --out {tmp_path} --resume" in told
+
+
+def test_without_matplotlib(run, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert main(["visualize", str(run)]) == 1
+    assert "pip install matplotlib" in capsys.readouterr().err
+
+
+def test_an_ablation_has_a_figure_a_factor(tmp_path, capsys):
+    score = {"test_accuracy": 0.9, "examples_to_leave": 64, "seconds_to_leave": 1.0}
+    variants = [
+        {"name": name, "values": values, "trivial_accuracy": 0.5, "models": {"rmc": {}},
+         "runs": [{"models": {"rmc": score}, "diverged": {}}]}
+        for name, values in (("base", {}), ("num_heads=1", {"num_heads": 1}))
+    ]  # fmt: skip
+    results = {
+        "title": "sorting", "models": ["rmc"], "base": {"num_heads": 2}, "variants": variants,
+        "factors": {"num_heads": {"values": [1, 2]}},
+    }  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps({"command": "ablate sorting", "config": {}}))
+    assert main(["visualize", str(tmp_path)]) == 2
+    assert "is not finished (no results.json)" in capsys.readouterr().err
+    (tmp_path / "results.json").write_text(json.dumps(results))
+    assert main(["visualize", str(tmp_path), "--format", "pdf"]) == 0
+    written = capsys.readouterr().out.splitlines()
+    assert [name.rpartition("/")[2] for name in written] == ["all_factors.pdf", "num_heads.pdf"]
+    assert main(["visualize", str(tmp_path), "--only", "attention"]) == 2
+    assert "figures: all_factors, num_heads" in capsys.readouterr().err
