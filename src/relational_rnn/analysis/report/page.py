@@ -197,8 +197,8 @@ def _run_html(run: RunPage, at: int, several: bool) -> str:
             "</figcaption>",
             '<div class="controls"><label>show <select class="view">'
             '<option value="accuracy">validation accuracy</option>'
-            '<option value="validation">validation loss (nats)</option>'
-            '<option value="training">training loss (nats)</option></select></label>'
+            '<option value="validation">validation loss (nats, log scale)</option>'
+            '<option value="training">training loss (nats, log scale)</option></select></label>'
             '<label>against <select class="axis-of"><option value="examples">examples seen</option>'
             '<option value="seconds">seconds</option></select></label></div>',
             '<div class="chart" tabindex="0" role="img" aria-label="Curves of training">',
