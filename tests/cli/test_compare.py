@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from relational_rnn.cli.compare import OPPONENTS, SEEDS
+from relational_rnn.cli.compare import DEFAULTS
 from relational_rnn.cli.main import main
 from relational_rnn.cli.train import parse
 from relational_rnn.recipes import RECIPES
@@ -15,10 +15,10 @@ pytest.importorskip("torch")
 
 @pytest.mark.parametrize("task", RECIPES)
 def test_defaults_and_flags(task):
-    defaults = {"models": OPPONENTS, "seeds": SEEDS, "framework": "torch"}
-    config = parse(task, [], command="compare", defaults=defaults).run
-    assert (config.model.models, config.seeds, config.runtime.framework) == (OPPONENTS, 3, "torch")
-    config = parse(task, ["--models", "all", "--seeds", "1"], defaults=defaults).run
+    config = parse(task, [], command="compare", defaults=DEFAULTS).run
+    assert config.model.models == ("rmc", "lstm", "gru", "transformer", "dnc")
+    assert (config.seeds, config.runtime.framework) == (3, "torch")
+    config = parse(task, ["--models", "all", "--seeds", "1"], defaults=DEFAULTS).run
     assert len(config.model.models) == 6
     assert config.seeds == 1
 

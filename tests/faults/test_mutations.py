@@ -27,7 +27,7 @@ from relational_rnn.training.config import with_values
 from relational_rnn.training.contestants import contestants
 from relational_rnn.training.evaluate import evaluate
 from relational_rnn.training.results import read_results
-from relational_rnn.training.run import prepare, run, saved_step, summarise, train_one
+from relational_rnn.training.run import command_of, go_back, read_score, run, summarise, train_one
 from relational_rnn.training.run_folder import RunFolder, config_from
 from relational_rnn.training.weights import find_trained, load_weights
 
@@ -80,10 +80,10 @@ STORIES = "".join(
 def begin(config, path):
     """Train a run to its end, and its first training in a folder of its own for one step."""
     whole, begun = RunFolder(path / "whole"), RunFolder(path / "begun")
-    prepare(config, whole, resume=False)
-    run(config, whole, in_process=True)
-    prepare(config, begun, resume=False)
-    train_one(config, begun, "rmc-0", lambda record: None, lambda: True)
+    with whole.writing(command_of(config), config, resume=False):
+        run(config, whole, in_process=True)
+    with begun.writing(command_of(config), config, resume=False):
+        train_one(config, begun, "rmc-0", lambda record: None, lambda: True)
     inputs = np.random.default_rng(0).random((2, 6, config.task.input_size))
     np.savez(path / "examples.npz", inputs=inputs, targets=np.zeros((2, 6), int), mask=np.ones((2, 6), bool))
     (path / "stories.txt").write_text(STORIES)
@@ -123,19 +123,25 @@ FILES = {
 def readers(kind, config, path):
     """Yield what reads a kind of file, from a folder that `begin` made."""
     whole, begun = RunFolder(path / "whole"), RunFolder(path / "begun")
+    everyone = {contestant.name: contestant for contestant in contestants(config)}
+
+    def resume():
+        with whole.writing(command_of(config), config, resume=True):
+            pass
+
     if kind == "config":
-        yield lambda: whole.create("train sorting", config, resume=True)
+        yield resume
         yield lambda: from_file(config, whole.config)
         yield lambda: config_from(entry_of(config.task), whole.require()["config"])
     elif kind == "results":
         yield lambda: read_results(whole.results)
         yield lambda: find_trained(whole.path, "rmc", 0)
     elif kind == "score":
-        yield lambda: saved_step(whole, "lstm-0")
+        yield lambda: read_score(config, whole, everyone["lstm-0"])
         yield lambda: summarise(config, whole, None)
     elif kind == "metrics":
         yield lambda: whole.evaluations("rmc-0")
-        yield lambda: whole.forget_after({contestant.name: 2 for contestant in contestants(config)})
+        yield lambda: go_back(whole, everyone)
     elif kind.endswith("weights"):
         inputs = np.zeros((1, 3, config.task.input_size), np.float32)
         yield lambda: load_weights(path / FILES[kind]).predict(inputs, True)
