@@ -5,7 +5,7 @@ BIN := .venv/bin
 # offers; install the small CPU build into .venv first if you want that one, and it is kept.
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test test-all test-faults docs lint clean
+.PHONY: demo test test-all test-faults docs site notebooks lint clean
 
 # A finished demo is moved aside, an interrupted one goes on. ARGS="--seed 1" passes flags.
 demo: .venv/.ok
@@ -17,9 +17,10 @@ demo: .venv/.ok
 # As many processes as cores, each with one thread: together they would only wait for each other.
 test: FAST = not slow and
 test test-all: export OMP_NUM_THREADS = 1
+test-all: export RELATIONAL_RNN_EXAMPLES = 100
 test test-all: lint .venv-numpy/.ok
-	$(BIN)/python -m pytest -n auto -m "$(FAST) (torch or smoke)"
-	.venv-numpy/bin/python -m pytest -n auto -m "$(FAST) not torch"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "$(FAST) (torch or smoke)"
+	.venv-numpy/bin/python -m pytest -n auto --dist worksteal -m "$(FAST) not torch"
 
 # Kills runs, 200 times instead of 20.
 test-faults: export OMP_NUM_THREADS = 1
@@ -27,11 +28,16 @@ test-faults: .venv-numpy/.ok
 	RELATIONAL_RNN_KILLS=200 .venv-numpy/bin/python -m pytest -n auto tests/faults
 
 # The site, into build/site: no warning passes. The notebooks are executed once more, and compared.
-docs: export OMP_NUM_THREADS = 1
-docs: .venv/.docs-ok
-	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . build/site
-	$(BIN)/python -m pytest tests/notebooks
+docs site notebooks: export OMP_NUM_THREADS = 1
+docs: site notebooks
 	@echo "The site is in build/site: open build/site/docs/index.html"
+
+site: .venv/.docs-ok
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . build/site
+	$(BIN)/relational-rnn playground --out build/site/playground.html
+
+notebooks: .venv/.docs-ok
+	$(BIN)/python -m pytest tests/notebooks
 
 lint: .venv/.ok
 	$(BIN)/ruff check .

@@ -25,11 +25,8 @@ include_patterns = [
 ]
 exclude_patterns = [".venv*", "build", "dist", "runs", "**/.ipynb_checkpoints"]
 
-extensions = [
-    *("myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton", "sphinxcontrib.mermaid"),
-]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 myst_enable_extensions = ["dollarmath", "deflist"]
-myst_fence_as_directive = ["mermaid"]
 myst_heading_anchors = 4
 nb_execution_mode = "off"  # notebooks are committed as they were executed; a test executes them again
 

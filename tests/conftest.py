@@ -1,5 +1,7 @@
 """Property tests draw the same examples every time, and may take as long as a busy machine makes them.
 
+`RELATIONAL_RNN_EXAMPLES` says how many each draws, `make test-all` says 100.
+
 Without a GPU the Triton kernels are interpreted; that has to be said before anything imports Triton.
 """
 
@@ -9,7 +11,8 @@ import os
 import pytest
 from hypothesis import settings
 
-settings.register_profile("repeatable", deadline=None, derandomize=True)
+EXAMPLES = int(os.environ.get("RELATIONAL_RNN_EXAMPLES", "20"))
+settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=EXAMPLES)
 settings.load_profile("repeatable")
 
 if all(importlib.util.find_spec(name) for name in ("torch", "triton")):

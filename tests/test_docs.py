@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -35,6 +36,22 @@ def anchors(page):
     """The names that GitHub gives the headings of a page."""
     headings = re.findall(r"^#+ (.*)", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+def test_diagrams_need_no_network_and_have_a_text():
+    used = {}
+    for page in PAGES:
+        assert "```mermaid" not in page.read_text(), f"{page.name}: a browser would load a program to draw it"
+        for text, target in re.findall(r"!\[([^]]*)\]\((diagrams/[^)]*)\)", page.read_text()):
+            used[page.parent / target] = text
+    assert used.keys() == {*ROOT.glob("docs/**/*.svg")}
+    for path, text in used.items():
+        drawing = ElementTree.parse(path).getroot()
+        assert len(text.split()) > 8, f"{path.name} is not described"
+        assert "prefers-color-scheme: dark" in path.read_text()
+        links = re.findall(r"(?:href=|url\(|src=|@import).", path.read_text())
+        assert set(links) == {"url(#"}, f"{path.name} loads something"
+        assert float(drawing.get("width")) <= 480, f"{path.name} is too wide to be read on a phone"
 
 
 @pytest.mark.torch

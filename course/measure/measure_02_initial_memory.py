@@ -81,7 +81,7 @@ def main():
         score = f"{mean[3]:.1%} ({low[3]:.1%} to {high[3]:.1%})"
         print(f"| {name} | {mean[0]:.2f} | {mean[1]:.2f} | {mean[2]:.2f} | {score} |", flush=True)
     print(f"\nMeans of {SEEDS} seeds, {STEPS} steps each.")
-    print(f"A model that tells any value it was shown: {data[0].metadata['shortcut']:.1%}.")
+    print(f"A model that predicts any value it was shown: {data[0].metadata['shortcut']:.1%}.")
 
 
 if __name__ == "__main__":

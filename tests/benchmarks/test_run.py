@@ -52,7 +52,13 @@ def green(scripts, monkeypatch):
     monkeypatch.setattr(scripts, "check_parity", lambda: None)
 
 
-@pytest.mark.parametrize("name", ["speed", "streaming", "memory", "scaling", "compiled", "training", "gpu"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("speed", "streaming", "scaling", "compiled", "training", "gpu"),
+        pytest.param("memory", marks=pytest.mark.slow),  # a process for each row
+    ],
+)
 def test_a_benchmark_prints_and_keeps_its_record(run, green, scripts, capsys, name, tmp_path):
     pytest.importorskip("matplotlib")
     from relational_rnn.bench.fwd_bwd_torch import variants

@@ -18,8 +18,9 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_list_names_every_exercise(capsys):
-    assert main(["course", "list"]) == 0
+@pytest.mark.parametrize("command", [["course"], ["course", "list"]], ids=" ".join)
+def test_list_names_every_exercise(command, capsys):
+    assert main(command) == 0
     out = capsys.readouterr().out
     for exercise in EXERCISES.values():
         assert f"{exercise.number:2}  {exercise.title}" in out

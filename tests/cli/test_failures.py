@@ -139,7 +139,7 @@ def test_nth_farthest(tmp_path, capsys):
     assert main(["failures", str(tmp_path), "--examples", "30", "--show", "1"]) == 0
     shown = capsys.readouterr().out
     assert "Which of the 3 vectors is" in shown
-    assert "\n  RMC, growing task: vector " in shown
+    assert "\n  RMC, curriculum: vector " in shown
     found = json.loads((tmp_path / "failures.json").read_text())
     assert len(found["models"]) == len(everyone)
     batch = find_task("nth-farthest").sample(config.task, 30, np.random.default_rng([1, FRESH]))

@@ -139,6 +139,7 @@ def test_a_worker_that_dies(tmp_path):
     assert read(dead / "results.json")["variants"] == results["variants"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed there")
 def test_a_lost_storage_loses_no_finished_trial(tmp_path):
     pytest.importorskip("optuna")
@@ -165,6 +166,7 @@ def test_a_lost_storage_loses_no_finished_trial(tmp_path):
         assert read(trial / "trial.json")["values"] in found
 
 
+@pytest.mark.slow  # tests/experiments/test_study.py stops one without its processes
 def test_a_stopped_search_goes_on_where_it_was(tmp_path):
     pytest.importorskip("optuna")
     out = tmp_path / "run"

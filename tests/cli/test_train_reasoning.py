@@ -54,7 +54,7 @@ def test_preset_then_config_then_flags(tmp_path):
         ([*TRAIN, "--gate-style", "no"], "gate_style must be one of 'unit', 'memory', 'none', got 'no'"),
         ([*TRAIN, "--overrides", "lstm.size=2"], "lstm.size must be at least"),
         ([*TRAIN, "--optimiser", "soap"], "optimiser='soap' needs framework='torch'; NumPy has 'adam' alone"),
-        ([*TRAIN, "--grow"], "a task that grows needs a start, as in --start items=2"),
+        ([*TRAIN, "--grow"], "a curriculum (grow) needs a start, as in --start items=2"),
         ([*TRAIN, "--grow", "--start", "items=2"], "train_examples must be None"),
         ([*GROW, "values=2"], "sorting can grow in items, got 'values'"),
         ([*GROW, "item=2"], "sorting can grow in items, got 'item'"),
@@ -156,7 +156,7 @@ def test_a_task_that_grows_in_numpy(tmp_path, capsys):
     flags += ["--growth-threshold", "0.01", "--direct"]
     assert main([*GROW, *flags, "--out", str(out)]) == 0
     shown = capsys.readouterr().out
-    for label in ("RMC, growing task", "LSTM, full task", "LSTM, growing task"):
+    for label in ("RMC, curriculum", "LSTM, no curriculum", "LSTM, curriculum"):
         assert label in shown
     models = json.loads((out / "results.json").read_text())["models"]
     (rmc,), (direct, grown) = (models[name]["trainings"] for name in ("rmc", "lstm"))
@@ -281,7 +281,8 @@ def test_given_examples(tmp_path, capsys):
         assert message in told
 
 
-@pytest.mark.parametrize("signal_sent", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.slow  # tests/faults stops such runs in every way
+@pytest.mark.parametrize("signal_sent", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_interrupted_then_resumed(tmp_path, signal_sent):
     out, whole = tmp_path / "run", tmp_path / "whole"

@@ -1,5 +1,7 @@
 """The measurements of the pages run, with a learner's functions."""
 
+import importlib.util
+
 import pytest
 
 from relational_rnn.course import EXERCISES
@@ -16,6 +18,7 @@ def test_a_measurement_prints_its_table(number, tmp_path, monkeypatch, capsys):
     path = tmp_path / exercise.file_name
     path.write_text(exercise.solution.read_text() + "\n\nprint('mine')\n")
     monkeypatch.setattr("sys.argv", ["measure", str(path)])
+    monkeypatch.chdir(tmp_path)
     script.main()
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "mine"
@@ -25,3 +28,5 @@ def test_a_measurement_prints_its_table(number, tmp_path, monkeypatch, capsys):
     ]
     assert max(map(len, tables)) > 2
     assert all(len(set(columns)) <= 1 for columns in tables)
+    drawn = number == 6 and importlib.util.find_spec("matplotlib") is not None
+    assert (tmp_path / "plateau.png").exists() == drawn == ("The curves: plateau.png" in lines)

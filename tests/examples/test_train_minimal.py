@@ -34,17 +34,6 @@ def test_without_a_model_named_it_trains_both_and_draws_what_is_asked_for(tmp_pa
     assert all(path.read_bytes().startswith(PNG) for path in tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("model", "options"), [("rmc", ["--visualize"]), ("lstm", ["--save_plot"])])
-def test_one_model_into_a_new_folder(tmp_path, model, options):
-    pytest.importorskip("matplotlib")
-    done = run(tmp_path, "--model", model, "--steps", "2", "--out", "new/pictures", *options)
-    assert (done.returncode, done.stderr) == (0, "")
-    other = {"rmc": "LSTM", "lstm": "RMC"}[model]
-    assert not re.search(rf"^{other}\b", done.stdout, re.M)
-    written = {"rmc": "attention.png", "lstm": "training_curves.png"}[model]
-    assert [path.name for path in (tmp_path / "new" / "pictures").iterdir()] == [written]
-
-
 @pytest.fixture
 def run_here(monkeypatch, tmp_path):
     """Run the script in this process, which saves importing torch, in an empty directory."""
@@ -55,6 +44,16 @@ def run_here(monkeypatch, tmp_path):
         runpy.run_path(str(SCRIPT), run_name="__main__")
 
     return run_script
+
+
+@pytest.mark.parametrize(("model", "option"), [("rmc", "--visualize"), ("lstm", "--save_plot")])
+def test_one_model_into_a_new_folder(run_here, capsys, tmp_path, model, option):
+    pytest.importorskip("matplotlib")
+    run_here("--model", model, "--steps", "2", "--out", "new/pictures", "--size", "small", option)
+    other = {"rmc": "LSTM", "lstm": "RMC"}[model]
+    assert not re.search(rf"^{other}\b", capsys.readouterr().out, re.M)
+    written = {"rmc": "attention.png", "lstm": "training_curves.png"}[model]
+    assert [path.name for path in (tmp_path / "new" / "pictures").iterdir()] == [written]
 
 
 def test_seconds_end_a_training_and_nothing_is_written_unasked(run_here, capsys, tmp_path):

@@ -10,6 +10,7 @@ import relational_rnn
 from relational_rnn import experiments
 from relational_rnn.recipes import find_recipe
 from relational_rnn.training.config import RunConfig
+from relational_rnn.training.evaluate import evaluate
 from relational_rnn.training.processes import Interrupted
 from relational_rnn.training.results import from_json
 
@@ -43,6 +44,7 @@ def test_the_table_reads_as_text_and_as_html(trained):
     assert [line.split()[0] for line in lines] == ["model", "RMC", "LSTM", "chance", "majority"]
     assert len({line.index("parameters") for line in lines if "parameters" in line}) == 1
     assert table._repr_html_().count("<tr") == len(lines)
+    assert trained[0]._repr_html_() == table._repr_html_()
 
 
 def test_curves_are_drawn_and_written(trained, tmp_path):
@@ -175,6 +177,18 @@ def test_an_ablation_has_a_row_a_value():
     assert len(found.results["variants"]) == 3  # the base has 2
     assert [row[0].split()[0] for _, row in found.table("mem_slots").rows] == ["1", "2", "3", "trivial"]
     assert "mem_slots: 3" in str(found.table())
+    assert found._repr_html_() == found.table()._repr_html_()
+
+
+def test_the_score_to_beat_counts_the_shortcut(tmp_path):
+    run = {"preset": "tiny", "framework": "numpy", "steps": 1, "seeds": 1, "pairs": 2, "test_examples": 50}
+    found = experiments.ablate("pair-matching", {"mem_slots": (1,)}, out=tmp_path / "found", **run)
+    (variant, _) = found.results["variants"]
+    (weights, _) = tmp_path.rglob("*.safetensors")
+    fresh = evaluate(weights, examples=50, seed=1)["trivial_accuracy"]
+    chance = found.config.task.chance
+    assert min(variant["trivial_accuracy"], fresh) > 2 * chance  # one of the two values that were shown
+    assert variant["runs"][0]["trivial_accuracy"] == variant["trivial_accuracy"]
 
 
 def test_a_sweep_has_a_row_a_combination():

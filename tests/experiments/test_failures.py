@@ -88,13 +88,13 @@ def test_an_answer_at_the_end_alone():
 
 def test_models_of_one_name_are_told_apart_by_their_runs():
     everyone = [
-        trained([], label="LSTM, growing task", model="lstm"),
+        trained([], label="LSTM, curriculum", model="lstm"),
         trained([0], run="runs/b"),
         trained([1]),
-        trained([], label="LSTM, full task", model="lstm"),
+        trained([], label="LSTM, no curriculum", model="lstm"),
     ]
     names = [model["model"] for model in find_failures(everyone, examples=3, seed=0)["models"]]
-    assert names == ["RMC of runs/b", "RMC of runs/a", "LSTM, growing task", "LSTM, full task"]
+    assert names == ["RMC of runs/b", "RMC of runs/a", "LSTM, curriculum", "LSTM, no curriculum"]
 
 
 def test_what_cannot_be_compared():

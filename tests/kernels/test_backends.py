@@ -4,7 +4,7 @@ import dataclasses
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 pytestmark = pytest.mark.torch
@@ -121,7 +121,6 @@ def test_the_input_work_of_all_steps_is_that_of_each(input_fusion, treat_input_a
 
 
 @pytest.mark.parametrize("name", FASTER)
-@settings(max_examples=60)
 @given(cases(torch.float32))
 def test_a_step_is_that_of_the_eager_backend(name, case):
     def step(backend):
@@ -139,14 +138,12 @@ def test_a_step_is_that_of_the_eager_backend(name, case):
 
 
 @pytest.mark.parametrize("name", FASTER)
-@settings(max_examples=150)
 @given(cases(), st.sampled_from([(True, True), (True, False), (False, True)]))
 def test_a_sequence_is_that_of_the_eager_backend(name, case, outputs):
     assert_as_eager(sequence_by(BACKENDS[name]), case, outputs)
 
 
 @pytest.mark.parametrize("name", FASTER)
-@settings(max_examples=100)
 @given(cases(torch.float32))
 def test_a_sequence_in_float32(name, case):
     assert_as_eager(sequence_by(BACKENDS[name]), case)

@@ -5,7 +5,7 @@ import itertools
 import logging
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 pytestmark = pytest.mark.torch
@@ -43,7 +43,6 @@ def poisoned(monkeypatch):
 
 
 @pytest.mark.usefixtures("poisoned")
-@settings(max_examples=60)
 @given(cases(), st.integers(1, 60))
 def test_chunks_of_any_size_and_poisoned_memory(case, chunk_rows):
     assert torch.empty(3).isnan().all()
@@ -54,7 +53,6 @@ def test_chunks_of_any_size_and_poisoned_memory(case, chunk_rows):
 
 
 @pytest.mark.usefixtures("poisoned")
-@settings(max_examples=60)
 @given(cases(), st.integers(1, 60))
 def test_recomputing(case, chunk_rows):
     with pytest.MonkeyPatch.context() as patch:
@@ -62,7 +60,6 @@ def test_recomputing(case, chunk_rows):
         assert_as_eager(sequence_by(fused.BACKEND, recompute=True), case)
 
 
-@settings(max_examples=40)
 @given(cases(torch.float32))
 def test_the_other_route_of_products(case):
     if not products.onednn_suits():

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 pytestmark = pytest.mark.torch
@@ -78,7 +78,6 @@ def poisoned(monkeypatch):
 @needs_library
 @every_variant
 @pytest.mark.usefixtures("poisoned")
-@settings(max_examples=60)
 @given(
     cases(torch.float32),
     st.sampled_from([(True, True), (True, False), (False, True)]),

@@ -54,7 +54,7 @@ FIRST = {
 @pytest.mark.parametrize(
     "first",
     [
-        pytest.param(first, id=name, marks=() if name in ("a step", "a backward") else pytest.mark.slow)
+        pytest.param(first, id=name, marks=() if name == "a backward" else pytest.mark.slow)
         for name, first in FIRST.items()
     ],
 )

@@ -10,7 +10,11 @@ if importlib.util.find_spec("torch"):
     from defaults import DEFAULTS, torch_defaults
     from relational_rnn import nn
 
-    @pytest.fixture(autouse=True, scope="module", params=[None, *DEFAULTS])
+    FAST = (None, "float64", "float16 and meta")
+    """The widest of the defaults; the others are parts of these."""
+    CASES = [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in (None, *DEFAULTS)]
+
+    @pytest.fixture(autouse=True, scope="module", params=CASES)
     def defaults(request):
         """Change torch's defaults while a module or an autograd pass runs, not for what the test makes."""
         if request.param is None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relational_rnn import reference
@@ -12,8 +12,6 @@ from tolerances import assert_close
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 nn = pytest.importorskip("relational_rnn.nn")
-
-several = settings(max_examples=40)
 
 
 @st.composite
@@ -51,7 +49,6 @@ def assert_same_gradients(theirs, ours):
         assert_close(gradient, ours.grads[name], what=f"gradient of {name}")
 
 
-@several
 @given(drawn(), st.booleans(), st.booleans(), st.booleans())
 def test_a_sequence(chosen, with_output_layer, return_sequences, state_given):
     sizes, output_size, batch, time, seed = chosen
@@ -82,7 +79,6 @@ def test_a_sequence(chosen, with_output_layer, return_sequences, state_given):
     assert_same_gradients(theirs, ours)
 
 
-@several
 @given(drawn(), st.booleans())
 def test_a_step(chosen, state_given):
     sizes, _, batch, _, seed = chosen

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers.core_pairs import drawn, make_memory, make_pair
@@ -14,8 +14,6 @@ from tolerances import assert_close
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 nn = pytest.importorskip("relational_rnn.nn")
-
-several = settings(max_examples=80)
 
 
 def to_torch(array):
@@ -37,7 +35,6 @@ def assert_same_gradients(theirs, ours, what=""):
         assert_close(gradient, ours.grads[name], what=f"gradient of {name}{what}")
 
 
-@several
 @given(drawn(), st.booleans(), st.booleans())
 def test_a_sequence(chosen, memory_given, with_resets):
     options, batch, time, seed = chosen
@@ -67,7 +64,6 @@ def test_a_sequence(chosen, memory_given, with_resets):
             assert_same_trace(reported[0], trace)
 
 
-@several
 @given(drawn(), st.booleans(), st.booleans())
 def test_a_step(chosen, memory_given, input_given):
     options, batch, _, seed = chosen
@@ -98,7 +94,6 @@ def test_a_step(chosen, memory_given, input_given):
     assert_close(fast.detach(), output, what="output without a trace")
 
 
-@settings(max_examples=60)
 @given(drawn())
 def test_names_shapes_and_sizes(chosen):
     for module in (reference, nn):

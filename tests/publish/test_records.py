@@ -7,6 +7,7 @@ import pytest
 
 from relational_rnn.experiments.many import LEAVING, MEANS
 from relational_rnn.tasks import entry_of, find_task
+from relational_rnn.tasks.splits import score_to_beat
 from relational_rnn.training.contestants import contestants
 from relational_rnn.training.results import from_json, to_json
 from relational_rnn.training.run import AVERAGED
@@ -57,6 +58,7 @@ def check_run(config, content):
     assert to_json(from_json(results)) == results
     assert list(results["models"]) == list(config.model.models)
     harder = {"harder"} if results["harder"] is not None else set()
+    assert results["trivial_accuracy"] == score_to_beat(results["trivial"]["test"])
     assert {split for split in results["trivial"] if not split.endswith("_by_kind")} == {"test", *harder}
     named = [(training["name"], training["label"]) for training in trainings(results)]
     assert sorted(named) == sorted((one.name, one.label) for one in contestants(config))

@@ -32,6 +32,19 @@ def test_a_head_tells_that_there_is_one_seed():
         head("model", 2)
 
 
+def prose(page):
+    """The sentences of a page that no table and no record wrote."""
+    text = re.sub(r"<!-- ([^/].*?) -->.*?<!-- /\1 -->|```.*?```", "", page.read_text(), flags=re.DOTALL)
+    return re.split(r"(?<=[.:])\s+|\n\n", text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_sentence_on_one_seed_has_no_score(page):
+    for sentence in prose(page):
+        if "one seed" in sentence or "same seed" in sentence:
+            assert not re.search(r"\d\.\d %|\d s\b|step \d", sentence), sentence
+
+
 def records(group, *names):
     return read_group(Group(MANIFEST[group].kind, names, ()))
 

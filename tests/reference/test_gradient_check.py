@@ -148,7 +148,10 @@ def test_every_array_of_every_model(name):
         np.testing.assert_array_equal(value, before[name])
 
 
-@every_model
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name.startswith("classifier") else ()) for name in MODELS],
+)
 def test_whichever_gradient_is_wrong_it_is_named(name):
     model, inputs, names = make(name)
     backward = model.backward

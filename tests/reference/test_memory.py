@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from helpers.gradients import check_gradient
 from helpers.numpy_cores import BATCH, CONFIGURATIONS, TIME, drawn_options, make_core, make_inputs
@@ -15,7 +15,6 @@ from relational_rnn.reference import RelationalMemory, RelationalMemoryCell
 from tolerances import assert_close
 
 every_configuration = pytest.mark.parametrize("options", CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())
-draw = settings(max_examples=60)
 
 
 def run(core, inputs, memory=None, **keywords):
@@ -58,7 +57,6 @@ def test_it_computes_what_the_page_says(options):
     check_against_plain(core, *make_inputs(core, np.random.default_rng(0), batch=2, time=2))
 
 
-@draw
 @given(drawn_options)
 def test_it_computes_what_the_page_says_whatever_the_options(options):
     core = make_core(options)
@@ -96,7 +94,6 @@ def test_backward_is_the_derivative_in_every_entry():
     check_all_gradients(core, memory_given=True, entries=None)
 
 
-@draw
 @given(drawn_options)
 def test_backward_is_the_derivative_whatever_the_options(options):
     check_all_gradients(make_core(options), memory_given=True, entries=0)

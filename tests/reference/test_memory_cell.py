@@ -4,7 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from helpers.gradients import check_gradient
 from helpers.numpy_cores import CONFIGURATIONS, TIME, drawn_options, make_core, make_inputs
@@ -13,7 +13,6 @@ from relational_rnn.reference import RelationalMemory, RelationalMemoryCell
 from tolerances import assert_close
 
 every_configuration = pytest.mark.parametrize("options", CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())
-draw = settings(max_examples=40)
 
 
 def make_cell(options):
@@ -85,7 +84,6 @@ def test_a_step_without_input(options):
     check_without_input(options)
 
 
-@draw
 @given(drawn_options)
 def test_a_step_without_input_whatever_the_options(options):
     check_without_input(options)

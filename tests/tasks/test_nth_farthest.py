@@ -1,4 +1,4 @@
-"""Nth farthest: examples, oracle, growing task, the authors' samples, what is refused."""
+"""Nth farthest: examples, oracle, curriculum, the authors' samples, what is refused."""
 
 import itertools
 import math

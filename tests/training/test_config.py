@@ -68,7 +68,7 @@ def with_overrides(config, *words):
         ({"start": ("objects=3", "labels=2")}, "as many labels as objects; got objects=3, labels=2"),
         ({"start": ("objects",)}, r"start must be SIZE=NUMBER, each once, as in items=2; got \('objects',\)"),
         ({"start": ("objects=3", "objects=2")}, "start must be SIZE=NUMBER, each once"),
-        ({"start": ()}, "a task that grows needs a start, as in --start items=2"),
+        ({"start": ()}, r"a curriculum \(grow\) needs a start, as in --start items=2"),
         ({"growth_threshold": 0.6}, r"growth_threshold must lie above the trivial score 0\.667 of the first"),
         ({"growth_threshold": 0.6, "start": ("objects=2", "labels=2")}, r"0\.667 of the first stage, got"),
         ({"train_examples": 100}, "draws fresh examples: train_examples must be None, got 100"),
@@ -185,7 +185,7 @@ def test_a_budget_is_in_steps_unless_seconds_are_asked_for():
 
 
 def test_trainings_share_the_cores(monkeypatch):
-    monkeypatch.setattr("relational_rnn.training.config.available_cores", lambda: 5)
+    monkeypatch.setattr("relational_rnn.training.processes.available_cores", lambda: 5)
     at_once = [with_values(NTH, {"threads": threads}).runtime.at_once for threads in (1, 2, 3, 8)]
     assert at_once == [5, 2, 1, 1]
     for changes, wanted in (

@@ -24,14 +24,14 @@ def test_the_lstm_trains_three_times_and_the_rmc_once():
 
 def test_labels_say_the_way_and_the_start():
     beside = [c.label for c in contestants(TINY)]
-    assert (beside[0], beside[2]) == ("RMC, growing task", "LSTM, growing task, orthogonal start")
+    assert (beside[0], beside[2]) == ("RMC, curriculum", "LSTM, curriculum, orthogonal start")
     alone = contestants(with_values(TINY, {"models": ("lstm",)}))
     assert {c.model for c in alone} == {"lstm"}
-    assert alone[1].label == "LSTM, growing task at its own pace, orthogonal start"
+    assert alone[1].label == "LSTM, curriculum at its own pace, orthogonal start"
     for start in ("torch", "orthogonal"):
         _, *found = contestants(with_values(TINY, {"overrides": (f"lstm.initialisation={start}",)}))
         assert [c.name for c in found] == ["lstm-direct-0", "lstm-0"]
-        assert [c.label for c in found] == ["LSTM, full task", "LSTM, growing task"]
+        assert [c.label for c in found] == ["LSTM, no curriculum", "LSTM, curriculum"]
         assert {c.initialisation for c in found} == {start}
 
 
@@ -45,7 +45,7 @@ def test_seeds_and_ways_to_the_task():
         ("gru-direct-5", "gru", False, 5),
         ("gru-5", "gru", True, 5),
     ]
-    assert contestants(config)[5].label == "GRU, growing task, seed 5"
+    assert contestants(config)[5].label == "GRU, curriculum, seed 5"
 
 
 @pytest.mark.parametrize("task", ["sorting", "copy"])

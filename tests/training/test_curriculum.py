@@ -1,4 +1,4 @@
-"""The growing task: when it grows, what is replayed, which examples a step has."""
+"""The curriculum: when it advances, what is replayed, which examples a step has."""
 
 import dataclasses
 

@@ -104,7 +104,7 @@ SLOW = 0.01
     ],
 )
 def test_steps_decide_and_not_the_clock(task, framework, tmp_path, monkeypatch):
-    """The same command gives the same bits, opponent and growing task included, when it takes longer."""
+    """The same command gives the same bits, opponent and curriculum included, when it takes longer."""
     if framework == "torch":
         pytest.importorskip("torch")
     threshold = {"growth_threshold": 0.67} if task == "nth-farthest" else {}

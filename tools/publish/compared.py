@@ -28,7 +28,7 @@ def comparison_command(records: Sequence[Record]) -> str:
 
 
 def summary_table(records: Sequence[Record]) -> str:
-    """Return one row a model; on Nth farthest one row a way to the task."""
+    """Return one row a model; on Nth farthest one row a training regime."""
     (record,) = records
     results = results_of(record)
     if results.task == "nth-farthest":
@@ -88,13 +88,13 @@ def together(records: Sequence[Record]) -> RunResult:
 
 
 def opponents_table(records: Sequence[Record]) -> str:
-    """Return one row a way to the task of a model, means over the seeds of the runs."""
+    """Return one row a training regime of a model, means over the seeds of the runs."""
     results = together(records)
     return as_markdown(analysis.ways_table(results), head("training", results.seeds))
 
 
 def best_sentence(records: Sequence[Record]) -> str:
-    """Return what each model came to, the best way to the task, as a sentence."""
+    """Return what each model came to, the best training regime, as a sentence."""
     seeds = {record.name: results_of(record).seed for record in records}
     told = []
     for name, model in together(records).models.items():

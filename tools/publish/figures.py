@@ -18,9 +18,9 @@ from relational_rnn.analysis.finding import NEAR
 from relational_rnn.analysis.headlines import joined, scores_in_words
 from relational_rnn.experiments.many import title_of_experiment
 from relational_rnn.training.files import read_json, write_atomically, write_text
-from relational_rnn.training.pretrained import find_pretrained, pretrained_names
+from relational_rnn.training.pretrained import find_pretrained
 from tools.publish.compared import selected, together
-from tools.publish.manifest import BASE, FIGURES, MANIFEST, OPPONENTS, WHY
+from tools.publish.manifest import BASE, FIGURES, MANIFEST, OPPONENTS, SHOWN, WHY
 from tools.publish.records import (
     PRETRAINED,
     RESULTS,
@@ -93,8 +93,7 @@ def draw_record(record: Record, figure: str) -> None:
         analysis.save(run_figures.generalisation_figure(config, run), path)
     elif figure == "mistakes":
         found = {
-            name: {"label": run.models[name].label, **one}
-            for name, one in record.content["mistakes"].items()
+            name: {"label": run.models[name].label, **one} for name, one in record.content["mistakes"].items()
         }
         title = analysis.mistakes_in_words(found)
         analysis.mistakes_figure(found, title=title, about=about, path=path)
@@ -123,7 +122,7 @@ def titled(record: Record) -> dict[str, object]:
 
 
 def draw_opponents() -> None:
-    """Draw the curves of the comparisons at the paper's size, of each model its best way to the task."""
+    """Draw the curves of the comparisons at the paper's size, of each model its best training regime."""
     records = read_group(MANIFEST[OPPONENTS])
     results = together(records)
     evaluations = {
@@ -181,7 +180,7 @@ def draw_pretrained() -> None:
     """
     from relational_rnn.training.weights import load_weights  # needs torch, the pages do not
 
-    for weights in map(find_pretrained, pretrained_names()):
+    for weights in map(find_pretrained, SHOWN):
         trained, file = load_weights(weights), PRETRAINED / f"{weights.stem}.json"
         if not file.exists():
             record_inside(trained, file)

@@ -166,6 +166,9 @@ MANIFEST: Final[dict[str, Group]] = {
 OPPONENTS: Final = "compare-paper8x16"
 """The group whose models train with what the searches led to."""
 
+SHOWN: Final = ("nth-farthest-8x16",)
+"""Packaged cores whose insides the pages show."""
+
 PRETRAINED_TABLES: Final = ("mistakes", "slots", "attention")
 """What pages show of a packaged core, at places `pretrained-NAME TABLE`."""
 
@@ -195,7 +198,7 @@ FIGURES: Final[dict[str, tuple[str, ...]]] = {
 """Figure -> records of which pages show it, as figures/RECORD_FIGURE.png."""
 
 BASE: Final = (("why", "base"),)
-"""The authors' code on a growing task, in the figure on the public ports."""
+"""The authors' code with the curriculum, in the figure on the public ports."""
 
 WHY: Final[tuple[tuple[str, dict[str, tuple[tuple[str, str], ...]]], ...]] = (
     (
@@ -204,16 +207,16 @@ WHY: Final[tuple[tuple[str, dict[str, tuple[tuple[str, str], ...]]], ...]] = (
             "as it is": (("port", "base"),),
             "with the authors' core and loss": (("port", "port_fault=none"),),
             "with the authors' initial weights": (("port", "initialisation=authors"),),
-            "with a growing task": (("port", "grow=true"),),
-            "with the authors' initial weights and a growing task": (("why", "port_fault=all"),),
+            "with the curriculum": (("port", "grow=true"),),
+            "with the authors' initial weights and the curriculum": (("why", "port_fault=all"),),
         },
     ),
-    ("the core of this package", {"the authors' code, with a growing task": BASE}),
+    ("the core of this package", {"the authors' code, with the curriculum": BASE}),
     (
         "the authors' code, one thing of the port's in it",
         {
             "torch's initial weights": (("why", "initialisation=torch"),),
-            "the full task at once": (("why", "grow=false"),),
+            "without the curriculum": (("why", "grow=false"),),
             "any one of the four faults of its core": tuple(
                 ("why", f"port_fault={fault}")
                 for fault in ("tied-mlp", "final-relu", "joint-norm", "double-softmax")

@@ -133,8 +133,8 @@ def reasoning_table(records: Sequence[Record]) -> str:
     for record in records:
         results = results_of(record)
         scores = [results.models[model].test_accuracy for model in REASONING_MODELS]
-        trivial = max(score for score in results.trivial["test"].values() if score is not None)
-        rows.append([record.name, *map(percent, (*scores, trivial)), f"`{command(record)}`"])
+        cells = map(percent, (*scores, results.trivial_accuracy))
+        rows.append([record.name, *cells, f"`{command(record)}`"])
     task = head("task", min(len(seeds_of(record)) for record in records))
     return markdown([task, *(LABELS[model] for model in REASONING_MODELS), "trivial score", "command"], rows)
 

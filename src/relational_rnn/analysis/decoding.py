@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -45,6 +45,34 @@ def decodability(features: Float[np.ndarray, "B F"], targets: Float[np.ndarray, 
         >>> round(decodability(x, x @ rng.normal(size=(5, 2))), 3)
         1.0
     """
+    return fit_reading(features, targets).score
+
+
+class Reading(NamedTuple):
+    """A linear map from features to what is read of them, and how well it does on fresh samples."""
+
+    weights: Float[np.ndarray, "F K"]
+    offset: Float[np.ndarray, " K"]
+    score: float
+    """See `decodability`."""
+
+
+def fit_reading(features: Float[np.ndarray, "B F"], targets: Float[np.ndarray, "B K"]) -> Reading:
+    """Fit the map that `decodability` scores: `ŷ = x W + offset`.
+
+    Args:
+        features: of each sample.
+        targets: what to read from them.
+
+    Raises:
+        ValueError: wrong shapes, or fewer than 4 samples.
+
+    Example:
+        >>> x = np.random.default_rng(0).normal(size=(200, 5))
+        >>> reading = fit_reading(x, x[:, :1] + 3)
+        >>> reading.weights.shape, bool(abs(reading.offset[0] - 3) < 0.1)
+        ((5, 1), True)
+    """
     check_shape("features", features.shape, ("B", "F"))
     check_shape("targets", targets.shape, ("B", "K"), B=len(features))
     half = len(features) // 2
@@ -57,7 +85,7 @@ def decodability(features: Float[np.ndarray, "B F"], targets: Float[np.ndarray, 
     ridge = RIDGE * (float(np.trace(gram)) / len(gram) or 1.0)
     weights = np.linalg.solve(gram + ridge * np.eye(len(gram)), x[:half].T @ y[:half])
     missed, varied = np.square(y[half:] - x[half:] @ weights).sum(), np.square(y[half:]).sum()
-    return float(1 - missed / varied) if varied else 0.0
+    return Reading(weights, y_mean - x_mean @ weights, float(1 - missed / varied) if varied else 0.0)
 
 
 @dataclass(frozen=True, eq=False)

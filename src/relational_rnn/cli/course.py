@@ -128,7 +128,10 @@ def main(argv: Sequence[str]) -> int:
     """Run one of the commands; return the exit code."""
     command: CourseList | CourseStart | CourseCheck | CourseSolution
     command = tyro.extras.subcommand_cli_from_dict(
-        COMMANDS, prog="relational-rnn course", args=list(argv), config=(tyro.conf.OmitArgPrefixes,)
+        COMMANDS,
+        prog="relational-rnn course",
+        args=list(argv) or ["list"],
+        config=(tyro.conf.OmitArgPrefixes,),
     )
     try:
         return command.run()

@@ -12,7 +12,6 @@ import tyro
 
 from relational_rnn.cli.train import Options, T, parse, split_task
 from relational_rnn.config.checks import BadFile
-from relational_rnn.training.run_folder import CONFIG_REMEDY, RunFolder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +49,8 @@ def resolve(command: str, argv: Sequence[str], options: Any, **defaults: Any) ->
 
 def _recorded_flags(command: str, task: str, words: Sequence[str]) -> list[str]:
     """Return the flags that the run to go on with was started with, beside its settings."""
+    from relational_rnn.training.run_folder import CONFIG_REMEDY, RunFolder
+
     for word, following in zip(words, [*words[1:], ""]):
         name, equals, value = word.partition("=")
         config = Path(value if equals else following) / "config.json"

@@ -10,8 +10,9 @@ import importlib
 import io
 import os
 import sys
+import types
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import relational_rnn
 from relational_rnn.config.checks import did_you_mean
@@ -37,6 +38,10 @@ COMMANDS: Final = {
         "Check the gradients of the NumPy models.",
     ),
     "bench": ("relational_rnn.cli.bench", "Time the core on this machine and say what to expect."),
+    "playground": (
+        "relational_rnn.cli.playground",
+        "Write a page in which a trained RMC answers, step by step.",
+    ),
     "course": ("relational_rnn.cli.course", "Learn it: exercises with checks that say what is wrong."),
     "tasks": ("relational_rnn.cli.tasks", "List the tasks or show examples of one."),
 }
@@ -105,6 +110,8 @@ def _flush() -> int:
 
 def _run(arguments: list[str]) -> int:
     """Run a command; print its errors and return its exit code."""
+    if {"-h", "--help"} & {*arguments}:  # which uses no NumPy, and would wait for it
+        sys.modules.setdefault("numpy", _Later("numpy"))
     try:
         if not arguments or arguments[0] in ("-h", "--help"):
             print(usage())
@@ -139,6 +146,16 @@ def _run(arguments: list[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+class _Later(types.ModuleType):
+    """A library that is loaded by the first use of what is in it."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Load it, and return what it has by this name."""
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), name)
 
 
 def _fill_standard_streams() -> None:

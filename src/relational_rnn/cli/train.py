@@ -20,7 +20,6 @@ from relational_rnn.tasks import TASKS, entry_of, task_name
 from relational_rnn.training.config import RunConfig, home_of, with_values
 from relational_rnn.training.files import read_object
 from relational_rnn.training.models import models_of
-from relational_rnn.training.run_folder import RunFolder
 from relational_rnn.training.screen import say_error
 
 DEFAULT_PRESET = "quick"
@@ -40,6 +39,7 @@ class Options(Generic[T]):
     """Train models on a task and compare them: on two cores, minutes with the preset `quick`."""
 
     run: Annotated[RunConfig[T], tyro.conf.arg(name="")]
+    """What is trained; without this line --help would look for one in the source of `typing.Generic`."""
     preset: str = DEFAULT_PRESET
     """Where all other values come from that are not given."""
     config: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
@@ -134,6 +134,8 @@ def parse(
     # A resumed run keeps its own values unless a flag contradicts them, which the run folder then tells.
     recorded = Path(given.out) / "config.json" if given.resume and given.out else None
     if recorded is not None and recorded.exists():
+        from relational_rnn.training.run_folder import RunFolder
+
         folder = RunFolder(recorded.parent)
         folder.check_command(f"{_recorded(command)} {task}", folder.require())
         if given.preset is None and given.config is None:

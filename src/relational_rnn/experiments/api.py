@@ -63,6 +63,10 @@ class Comparison:
         """Return one row a model: means over the seeds, and the trivial scores; `print` shows it."""
         return summary_table(selected_only(self.results))
 
+    def _repr_html_(self) -> str:
+        """Return the table, as a notebook shows it."""
+        return self.table()._repr_html_()
+
     def plot_curves(self, path: Path | str | None = None) -> Figure:
         """Draw the validation accuracy against time and examples; write it to `path` if one is given."""
         folder = RunFolder(self.folder)
@@ -111,6 +115,10 @@ class Variants:
         if factor is not None:
             return factor_table(self.results, factor)
         return points_table(self.results) if self.results["base"] is None else overview_table(self.results)
+
+    def _repr_html_(self) -> str:
+        """Return the table, as a notebook shows it."""
+        return self.table()._repr_html_()
 
     def save(self, folder: Path | str) -> Path:
         """Copy the folder.

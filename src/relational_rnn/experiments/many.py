@@ -169,7 +169,7 @@ def read_scores(job: Job) -> dict[str, Any]:
 
 
 def _score(folder: RunFolder, best: TrainingResult, results: RunResult) -> dict[str, Any]:
-    """Return the numbers of a training, the best of its model's where it has several ways to the task."""
+    """Return the numbers of a training, the best of its model's where it has several training regimes."""
     points = folder.evaluations(best.name)
     half = (1 + results.trivial_accuracy) / 2
     left = next((p for p in points if p["validation_accuracy"] >= half), None)
@@ -273,7 +273,7 @@ def title_of_experiment(how: str, config: RunConfig[Any], factors: Iterable[str]
 
     Args:
         how: "ablate" or "sweep".
-        config: of the base, whose sizes are told unless they are what varies.
+        config: of the base, whose sizes it names unless they are what varies.
         factors: what varies.
 
     Example:

@@ -73,6 +73,24 @@ def paper() -> RunConfig[NthFarthest]:
     return with_values(paper8x16(), {**sizes, "batch_size": 1600, "learning_rate": 2e-3})
 
 
+def plane() -> RunConfig[NthFarthest]:
+    """4 points in a plane, and an RMC small enough to run in a page: see `relational-rnn playground`."""
+    return RunConfig(
+        task=NthFarthest(objects=4, dimensions=2),
+        model=ModelConfig(
+            mem_slots=4, head_size=16, num_heads=3, head_layers=2, head_units=64, overrides=OPPONENTS
+        ),
+        optimisation=OptimiserConfig(
+            optimiser="soap", learning_rate=3e-3, warmup_steps=500, final_share=0.005, average_decay=0.998
+        ),
+        curriculum=CurriculumConfig(
+            grow=True, start=START, growth_threshold=0.8, smaller_share=0.2, direct=True
+        ),
+        budget=BudgetConfig(steps=9000, batch_size=256, evaluate_every=200, keep="last"),
+        data=DataConfig(validation_examples=2_000, test_examples=20_000),
+    )
+
+
 def tiny() -> RunConfig[NthFarthest]:
     """Seconds: to see the machinery run, not to learn."""
     return dataclasses.replace(

@@ -16,6 +16,7 @@ RECIPES: Final[dict[str, dict[str, Callable[[], RunConfig[Any]]]]] = {
         "quick": nth_farthest.quick,
         "paper8x16": nth_farthest.paper8x16,
         "paper": nth_farthest.paper,
+        "plane": nth_farthest.plane,
         "tiny": nth_farthest.tiny,
     },
     **{

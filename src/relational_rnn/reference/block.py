@@ -59,9 +59,9 @@ def block_forward(
 
     Args:
         rows: the memory, and the input rows after it where they take part as rows.
-        input_qkv: what `input_work_forward` made of the input for this block. With "append" these are the
-            normalised queries, keys and values of the input rows (P = H (2K + V)), and `rows` are projected
-            up to the slots only. With "tile" this is the input's summand in every slot's projection, before
+        input_qkv: what `input_projection_forward` made of the input for this block. With "append" these are
+            the normalised queries, keys and values of the input rows (P = H (2K + V)), and `rows` are
+            projected up to the slots only. With "tile" this is its summand in every slot's projection, before
             the norm (one row). None: no input, or its rows have been transformed by a block before.
         queries: how many rows come out, from the first on. The last block leaves the input rows out.
         params: arrays by name.

@@ -13,7 +13,7 @@ from relational_rnn.config.checks import check_shape, check_size, check_unknown,
 from relational_rnn.config.core import DRAWN_MEMORIES
 from relational_rnn.reference.arrays import Array, as_floats, check_dtype, make_generator
 from relational_rnn.reference.initialise import truncated_normal
-from relational_rnn.reference.input_work import join_tile_weights, split_tile_weights
+from relational_rnn.reference.input_projection import join_tile_weights, split_tile_weights
 from relational_rnn.reference.parameter_gradients import ParameterGradients
 from relational_rnn.reference.read_head import ReadCache, read_head_backward, read_head_forward
 from relational_rnn.reference.unroll import UnrollCache, unroll_backward, unroll_forward, unroll_trace

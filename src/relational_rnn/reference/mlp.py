@@ -19,7 +19,7 @@ ACTIVATIONS: Final = {"relu": (relu_forward, relu_backward), "gelu": (gelu_forwa
 """Forward and backward, by the names of `config.core.HEAD_ACTIVATIONS`."""
 
 MLPCache = tuple[list[np.ndarray], Sequence[np.ndarray], str, list[np.ndarray]]
-"""The input of every layer, the weights, and the activation with what it kept of every layer but the last."""
+"""The input of every layer, the weights, and the activation with what it saved of all layers but the last."""
 
 
 def mlp_forward(
@@ -45,14 +45,14 @@ def mlp_forward(
         [[1.0, 3.0]]
     """
     forward, _ = ACTIVATIONS[activation]
-    inputs, kept = [x], []
+    inputs, saved = [x], []
     for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
         x, _ = linear_forward(x, weight, bias)
         _, cache = forward(x, out=x)
         inputs.append(x)
-        kept.append(cache)
+        saved.append(cache)
     y, _ = linear_forward(x, weights[-1], biases[-1])
-    return y, (inputs, weights, activation, kept)
+    return y, (inputs, weights, activation, saved)
 
 
 def mlp_backward(
@@ -75,12 +75,12 @@ def mlp_backward_input(
     d_y: Float[np.ndarray, "*rows outputs"], cache: MLPCache
 ) -> tuple[Float[np.ndarray, "*rows features"], list[np.ndarray]]:
     """Return the gradient of x, and that of every layer's output, from which its parameters' follow."""
-    _, weights, activation, kept = cache
+    _, weights, activation, saved = cache
     _, backward = ACTIVATIONS[activation]
     d_outputs = [d_y]
     d_x = linear_backward_input(d_y, weights[-1])
     for layer in range(len(weights) - 2, -1, -1):
-        d_y = backward(d_x, kept[layer])
+        d_y = backward(d_x, saved[layer])
         d_outputs.insert(0, d_y)
         d_x = linear_backward_input(d_y, weights[layer])
     return d_x, d_outputs

@@ -13,11 +13,11 @@ from relational_rnn.reference.activations import tanh_backward, tanh_forward
 from relational_rnn.reference.arrays import Array
 from relational_rnn.reference.block import BlockCache, attention_weights, block_backward, block_forward
 from relational_rnn.reference.gates import GatesCache, gates_backward, gates_forward
-from relational_rnn.reference.input_work import (
-    InputWork,
-    InputWorkCache,
-    input_work_backward,
-    input_work_forward,
+from relational_rnn.reference.input_projection import (
+    InputProjection,
+    InputProjectionCache,
+    input_projection_backward,
+    input_projection_forward,
 )
 from relational_rnn.reference.linear import linear_backward_input, linear_forward
 from relational_rnn.reference.parameter_gradients import ParameterGradients
@@ -34,7 +34,7 @@ class StepCache(NamedTuple):
 
 def step_forward(
     memory: Float[np.ndarray, "B N D"],
-    work: InputWork | None,
+    work: InputProjection | None,
     params: Mapping[str, Array],
     config: RelationalMemoryConfig,
 ) -> tuple[Float[np.ndarray, "B N D"], StepCache]:
@@ -74,7 +74,7 @@ def step_backward(
     params: Mapping[str, Array],
     config: RelationalMemoryConfig,
     gradients: ParameterGradients,
-) -> tuple[Float[np.ndarray, "B N D"], InputWork]:
+) -> tuple[Float[np.ndarray, "B N D"], InputProjection]:
     """Carry the gradient `d_next` back through `step_forward`.
 
     Args:
@@ -102,14 +102,14 @@ def step_backward(
             d_qkv[block] = d_input_qkv
     d_slots = d_rows[:, : config.mem_slots]
     d_memory = d_slots if d_memory is None else np.add(d_memory, d_slots, out=d_memory)
-    return d_memory, InputWork(d_rows[:, config.mem_slots :], d_qkv, d_gates)
+    return d_memory, InputProjection(d_rows[:, config.mem_slots :], d_qkv, d_gates)
 
 
 class UnrollCache(NamedTuple):
     """What `unroll_backward` needs."""
 
     steps: list[StepCache]
-    work: InputWorkCache | None
+    work: InputProjectionCache | None
     resets: Array | None
 
 
@@ -134,7 +134,7 @@ def unroll_forward(
     Returns:
         The memory after every step, and the cache for `unroll_backward`.
     """
-    work, work_cache = (None, None) if inputs is None else input_work_forward(inputs, params, config)
+    work, work_cache = (None, None) if inputs is None else input_projection_forward(inputs, params, config)
     length = 1 if inputs is None else len(inputs)
     memories = np.empty((len(memory), length, *memory.shape[1:]), memory.dtype)
     steps = []
@@ -183,7 +183,8 @@ def unroll_backward(
             d_memory[restarted] = 0
     if cache.work is None:
         return None, d_memory, d_initial
-    return input_work_backward(d_steps[::-1], cache.work, params, config, gradients), d_memory, d_initial
+    d_inputs = input_projection_backward(d_steps[::-1], cache.work, params, config, gradients)
+    return d_inputs, d_memory, d_initial
 
 
 def unroll_trace(cache: UnrollCache, config: RelationalMemoryConfig) -> Trace:

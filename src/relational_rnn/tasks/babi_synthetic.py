@@ -29,10 +29,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int64
 
 from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.babi_words import (
@@ -54,6 +53,9 @@ from relational_rnn.tasks.checks import (
     refuse,
 )
 from relational_rnn.tasks.growing import growing
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Float32, Int64
 
 _LONGEST_SENTENCE = 5
 _LONGEST_QUESTION = 6

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int64
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float32, Int64
 
 
 class ReasoningBatch(NamedTuple):
-    """Sequences with a class to tell at the steps that count; a single answer counts at its step only.
+    """Sequences with a class to predict at the steps that count; a single answer counts at its step only.
 
     Example:
         >>> from relational_rnn.tasks import generate_reasoning_data

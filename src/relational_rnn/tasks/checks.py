@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from jaxtyping import Float
 
 from relational_rnn.config.checks import check_seed, check_shape, check_size
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 MOST_SIZE: Final = 10_000
 """The largest size of a task: its examples grow with it, and those of a larger one would fill a disk."""

@@ -11,7 +11,7 @@ the reference. One step's input has D + 3N features, in the order of the authors
 n = N-1 the reference itself, at distance 0. The authors' generator (Sonnet v1, `dataset_nth_farthest.py`)
 counts from the nearest, 0 being the reference itself, so `n = N-1 - n_theirs`; see `relabel_authors`.
 
-**The growing task** shows only k of N objects (k steps, labels 0..k-1) and leaves all but the first d
+**The curriculum** shows only k of N objects (k steps, labels 0..k-1) and leaves all but the first d
 dimensions 0, in the input format of the full task, so that a model can start small. There n is drawn from
 N-k..N-1: n = N-k is the farthest of the k, and n = N-1 means the reference at every size. Were n drawn from
 0..k-1 instead, the code for "the reference itself" would be another one at each size and what a model has
@@ -29,10 +29,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64, Int64
 
 from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.checks import (
@@ -42,6 +41,9 @@ from relational_rnn.tasks.checks import (
     one_example_generators,
     refuse,
 )
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32, Float64, Int64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +143,7 @@ def trivial_accuracy(objects: int) -> float:
 
         1/N * 1 + (N-1)/N * 1/(N-1) = 2/N
 
-    Models that have not discovered distance stay at exactly this score. For the growing task put k for N.
+    Models that have not discovered distance stay at exactly this score. For a stage of k objects put k for N.
 
     Args:
         objects: N, vectors in a sequence, at least 2.
@@ -165,7 +167,7 @@ def sample(
     dimensions: int | None = None,
     labels: int | None = None,
 ) -> NthFarthestBatch:
-    """Draw a batch; with the other arguments of the growing task, in the full task's input format.
+    """Draw a batch; with the other arguments of a stage of the curriculum, in the full task's input format.
 
     Departs from the authors' generator in that n counts from the farthest (see the module's text).
 
@@ -220,7 +222,7 @@ def sample(
 
 
 def stages(task: NthFarthest, start: dict[str, int]) -> list[dict[str, int]]:
-    """Return the sizes of the growing task: the dimensions double up to the full task's, then objects come.
+    """Return the sizes of the stages: the dimensions double up to the full task's, then objects come.
 
     With "labels" in `start` the labels come in with the objects; else all N are in play from the start, and
     every stage says so.
@@ -282,7 +284,7 @@ def draw_stage(
 
 
 def oracle(task: NthFarthest, inputs: Float[np.ndarray, "B T F"]) -> Int64[np.ndarray, " B"]:
-    """Answer from the inputs alone, always rightly; full and growing tasks.
+    """Answer from the inputs alone, always rightly; the full task and every stage.
 
     Args:
         task: sizes of the full task.
@@ -458,7 +460,7 @@ def _read(task: NthFarthest, inputs: Float[np.ndarray, "B T F"]) -> _Question:
 
 
 def _up_to(name: str, value: int | None, minimum: int, maximum: int) -> int:
-    """Return a size of the growing task, at most the full task's."""
+    """Return a size of a stage, at most the full task's."""
     size = maximum if value is None else check_size(name, value, minimum)
     if size > maximum:
         raise ValueError(f"{name} must be from {minimum} to {maximum}, the full task's, got {size}")

@@ -8,15 +8,17 @@ same objects puts the reference where an analysis wants it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from jaxtyping import Float32
 
 from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.checks import check_at_most, check_generator, check_task_size
 from relational_rnn.tasks.nth_farthest import NthFarthest, NthFarthestBatch
 from relational_rnn.tasks.splits import LONGER
+
+if TYPE_CHECKING:
+    from jaxtyping import Float32
 
 MORE_STEPS: Final = (0, 1, 2, 4, 8)
 """How many steps runs add when they are scored on longer sequences."""

@@ -3,12 +3,12 @@
 A sequence has three parts: O steps that place an object each, M steps that move one object each, and a last
 step that asks for one object. One step's input has L + R + C + 5 features:
 
-    [ object, one-hot L | row, one-hot R | column, one-hot C | up, right, down, left | 1 at the asking step ]
+    [ object, one-hot L | row, one-hot R | column, one-hot C | up, right, down, left | 1 at the query ]
 
 - A placing step has object, row and column.
 - A moving step has object and direction: row - 1, column + 1, row + 1 or column - 1. **A move off the grid
   leaves the object where it is**, so a model must know the cell to know what a move does.
-- The asking step has the object and the flag. Only it counts; its target is the cell, row * C + column.
+- The query has the object and the flag. Only it counts; its target is the cell, row * C + column.
 
 The O objects of a sequence are drawn from L labels, so that more objects fit the same input format. First
 cells are independent and uniform (objects may share a cell, then and later), object and direction of each
@@ -22,10 +22,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64
 
 from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.batch import ReasoningBatch, at_last_step, last_step_batch
@@ -39,10 +38,13 @@ from relational_rnn.tasks.checks import (
 )
 from relational_rnn.tasks.growing import growing
 
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32, Int64
+
 DIRECTIONS = ("up", "right", "down", "left")
 """The moves, in the order of their one-hot code."""
-_ROW_STEP = np.array([-1, 0, 1, 0])
-_COLUMN_STEP = np.array([0, 1, 0, -1])
+_ROW_STEP = (-1, 0, 1, 0)
+_COLUMN_STEP = (0, 1, 0, -1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,8 +277,8 @@ def _last_cells(task: ObjectTracking, walk: _Walk) -> Int64[np.ndarray, " B"]:
     row, column = walk.rows[every, which], walk.columns[every, which]  # (B,) each
     for moved, direction in zip(walk.moved.T, walk.directions.T, strict=True):
         own = moved == walk.query
-        row = np.clip(row + own * _ROW_STEP[direction], 0, task.rows - 1)
-        column = np.clip(column + own * _COLUMN_STEP[direction], 0, task.columns - 1)
+        row = np.clip(row + own * np.take(_ROW_STEP, direction), 0, task.rows - 1)
+        column = np.clip(column + own * np.take(_COLUMN_STEP, direction), 0, task.columns - 1)
     cells: Int64[np.ndarray, " B"] = row * task.columns + column
     return cells
 

@@ -1,15 +1,15 @@
-"""Pair matching, or associative recall: pairs of a key and a value are shown, then a key; tell its value.
+"""Pair matching, or associative recall: pairs of a key and a value are shown, then a key; predict its value.
 
-A sequence has P steps with a pair each and a last step that asks. The keys of a sequence are distinct, drawn
-from K; the values are independent and uniform in 0..V-1, so they repeat; each key shown is asked for equally
+A sequence has P steps with a pair each and a query as the last. The keys of a sequence are distinct, drawn
+from K; the values are independent and uniform in 0..V-1, so they repeat; each key shown is queried equally
 often. One step's input has K + V + 1 features:
 
-    [ key, one-hot K | value, one-hot V | 1 at the step that asks ]
+    [ key, one-hot K | value, one-hot V | 1 at the query ]
 
-A pair is shown in one step, with flag 0; the asking step has a key and no value. Only the asking step counts
-and its target is the value. More pairs, up to K, fit the same input format: that is the harder task.
+A pair is shown in one step, with flag 0; the query has a key and no value. Only the query counts, and its
+target is the value. More pairs, up to K, fit the same input format: that is the harder task.
 
-Knowing nothing of keys, a model can still tell one of the values shown, which is right more often than a
+Knowing nothing of keys, a model can still predict one of the values shown, which is right more often than a
 guess among all V; `shortcut` does so.
 """
 
@@ -17,10 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64
 
 from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.batch import ReasoningBatch, at_last_step, last_step_batch, most_frequent
@@ -33,6 +32,9 @@ from relational_rnn.tasks.checks import (
     refuse,
 )
 from relational_rnn.tasks.growing import growing
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32, Int64
 
 
 @dataclass(frozen=True, kw_only=True)

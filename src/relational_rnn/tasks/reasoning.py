@@ -175,8 +175,8 @@ def _generate(
         "harder_shortcut": None,
     }
     if entry.shortcut is not None:
-        metadata["shortcut"] = _score(entry.shortcut, task, batches["test"])
-        metadata["harder_shortcut"] = _score(entry.shortcut, harder_task, batches["harder"])
+        metadata["shortcut"] = policy_score(entry.shortcut, task, batches["test"])
+        metadata["harder_shortcut"] = policy_score(entry.shortcut, harder_task, batches["harder"])
     return ReasoningData(task=task, harder_task=harder_task, metadata=metadata, **batches)
 
 
@@ -202,7 +202,7 @@ def reasoning_splits(entry: TaskEntry, task: Any, counts: Counts, seed: int) -> 
     )
 
 
-def _score(policy: Callable[[Any, Any], Any], task: Any, batch: ReasoningBatch | StoryBatch) -> float:
+def policy_score(policy: Callable[[Any, Any], Any], task: Any, batch: ReasoningBatch | StoryBatch) -> float:
     """Return the share of the steps that count at which `policy` is right."""
     return float((policy(task, batch.inputs) == batch.targets)[batch.mask].mean())
 

@@ -116,7 +116,7 @@ def draw(
     stages: Sequence[Mapping[str, int]],
     smaller_share: float,
 ) -> tuple[Any, bool]:
-    """Draw a batch of a growing task.
+    """Draw a batch of a curriculum.
 
     Args:
         entry: of the task.
@@ -143,7 +143,7 @@ def _trivial(task: Any) -> str:
 
 
 def _characters(kind: type[programs.CharacterTask], description: str, majority: str) -> TaskEntry:
-    """Return the entry of a task that reads characters and tells digits; they differ in their class alone."""
+    """Return the entry of a task of characters in and digits out; they differ in their class alone."""
     return TaskEntry(
         name=kind.name,
         description=description,
@@ -187,7 +187,7 @@ TASKS: dict[str, TaskEntry] = {
     ),
     "sorting": TaskEntry(
         name="sorting",
-        description="Items are shown one a step; then tell them in ascending order.",
+        description="Items are shown one a step; then predict them in ascending order.",
         trivial=_trivial(sorting.Sorting()),
         factory=_factory("sorting", sorting.Sorting),
         sample=sorting.sample,
@@ -247,9 +247,9 @@ TASKS: dict[str, TaskEntry] = {
         programs.FullProgram, "Execute a program of arithmetic, choices and loops.", "13 %"
     ),
     "algebra": _characters(programs.Algebra, "Execute sums, differences and products.", "13 %"),
-    "copy": _characters(programs.Copy, "Read digits, then tell them.", "10 %"),
-    "reverse": _characters(programs.Reverse, "Read digits, then tell them backwards.", "10 %"),
-    "double": _characters(programs.Double, "Read digits, then tell them twice.", "10 %"),
+    "copy": _characters(programs.Copy, "Read digits, then predict them.", "10 %"),
+    "reverse": _characters(programs.Reverse, "Read digits, then predict them backwards.", "10 %"),
+    "double": _characters(programs.Double, "Read digits, then predict them twice.", "10 %"),
     "babi": TaskEntry(
         name="babi",
         description="Facebook's 20 tasks: stories read word by word, with all their questions.",

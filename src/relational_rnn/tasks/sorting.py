@@ -1,16 +1,16 @@
-"""Sorting: items are shown one a step; when all have been seen, tell them in ascending order.
+"""Sorting: items are shown one a step; when all have been seen, predict them in ascending order.
 
-A sequence has n steps with an item each and then n steps that ask. Items are independent and uniform in
+A sequence has n steps with an item each and then n query steps. Items are independent and uniform in
 0..V-1, so values repeat. One step's input has V + 1 features:
 
-    [ item, one-hot V | 1 if an item is to be told at this step ]
+    [ item, one-hot V | 1 if an item is to be predicted at this step ]
 
-An item's step has flag 0; an asking step has no item. The i-th asking step counts and its target is the i-th
-smallest item. No answer is asked before the last item has been shown, so a causal model can tell them all.
+An item's step has flag 0; a query step has no item. The i-th query step counts and its target is the i-th
+smallest item. No query comes before the last item has been shown, so a causal model can predict them all.
 Items are one-hot, not one scaled number: the values are classes in the targets too, and the task asks for
 order among remembered things, not for reading small differences of a number.
 
-The score is the share of asking steps that are right.
+The score is the share of query steps that are right.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from jaxtyping import Float, Float32, Int64
 
 from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.batch import ReasoningBatch
@@ -34,6 +33,9 @@ from relational_rnn.tasks.checks import (
     refuse,
 )
 from relational_rnn.tasks.growing import growing
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32, Int64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +86,7 @@ class Sorting:
 
     @property
     def majority(self) -> float:
-        """Score of telling, at each asking step, its most frequent answer; exact.
+        """Score of predicting, at each query step, its most frequent answer; exact.
 
         The i-th smallest of n items (i from 1) is at most v when at least i of them are:
 
@@ -145,7 +147,7 @@ def oracle(task: Sorting, inputs: Float[np.ndarray, "B T F"]) -> Int64[np.ndarra
         inputs: (B, T, F) with T = 2n and F = V + 1.
 
     Returns:
-        (B, T) items in ascending order at the asking steps, 0 before them.
+        (B, T) items in ascending order at the query steps, 0 before them.
 
     Raises:
         TypeError: `inputs` is no array of floating-point numbers.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -77,26 +77,39 @@ def trivial_scores(task: Any) -> dict[str, float | None]:
     return {"chance": task.chance, "majority": task.majority, "shortcut": getattr(task, "shortcut", None)}
 
 
+def score_to_beat(scores: Mapping[str, float | None]) -> float:
+    """Return the trivial score of some examples: the best of chance, majority and shortcut, where known.
+
+    Example:
+        >>> score_to_beat({"chance": 0.1, "majority": 0.1, "shortcut": 0.34})
+        0.34
+    """
+    return max(score for score in scores.values() if score is not None)
+
+
 def trivial_accuracy(task: Any) -> float:
-    """Return the score to beat: what the best guess has that does not reason about the input.
+    """Return what the best guess has that does not look at the input, from the sizes alone.
+
+    `score_to_beat` also counts a shortcut that was measured on the examples, and is what a model is held
+    against.
 
     Example:
         >>> from relational_rnn.tasks.nth_farthest import NthFarthest
         >>> trivial_accuracy(NthFarthest(objects=8))
         0.25
     """
-    return float(getattr(task, "trivial_accuracy", max(task.chance, task.majority)))
+    return score_to_beat(trivial_scores(task))
 
 
 def grow(task: Any, start: dict[str, int]) -> list[dict[str, int]]:
-    """Return the sizes of a growing task by stage: one size after another, by one, up to the task's own.
+    """Return the sizes of a curriculum by stage: one size after another, by one, up to the task's own.
 
     Args:
         task: the full one.
         start: the sizes that grow, and where each starts.
 
     Raises:
-        ValueError: no such size, or one that changes what a model reads or tells.
+        ValueError: no such size, or one that changes what a model reads or predicts.
 
     Example:
         >>> from relational_rnn.tasks.sorting import Sorting
@@ -113,7 +126,7 @@ def grow(task: Any, start: dict[str, int]) -> list[dict[str, int]]:
 
 
 def growing(task: Any) -> list[str]:
-    """Return the sizes of a task that leave what a model reads and tells as it is.
+    """Return the sizes of a task that leave what a model reads and predicts as it is.
 
     Example:
         >>> from relational_rnn.tasks.sorting import Sorting

@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-import numpy as np
-
 from relational_rnn.config.checks import (
     MOST,
     check_bool,
@@ -33,7 +31,6 @@ from relational_rnn.config.core import (
 )
 from relational_rnn.tasks import entry_of
 from relational_rnn.training.models import LEADER, MODELS, ModelSpec, check_models
-from relational_rnn.training.processes import available_cores
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -270,15 +267,15 @@ class CurriculumConfig:
     """
 
     grow: bool = False
-    """Train on a task that grows to the evaluated one. Opponents beside an RMC see the same examples."""
+    """Train with a curriculum, from small sizes up to the full ones. Opponents of an RMC see its examples."""
     start: tuple[str, ...] = ()
     """The sizes that grow and where each starts, as SIZE=NUMBER; all others are full from the first step."""
     growth_threshold: float = 0.75
-    """Moving average of the training accuracy at which the task grows."""
+    """Moving average of the training accuracy at which the next stage begins."""
     smaller_share: float = 0.0
     """Share of the batches that are of a smaller size than the stage's."""
     direct: bool = False
-    """Train each opponent of an RMC that grows a second time, directly on the evaluated task."""
+    """Train each opponent of an RMC a second time, without the curriculum."""
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -288,7 +285,7 @@ class CurriculumConfig:
         for name in ("growth_threshold", "smaller_share"):
             check_number(name, getattr(self, name), 0.0, 1.0)
         if self.grow and not self.starts():
-            raise ValueError("a task that grows needs a start, as in --start items=2")
+            raise ValueError("a curriculum (grow) needs a start, as in --start items=2")
 
     def starts(self) -> dict[str, int]:
         """Return where the sizes start.
@@ -398,6 +395,8 @@ class RuntimeConfig:
     @property
     def at_once(self) -> int:
         """How many trainings run at the same time."""
+        from relational_rnn.training.processes import available_cores
+
         alone = 1 if self.device == "cuda" else max(1, available_cores() // self.threads)
         return self.workers or alone
 
@@ -420,11 +419,17 @@ class RunConfig(Generic[Task]):
     task: Task
     """What is learned."""
     model: ModelConfig = field(default_factory=ModelConfig)
+    """The models of a run."""
     optimisation: OptimiserConfig = field(default_factory=OptimiserConfig)
+    """How parameters change."""
     curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
+    """Whether the examples grow to their full size, and how."""
     budget: BudgetConfig = field(default_factory=BudgetConfig)
+    """When a training is over, and which of its parameters are kept."""
     data: DataConfig = field(default_factory=DataConfig)
+    """How many examples there are of each kind; a task that comes in files has its own."""
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    """What trains, and where."""
     seed: int = 0
     """The first seed. A seed decides initial values, examples and their order."""
     seeds: int = 1
@@ -447,7 +452,7 @@ class RunConfig(Generic[Task]):
         train = self.data.train_examples
         if curriculum.grow and train is not None:
             raise ValueError(
-                f"a task that grows draws fresh examples: train_examples must be None, got {train}"
+                f"a curriculum (grow) draws fresh examples: train_examples must be None, got {train}"
             )
         if train is not None and size > train:
             raise ValueError(f"batch_size must be at most train_examples = {train}, got {size}")
@@ -623,7 +628,7 @@ def with_values(config: RunConfig[Task], values: Mapping[str, Any]) -> RunConfig
     """
     changed: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
-        plain = value.item() if isinstance(value, np.generic) else value  # which JSON can hold
+        plain = value.item() if hasattr(value, "item") else value  # a NumPy number as JSON can hold it
         changed.setdefault(home_of(config, name)[0], {})[name] = plain
     own = changed.pop("", {})
     parts = {name: dataclasses.replace(getattr(config, name), **some) for name, some in changed.items()}

@@ -1,4 +1,4 @@
-"""The trainings of a run: every model with every seed, and each of its ways to the task."""
+"""The trainings of a run: every model with every seed, and in each of its training regimes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from relational_rnn.training.models import LEADER
 
 @dataclass(frozen=True)
 class Contestant:
-    """One training of a run: a model, how its task comes and how it starts."""
+    """One training of a run: a model, with or without the curriculum, and how it starts."""
 
     name: str
     """Names its files and its records."""
@@ -22,7 +22,7 @@ class Contestant:
     label: str
     """What people read."""
     grown: bool
-    """On the growing task; else directly on the full task."""
+    """With the curriculum; else at full size from the first step."""
     initialisation: str
     """What its core starts with."""
     seed: int
@@ -31,8 +31,8 @@ class Contestant:
 def contestants(config: RunConfig[Any]) -> list[Contestant]:
     """Return the trainings of a run: for each seed every model, the RMC first.
 
-    On a task that grows, an opponent trains on the RMC's examples (where no RMC is trained, its own accuracy
-    lets the task grow) and, with `direct`, once directly on the full task. It trains once with each of its
+    With a curriculum an opponent trains on the RMC's examples (where no RMC is trained, its own accuracy
+    decides the stages) and, with `direct`, once more without it. It trains once with each of its
     initialisations.
 
     Example:
@@ -56,7 +56,7 @@ def contestants(config: RunConfig[Any]) -> list[Contestant]:
 def _ways(config: RunConfig[Any]) -> Iterator[Contestant]:
     """Yield the trainings of one seed."""
     grow, names, specs = config.curriculum.grow, config.model.models, config.specs
-    pace = ", growing task" if LEADER in names else ", growing task at its own pace"
+    pace = ", curriculum" if LEADER in names else ", curriculum at its own pace"
     for model in sorted(names, key=list(specs).index):
         label = specs[model].label
         if model == LEADER:
@@ -68,7 +68,7 @@ def _ways(config: RunConfig[Any]) -> Iterator[Contestant]:
         several = len(starts) > 1
         if grow and config.curriculum.direct:
             told = f", {starts[0]} start" if several else ""
-            yield Contestant(f"{model}-direct", model, f"{label}, full task{told}", False, starts[0], 0)
+            yield Contestant(f"{model}-direct", model, f"{label}, no curriculum{told}", False, starts[0], 0)
         for start in starts:
             told = f", {start} start" if several else ""
             name = f"{model}-{start}" if several else model

@@ -10,7 +10,8 @@ import numpy as np
 from relational_rnn.config.checks import BadFile, check_seed, check_size
 from relational_rnn.reference import Batch
 from relational_rnn.tasks import entry_of
-from relational_rnn.tasks.splits import FRESH, trivial_accuracy
+from relational_rnn.tasks.reasoning import policy_score
+from relational_rnn.tasks.splits import FRESH, score_to_beat, trivial_scores
 from relational_rnn.training.data import check_memory, splits_of
 from relational_rnn.training.examples_file import check_mask, check_targets, read_examples
 from relational_rnn.training.weights import Trained, load_weights
@@ -53,7 +54,7 @@ def evaluate(
         "label": f"{entry.name}, {contestant.label}",
         "examples": check_size("examples", examples),
         "accuracy": None,
-        "trivial_accuracy": trivial_accuracy(task),
+        "trivial_accuracy": score_to_beat(trivial_scores(task)),
     }
     changes = {name: count for name, count in changes.items() if count}
     if changes and entry.lengthen is None:
@@ -65,12 +66,16 @@ def evaluate(
         splits = splits_of(config)
         score["examples"] = len(splits.test.inputs)
         score["accuracy"] = learner.evaluate(splits.test)["accuracy"]
+        score["trivial_accuracy"] = score_to_beat(splits.trivial["test"])
         return score | {"harder_accuracy": learner.evaluate(splits.harder)["accuracy"]}
     for key, sizes in (("accuracy", task), ("harder_accuracy", entry.harder(task))):
         if sizes is not None:
             check_memory(sizes, examples)
             generator = np.random.default_rng([seed, FRESH])
             batch = entry.sample(sizes, examples, generator)
+            if key == "accuracy" and entry.shortcut is not None:
+                found = trivial_scores(task) | {"shortcut": policy_score(entry.shortcut, task, batch)}
+                score["trivial_accuracy"] = score_to_beat(found)
             if changes and entry.lengthen is not None:
                 batch = Batch(entry.lengthen(task, batch, generator, **changes), batch.targets)
             score[key] = learner.evaluate(batch)["accuracy"]

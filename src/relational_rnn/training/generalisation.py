@@ -99,7 +99,7 @@ def _examples(config: RunConfig[Any], task: Any) -> Any:
 
 
 def _trivial(task: Any, examples: Any) -> float:
-    """Return the best score that asks for no understanding: chance, majority, or the shortcut if known."""
+    """Return the best score that takes no understanding: chance, majority, or the shortcut if known."""
     entry, scores = entry_of(task), [task.chance, task.majority]
     if entry.shortcut is not None:
         right = entry.shortcut(task, examples.inputs) == examples.targets

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from relational_rnn.config import RelationalMemoryConfig, parameter_shapes
 from relational_rnn.config.checks import check_choice
-from relational_rnn.training.processes import physical_memory
 
 if TYPE_CHECKING:
     from relational_rnn.training.config import ModelConfig, RunConfig
@@ -115,7 +114,7 @@ MODELS: Final[dict[str, ModelSpec]] = {
 16, two read heads."""
 
 LEADER: Final = next(iter(MODELS))
-"""The model whose size, and on a growing task whose curriculum, the others follow."""
+"""The model whose size, and where there is one whose curriculum, the others follow."""
 
 LABELS: Final = {name: spec.label for name, spec in MODELS.items()}
 """What people read, by name."""
@@ -244,6 +243,8 @@ def check_model_memory(config: RunConfig[Any]) -> None:
     Raises:
         ValueError: it does not; the message says how much it takes.
     """
+    from relational_rnn.training.processes import physical_memory
+
     model, memory = config.model, physical_memory()
     if LEADER not in model.models and not model.match_parameters:
         return

@@ -87,7 +87,7 @@ class TrainingResult:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelResult:
-    """What a model came to: its trainings, and the means of its best way to the task over the seeds."""
+    """What a model came to: its trainings, and the means of its best training regime over the seeds."""
 
     label: str
     """What people read."""
@@ -114,9 +114,9 @@ class ModelResult:
     peak_memory: float | None
     """Bytes; None in a record from before it was measured."""
     selected: tuple[str, ...]
-    """The names of the trainings of the best way, one for each seed."""
+    """The names of the trainings of the best regime, one for each seed."""
     trainings: tuple[TrainingResult, ...]
-    """All of them, the ways to the task in the same order seed by seed."""
+    """All of them, the training regimes in the same order seed by seed."""
     test_by_kind: Mapping[str, float] | None = None
     """Kind of question -> accuracy; None where all are alike."""
     more: Scores = field(default_factory=dict)
@@ -144,7 +144,7 @@ class RunResult:
     test_examples: int
     """Behind each score."""
     trivial_accuracy: float
-    """The score to beat: what can be had without understanding the task."""
+    """The score to beat, `score_to_beat` of the test examples."""
     trivial: Mapping[str, Mapping[str, float | None]]
     """Split -> chance, majority, shortcut (None where none is known); and by kind of question."""
     wall_seconds: float | None

@@ -15,7 +15,7 @@ from relational_rnn.config.checks import BadFile
 from relational_rnn.reference import Batch
 from relational_rnn.reference.arrays import Array
 from relational_rnn.tasks import entry_of
-from relational_rnn.tasks.splits import Splits, trivial_accuracy
+from relational_rnn.tasks.splits import Splits, score_to_beat
 from relational_rnn.training import generalisation, trainer
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.contestants import Contestant, contestants, leader_of
@@ -349,7 +349,7 @@ def summarise(config: RunConfig[Any], folder: RunFolder, wall_seconds: float | N
 
     `wall_seconds` is the time of the whole run, None if it was interrupted in between.
     """
-    entry, task = entry_of(config.task), entry_of(config.task).at_full_size(config.task)
+    entry = entry_of(config.task)
     splits = splits_of(alone(config, config.seed))
     models: dict[str, ModelResult] = {}
     larger = {}
@@ -370,7 +370,7 @@ def summarise(config: RunConfig[Any], folder: RunFolder, wall_seconds: float | N
         seed=config.seed,
         seeds=config.seeds,
         test_examples=len(splits.test.inputs),
-        trivial_accuracy=trivial_accuracy(task),
+        trivial_accuracy=score_to_beat(splits.trivial["test"]),
         trivial={**splits.trivial, **_trivial_by_kind(config, splits.test)},
         wall_seconds=wall_seconds,
         models=models,
@@ -385,7 +385,7 @@ def model_results(label: str, trainings: Sequence[TrainingResult], seeds: int) -
 
     Args:
         label: of the model.
-        trainings: its own, the same ways to the task in the same order seed by seed.
+        trainings: its own, the same training regimes in the same order seed by seed.
         seeds: how many these are.
     """
     count = len(trainings) // seeds

@@ -29,7 +29,7 @@ def scores_of(variants: Iterable[dict[str, Any]], model: str) -> list[dict[str, 
 def objective(runs: Iterable[dict[str, Any]], model: str) -> float:
     """Return what a search makes large: a model's mean validation accuracy; a run without one counts as 0.
 
-    Of a growing task times the share of it that was reached: the validation examples are those of the full
+    With a curriculum times the share of it that was reached: the validation examples are those of the full
     task, and of models that have not come there they tell nothing.
     """
     lost = {"validation_accuracy": 0.0, "task_share": 1.0}

@@ -74,16 +74,7 @@ def load_weights(path: Path, compute_dtype: str | None = None, task: Any = None)
         BadFile: the file is no such file, or its weights are not its model's.
         ValueError: it is of another task than `task`, or cannot have `compute_dtype`.
     """
-    values, notes = load_arrays(path, REMEDY)
-    if not {"task", "config", "contestant"} <= notes.keys():
-        raise BadFile(path, f"holds no model of a run: its notes are {', '.join(notes) or 'none'}", REMEDY)
-    try:
-        entry = find_task(notes["task"]) if task is None else entry_of(task)
-        config, contestant = _described(entry, notes)
-    except ValueError as error:
-        raise BadFile(path, f"does not tell how to build its model: {error}", REMEDY) from None
-    if entry.name != notes["task"]:
-        raise ValueError(f"{path} is of the task {notes['task']!r}, got one named {entry.name!r}")
+    values, config, contestant = read_weights(path, task)
     if compute_dtype is not None:
         config = with_values(config, {"compute_dtype": compute_dtype})
     framework = framework_of(config.runtime.framework)
@@ -97,6 +88,33 @@ def load_weights(path: Path, compute_dtype: str | None = None, task: Any = None)
     if hasattr(model, "eval"):
         model.eval()
     return Trained(model, config, contestant)
+
+
+def read_weights(path: Path, task: Any = None) -> tuple[dict[str, Array], RunConfig[Any], Contestant]:
+    """Read a file that `save_weights` wrote, without the framework that trained it.
+
+    Args:
+        path: the file.
+        task: of the training, if it is one of one's own; None finds it by its name.
+
+    Returns:
+        Its arrays by name, the configuration of its run, and its training in that run.
+
+    Raises:
+        BadFile: the file is no such file.
+        ValueError: it is of another task than `task`.
+    """
+    values, notes = load_arrays(path, REMEDY)
+    if not {"task", "config", "contestant"} <= notes.keys():
+        raise BadFile(path, f"holds no model of a run: its notes are {', '.join(notes) or 'none'}", REMEDY)
+    try:
+        entry = find_task(notes["task"]) if task is None else entry_of(task)
+        config, contestant = _described(entry, notes)
+    except ValueError as error:
+        raise BadFile(path, f"does not tell how to build its model: {error}", REMEDY) from None
+    if entry.name != notes["task"]:
+        raise ValueError(f"{path} is of the task {notes['task']!r}, got one named {entry.name!r}")
+    return values, config, contestant
 
 
 def _described(entry: TaskEntry, notes: Mapping[str, Any]) -> tuple[RunConfig[Any], Contestant]:
@@ -140,21 +158,35 @@ def check_fits(config: RunConfig[Any], name: str, numbers: int) -> None:
 def find_trained(
     path: str | Path, model: str | None = None, seed: int | None = None, task: Any = None
 ) -> Trained:
-    """Load a trained model of a run.
+    """Load a trained model of a run; `weights_of` says which.
 
     Args:
         path: the folder of a run, a weights file, or `pretrained:NAME`.
-        model: its name in the run; None where there is only one. Of a model with several ways to its task the
-            best training counts.
+        model: its name in the run; None where there is only one.
         seed: of the training; None for the best.
         task: of the run, if it is one of one's own.
 
     Raises:
         ValueError: no run or weights there, no such model or seed, or several models and none is named.
     """
+    return load_weights(weights_of(path, model, seed), task=task)
+
+
+def weights_of(path: str | Path, model: str | None = None, seed: int | None = None) -> Path:
+    """Return the weights file of a model of a run.
+
+    Args:
+        path: the folder of a run, a weights file, or `pretrained:NAME`.
+        model: its name in the run; None where there is only one. Of a model with several training regimes
+            the best training counts.
+        seed: of the training; None for the best.
+
+    Raises:
+        ValueError: no run or weights there, no such model or seed, or several models and none is named.
+    """
     files = find_weights(Path(path))
     if len(files) == 1 and not Path(path).is_dir():
-        return load_weights(files[0], task=task)
+        return files[0]
     results = read_results(RunFolder(Path(path)).results).models
     if model is None and len(results) > 1:
         raise ValueError(f"which model? {path} has {', '.join(results)}")
@@ -162,5 +194,4 @@ def find_trained(
     seeds = {name.rpartition("-")[2]: name for name in chosen.selected}
     if seed is not None and str(seed) not in seeds:
         raise ValueError(f"{path} has {model} with the seeds {', '.join(seeds)}; got {seed}")
-    best = chosen.name if seed is None else seeds[str(seed)]
-    return load_weights(RunFolder(Path(path)).weights(best), task=task)
+    return RunFolder(Path(path)).weights(chosen.name if seed is None else seeds[str(seed)])

@@ -100,7 +100,19 @@ function startInside() {
   });
 }
 
+// Nothing can be clicked on paper: folded tables are open there.
+function startPrint() {
+  let folded = [];
+  const open = (value) => folded.forEach((one) => (one.open = value));
+  window.addEventListener("beforeprint", () => {
+    folded = [...document.querySelectorAll("details:has(table):not([open])")];
+    open(true);
+  });
+  window.addEventListener("afterprint", () => open(false));
+}
+
 startTheme();
+startPrint();
 document.querySelectorAll(".curves").forEach((figure) => startCurves(figure, DATA.runs[Number(figure.dataset.run)]));
 startExamples();
 startInside();

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int, Int32, Int64
 
 from relational_rnn.tasks.babi.stories import Story
 from relational_rnn.tasks.babi_words import PADDING
 from relational_rnn.tasks.batch import ReasoningBatch, one_hot
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Int, Int32, Int64
 
 _NOTHING_ASKED = -1
 

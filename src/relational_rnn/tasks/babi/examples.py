@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float, Int64
 
 from relational_rnn.tasks.babi.scores import mean_and_failed
 from relational_rnn.tasks.babi.source import find
@@ -19,6 +18,8 @@ from relational_rnn.tasks.checks import one_example_generators
 from relational_rnn.tasks.splits import Counts, Splits
 
 if TYPE_CHECKING:
+    from jaxtyping import Float, Int64
+
     from relational_rnn.tasks.registry import TaskEntry
 
 LONGEST = 0.1

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int
 
 from relational_rnn.tasks.babi.stories import Story
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Int
 
 FAILED_ABOVE = 0.05
 """A task with a larger error rate is failed (Weston et al. 2015)."""

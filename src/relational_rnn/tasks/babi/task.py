@@ -6,10 +6,9 @@ import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Int
 
 from relational_rnn.config.checks import check_bool, check_choice
 from relational_rnn.tasks.babi.data import load
@@ -18,6 +17,9 @@ from relational_rnn.tasks.babi.scores import BabiScores, majority_scores
 from relational_rnn.tasks.babi.source import VARIANTS, find
 from relational_rnn.tasks.babi.stories import TASKS
 from relational_rnn.tasks.babi.synthetic import synthetic
+
+if TYPE_CHECKING:
+    from jaxtyping import Float32, Int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from jaxtyping import Float32, Int64, UInt8
+
+if TYPE_CHECKING:
+    from jaxtyping import Float32, Int64, UInt8
 
 CHARACTERS = ".0123456789+-*<>=()[]xiforels"
 """Every character; its place is its id. The authors' 45 include words and signs that never occur."""
@@ -17,8 +21,7 @@ ID = {character: number for number, character in enumerate(CHARACTERS)}
 ANSWER_CLASSES = 11
 """Padding and ten digits: the ids that occur in answers."""
 
-_ONE_HOT = np.eye(len(CHARACTERS), dtype=np.float32)[:, 1:]  # padding is all zeros
-_BYTES = np.frombuffer(b"\0" + CHARACTERS[1:].encode(), dtype=np.uint8)  # NumPy strips zero bytes at the end
+_BYTES = b"\0" + CHARACTERS[1:].encode()  # NumPy strips zero bytes at the end
 
 
 def as_strings(ids: UInt8[np.ndarray, "B T"]) -> list[str]:
@@ -28,13 +31,15 @@ def as_strings(ids: UInt8[np.ndarray, "B T"]) -> list[str]:
         >>> as_strings(np.array([[8, 12, 2, 3], [5, 0, 0, 0]], dtype=np.uint8))
         ['7-12', '4']
     """
-    strings: list[str] = np.take(_BYTES, ids).view(f"S{ids.shape[1]}")[:, 0].astype(str).tolist()
+    strings: list[str] = (
+        np.frombuffer(_BYTES, np.uint8)[ids].view(f"S{ids.shape[1]}")[:, 0].astype(str).tolist()
+    )
     return strings
 
 
 def one_hot(ids: UInt8[np.ndarray, "B T"]) -> Float32[np.ndarray, "B T F"]:
-    """Return what a model sees: F = 28 features, of which padding has none."""
-    features: Float32[np.ndarray, "B T F"] = _ONE_HOT[ids]
+    """Return what a model sees: F = 28 features, all zero for padding."""
+    features: Float32[np.ndarray, "B T F"] = np.eye(len(CHARACTERS), dtype=np.float32)[:, 1:][ids]
     return features
 
 

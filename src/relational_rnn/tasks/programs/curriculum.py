@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Int64
+
+if TYPE_CHECKING:
+    from jaxtyping import Int64
 
 CURRICULA = ("baseline", "naive", "mix", "combined")
 """The curricula by name."""

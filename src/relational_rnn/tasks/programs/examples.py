@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int64, Integer, UInt8
 
 from relational_rnn.config.checks import check_seed, check_size
 from relational_rnn.tasks.checks import check_generator, check_inputs, refuse
 from relational_rnn.tasks.programs.characters import CHARACTERS, ID, PADDING, as_strings, one_hot
 from relational_rnn.tasks.programs.task import CharacterTask
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Float32, Int64, Integer, UInt8
 
 _BLOCK = 256
 """Examples that records are drawn in: the first ones of a seed do not depend on how many are wanted."""

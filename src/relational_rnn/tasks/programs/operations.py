@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Int64, UInt8
 
 from relational_rnn.tasks.checks import check_at_most, check_task_size
 from relational_rnn.tasks.growing import growing
@@ -23,6 +22,9 @@ from relational_rnn.tasks.programs.characters import (
 from relational_rnn.tasks.programs.curriculum import draw_sizes
 from relational_rnn.tasks.programs.interpreter import evaluate, literal_length
 from relational_rnn.tasks.programs.task import CharacterTask, Drawn, check_curriculum
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Int64, UInt8
 
 SYNTAX = {
     "add": ("(", "+A)"),

@@ -1,19 +1,21 @@
 """How well answers were told: the share of their digits that are right, and of answers without a mistake.
 
-Only the digits of the right answer count, as in the authors' code; what a model tells after them does not.
+Only the digits of the right answer count, as in the authors' code; what a model predicts after them does not.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from jaxtyping import Int64, Integer
 
 from relational_rnn.config.checks import check_seed, check_size
 from relational_rnn.tasks.programs.characters import ANSWER_CLASSES, PADDING
 from relational_rnn.tasks.programs.examples import CharacterBatch, after_texts, sample
 from relational_rnn.tasks.programs.task import CharacterTask
+
+if TYPE_CHECKING:
+    from jaxtyping import Int64, Integer
 
 TEST_EXAMPLES = 12_800
 """Examples that the paper evaluates on, at the largest nesting and length."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
-from jaxtyping import Int64, UInt8
 
 from relational_rnn.config.checks import check_choice, check_size
 from relational_rnn.tasks.checks import check_at_most
 from relational_rnn.tasks.programs.characters import ANSWER_CLASSES, CHARACTERS
 from relational_rnn.tasks.programs.curriculum import CURRICULA, WITH_LEVELS
+
+if TYPE_CHECKING:
+    from jaxtyping import Int64, UInt8
 
 
 class Drawn(NamedTuple):
@@ -26,7 +28,7 @@ class Drawn(NamedTuple):
 
 
 class CharacterTask(ABC):
-    """A task that reads characters and tells digits; a dataclass of its sizes."""
+    """A task that reads characters and predicts digits; a dataclass of its sizes."""
 
     name: ClassVar[str]
     """In the registry."""

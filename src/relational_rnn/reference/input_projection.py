@@ -16,7 +16,7 @@ from relational_rnn.reference.linear import linear_backward_input, linear_forwar
 from relational_rnn.reference.parameter_gradients import ParameterGradients
 
 
-class InputWork(NamedTuple):
+class InputProjection(NamedTuple):
     """What the input contributes to the steps; the leading axes are T and B, or B for one step."""
 
     rows: Array
@@ -28,19 +28,19 @@ class InputWork(NamedTuple):
     gates: Array | None
     """(T, B, 1, 2G), the summand in the gates of every slot, or None without gates."""
 
-    def at(self, step: int) -> InputWork:
+    def at(self, step: int) -> InputProjection:
         """Return one step's part.
 
         Example:
-            >>> InputWork(np.zeros((5, 2, 1, 4)), [None], None).at(3).rows.shape
+            >>> InputProjection(np.zeros((5, 2, 1, 4)), [None], None).at(3).rows.shape
             (2, 1, 4)
         """
         gates = None if self.gates is None else self.gates[step]
-        return InputWork(self.rows[step], [None if x is None else x[step] for x in self.qkv], gates)
+        return InputProjection(self.rows[step], [None if x is None else x[step] for x in self.qkv], gates)
 
 
-class InputWorkCache(NamedTuple):
-    """What `input_work_backward` needs."""
+class InputProjectionCache(NamedTuple):
+    """What `input_projection_backward` needs."""
 
     inputs: Array
     rows: Array
@@ -49,9 +49,9 @@ class InputWorkCache(NamedTuple):
     qkv_norm: LayerNormCache | None
 
 
-def input_work_forward(
+def input_projection_forward(
     inputs: Float[np.ndarray, "T B R F"], params: Mapping[str, Array], config: RelationalMemoryConfig
-) -> tuple[InputWork, InputWorkCache]:
+) -> tuple[InputProjection, InputProjectionCache]:
     """Project the inputs, and carry them as far as they go without the memory (docs/core.md).
 
         x_proj = linear(x; input_projection)
@@ -66,7 +66,7 @@ def input_work_forward(
         config: sizes and options.
 
     Returns:
-        The work, and the cache for `input_work_backward`.
+        The work, and the cache for `input_projection_backward`.
     """
     rows, _ = linear_forward(inputs, params["input_projection.weight"], params["input_projection.bias"])
     flat = rows.reshape(*rows.shape[:2], 1, -1)  # (T, B, 1, R D)
@@ -81,22 +81,22 @@ def input_work_forward(
     gates = None
     if config.gate_width:
         gates, _ = linear_forward(flat, params["gate_input.weight"], params["gate_input.bias"])
-    return InputWork(rows, qkv, gates), InputWorkCache(inputs, rows, flat, qkv_norm)
+    return InputProjection(rows, qkv, gates), InputProjectionCache(inputs, rows, flat, qkv_norm)
 
 
-def input_work_backward(
-    d_steps: Sequence[InputWork],
-    cache: InputWorkCache,
+def input_projection_backward(
+    d_steps: Sequence[InputProjection],
+    cache: InputProjectionCache,
     params: Mapping[str, Array],
     config: RelationalMemoryConfig,
     gradients: ParameterGradients,
 ) -> Float[np.ndarray, "T B R F"]:
-    """Carry the gradients of all steps back through `input_work_forward`.
+    """Carry the gradients of all steps back through `input_projection_forward`.
 
     Args:
         d_steps: for each step, the gradients of its part of the work.
-        cache: what `input_work_forward` returned.
-        params: the same as in `input_work_forward`.
+        cache: what `input_projection_forward` returned.
+        params: the same as in `input_projection_forward`.
         config: sizes and options.
         gradients: where the parameters' gradients are added up.
 

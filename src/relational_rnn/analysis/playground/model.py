@@ -1,0 +1,136 @@
+"""A trained RMC as the NumPy classifier that the page's own forward pass equals; needs no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from relational_rnn.config.checks import BadFile
+from relational_rnn.reference import Classifier, RelationalMemory
+from relational_rnn.reference.arrays import Array
+from relational_rnn.tasks.nth_farthest import NthFarthest
+from relational_rnn.training.arrays_file import check_arrays
+from relational_rnn.training.config import RunConfig
+from relational_rnn.training.contestants import Contestant
+from relational_rnn.training.learners.numpy import build_model
+from relational_rnn.training.weights import REMEDY, read_weights
+
+TRAIN = "relational-rnn train nth-farthest --preset plane --models rmc"
+"""Trains a run that the playground shows."""
+
+MOST_OBJECTS = 12
+"""Points and slots that the page has room for."""
+
+
+class PlaneModel(NamedTuple):
+    """A trained RMC on Nth farthest in the plane."""
+
+    classifier: Classifier
+    """float64, whatever the training's dtype."""
+    config: RunConfig[Any]
+    contestant: Contestant
+
+    @property
+    def core(self) -> RelationalMemory:
+        """The recurrent part."""
+        assert isinstance(self.classifier.core, RelationalMemory)
+        return self.classifier.core
+
+    @property
+    def task(self) -> NthFarthest:
+        """With its sizes."""
+        task = self.config.task
+        assert isinstance(task, NthFarthest)
+        return task
+
+
+def read_model(path: Path) -> PlaneModel:
+    """Read a weights file of an RMC on Nth farthest in the plane, whatever framework trained it.
+
+    Args:
+        path: the file.
+
+    Raises:
+        BadFile: the file holds no weights, or not those of its model.
+        ValueError: it is another model, of another task or of more dimensions, or has what the page's
+            forward pass lacks; the message says what is needed and what trains it.
+    """
+    values, config, contestant = read_weights(path)
+    check_shown(path, config, contestant)
+    own = config.of(contestant.model)
+    drawn = build_model(own, contestant)  # a NumPy run's file lacks the memory that its seed draws
+    assert isinstance(drawn.core, RelationalMemory)
+    core = RelationalMemory(**dataclasses.asdict(drawn.core.config), dtype=np.float64)
+    hidden = (own.model.head_units,) * own.model.head_layers
+    activation = own.model.head_activation
+    classifier = Classifier(core, config.task.classes, hidden, head_activation=activation)
+    memory = {f"core.{name}": value for name, value in drawn.core.buffers.items()}
+    try:
+        fill(classifier, memory | renamed(values))
+    except ValueError as error:
+        raise BadFile(path, f"does not hold the weights of its model: {error}", REMEDY) from None
+    return PlaneModel(classifier, config, contestant)
+
+
+def check_shown(path: Path, config: RunConfig[Any], contestant: Contestant) -> None:
+    """Check that the page can show a trained model.
+
+    Raises:
+        ValueError: it cannot; the message says what is needed and what trains it.
+    """
+    task, needed = config.task, f"train one with: {TRAIN}"
+    if not isinstance(task, NthFarthest):
+        raise ValueError(
+            f"the playground needs a run of nth-farthest in the plane, {path} is of {task.name}; {needed}"
+        )
+    if contestant.model != "rmc":
+        raise ValueError(
+            f"the playground shows an RMC, {path} is of the model {contestant.model!r}; {needed}"
+        )
+    if task.dimensions != 2:
+        raise ValueError(
+            f"the playground draws points in a plane: it needs dimensions=2, {path} has "
+            f"dimensions={task.dimensions}; {needed}"
+        )
+    model = config.of(contestant.model).model
+    for name, value in (("objects", task.objects), ("mem_slots", model.mem_slots)):
+        if value > MOST_OBJECTS:
+            raise ValueError(f"the playground has room for {name}={MOST_OBJECTS} at most, {path} has {value}")
+    for name, usual in (("port_fault", "none"), ("layer_norm_placement", "authors")):
+        if getattr(model, name) != usual:
+            raise ValueError(
+                f"the playground's forward pass has {name}={usual!r} only, {path} was trained with "
+                f"{name}={getattr(model, name)!r}"
+            )
+
+
+def renamed(values: Mapping[str, Array]) -> dict[str, Array]:
+    """Number the head's layers as the NumPy classifier does; torch counts the activations between them too.
+
+    Example:
+        >>> list(renamed({"head.0.weight": np.ones(1), "head.2.weight": np.ones(1)}))
+        ['head.0.weight', 'head.1.weight']
+    """
+    layers = sorted({int(found[1]) for name in values if (found := re.match(r"head\.(\d+)\.", name))})
+    numbers = {f"head.{layer}": f"head.{number}" for number, layer in enumerate(layers)}
+    parts = {name: name.rpartition(".") for name in values}
+    return {f"{numbers.get(layer, layer)}.{kind}": values[name] for name, (layer, _, kind) in parts.items()}
+
+
+def fill(classifier: Classifier, values: Mapping[str, Array]) -> None:
+    """Write arrays into a float64 classifier and its core's initial memory.
+
+    Raises:
+        ValueError: names or shapes that are not its own, or numbers that are not finite.
+    """
+    buffers = getattr(classifier.core, "buffers", {})
+    wanted = classifier.params | {f"core.{name}": value for name, value in buffers.items()}
+    given = {name: value.astype(np.float64) for name, value in values.items()}
+    check_arrays(given, wanted)
+    for name, value in given.items():
+        wanted[name][...] = value

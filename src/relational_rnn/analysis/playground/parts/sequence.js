@@ -1,0 +1,54 @@
+// The order in which points come: chips to press, play, one step back and forth, a slider.
+
+class Sequence {
+  // `go(step)` is called with a step from 1 to the number of points.
+  constructor(count, go) {
+    this.count = count;
+    this.go = go;
+    this.timer = null;
+    this.chips = html("ol", { class: "order", "aria-label": "Order in which the points come" });
+    this.slider = html("input", { type: "range", min: 1, max: count, step: 1, "aria-label": "Step",
+      oninput: () => this.jump(Number(this.slider.value)) });
+    this.back = button("\u2039 back", () => this.jump(this.step - 1), { class: "back" });
+    this.next = button("next \u203a", () => this.jump(this.step + 1), { class: "next" });
+    this.play = button("\u25b6 play the steps", () => (this.timer ? this.stop() : this.start()), { class: "play" });
+    this.element = html("div", { class: "sequence" }, this.chips,
+      html("div", { class: "player" }, this.play, this.back, this.next, this.slider));
+  }
+
+  jump(step) {
+    this.stop();
+    this.go(Math.min(this.count, Math.max(1, step)));
+  }
+
+  start() {
+    this.go(this.step === this.count ? 1 : this.step + 1);
+    this.timer = setInterval(() => {
+      this.go(this.step + 1);
+      if (this.step >= this.count) this.stop();
+    }, still() ? 2500 : 1500);
+    this.play.textContent = "\u2016 pause";
+  }
+
+  stop() {
+    clearInterval(this.timer);
+    this.timer = null;
+    this.play.textContent = "\u25b6 play the steps";
+  }
+
+  draw(question, step) {
+    this.step = step;
+    this.slider.value = step;
+    this.slider.setAttribute("aria-valuetext", `step ${step} of ${this.count}: point ${LETTERS[question.order[step - 1]]}`);
+    this.back.disabled = step === 1;
+    this.next.disabled = step === this.count;
+    const focused = [...this.chips.children].findIndex((item) => item.contains(document.activeElement));
+    this.chips.replaceChildren(...question.order.map((label, at) => html("li", {},
+      button(LETTERS[label], () => this.jump(at + 1), {
+        class: `chip c${label} ${at + 1 > step ? "coming" : ""} ${label === question.reference ? "isreference" : ""}`,
+        "aria-current": at + 1 === step ? "step" : null,
+        "aria-label": `Step ${at + 1}: point ${LETTERS[label]}${label === question.reference ? ", the reference" : ""}`,
+      }))));
+    if (focused >= 0) this.chips.children[focused].firstChild.focus();
+  }
+}
