@@ -33,7 +33,7 @@ NOTE = (
 )
 """What the marks of the figure of a factor are."""
 WORDS = {
-    "grow": "growing task",
+    "grow": "curriculum",
     "start": "first stage",
     "num_heads": "heads",
     "mem_slots": "slots",
