@@ -41,6 +41,24 @@ def test_the_first_screen_holds_the_finding_the_table_and_the_curves(report, ope
     assert page.inner_text(".tip") != first
 
 
+def test_the_curves_show_the_loss_too(report, open_page):
+    page = open_page(report)
+    page.focus("figure.curves .chart")
+    page.keyboard.press("ArrowRight")
+    assert "%" in page.inner_text(".tip")
+    drawn = page.inner_html("figure.curves .chart")
+    for view in ("validation", "training"):
+        page.select_option("figure.curves .view", view)
+        assert page.locator("figure.curves .axis-of").is_hidden()
+        assert page.locator("figure.curves .legend li").count() == 3
+        before, drawn = drawn, page.inner_html("figure.curves .chart")
+        assert drawn != before
+        assert "NaN" not in drawn
+        page.focus("figure.curves .chart")
+        page.keyboard.press("ArrowLeft")
+        assert "%" not in page.inner_text(".tip")
+
+
 def test_the_slider_moves_map_gates_and_slots_together(report, open_page):
     page = open_page(report)
     before, cursors = colours(page), "#strips .cursor"

@@ -94,12 +94,13 @@ def run_page(folder: RunFolder, config: RunConfig[Any], results: RunResult) -> R
     """
     from relational_rnn.analysis import selected_only
     from relational_rnn.analysis.report import RunPage
-    from relational_rnn.analysis.run_curves import curves_of, points_of
+    from relational_rnn.analysis.run_curves import curves_of, losses_of, points_of
     from relational_rnn.analysis.titles import title_of
     from relational_rnn.cli.recorded import look
     from relational_rnn.tasks import entry_of
     from relational_rnn.training.files import read_object
 
+    evaluations = points_of(results, folder)
     memory = folder.path / "memory.json"
     remedy = "remove it: --resume writes it again"
     return RunPage(
@@ -108,7 +109,8 @@ def run_page(folder: RunFolder, config: RunConfig[Any], results: RunResult) -> R
         description=entry_of(config.task).description,
         config=folder.require(),
         results=results,
-        curves=curves_of(config, results, points_of(results, folder)),
+        curves=curves_of(config, results, evaluations),
+        losses=losses_of(results, {name: folder.records(name) for name in evaluations}),
         looked=look(config, folder, selected_only(results)),
         memories=read_object(memory, remedy).get("models", ()) if memory.exists() else (),
     )

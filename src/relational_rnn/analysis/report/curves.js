@@ -1,4 +1,4 @@
-// Validation accuracy over training: a line a model, the range of its seeds behind it, values under the pointer.
+// Accuracy or loss over training: a line a model, the range of its seeds behind it, values under the pointer.
 
 const DASHES = ["", "9 4", "2.5 3", "10 3 2 3"]; // of several ways of one model
 
@@ -8,21 +8,45 @@ const niceStep = (top) => {
 };
 const short = (n) => (n >= 1e6 ? +(n / 1e6).toPrecision(4) + " M" : n >= 1e4 ? +(n / 1e3).toPrecision(4) + " k" : +n.toPrecision(4));
 
-function chartOf(run, axis, width) {
+// What a chart shows: a share on a scale from 0 to 1, or a loss on a logarithmic one.
+const VIEWS = {
+  accuracy: { name: "Validation accuracy", words: percent, log: false },
+  validation: { name: "Loss on validation examples", words: (loss) => loss.toPrecision(3), log: true },
+  training: { name: "Loss on training batches", words: (loss) => loss.toPrecision(3), log: true },
+};
+
+function curvesOf(run, view) {
+  if (view === "accuracy") return run.curves;
+  return run.losses.map(({ label, model, colour, ...lines }) => ({ label, model, colour, ...lines[view] }));
+}
+
+function scaleOf(curves, log) {
+  if (!log) return { place: (share) => share, ticks: [0, 0.2, 0.4, 0.6, 0.8, 1], words: (share) => `${Math.round(100 * share)} %` };
+  const all = curves.flatMap((curve) => [...curve.values, ...curve.low, ...curve.high]);
+  const low = Math.log10(Math.min(...all)) - 0.05, high = Math.log10(Math.max(...all)) + 0.05;
+  const place = (loss) => (Math.log10(loss) - low) / (high - low);
+  const tens = Array.from({ length: Math.ceil(high) - Math.floor(low) + 1 }, (_, n) => 10 ** (Math.floor(low) + n));
+  const digits = high - low > 2.5 ? [1] : [1, 2, 5];
+  const ticks = tens.flatMap((ten) => digits.map((digit) => digit * ten)).filter((loss) => place(loss) >= 0 && place(loss) <= 1);
+  return { place, ticks, words: (loss) => String(+loss.toPrecision(1)) };
+}
+
+function chartOf(curves, axis, width, log) {
   const box = { left: 46, right: 14, top: 12, bottom: 42, width, height: clamp(width * 0.56, 230, 380) };
-  const top = Math.max(...run.curves.flatMap((curve) => curve[axis]), 1e-9);
+  const top = Math.max(...curves.flatMap((curve) => curve[axis]), 1e-9), scale = scaleOf(curves, log);
   box.x = (value) => box.left + (value / top) * (width - box.left - box.right);
-  box.y = (share) => box.height - box.bottom - share * (box.height - box.top - box.bottom);
+  box.y = (value) => box.height - box.bottom - scale.place(value) * (box.height - box.top - box.bottom);
   box.end = top;
+  box.scale = scale;
   return box;
 }
 
-function gridOf(run, axis, box) {
+function gridOf(axis, box, trivial) {
   const { left, right, width, height, bottom } = box, parts = [];
-  for (let share = 0; share <= 1.001; share += 0.2) {
-    const y = box.y(share);
+  for (const value of box.scale.ticks) {
+    const y = box.y(value);
     parts.push(`<line class="grid" x1="${left}" x2="${width - right}" y1="${y}" y2="${y}"/>`);
-    parts.push(`<text class="quiet" x="${left - 6}" y="${y + 4}" text-anchor="end">${Math.round(100 * share)} %</text>`);
+    parts.push(`<text class="quiet" x="${left - 6}" y="${y + 4}" text-anchor="end">${box.scale.words(value)}</text>`);
   }
   const step = niceStep(box.end);
   for (let value = 0; value <= box.end * 1.001; value += step) {
@@ -30,14 +54,15 @@ function gridOf(run, axis, box) {
   }
   const name = axis === "examples" ? "training examples seen" : "seconds of training";
   parts.push(`<text x="${(left + width - right) / 2}" y="${height - 5}" text-anchor="middle">${name}</text>`);
-  const y = box.y(run.trivial);
+  if (trivial === null) return parts.join("");
+  const y = box.y(trivial);
   parts.push(`<line class="axis" stroke-dasharray="5 4" stroke-width="1.5" x1="${left}" x2="${width - right}" y1="${y}" y2="${y}"/>`);
-  parts.push(`<text class="quiet" x="${width - right}" y="${y + (run.trivial < 0.12 ? -6 : 15)}" text-anchor="end">trivial score ${percent(run.trivial)}</text>`);
+  parts.push(`<text class="quiet" x="${width - right}" y="${y + (trivial < 0.12 ? -6 : 15)}" text-anchor="end">trivial score ${percent(trivial)}</text>`);
   return parts.join("");
 }
 
 function lineOf(curve, axis, box, model) {
-  const points = curve[axis].map((value, n) => [box.x(value), box.y(curve.accuracy[n])]);
+  const points = curve[axis].map((value, n) => [box.x(value), box.y(curve.values[n])]);
   const path = (list) => list.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join("L");
   let band = "";
   if (curve.low.length) {
@@ -55,21 +80,34 @@ function lineOf(curve, axis, box, model) {
 const nearest = (values, wanted) =>
   values.reduce((best, value, n) => (Math.abs(value - wanted) < Math.abs(values[best] - wanted) ? n : best), 0);
 
+// Several ways to train one model share its colour; each has a dash of its own, the same for accuracy and loss.
+function setDashes(run) {
+  const count = {}, dashes = {};
+  for (const { label, model } of run.curves) {
+    count[model] = (count[model] ?? -1) + 1;
+    dashes[label] = DASHES[count[model] % DASHES.length];
+  }
+  for (const one of [...run.curves, ...run.losses]) one.dash = dashes[one.label] ?? "";
+}
+
 function startCurves(figure, run) {
   const models = Object.fromEntries(run.models.map((model) => [model.name, model]));
-  const seen = {};
-  for (const curve of run.curves) {
-    seen[curve.model] = (seen[curve.model] ?? -1) + 1;
-    curve.dash = DASHES[seen[curve.model] % DASHES.length];
-  }
-  const chart = figure.querySelector(".chart"), tip = figure.querySelector(".tip"), select = figure.querySelector("select");
-  let box, stops, at = null;
+  setDashes(run);
+  const chart = figure.querySelector(".chart"), tip = figure.querySelector(".tip");
+  const views = figure.querySelector(".view"), axes = figure.querySelector(".axis-of");
+  views.parentElement.hidden = !run.losses.length;
+  let view, axis, curves, box, stops, at = null;
   const draw = (width) => {
-    const axis = select.value;
-    box = chartOf(run, axis, width);
-    stops = [...new Set(run.curves.flatMap((curve) => curve[axis]))].sort((a, b) => a - b);
-    const lines = run.curves.map((curve) => lineOf(curve, axis, box, models[curve.model])).join("");
-    chart.innerHTML = `<svg width="${width}" height="${box.height}" aria-hidden="true">${gridOf(run, axis, box)}${lines}<line class="axis where" y1="${box.top}" y2="${box.height - box.bottom}" hidden/></svg>`;
+    view = VIEWS[views.value];
+    axis = view.log ? "examples" : axes.value; // no seconds are kept between evaluations
+    axes.parentElement.hidden = view.log;
+    curves = curvesOf(run, views.value);
+    box = chartOf(curves, axis, width, view.log);
+    stops = [...new Set(curves.flatMap((curve) => curve[axis]))].sort((a, b) => a - b);
+    const lines = curves.map((curve) => lineOf(curve, axis, box, models[curve.model])).join("");
+    const grid = gridOf(axis, box, view.log ? null : run.trivial);
+    chart.setAttribute("aria-label", `${view.name}, over training`);
+    chart.innerHTML = `<svg width="${width}" height="${box.height}" aria-hidden="true">${grid}${lines}<line class="axis where" y1="${box.top}" y2="${box.height - box.bottom}" hidden/></svg>`;
     show(null);
   };
   const show = (index) => {
@@ -78,12 +116,12 @@ function startCurves(figure, run) {
     tip.hidden = index === null;
     line.style.display = index === null ? "none" : "";
     if (index === null) return;
-    const axis = select.value, value = stops[index], x = box.x(value);
+    const value = stops[index], x = box.x(value);
     line.setAttribute("x1", x);
     line.setAttribute("x2", x);
-    const rows = run.curves.map((curve) => {
+    const rows = curves.map((curve) => {
       const n = nearest(curve[axis], value);
-      return `<div>${markAlone({ ...models[curve.model], colour: curve.colour })}${escaped(curve.label)} <b>${percent(curve.accuracy[n])}</b></div>`;
+      return `<div>${markAlone({ ...models[curve.model], colour: curve.colour })}${escaped(curve.label)} <b>${view.words(curve.values[n])}</b></div>`;
     });
     tip.innerHTML = `<div>${axis === "examples" ? `${Math.round(value).toLocaleString("en")} examples` : `${Math.round(value)} s`}</div>${rows.join("")}`;
     tip.style.top = `${chart.offsetTop + box.top}px`;
@@ -108,6 +146,6 @@ function startCurves(figure, run) {
       return `<li><svg width="40" height="16" aria-hidden="true">${sample}</svg>${escaped(curve.label)}</li>`;
     })
     .join("");
-  select.addEventListener("change", () => draw(chart.clientWidth));
+  for (const select of [views, axes]) select.addEventListener("change", () => draw(chart.clientWidth));
   redrawn(chart, draw);
 }

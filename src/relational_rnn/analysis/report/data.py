@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from relational_rnn.analysis.curves import Curve
+from relational_rnn.analysis.losses import Line, Losses
 from relational_rnn.analysis.recorded_memory import RecordedMemory
 from relational_rnn.analysis.style import colour_of, marker_of
 
@@ -81,21 +82,55 @@ def curve_values(curves: Sequence[Curve]) -> list[dict[str, Any]]:
     """Return the curves' points, thinned and rounded.
 
     Example:
-        >>> curve_values([Curve("RMC", "rmc", [1.0, 2.0], [64, 128], [0.5, 0.87654])])[0]["accuracy"]
+        >>> curve_values([Curve("RMC", "rmc", [1.0, 2.0], [64, 128], [0.5, 0.87654])])[0]["values"]
         [0.5, 0.8765]
     """
     found = []
     for curve in curves:
-        count = len(curve.accuracy)
-        chosen = [*range(0, count - 1, -(-count // MOST_POINTS)), count - 1]
+        chosen = thinned(len(curve.accuracy))
 
         def some(values: Sequence[float], chosen: Sequence[int] = chosen) -> list[float]:
             return [round(values[at], 4) for at in chosen] if values else []
 
-        parts = ("examples", "seconds", "accuracy", "low", "high")
-        points = {part: some(getattr(curve, part)) for part in parts}
+        parts = ("examples", "seconds", "low", "high")
+        points = {"values": some(curve.accuracy), **{part: some(getattr(curve, part)) for part in parts}}
         found.append({"label": curve.name, "model": curve.model, "colour": colour_of(curve.model), **points})
     return found
+
+
+def loss_values(losses: Sequence[Losses]) -> list[dict[str, Any]]:
+    """Return the losses on training batches and on validation examples, thinned and rounded.
+
+    Example:
+        >>> line = Line([64, 128], [2.0, 0.123456], [], [])
+        >>> loss_values([Losses("RMC", "rmc", line, line)])[0]["training"]["values"]
+        [2.0, 0.1235]
+    """
+
+    def points(line: Line) -> dict[str, list[float]]:
+        chosen = thinned(len(line.loss))
+        return {
+            "examples": [round(line.examples[at]) for at in chosen],
+            "values": [float(f"{line.loss[at]:.4g}") for at in chosen],
+            "low": [float(f"{line.low[at]:.4g}") for at in chosen] if line.low else [],
+            "high": [float(f"{line.high[at]:.4g}") for at in chosen] if line.high else [],
+        }
+
+    return [
+        {
+            "label": one.name,
+            "model": one.model,
+            "colour": colour_of(one.model),
+            "training": points(one.training),
+            "validation": points(one.validation),
+        }
+        for one in losses
+    ]
+
+
+def thinned(count: int) -> list[int]:
+    """Return which of `count` points are kept: every first, second, third, ... and the last."""
+    return [*range(0, count - 1, -(-count // MOST_POINTS)), count - 1]
 
 
 def example_values(answered: Sequence[Answered], room: int = TEXT_ROOM) -> list[dict[str, Any]]:

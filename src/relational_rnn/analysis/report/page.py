@@ -11,6 +11,7 @@ from typing import Any
 
 from relational_rnn.analysis.curves import Curve
 from relational_rnn.analysis.finding import finding, trivial_score
+from relational_rnn.analysis.losses import Losses
 from relational_rnn.analysis.report.data import (
     ROOM,
     TEXT_ROOM,
@@ -19,6 +20,7 @@ from relational_rnn.analysis.report.data import (
     curve_values,
     example_values,
     inside_values,
+    loss_values,
     model_values,
 )
 from relational_rnn.analysis.report.shell import again_html, filled, page, part, table_html
@@ -70,6 +72,8 @@ class RunPage:
     """The run's results.json."""
     curves: Sequence[Curve]
     """Validation accuracy over training."""
+    losses: Sequence[Losses]
+    """On training batches and on validation examples."""
     looked: Looked
     """Examples and what was recorded on them."""
     memories: Sequence[dict[str, Any]] = ()
@@ -163,6 +167,7 @@ def _values(run: RunPage, count: int) -> dict[str, Any]:
         "trivial": trivial_score(run.results),
         "models": model_values(run.results.models),
         "curves": curve_values(run.curves),
+        "losses": loss_values(run.losses),
         "examples": examples,
         "inside": inside,
     }
@@ -187,12 +192,16 @@ def _run_html(run: RunPage, at: int, several: bool) -> str:
             f'<article class="run">{head}<div>',
             table_html(narrow(summary_table(selected)), caption, spare=("examples",)),
             f'<p class="note">{escape(words)}</p>{lost}</div>',
-            f'<figure class="curves" data-run="{at}"><figcaption><b>Validation accuracy over training</b>. '
+            f'<figure class="curves" data-run="{at}"><figcaption><b>Curves of training</b>. '
             f"Dashed: the trivial score.{ranges} Point at the chart, or choose it and press an arrow key."
             "</figcaption>",
-            '<div class="controls"><label>against <select><option value="examples">examples seen</option>'
+            '<div class="controls"><label>show <select class="view">'
+            '<option value="accuracy">validation accuracy</option>'
+            '<option value="validation">validation loss (nats, log scale)</option>'
+            '<option value="training">training loss (nats, log scale)</option></select></label>'
+            '<label>against <select class="axis-of"><option value="examples">examples seen</option>'
             '<option value="seconds">seconds</option></select></label></div>',
-            '<div class="chart" tabindex="0" role="img" aria-label="Validation accuracy over training">',
+            '<div class="chart" tabindex="0" role="img" aria-label="Curves of training">',
             "</div>",
             '<div class="tip" aria-live="polite" hidden></div><ul class="legend"></ul></figure></article>',
         ]
