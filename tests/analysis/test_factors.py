@@ -215,7 +215,7 @@ def test_an_overview_names_what_loses_everything():
 
 
 def test_a_factor_in_words():
-    assert factor_in_words(ABLATION, "num_heads") == "Heads: 8 reaches 90.0 %, 4 (base) 80.0 %, 1 55.0 %"
+    assert factor_in_words(ABLATION, "num_heads") == "Heads: 8 is best, 90.0 %; 1 is worst, 55.0 %"
 
 
 def test_an_overview_in_words_of_its_own():

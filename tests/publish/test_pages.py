@@ -106,7 +106,7 @@ def finished(folder, command="train sorting"):
     curve = [{"model": "rmc-0", "examples": 64, "seconds": 1.23456789, "validation_accuracy": 0.5}]
     loss = [{"model": "rmc-0", "step": 3, "loss": 1.0}]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in loss + curve))
-    for figure in ("training_curves", "nobody_shows_it"):
+    for figure in ("accuracy_test", "nobody_shows_it"):
         (folder / "plots" / f"{figure}.png").write_text("drawn")
     return folder
 
@@ -150,7 +150,7 @@ def test_what_shows_a_record_is_drawn(tmp_path, monkeypatch):
 def test_figures_of_several_records(tmp_path, monkeypatch):
     monkeypatch.setattr(figures, "FOLDER", tmp_path)
     figures.draw("compare-paper8x16-0-dnc")
-    figures.draw("ablation-full")
+    figures.draw("ablation-port")
     assert {path.name for path in tmp_path.iterdir()} == {
         f"{OPPONENTS}_training_curves.png",
         "why_the_ports_stay.png",

@@ -139,8 +139,8 @@ def draw_opponents() -> None:
         curves,
         trivial_accuracy=trivial,
         title=scores_in_words(run_curves.last_of_each(results, curves), trivial),
-        about="Nth farthest, 8 vectors of 16 dimensions: validation accuracy, each model trained its best "
-        f"way, {results.seeds} seeds",
+        about="Nth farthest, 8 vectors of 16 dimensions: validation accuracy, each model with its best "
+        f"training regime, {results.seeds} seeds",
         path=FOLDER / f"{OPPONENTS}_training_curves.png",
     )
 

@@ -36,7 +36,7 @@ class Bar:
     error: float | None = None
     """Half-width of the 95 % interval, if known; see `binomial_half_width`."""
     chosen: bool = True
-    """Whether this way to train its model is the one that validation chose; the others are drawn pale."""
+    """Whether this is the training regime of its model that validation chose; the others are drawn pale."""
     seeds: Sequence[float] = ()
     """The scores of several trainings whose mean this is, drawn as dots."""
 
@@ -241,5 +241,7 @@ def _note(results: Sequence[Bar]) -> str:
     if any(bar.error is not None for bar in results):
         notes.append("Black lines: 95 % intervals for so many test examples.")
     if not all(bar.chosen for bar in results):
-        notes.append("Pale: ways to train a model that score less in validation than its full-coloured one.")
+        notes.append(
+            "Pale: training regimes that score less in validation than the full-coloured one of the model."
+        )
     return " ".join(notes)

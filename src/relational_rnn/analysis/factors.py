@@ -33,7 +33,7 @@ NOTE = (
 )
 """What the marks of the figure of a factor are."""
 WORDS = {
-    "grow": "growing task",
+    "grow": "curriculum",
     "start": "first stage",
     "num_heads": "heads",
     "mem_slots": "slots",
@@ -287,9 +287,7 @@ def factor_in_words(results: dict[str, Any], factor: str) -> str:
     (best, top), (worst, low) = known[0], known[-1]
     if top - low <= NEAR:
         return f"{what} hardly matters: {100 * low:.1f} to {style.percent(top)}"
-    between = [f"{name} {style.percent(mean)}" for name, mean in known[1:-1]] if len(known) <= 4 else []
-    told = [f"{best} reaches {style.percent(top)}", *between, f"{worst} {style.percent(low)}"]
-    return f"{what}: {', '.join(told)}"
+    return f"{what}: {best} is best, {style.percent(top)}; {worst} is worst, {style.percent(low)}"
 
 
 def _set_range(axes: Axes, allowed: dict[str, Any]) -> None:

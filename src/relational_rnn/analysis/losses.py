@@ -35,7 +35,7 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Losses:
-    """The losses of one model, or of one way to train it."""
+    """The losses of one model, or of one of its training regimes."""
 
     name: str
     """What the legend calls it."""

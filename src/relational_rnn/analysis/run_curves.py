@@ -34,7 +34,7 @@ def points_of(results: RunResult, folder: RunFolder) -> dict[str, list[dict[str,
 
 
 def curves_of(config: RunConfig[Any], results: RunResult, evaluations: Points) -> list[Curve]:
-    """Return a curve for each way of each model: mean and range over the seeds, a single RMC with stages."""
+    """Return a curve for each training regime: mean and range over the seeds, a single RMC with stages."""
     found = []
     for family, label, trainings in ways_of(results):
         curve = mean_curve(label, family, [evaluations[one.name] for one in trainings])
@@ -45,7 +45,7 @@ def curves_of(config: RunConfig[Any], results: RunResult, evaluations: Points) -
 
 
 def last_of_each(results: RunResult, curves: Sequence[Curve]) -> dict[str, float]:
-    """Return by model label the last value of the curve of its best way."""
+    """Return by model label the last value of the curve of its best training regime."""
     ends: dict[str, float] = {}
     for curve in curves:
         label = results.models[curve.model].label
@@ -54,7 +54,7 @@ def last_of_each(results: RunResult, curves: Sequence[Curve]) -> dict[str, float
 
 
 def losses_of(results: RunResult, records: Points) -> list[Losses]:
-    """Return the loss on training batches and on validation examples of each way of each model.
+    """Return the loss on training batches and on validation examples of each training regime.
 
     Args:
         results: of the run.
@@ -72,7 +72,7 @@ def losses_of(results: RunResult, records: Points) -> list[Losses]:
 
 
 def ways_of(results: RunResult) -> list[tuple[str, str, list[TrainingResult]]]:
-    """Return model, label and trainings of each way to the task, those that diverged only if all did."""
+    """Return model, label and trainings of each training regime, those that diverged only if all did."""
     found = []
     for family, model in results.models.items():
         count = len(model.trainings) // results.seeds

@@ -126,7 +126,7 @@ def accuracy_figure(config: RunConfig[Any], results: RunResult, split: str) -> F
 
 
 def _bars(results: RunResult, name: str) -> list[Bar]:
-    """Return a bar for each way of each model: the mean of its seeds, or one training with its interval."""
+    """Return a bar for each training regime: the mean of its seeds, or one training with its interval."""
     bars = []
     for family, label, trainings in ways_of(results):
         scores = [getattr(training, name) for training in trainings]

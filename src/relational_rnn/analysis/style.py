@@ -326,6 +326,9 @@ def wrap(figure: Figure, text: str, width: float, **font: Any) -> str:
     lines: list[str] = []
     for paragraph in text.split("\n"):
         line = ""
+        if text_size(figure, paragraph, **font)[0] <= width:  # the usual case, measured once
+            lines.append(paragraph)
+            continue
         for word in paragraph.split():
             joined = f"{line} {word}" if line else word
             if text_size(figure, joined, **font)[0] <= width:

@@ -75,7 +75,7 @@ class FinishedRun:
 
     @cached_property
     def trained(self) -> dict[str, Trained]:
-        """Model -> it as the first seed of its best way left it."""
+        """Model -> it as the first seed of its best training regime left it."""
         models = analysis.selected_only(self.results).models
         return {name: load_weights(self.folder.weights(model.selected[0])) for name, model in models.items()}
 

@@ -83,7 +83,7 @@ def of_characters(record: Mapping[str, Any], inputs: np.ndarray) -> list[str]:
 
     Example:
         >>> of_characters({}, np.array([[0, 0, 1.0], [0, 1.0, 0], [0, 0, 0]]))
-        ['1', '0', '?']
+        ['2', '1', '?']
     """
-    known = inputs[:, : len(CHARACTERS)]
-    return [CHARACTERS[step.argmax()] if step.any() else QUERY for step in known]
+    seen = CHARACTERS[1:]  # padding is no feature
+    return [seen[step.argmax()] if step.any() else QUERY for step in inputs[:, : len(seen)]]
