@@ -135,7 +135,7 @@ class RelationalRNN(HybridCore):
         Returns:
             The outputs (B, T, O), or the last one (B, O); with `return_state` also h and c, each (B, hidden),
             and memory (B, N, S); and the `config.Trace` if asked for: attention (B, T, 1, H, N, M), M = N or
-            with "attend" N + 1, the hidden state last; gates (B, T, N, S), where the input gate is 1 less the forget gate.
+            with "attend" N + 1, the hidden state last; gates (B, T, N, S), the input gate 1 less the other.
 
         Raises:
             TypeError: sequence or state that hold no floats.

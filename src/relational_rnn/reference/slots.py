@@ -32,7 +32,7 @@ class SlotsStepCache(NamedTuple):
 
     memory: Array
     rows: Array
-    """What attention sees, (B, M, S): with "shared" the N slots after the write, with "attend" an update more."""
+    """What attention sees, (B, M, S): the written slots, or with "attend" the slots and the update."""
     attended: Array
     gate: Array
     candidate: Array
