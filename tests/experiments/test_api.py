@@ -29,6 +29,16 @@ def trained(tmp_path_factory):
     return result, folder, seen
 
 
+@pytest.mark.parametrize("framework", ["numpy", pytest.param("torch", marks=pytest.mark.torch)])
+def test_the_slot_update_of_a_hybrid_comes_back_with_its_weights(framework):
+    settings = SORTING | {"framework": framework, "seeds": 1, "slot_update": "attend"}
+    result = experiments.train("sorting", ["hybrid"], **settings)
+    core = result.load("hybrid").model.core
+    assert core.slot_update == result.config.model.slot_update == "attend"
+    with pytest.raises(ValueError, match="slot_update must be one of 'shared', 'attend', got 'each'"):
+        experiments.train("sorting", ["hybrid"], **settings | {"slot_update": "each"})
+
+
 def test_a_run_is_that_of_the_command(trained):
     result, folder, seen = trained
     assert from_json(json.loads((folder / "results.json").read_text())) == result.results

@@ -11,6 +11,7 @@ MODELS = {
     "rmc, trainable memory": ("rmc", 3, dict(mem_slots=2, initial_memory="trainable", read_head="mean")),
     "hybrid": ("hybrid", 6, dict(num_slots=3, slot_size=8, num_heads=2)),
     "hybrid, one size": ("hybrid", 6, dict(num_slots=3, slot_size=6, num_heads=3, output_size=9)),
+    "hybrid, attend": ("hybrid", 6, dict(num_slots=3, slot_size=8, num_heads=2, slot_update="attend")),
     "lstm": ("lstm", 6, dict(num_layers=2)),
     "gru": ("gru", 6, dict(num_layers=2, initialisation="orthogonal")),
     "transformer": ("transformer", 3, dict(num_heads=2)),

@@ -14,7 +14,7 @@ from tolerances import assert_close  # noqa: E402
 
 OPTIONS = {
     "rmc": {"mem_slots": 3, "num_heads": 2, "num_blocks": 2, "gate_style": "memory"},
-    "hybrid": {"num_slots": 3, "slot_size": 8, "num_heads": 2},
+    "hybrid": {"num_slots": 3, "slot_size": 8, "num_heads": 2, "slot_update": "attend"},
     "lstm": {},
 }
 

@@ -199,7 +199,9 @@ def test_export_with_resets(backend, strict):
     assert_alike(exported(x, resets=resets), core(x, resets=resets))
 
 
-@pytest.mark.parametrize("label", ["hybrid", "transformer", "dnc"])
+@pytest.mark.parametrize(
+    "label", ["hybrid", pytest.param("hybrid, attend", marks=pytest.mark.slow), "transformer", "dnc"]
+)
 def test_other_models(label):
     model = make_model(label)
     x = draw(3, 2, model.input_size)

@@ -25,9 +25,10 @@ def assert_same(actual, expected, what=""):
     assert_close(actual.detach(), expected.detach(), what=what)
 
 
-@pytest.mark.parametrize("slot_size", [6, 8])
-def test_the_cell_is_one_step_of_the_sequence(slot_size):
-    cell, rnn = (make(kind, slot_size=slot_size) for kind in (RelationalRNNCell, RelationalRNN))
+@pytest.mark.parametrize(("slot_size", "slot_update"), [(6, "shared"), (8, "shared"), (8, "attend")])
+def test_the_cell_is_one_step_of_the_sequence(slot_size, slot_update):
+    options = dict(slot_size=slot_size, slot_update=slot_update)
+    cell, rnn = (make(kind, **options) for kind in (RelationalRNNCell, RelationalRNN))
     cell.load_state_dict(rnn.state_dict())
     assert [name for name, _ in cell.named_parameters()] == [name for name, _ in rnn.named_parameters()]
     assert ("memory_input.weight" in rnn.state_dict()) == (slot_size != 6)
@@ -75,10 +76,11 @@ def test_batches_come_first_and_four_values_come_back():
         assert_same(rnn(draw(B, 2, F), given)[0], rnn(draw(B, 2, F), state)[0])
 
 
-def test_the_trace():
-    rnn, x = make(), draw(T, B, F)
+@pytest.mark.parametrize(("slot_update", "seen"), [("shared", 3), ("attend", 4)])
+def test_the_trace(slot_update, seen):
+    rnn, x = make(slot_update=slot_update), draw(T, B, F)
     *_, trace = rnn(x, return_trace=True)
-    assert trace.attention.shape == (B, T, 1, 2, 3, 3)
+    assert trace.attention.shape == (B, T, 1, 2, 3, seen)
     assert trace.forget_gate.shape == (B, T, 3, 8)
     assert_same(trace.input_gate, 1 - trace.forget_gate)
     outputs, alone = rnn(x[:, 1], return_state=False, return_trace=True)
@@ -134,13 +136,15 @@ def test_the_state_starts_at_zero_and_the_memory_at_its_parameter(kind):
     assert not c.any()
     assert torch.equal(memory, rnn.initial_memory.expand(B, -1, -1))
     assert memory.requires_grad
-    assert "num_heads=2" in repr(rnn)
+    assert "num_heads=2, slot_update='shared'" in repr(rnn)
 
 
 @both
 def test_bad_sizes(kind):
     with pytest.raises(ValueError, match="num_heads must divide slot_size, got num_heads=3 and slot_size=8"):
         make(kind, num_heads=3)
+    with pytest.raises(ValueError, match="slot_update must be one of 'shared', 'attend', got 'attention'"):
+        make(kind, slot_update="attention")
 
 
 def test_bad_states():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from relational_rnn.config.core import SLOT_UPDATES
 from relational_rnn.reference import (
     LSTM,
     Classifier,
@@ -224,7 +225,7 @@ def test_clipping():
             assert_close(value, leaf.grad, "float32")
 
 
-def hybrid_in_torch(x, h, c, memory, p, num_heads):
+def hybrid_in_torch(x, h, c, memory, p, num_heads, slot_update):
     """docs/hybrid.md with torch's operations; returns the outputs and the last state."""
 
     def layer(name, v):
@@ -235,8 +236,11 @@ def hybrid_in_torch(x, h, c, memory, p, num_heads):
         weights = [p[f"lstm.{name}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
         h, c = torch.lstm_cell(x_t, (h, c), *weights)
         u = layer("memory_input", h) if "memory_input.weight" in p else h
-        w = memory + layer("update", u)[:, None]
-        q, k, v = (layer(f"W_{name}", w).unflatten(-1, (num_heads, -1)).transpose(1, 2) for name in "qkv")
+        update = layer("update", u)[:, None]
+        w = memory + update if slot_update == "shared" else memory
+        seen = w if slot_update == "shared" else torch.cat([memory, update], 1)
+        rows = {"q": w, "k": seen, "v": seen}
+        q, k, v = (layer(f"W_{n}", x).unflatten(-1, (num_heads, -1)).transpose(1, 2) for n, x in rows.items())
         attended = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
         new = w + layer("W_o", attended)
         f = torch.sigmoid(layer("gate_memory", memory) + layer("gate_input", u)[:, None])
@@ -249,8 +253,10 @@ def hybrid_in_torch(x, h, c, memory, p, num_heads):
 
 @pytest.mark.parametrize("slot_size", [6, 8])  # 6: no projection of the hidden state
 @pytest.mark.parametrize("output_size", [None, 7])
-def test_the_hybrid(slot_size, output_size):
-    model = RelationalRNN(4, 6, output_size, num_slots=3, slot_size=slot_size, num_heads=2)
+@pytest.mark.parametrize("slot_update", SLOT_UPDATES)
+def test_the_hybrid(slot_size, output_size, slot_update):
+    sizes = dict(num_slots=3, slot_size=slot_size, num_heads=2)
+    model = RelationalRNN(4, 6, output_size, **sizes, slot_update=slot_update)
     rng = np.random.default_rng(1)
     for value in model.params.values():
         value += 0.2 * rng.standard_normal(value.shape)
@@ -260,7 +266,7 @@ def test_the_hybrid(slot_size, output_size):
     own_state = [zeros, zeros, leaves["initial_memory"].expand(2, -1, -1)]
     given_state = [leaves[name] for name in ("h", "c", "memory")]
     for run, state in ((problem, given_state), (from_own_start(problem), own_state)):
-        results = hybrid_in_torch(leaves["sequence"], *state, leaves, 2)
+        results = hybrid_in_torch(leaves["sequence"], *state, leaves, 2, slot_update)
         loss = sum((torch.tensor(w) * r).sum() for w, r in zip(problem.weights, results, strict=True))
         names = [name for name in leaves if name in run.arrays or name in model.params]
         wanted = torch.autograd.grad(

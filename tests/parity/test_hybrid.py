@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relational_rnn import reference
+from relational_rnn.config.core import SLOT_UPDATES
 from relational_rnn.interop import get_gradients, get_parameters, set_parameters
 from tolerances import assert_close
 
@@ -23,7 +24,12 @@ def drawn(draw):
     if draw(st.booleans()):
         hidden = heads * head
     sizes = dict(
-        input_size=inputs, hidden_size=hidden, num_slots=slots, slot_size=heads * head, num_heads=heads
+        input_size=inputs,
+        hidden_size=hidden,
+        num_slots=slots,
+        slot_size=heads * head,
+        num_heads=heads,
+        slot_update=draw(st.sampled_from(SLOT_UPDATES)),
     )
     return sizes, outputs, batch, time, draw(st.integers(0, 2**16))
 

@@ -33,6 +33,11 @@ MODELS = {
     "rmc": (lambda: RelationalMemory(F, 3, 2, 2), X, ("inputs", "memory")),
     "rmc cell": (lambda: RelationalMemoryCell(F, 3, 2, 2), X[:, 0], ("input", "memory")),
     "hybrid": (lambda: RelationalRNN(F, 3, 2, 3, 4), X, ("sequence", "h", "c", "memory")),
+    "hybrid, attend": (
+        lambda: RelationalRNN(F, 3, 2, 3, 4, slot_update="attend"),
+        X,
+        ("sequence", "h", "c", "memory"),
+    ),
     "hybrid cell": (lambda: RelationalRNNCell(F, 3, 3, 4), X[:, 0], ("x", "h", "c", "memory")),
     "lstm": (lambda: LSTM(F, 3, 2), X, ("sequence", "h", "c")),
     "lstm cell": (lambda: LSTMCell(F, 3), X[:, 0], ("input", "h", "c")),

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from helpers.gradients import check_gradient
+from relational_rnn.analysis.memory import effective_rank, slot_variance
+from relational_rnn.config.core import SLOT_UPDATES
 from relational_rnn.reference import LSTM, RelationalRNN, RelationalRNNCell
 from tolerances import assert_close
 
@@ -26,7 +28,7 @@ def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-def plain_step(p, x, h, c, memory):
+def plain_step(p, x, h, c, memory, slot_update):
     """docs/hybrid.md, one sample and one slot at a time."""
 
     def linear(layer, v):
@@ -39,15 +41,17 @@ def plain_step(p, x, h, c, memory):
         new_c = sigmoid(f) * c[b] + sigmoid(i) * np.tanh(g)
         new_h = sigmoid(o) * np.tanh(new_c)
         u = linear("memory_input", new_h) if "memory_input.weight" in p else new_h
-        w = [m + linear("update", u) for m in memory[b]]
-        q, k, v = ([np.split(linear(f"W_{name}", row), H) for row in w] for name in "qkv")
+        update = linear("update", u)
+        w = [m + update if slot_update == "shared" else m for m in memory[b]]
+        seen = w if slot_update == "shared" else [*w, update]
+        q, k, v = ([np.split(linear(f"W_{name}", row), H) for row in seen] for name in "qkv")
         slots = []
         for n, m in enumerate(memory[b]):
             heads = []
             for head in range(H):
-                scores = np.array([q[n][head] @ k[j][head] for j in range(N)]) / np.sqrt(len(m) / H)
+                scores = np.array([q[n][head] @ k[j][head] for j in range(len(seen))]) / np.sqrt(len(m) / H)
                 weights = np.exp(scores) / np.exp(scores).sum()
-                heads.append(sum(weights[j] * v[j][head] for j in range(N)))
+                heads.append(sum(weights[j] * v[j][head] for j in range(len(seen))))
             new = w[n] + linear("W_o", np.concatenate(heads))
             f = sigmoid(linear("gate_memory", m) + linear("gate_input", u))
             slots.append(f * m + (1 - f) * np.tanh(new))
@@ -60,11 +64,13 @@ def plain_step(p, x, h, c, memory):
 
 
 @pytest.mark.parametrize("slot_size", [S, HIDDEN])
-def test_the_cell_is_the_equations(slot_size):
-    cell = make(RelationalRNNCell, slot_size)
+@pytest.mark.parametrize("slot_update", SLOT_UPDATES)
+def test_the_cell_is_the_equations(slot_size, slot_update):
+    cell = make(RelationalRNNCell, slot_size, slot_update=slot_update)
     assert ("memory_input.weight" in cell.params) == (slot_size != HIDDEN)
     state = make_state(np.random.default_rng(0), slot_size)
-    for actual, expected in zip(cell.forward(X[:, 0], *state), plain_step(cell.params, X[:, 0], *state)):
+    plain = plain_step(cell.params, X[:, 0], *state, slot_update)
+    for actual, expected in zip(cell.forward(X[:, 0], *state), plain):
         assert_close(actual, expected)
 
 
@@ -118,6 +124,27 @@ def test_the_trace_is_what_the_slots_did():
     rnn.forward(-X)
     for part, value in zip(trace, kept):
         np.testing.assert_array_equal(part, value)
+
+
+def test_slots_that_attend_to_the_hidden_state_differ_for_longer():
+    """Over 16 steps of noise the shared update makes untrained slots alike; attending keeps them apart."""
+    x, ranks, variances = np.random.default_rng(0).standard_normal((16, 16, F)), {}, {}
+    for slot_update in SLOT_UPDATES:
+        rnn = RelationalRNN(F, 32, num_slots=4, slot_size=32, slot_update=slot_update)
+        *_, memory, trace = rnn.forward(x, return_state=True, return_trace=True)
+        assert trace.attention.shape[-1] == 4 + (slot_update == "attend")
+        assert_close(trace.attention.sum(-1), np.ones(trace.attention.shape[:-1]))
+        ranks[slot_update] = effective_rank(memory[:, None])[0]
+        variances[slot_update] = slot_variance(memory[:, None])[0]
+    assert variances["attend"] > 1.5 * variances["shared"]
+    assert ranks["attend"] > ranks["shared"] + 0.3
+
+
+@pytest.mark.parametrize("kind", [RelationalRNN, RelationalRNNCell])
+@pytest.mark.parametrize("wrong", ["attention", None, 1])
+def test_an_unknown_update(kind, wrong):
+    with pytest.raises((TypeError, ValueError), match=f"slot_update must be .*got {wrong!r}"):
+        make(kind, slot_update=wrong)
 
 
 def test_its_hidden_state_is_the_lstms():

@@ -95,6 +95,8 @@ class Hybrid(Lstm):
     """S, features of a slot."""
     num_heads: int = 2
     """H, attention heads; must divide S."""
+    slot_update: str = "shared"
+    """How the hidden state enters the slots: "shared" or "attend"."""
 
     def cases(self) -> Iterator[Case]:
         """Make the RNN."""

@@ -16,6 +16,8 @@ DRAWN_MEMORIES: Final = ("random", "normal")
 HEAD_ACTIVATIONS: Final = ("relu", "gelu")
 INPUT_FUSIONS: Final = ("append", "tile")
 READ_HEADS: Final = ("flatten", "mean", "weighted", "attention")
+SLOT_UPDATES: Final = ("shared", "attend")
+"""How the hidden state enters the hybrid's slots: docs/hybrid.md."""
 
 
 class CoreOptions(TypedDict, total=False):

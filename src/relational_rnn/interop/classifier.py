@@ -39,9 +39,11 @@ def numpy_classifier(model: SequenceClassifier) -> reference.Classifier:
         twin = reference.RelationalMemory(**vars(core.config), dtype=dtype)
         set_parameters(twin, get_parameters(core))
     elif isinstance(core, nn.RelationalRNN):
-        sizes = {name: getattr(core, name) for name in ("num_slots", "slot_size", "num_heads")}
+        options = {
+            name: getattr(core, name) for name in ("num_slots", "slot_size", "num_heads", "slot_update")
+        }
         output_size = core.output_size if hasattr(core, "output") else None
-        twin = reference.RelationalRNN(core.input_size, core.hidden_size, output_size, **sizes, dtype=dtype)
+        twin = reference.RelationalRNN(core.input_size, core.hidden_size, output_size, **options, dtype=dtype)
         set_parameters(twin, get_parameters(core))
     elif isinstance(core, nn.LSTM):
         twin = reference.LSTM(core.input_size, core.output_size, dtype=dtype)

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from relational_rnn.config import Trace
-from relational_rnn.config.checks import check_bool, check_shape, check_size
+from relational_rnn.config.checks import check_bool, check_choice, check_shape, check_size
+from relational_rnn.config.core import SLOT_UPDATES
 from relational_rnn.kernels import dot_product_attention, eager, plain_attention, transformed
 from relational_rnn.nn.factory import make_factory_kwargs
 from relational_rnn.nn.initialise import initialise_gates_
@@ -40,6 +41,7 @@ class _Hybrid(nn.Module):
         num_slots: int,
         slot_size: int,
         num_heads: int,
+        slot_update: str,
         device: torch.device | str | None,
         dtype: torch.dtype | None,
     ) -> None:
@@ -54,6 +56,7 @@ class _Hybrid(nn.Module):
             raise ValueError(
                 f"num_heads must divide slot_size, got num_heads={num_heads} and slot_size={slot_size}"
             )
+        self.slot_update = check_choice("slot_update", slot_update, SLOT_UPDATES)
         factory_kwargs = make_factory_kwargs(device, dtype)
         linear = partial(skip_init, nn.Linear, **factory_kwargs)
         self.lstm = skip_init(nn.LSTMCell, self.input_size, hidden, **factory_kwargs)
@@ -97,8 +100,8 @@ class _Hybrid(nn.Module):
         return zeros, zeros.clone(), self.initial_memory.repeat(batch_size, 1, 1)
 
     def extra_repr(self) -> str:
-        """Show the number of heads when printed; the layers say all other sizes."""
-        return f"num_heads={self.num_heads}"
+        """Show the number of heads and the update when printed; the layers say all other sizes."""
+        return f"num_heads={self.num_heads}, slot_update={self.slot_update!r}"
 
     def _check_state(self, state: object, batch: int) -> HybridState:
         parts = {"h": ("B", "hidden"), "c": ("B", "hidden"), "memory": ("B", "N", "S")}
@@ -130,18 +133,21 @@ class _Hybrid(nn.Module):
         joined: tuple[Tensor, Tensor] | None,
         trace: bool,
     ) -> tuple[Tensor, Trace | None]:
-        """Write into all slots, let them attend to each other, and blend with what they held: (B, N, S).
+        """Write into the slots, let them attend to each other, and blend with what they held: (B, N, S).
 
         The trace, if asked for, is a `config.Trace` without its T axis.
         """
-        written = memory + update
+        shared = self.slot_update == "shared"
+        written = memory + update if shared else memory
+        rows = written if shared else torch.cat([memory, update.to(memory.dtype)], 1)  # autocast again
         if joined is None:
-            projected = torch.cat([self.W_q(written), self.W_k(written), self.W_v(written)], -1)
+            projected = torch.cat([self.W_q(rows), self.W_k(rows), self.W_v(rows)], -1)
         else:
-            projected = F.linear(written, *joined)
-        batch, slots, size = written.shape
-        heads = projected.view(batch, slots, 3, self.num_heads, size // self.num_heads)
-        q, k, v = heads.permute(2, 0, 3, 1, 4).unbind()  # (B, H, N, S/H) each
+            projected = F.linear(rows, *joined)
+        batch, count, size = rows.shape
+        heads = projected.view(batch, count, 3, self.num_heads, size // self.num_heads)
+        q, k, v = heads.permute(2, 0, 3, 1, 4).unbind()  # (B, H, M, S/H) each
+        q = q[:, :, : self.num_slots]  # one product for all three costs less than leaving a row out
         attended, weights = plain_attention(q, k, v) if trace else (dot_product_attention(q, k, v), None)
         candidate = torch.tanh(written + self.W_o(attended.transpose(1, 2).flatten(2)))
         forget = torch.sigmoid(self.gate_memory(memory) + gate_input)
@@ -166,12 +172,14 @@ class RelationalRNNCell(_Hybrid):
         num_slots: N, memory slots.
         slot_size: S, features of a slot; where it equals `hidden_size`, there is no `memory_input`.
         num_heads: H, attention heads; must divide S.
+        slot_update: how the hidden state enters the slots: "shared" (the same update for all) or "attend" (as
+            a row that they attend to, so that each takes its own).
         device, dtype: as everywhere in torch.
         generator: where initial values are drawn from; None means torch's own.
 
     Raises:
         TypeError: a size is no integer, a dtype that is not floating point.
-        ValueError: a size below 1, or `num_heads` that does not divide `slot_size`.
+        ValueError: a size below 1, `num_heads` that does not divide `slot_size`, or an unknown `slot_update`.
 
     Example:
         >>> cell = RelationalRNNCell(input_size=5, hidden_size=6, num_slots=3, slot_size=8)
@@ -189,11 +197,14 @@ class RelationalRNNCell(_Hybrid):
         slot_size: int = 64,
         num_heads: int = 2,
         *,
+        slot_update: str = "shared",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
-        super().__init__(input_size, hidden_size, None, num_slots, slot_size, num_heads, device, dtype)
+        super().__init__(
+            input_size, hidden_size, None, num_slots, slot_size, num_heads, slot_update, device, dtype
+        )
         self.reset_parameters(generator)
 
     def forward(
@@ -244,6 +255,8 @@ class RelationalRNN(_Hybrid):
         num_slots: N, memory slots.
         slot_size: S, features of a slot; where it equals `hidden_size`, there is no `memory_input`.
         num_heads: H, attention heads; must divide S.
+        slot_update: how the hidden state enters the slots: "shared" (the same update for all) or "attend" (as
+            a row that they attend to, so that each takes its own).
         batch_first: inputs and outputs are (B, T, ...), as in NumPy; False for (T, B, ...), which all other
             cores, like `torch.nn.LSTM`, take unless told otherwise.
         device, dtype: as everywhere in torch.
@@ -251,7 +264,7 @@ class RelationalRNN(_Hybrid):
 
     Raises:
         TypeError: a size is no integer, a dtype that is not floating point.
-        ValueError: a size below 1, or `num_heads` that does not divide `slot_size`.
+        ValueError: a size below 1, `num_heads` that does not divide `slot_size`, or an unknown `slot_update`.
 
     Example:
         >>> rnn = RelationalRNN(input_size=5, hidden_size=6, output_size=2, num_slots=3, slot_size=8)
@@ -270,12 +283,15 @@ class RelationalRNN(_Hybrid):
         slot_size: int = 64,
         num_heads: int = 2,
         *,
+        slot_update: str = "shared",
         batch_first: bool = True,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
-        super().__init__(input_size, hidden_size, output_size, num_slots, slot_size, num_heads, device, dtype)
+        super().__init__(
+            input_size, hidden_size, output_size, num_slots, slot_size, num_heads, slot_update, device, dtype
+        )
         self.batch_first = check_bool("batch_first", batch_first)
         self.reset_parameters(generator)
 
@@ -353,7 +369,8 @@ class RelationalRNN(_Hybrid):
         Returns:
             The outputs in the input's layout with `output_size` features, or the last ones (B, O), (O,) for
             one sequence; the last h, c and memory of each row as `return_state` says; and the `config.Trace`
-            if asked for: attention (B, T, 1, H, N, N), gates (B, T, N, S), the input gate 1 less the other.
+            if asked for: attention (B, T, 1, H, N, M), M = N or with "attend" N + 1, the hidden state last;
+            gates (B, T, N, S), the input gate 1 less the other.
 
         Raises:
             TypeError: not a tensor, not floating point, or another dtype or device than the parameters'.

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Float
 
-from relational_rnn.config.checks import check_shape, check_size
+from relational_rnn.config.checks import check_choice, check_shape, check_size
+from relational_rnn.config.core import SLOT_UPDATES
 from relational_rnn.reference.activations import tanh_backward, tanh_forward
 from relational_rnn.reference.arrays import Array, as_floats, check_dtype, make_generator
 from relational_rnn.reference.initialise import xavier_uniform
@@ -51,6 +52,7 @@ class HybridCore:
         num_slots: int,
         slot_size: int,
         num_heads: int,
+        slot_update: str,
         dtype: npt.DTypeLike,
         seed: int | np.random.Generator,
     ) -> None:
@@ -63,6 +65,7 @@ class HybridCore:
             raise ValueError(
                 f"num_heads must divide slot_size, got num_heads={num_heads} and slot_size={slot_size}"
             )
+        self.slot_update = check_choice("slot_update", slot_update, SLOT_UPDATES)
         self.dtype = check_dtype(dtype)
         params = self._initial_parameters(make_generator(seed))
         self.params: dict[str, Array] = {name: value.astype(self.dtype) for name, value in params.items()}
@@ -140,7 +143,7 @@ class HybridCore:
         u, of_input = hiddens, None
         if "memory_input.weight" in self.params:
             u, of_input = self._linear("memory_input", hiddens)  # (T, B, S)
-        memories, of_slots = slots_forward(u, memory.copy(), self.num_heads, self.params)
+        memories, of_slots = slots_forward(u, memory.copy(), self.num_heads, self.slot_update, self.params)
         read, of_readout = self._linear("readout", memories.mean(axis=2))  # (T, B, hidden)
         combined, of_combine = self._linear("combine", np.concatenate([hiddens, read], axis=2))
         outputs, _ = tanh_forward(combined)  # (T, B, hidden)

@@ -29,6 +29,8 @@ class RelationalRNN(HybridCore):
         num_slots: N, memory slots.
         slot_size: S, features of a slot.
         num_heads: H, attention heads; must divide S.
+        slot_update: how the hidden state enters the slots: "shared" (the same update for all) or "attend" (as
+            a row that they attend to, so that each takes its own).
         dtype: float64 or float32.
         seed: integer or generator that the initial values are drawn from; the output layer is Xavier uniform
             with bias 0.
@@ -40,7 +42,7 @@ class RelationalRNN(HybridCore):
 
     Raises:
         TypeError: a size that is no integer, another dtype.
-        ValueError: a size below 1, or `num_heads` that does not divide `slot_size`.
+        ValueError: a size below 1, `num_heads` that does not divide `slot_size`, or an unknown `slot_update`.
 
     Example:
         >>> rnn = RelationalRNN(input_size=5, hidden_size=6, output_size=2, num_slots=3, slot_size=8)
@@ -62,11 +64,14 @@ class RelationalRNN(HybridCore):
         slot_size: int = 64,
         num_heads: int = 2,
         *,
+        slot_update: str = "shared",
         dtype: npt.DTypeLike = np.float64,
         seed: int | np.random.Generator = 0,
     ) -> None:
         generator = make_generator(seed)
-        super().__init__(input_size, hidden_size, num_slots, slot_size, num_heads, dtype, generator)
+        super().__init__(
+            input_size, hidden_size, num_slots, slot_size, num_heads, slot_update, dtype, generator
+        )
         self.output_size = hidden_size if output_size is None else check_size("output_size", output_size)
         if output_size is not None:
             weight = xavier_uniform(generator, output_size, hidden_size)
@@ -129,8 +134,8 @@ class RelationalRNN(HybridCore):
 
         Returns:
             The outputs (B, T, O), or the last one (B, O); with `return_state` also h and c, each (B, hidden),
-            and memory (B, N, S); and the `config.Trace` if asked for: attention (B, T, 1, H, N, N), gates
-            (B, T, N, S), where the input gate is 1 less the forget gate.
+            and memory (B, N, S); and the `config.Trace` if asked for: attention (B, T, 1, H, N, M), M = N or
+            with "attend" N + 1, the hidden state last; gates (B, T, N, S), the input gate 1 less the other.
 
         Raises:
             TypeError: sequence or state that hold no floats.
@@ -160,7 +165,7 @@ class RelationalRNN(HybridCore):
     def _trace(self) -> Trace:
         """Return copies of what the last run attended to and let through."""
         steps = self._forward_cache().slots.steps
-        attention = np.stack([step.attention.weights for step in steps], axis=1)  # (B, T, H, N, N)
+        attention = np.stack([step.attention.weights for step in steps], axis=1)  # (B, T, H, N, M)
         forget_gate = np.stack([step.gate for step in steps], axis=1)
         return Trace(attention[:, :, None], 1 - forget_gate, forget_gate)
 

@@ -24,6 +24,8 @@ class RelationalRNNCell(HybridCore):
         num_slots: N, memory slots.
         slot_size: S, features of a slot; where it equals `hidden_size`, there is no W_in.
         num_heads: H, attention heads; must divide S.
+        slot_update: how the hidden state enters the slots: "shared" (the same update for all) or "attend" (as
+            a row that they attend to, so that each takes its own).
         dtype: float64 or float32.
         seed: integer or generator that the initial values are drawn from.
 
@@ -33,7 +35,7 @@ class RelationalRNNCell(HybridCore):
 
     Raises:
         TypeError: a size that is no integer, another dtype.
-        ValueError: a size below 1, or `num_heads` that does not divide `slot_size`.
+        ValueError: a size below 1, `num_heads` that does not divide `slot_size`, or an unknown `slot_update`.
 
     Example:
         >>> cell = RelationalRNNCell(input_size=5, hidden_size=6, num_slots=3, slot_size=8)
@@ -51,10 +53,11 @@ class RelationalRNNCell(HybridCore):
         slot_size: int = 64,
         num_heads: int = 2,
         *,
+        slot_update: str = "shared",
         dtype: npt.DTypeLike = np.float64,
         seed: int | np.random.Generator = 0,
     ) -> None:
-        super().__init__(input_size, hidden_size, num_slots, slot_size, num_heads, dtype, seed)
+        super().__init__(input_size, hidden_size, num_slots, slot_size, num_heads, slot_update, dtype, seed)
 
     def forward(
         self,

@@ -28,10 +28,11 @@ LAYERS = ("update", "gate_input", "gate_memory", "W_q", "W_k", "W_v", "W_o")
 
 
 class SlotsStepCache(NamedTuple):
-    """What the way back through one step needs; each (B, N, S) but the last."""
+    """What the way back through one step needs; each (B, N, S) but the second and the last."""
 
     memory: Array
-    written: Array
+    rows: Array
+    """What attention sees, (B, M, S): the written slots, or with "attend" the slots and the update."""
     attended: Array
     gate: Array
     candidate: Array
@@ -51,11 +52,14 @@ def slots_step_forward(
     update: Float[np.ndarray, "B S"],
     gate_input: Float[np.ndarray, "B S"],
     num_heads: int,
+    slot_update: str,
     params: Mapping[str, Array],
 ) -> tuple[Float[np.ndarray, "B N S"], SlotsStepCache]:
-    """Write the update into all slots, let them attend to each other, and blend with what they held.
+    """Write the update into the slots, let them attend to each other, and blend with what they held.
 
-        w = memory + update,  new = w + attention(w) W_oᵀ + b_o
+        shared:  w = memory + update,  rows = w
+        attend:  w = memory,           rows = [memory; update]
+        new = w + attention(w over rows) W_oᵀ + b_o
         next = f memory + (1 − f) tanh(new),  f = σ(memory W_fᵀ + gate_input)
 
     Source: docs/hybrid.md.
@@ -65,13 +69,21 @@ def slots_step_forward(
         update: linear(u; update), which needs no memory and so is made for all steps at once.
         gate_input: linear(u; gate_input), the same.
         num_heads: H.
+        slot_update: one of `config.core.SLOT_UPDATES`.
         params: the layers W_q, W_k, W_v, W_o and gate_memory.
 
     Returns:
         The slots after the step, and the cache for `slots_step_backward`.
     """
-    written = memory + update[:, None]  # (B, N, S)
-    q, k, v = (linear_forward(written, params[f"W_{x}.weight"], params[f"W_{x}.bias"])[0] for x in "qkv")
+    if slot_update == "shared":
+        written = rows = memory + update[:, None]  # (B, N, S)
+    else:
+        written = memory
+        rows = np.concatenate([memory, update[:, None]], axis=1)  # (B, N + 1, S)
+    q, k, v = (
+        linear_forward(x, params[f"W_{name}.weight"], params[f"W_{name}.bias"])[0]
+        for name, x in (("q", written), ("k", rows), ("v", rows))
+    )
     attended, attention = multi_head_attention_forward(q, k, v, num_heads)
     new, _ = linear_forward(attended, params["W_o.weight"], params["W_o.bias"])
     new += written
@@ -79,7 +91,7 @@ def slots_step_forward(
     gate, _ = sigmoid_forward(logits + gate_input[:, None])  # (B, N, S)
     candidate, _ = tanh_forward(new)
     updated = candidate + gate * (memory - candidate)
-    return updated, SlotsStepCache(memory, written, attended, gate, candidate, attention)
+    return updated, SlotsStepCache(memory, rows, attended, gate, candidate, attention)
 
 
 def slots_step_backward(
@@ -105,18 +117,25 @@ def slots_step_backward(
     gradients.add("gate_memory", d_logits, cache.memory)
     gradients.add("W_o", d_new, cache.attended)
     d_attended = linear_backward_input(d_new, params["W_o.weight"])
-    d_written = d_new
-    for x, d in zip("qkv", multi_head_attention_backward(d_attended, cache.attention), strict=True):
-        gradients.add(f"W_{x}", d, cache.written)
-        d_written = d_written + linear_backward_input(d, params[f"W_{x}.weight"])
-    d_memory = d_memory + d_written + linear_backward_input(d_logits, params["gate_memory.weight"])
-    return d_memory, d_written.sum(axis=1), d_logits.sum(axis=1)
+    d_q, d_k, d_v = multi_head_attention_backward(d_attended, cache.attention)
+    slots = cache.memory.shape[1]
+    gradients.add("W_q", d_q, cache.rows[:, :slots])
+    gradients.add("W_k", d_k, cache.rows)
+    gradients.add("W_v", d_v, cache.rows)
+    d_rows = linear_backward_input(d_k, params["W_k.weight"])  # (B, M, S)
+    d_rows += linear_backward_input(d_v, params["W_v.weight"])
+    d_rows[:, :slots] += d_new + linear_backward_input(d_q, params["W_q.weight"])
+    d_memory = d_memory + d_rows[:, :slots] + linear_backward_input(d_logits, params["gate_memory.weight"])
+    # The update is a row of its own, or a part of every slot's.
+    d_update = d_rows[:, slots:] if d_rows.shape[1] > slots else d_rows
+    return d_memory, d_update.sum(axis=1), d_logits.sum(axis=1)
 
 
 def slots_forward(
     u: Float[np.ndarray, "T B S"],
     memory: Float[np.ndarray, "B N S"],
     num_heads: int,
+    slot_update: str,
     params: Mapping[str, Array],
 ) -> tuple[Float[np.ndarray, "T B N S"], SlotsCache]:
     """Run `slots_step_forward` over a sequence.
@@ -125,6 +144,7 @@ def slots_forward(
         u: what enters at each step; it and `memory` must not change until the backward pass.
         memory: the slots before the first step.
         num_heads: H.
+        slot_update: one of `config.core.SLOT_UPDATES`.
         params: the layers of `LAYERS`.
 
     Returns:
@@ -135,7 +155,7 @@ def slots_forward(
     memories = np.empty((len(u), *memory.shape), u.dtype)
     steps = []
     for t in range(len(u)):
-        memory, cache = slots_step_forward(memory, update[t], gate_input[t], num_heads, params)
+        memory, cache = slots_step_forward(memory, update[t], gate_input[t], num_heads, slot_update, params)
         memories[t] = memory
         steps.append(cache)
     return memories, SlotsCache(u, steps)

@@ -28,6 +28,7 @@ from relational_rnn.config.core import (
     INITIAL_MEMORIES,
     INPUT_FUSIONS,
     READ_HEADS,
+    SLOT_UPDATES,
 )
 from relational_rnn.tasks import entry_of
 from relational_rnn.training.models import LEADER, MODELS, ModelSpec, check_models
@@ -148,6 +149,9 @@ class ModelConfig:
     """RMC: constant added to the forget gate before the sigmoid."""
     input_bias: float = 0.0
     """RMC: constant added to the input gate before the sigmoid."""
+    slot_update: str = "shared"
+    """hybrid: how the hidden state enters the slots: "shared" (the same update for all) or "attend" (as a row
+    that they attend to)."""
     initialisation: str = "authors"
     """RMC: "authors" or "torch", what its linear layers start with."""
     compute_dtype: str = "float32"
@@ -188,6 +192,7 @@ class ModelConfig:
         check_choice("initial_memory", self.initial_memory, INITIAL_MEMORIES)
         check_choice("input_fusion", self.input_fusion, INPUT_FUSIONS)
         check_choice("read_head", self.read_head, READ_HEADS)
+        check_choice("slot_update", self.slot_update, SLOT_UPDATES)
         if self.key_size is not None:
             check_size("key_size", self.key_size, maximum=MOST_OF["head_size"])
         for name in ("forget_bias", "input_bias"):

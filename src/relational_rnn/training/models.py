@@ -60,7 +60,12 @@ class ModelSpec:
 
 def _hybrid(config: ModelConfig) -> dict[str, Any]:
     width = config.head_size * config.num_heads
-    return {"num_slots": config.mem_slots, "slot_size": width, "num_heads": config.num_heads}
+    return {
+        "num_slots": config.mem_slots,
+        "slot_size": width,
+        "num_heads": config.num_heads,
+        "slot_update": config.slot_update,
+    }
 
 
 MODELS: Final[dict[str, ModelSpec]] = {
