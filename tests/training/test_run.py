@@ -6,13 +6,14 @@ import time
 import numpy as np
 import pytest
 
+from relational_rnn.analysis import long_words_table
 from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.training import run as runs
 from relational_rnn.training.arrays_file import load_arrays
 from relational_rnn.training.config import with_values
 from relational_rnn.training.contestants import contestants
 from relational_rnn.training.files import read_json
-from relational_rnn.training.results import TrainingResult, to_json
+from relational_rnn.training.results import TrainingResult, from_json, to_json
 from relational_rnn.training.run_folder import RunFolder
 
 SMALL = {"validation_examples": 20, "test_examples": 20, "steps": 4, "evaluate_every": 2, "seeds": 1}
@@ -22,6 +23,7 @@ STARTS = {
     "pair-matching": ("pairs=2",),
     "object-tracking": ("moves=2",),
     "babi-synthetic": ("sentences=3",),
+    "group-word": ("length=3",),
     "addition": ("length=1",),
     "control": ("length=1",),
     "program": ("nesting=1",),
@@ -37,6 +39,8 @@ def config_of(task, framework="torch", **changes):
     base = find_recipe(task, "tiny")
     values = {"framework": framework, "models": ("rmc", "lstm"), "overrides": (), **SMALL}
     values |= {"grow": False, "direct": False, "start": ()}
+    if framework == "numpy":
+        values["optimiser"] = "adam"
     if base.data.train_examples is not None:
         values["train_examples"] = 40
     if task == "babi":
@@ -230,6 +234,16 @@ def test_results_of_nth_farthest_have_longer_sequences_too(tmp_path):
     results = pull("nth-farthest", "the last parameters", "numpy", tmp_path)
     assert all("longer" in training for training in results["models"]["rmc"]["trainings"])
     assert (results["harder"], results["harder_size"], results["generalisation"]) == (None, None, [])
+
+
+def test_results_of_group_words_have_longer_words_too(tmp_path):
+    results = pull("group-word", "the last parameters", "numpy", tmp_path)
+    for training in results["models"]["rmc"]["trainings"]:
+        assert training["long_words"]["length"] == [16, 32, 64, 128, 256]
+        assert len(training["long_words"]["last"]) == len(training["long_words"]["whole"]) == 5
+    table = long_words_table(from_json(results))
+    assert table.columns[1] == "last, length 16 %"
+    assert [len(cells) for _, cells in table.rows] == [11, 11]
 
 
 def test_an_opponent_smaller_than_the_rmc_is_refused_before_anything_is_written(tmp_path):

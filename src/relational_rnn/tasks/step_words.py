@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from relational_rnn.tasks.group_word import permutation
 from relational_rnn.tasks.programs.characters import CHARACTERS
 
 QUERY = "?"
@@ -65,6 +66,16 @@ def of_babi_synthetic(record: Mapping[str, Any], inputs: np.ndarray) -> list[str
         ['was', 'bill', '?']
     """
     return " ".join([*record["story"], record["question"]]).split()
+
+
+def of_group_word(record: Mapping[str, Any], inputs: np.ndarray) -> list[str]:
+    """Return the elements as permutations.
+
+    Example:
+        >>> of_group_word({"group": "S3", "elements": [1, 4]}, np.zeros((2, 6)))
+        ['(0 2 1)', '(2 0 1)']
+    """
+    return [permutation(record["group"], number) for number in record["elements"]]
 
 
 def of_babi(record: Mapping[str, Any], inputs: np.ndarray) -> list[str]:

@@ -67,7 +67,7 @@ class TrainingResult:
     """What was no longer finite, and when; the scores are of the parameters that were kept before. None for a
     training that came to its end."""
     more: Scores = field(default_factory=dict)
-    """Scores that only this task has: of Nth farthest `longer`."""
+    """Scores that only this task has: of Nth farthest `longer`, of group words `long_words`."""
 
     def __post_init__(self) -> None:
         """Check what no training can come to.
