@@ -24,6 +24,7 @@ STARTS = {
     "object-tracking": ("moves=2",),
     "babi-synthetic": ("sentences=3",),
     "group-word": ("length=3",),
+    "mqar": ("pairs=2",),
     "addition": ("length=1",),
     "control": ("length=1",),
     "program": ("nesting=1",),

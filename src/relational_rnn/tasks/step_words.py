@@ -78,6 +78,18 @@ def of_group_word(record: Mapping[str, Any], inputs: np.ndarray) -> list[str]:
     return [permutation(record["group"], number) for number in record["elements"]]
 
 
+def of_mqar(record: Mapping[str, Any], inputs: np.ndarray) -> list[str]:
+    """Return the keys, each before its value, then the queries and the gaps between them.
+
+    Example:
+        >>> of_mqar({"pairs": [[5, 12]], "queries": [0, 5]}, np.zeros((6, 132)))
+        ['key 5', '= 12', '-', '-', 'key 5 = ?', '-']
+    """
+    pairs = [word for key, value in record["pairs"] for word in (f"key {key}", f"= {value}")]
+    places = [(f"key {key} = {QUERY}" if key else "-", "-") for key in record["queries"]]
+    return [*pairs, *(word for place in places for word in place)]
+
+
 def of_babi(record: Mapping[str, Any], inputs: np.ndarray) -> list[str]:
     """Return the words of the story, its questions among them.
 
