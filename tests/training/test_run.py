@@ -13,6 +13,7 @@ from relational_rnn.training.arrays_file import load_arrays
 from relational_rnn.training.config import with_values
 from relational_rnn.training.contestants import contestants
 from relational_rnn.training.files import read_json
+from relational_rnn.training.framework import framework_of
 from relational_rnn.training.results import TrainingResult, from_json, to_json
 from relational_rnn.training.run_folder import RunFolder
 
@@ -267,3 +268,28 @@ def test_of_two_ways_the_better_one_counts():
     assert (found.label, found.name, found.selected) == ("LSTM", "b-1", ("b-0", "b-1"))
     assert found.test_accuracy == pytest.approx(0.7)
     assert found.trainings == tuple(trainings)
+
+
+def test_the_numbers_that_models_keep_between_steps():
+    """RMC: slots x width; LSTM: h and c; hybrid: h, c and its memory. A Transformer's grow with the steps."""
+    config = config_of("sorting", "numpy", models=("rmc", "hybrid", "lstm"))
+    for contestant in contestants(config):
+        model = framework_of("numpy").build(config, contestant)
+        sizes = [framework_of("numpy").state_size(model, config.task.input_size, steps) for steps in (3, 6)]
+        core = model.core
+        hidden = getattr(core, "hidden_size", 0)
+        memory = 2 * 4 * 2 if contestant.model != "lstm" else 0
+        assert sizes == [2 * hidden + memory] * 2
+
+
+@pytest.mark.torch
+def test_the_numbers_that_torch_models_keep_between_steps():
+    pytest.importorskip("torch")
+    config = config_of("sorting", "torch", models=("rmc", "lstm", "gru", "transformer"))
+    framework = framework_of("torch")
+    for contestant in contestants(config):
+        model = framework.build(config, contestant)
+        three, six = (framework.state_size(model, config.task.input_size, steps) for steps in (3, 6))
+        assert six == (2 * three if contestant.model == "transformer" else three)
+        wanted = {"rmc": 2 * 4 * 2, "lstm": 2 * getattr(model.core, "hidden_size", 0)}
+        assert three == wanted.get(contestant.model, three)
