@@ -6,13 +6,15 @@ import time
 import numpy as np
 import pytest
 
+from relational_rnn.analysis import long_words_table
 from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.training import run as runs
 from relational_rnn.training.arrays_file import load_arrays
 from relational_rnn.training.config import with_values
 from relational_rnn.training.contestants import contestants
 from relational_rnn.training.files import read_json
-from relational_rnn.training.results import TrainingResult, to_json
+from relational_rnn.training.framework import framework_of
+from relational_rnn.training.results import TrainingResult, from_json, to_json
 from relational_rnn.training.run_folder import RunFolder
 
 SMALL = {"validation_examples": 20, "test_examples": 20, "steps": 4, "evaluate_every": 2, "seeds": 1}
@@ -22,6 +24,8 @@ STARTS = {
     "pair-matching": ("pairs=2",),
     "object-tracking": ("moves=2",),
     "babi-synthetic": ("sentences=3",),
+    "group-word": ("length=3",),
+    "mqar": ("pairs=2",),
     "addition": ("length=1",),
     "control": ("length=1",),
     "program": ("nesting=1",),
@@ -37,6 +41,8 @@ def config_of(task, framework="torch", **changes):
     base = find_recipe(task, "tiny")
     values = {"framework": framework, "models": ("rmc", "lstm"), "overrides": (), **SMALL}
     values |= {"grow": False, "direct": False, "start": ()}
+    if framework == "numpy":
+        values["optimiser"] = "adam"
     if base.data.train_examples is not None:
         values["train_examples"] = 40
     if task == "babi":
@@ -232,6 +238,16 @@ def test_results_of_nth_farthest_have_longer_sequences_too(tmp_path):
     assert (results["harder"], results["harder_size"], results["generalisation"]) == (None, None, [])
 
 
+def test_results_of_group_words_have_longer_words_too(tmp_path):
+    results = pull("group-word", "the last parameters", "numpy", tmp_path)
+    for training in results["models"]["rmc"]["trainings"]:
+        assert training["long_words"]["length"] == [16, 32, 64, 128, 256]
+        assert len(training["long_words"]["last"]) == len(training["long_words"]["whole"]) == 5
+    table = long_words_table(from_json(results))
+    assert table.columns[1] == "last, length 16 %"
+    assert [len(cells) for _, cells in table.rows] == [11, 11]
+
+
 def test_an_opponent_smaller_than_the_rmc_is_refused_before_anything_is_written(tmp_path):
     config = config_of("sorting", "numpy", overrides=("lstm.size=2",))
     with pytest.raises(ValueError, match=r"lstm\.size must be at least"):
@@ -252,3 +268,28 @@ def test_of_two_ways_the_better_one_counts():
     assert (found.label, found.name, found.selected) == ("LSTM", "b-1", ("b-0", "b-1"))
     assert found.test_accuracy == pytest.approx(0.7)
     assert found.trainings == tuple(trainings)
+
+
+def test_the_numbers_that_models_keep_between_steps():
+    """RMC: slots x width; LSTM: h and c; hybrid: h, c and its memory. A Transformer's grow with the steps."""
+    config = config_of("sorting", "numpy", models=("rmc", "hybrid", "lstm"))
+    for contestant in contestants(config):
+        model = framework_of("numpy").build(config, contestant)
+        sizes = [framework_of("numpy").state_size(model, config.task.input_size, steps) for steps in (3, 6)]
+        core = model.core
+        hidden = getattr(core, "hidden_size", 0)
+        memory = 2 * 4 * 2 if contestant.model != "lstm" else 0
+        assert sizes == [2 * hidden + memory] * 2
+
+
+@pytest.mark.torch
+def test_the_numbers_that_torch_models_keep_between_steps():
+    pytest.importorskip("torch")
+    config = config_of("sorting", "torch", models=("rmc", "lstm", "gru", "transformer"))
+    framework = framework_of("torch")
+    for contestant in contestants(config):
+        model = framework.build(config, contestant)
+        three, six = (framework.state_size(model, config.task.input_size, steps) for steps in (3, 6))
+        assert six == (2 * three if contestant.model == "transformer" else three)
+        wanted = {"rmc": 2 * 4 * 2, "lstm": 2 * getattr(model.core, "hidden_size", 0)}
+        assert three == wanted.get(contestant.model, three)

@@ -60,7 +60,15 @@ from relational_rnn.analysis.supervised import (
     size_axes,
     summary_table,
 )
-from relational_rnn.analysis.tables import Table, longer_table, score_table, selected_only, way_of, ways_table
+from relational_rnn.analysis.tables import (
+    Table,
+    long_words_table,
+    longer_table,
+    score_table,
+    selected_only,
+    way_of,
+    ways_table,
+)
 
 __all__ = [
     "Attention",
@@ -107,6 +115,7 @@ __all__ = [
     "generalisation",
     "generalisation_table",
     "kinds_table",
+    "long_words_table",
     "longer_table",
     "mean_curve",
     "memory_evolution",

@@ -72,21 +72,25 @@ def seeds_table(results: RunResult) -> Table:
 
 
 def cost_table(results: RunResult) -> Table:
-    """Return what the models cost, means over the seeds."""
+    """Return what the models cost, means over the seeds; "state": numbers kept from step to step."""
     models = results.models.values()
+    states = [model.trainings[0].state_size for model in models]
+    measured = any(state is not None for state in states)
     rows = [
         (
             False,
             [
                 model.label,
                 f"{model.parameters:,}",
+                *(["-" if state is None else f"{state:,}"] if measured else []),
                 f"{1e3 * model.seconds_per_example:.3g}",
                 "-" if model.peak_memory is None else f"{model.peak_memory / 1e6:,.0f}",
             ],
         )
-        for model in models
+        for model, state in zip(models, states)
     ]
-    return Table(("model", "parameters", "ms per example", "peak memory, MB"), rows)
+    columns = ("model", "parameters", *(("state",) if measured else ()), "ms per example", "peak memory, MB")
+    return Table(columns, rows)
 
 
 def kinds_table(results: RunResult) -> Table | None:

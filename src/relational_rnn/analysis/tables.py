@@ -171,6 +171,28 @@ def _longer_shares(score: TrainingResult, kinds: Sequence[str]) -> list[float]:
     return [share for shares in found for share in shares if len(shares) == len(MORE_STEPS)]
 
 
+def long_words_table(results: RunResult) -> Table | None:
+    """Return how often the last product and the whole sequence are right in ever longer words of a group.
+
+    Means over the trainings. None for other tasks.
+
+    Args:
+        results: with only the trainings that count.
+    """
+    rows: list[tuple[bool, list[str]]] = []
+    columns: tuple[str, ...] = ()
+    for model in results.models.values():
+        told = [score.more.get("long_words") for score in model.trainings]
+        found = [one for one in told if isinstance(one, Mapping) and {"length", "last"} <= one.keys()]
+        if not found or len(found) < len(told):
+            return None
+        kinds = [kind for kind in ("last", "whole") if kind in found[0]]
+        columns = tuple(f"{kind}, length {length:.0f} %" for kind in kinds for length in found[0]["length"])
+        means = [sum(shares) / len(shares) for kind in kinds for shares in zip(*(one[kind] for one in found))]
+        rows.append((False, [model.label, *(f"{100 * mean:.1f}" for mean in means)]))
+    return Table(("model", *columns), rows)
+
+
 def _table(table: Table) -> str:
     rows = ["<tr>" + "".join(f"<th>{escape(head)}</th>" for head in table.columns) + "</tr>"]
     for bold, cells in table.rows:

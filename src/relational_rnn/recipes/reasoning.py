@@ -9,6 +9,8 @@ from typing import Any
 from relational_rnn.tasks import TaskEntry
 from relational_rnn.tasks.babi.task import Babi
 from relational_rnn.tasks.babi_synthetic import BabiSynthetic
+from relational_rnn.tasks.group_word import GroupWord
+from relational_rnn.tasks.mqar import Mqar
 from relational_rnn.tasks.object_tracking import ObjectTracking
 from relational_rnn.tasks.pair_matching import PairMatching
 from relational_rnn.tasks.programs import (
@@ -24,6 +26,7 @@ from relational_rnn.tasks.programs import (
 from relational_rnn.tasks.sorting import Sorting
 from relational_rnn.training.config import (
     BudgetConfig,
+    CurriculumConfig,
     DataConfig,
     ModelConfig,
     OptimiserConfig,
@@ -64,6 +67,27 @@ def object_tracking() -> RunConfig[ObjectTracking]:
 def babi_synthetic() -> RunConfig[BabiSynthetic]:
     """Stories of 4 people and 6 places, questions with 1, 2 and 3 supporting facts."""
     return _reasoning(BabiSynthetic(), examples=100_000, steps=4_000, learning_rate=3e-3)
+
+
+def _grown(task: Any, start: str, steps: int) -> RunConfig[Any]:
+    """Return the settings for a task with a curriculum: SOAP, fresh examples at every step."""
+    return RunConfig(
+        task=task,
+        optimisation=OptimiserConfig(optimiser="soap", learning_rate=3e-3, warmup_steps=200),
+        curriculum=CurriculumConfig(grow=True, start=(start,), growth_threshold=0.8, direct=True),
+        budget=BudgetConfig(steps=steps, evaluate_every=100),
+        data=DataConfig(validation_examples=500, test_examples=2_000),
+    )
+
+
+def group_word() -> RunConfig[GroupWord]:
+    """Words of 16 elements of S3, grown from words of 2."""
+    return _grown(GroupWord(), "length=2", steps=2_000)
+
+
+def mqar() -> RunConfig[Mqar]:
+    """4 pairs of a vocabulary of 132 tokens, grown from 1."""
+    return _grown(Mqar(), "pairs=1", steps=3_000)
 
 
 PROGRAM_MODELS = ("rmc", "lstm", "transformer", "dnc")

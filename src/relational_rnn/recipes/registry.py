@@ -26,6 +26,8 @@ RECIPES: Final[dict[str, dict[str, Callable[[], RunConfig[Any]]]]] = {
             ("pair-matching", reasoning.pair_matching),
             ("object-tracking", reasoning.object_tracking),
             ("babi-synthetic", reasoning.babi_synthetic),
+            ("group-word", reasoning.group_word),
+            ("mqar", reasoning.mqar),
             ("babi", reasoning.babi),
             ("addition", reasoning.addition),
             ("control", reasoning.control),

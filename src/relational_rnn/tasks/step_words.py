@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from relational_rnn.tasks.group_word import permutation
 from relational_rnn.tasks.programs.characters import CHARACTERS
 
 QUERY = "?"
@@ -65,6 +66,28 @@ def of_babi_synthetic(record: Mapping[str, Any], inputs: np.ndarray) -> list[str
         ['was', 'bill', '?']
     """
     return " ".join([*record["story"], record["question"]]).split()
+
+
+def of_group_word(record: Mapping[str, Any], inputs: np.ndarray) -> list[str]:
+    """Return the elements as permutations.
+
+    Example:
+        >>> of_group_word({"group": "S3", "elements": [1, 4]}, np.zeros((2, 6)))
+        ['(0 2 1)', '(2 0 1)']
+    """
+    return [permutation(record["group"], number) for number in record["elements"]]
+
+
+def of_mqar(record: Mapping[str, Any], inputs: np.ndarray) -> list[str]:
+    """Return the keys, each before its value, then the queries and the gaps between them.
+
+    Example:
+        >>> of_mqar({"pairs": [[5, 12]], "queries": [0, 5]}, np.zeros((6, 132)))
+        ['key 5', '= 12', '-', '-', 'key 5 = ?', '-']
+    """
+    pairs = [word for key, value in record["pairs"] for word in (f"key {key}", f"= {value}")]
+    places = [(f"key {key} = {QUERY}" if key else "-", "-") for key in record["queries"]]
+    return [*pairs, *(word for place in places for word in place)]
 
 
 def of_babi(record: Mapping[str, Any], inputs: np.ndarray) -> list[str]:

@@ -25,6 +25,9 @@ class Framework(NamedTuple):
     """(config, opponent) -> the smallest size with at least the RMC's parameters."""
     count_parameters: Callable[[Any], int]
     """(model) -> how many numbers training changes."""
+    state_size: Callable[[Any, int, int], int | None]
+    """(model, features of an input, steps T) -> how many numbers it keeps from step to step, after T; None
+    for a model of one's own that does not hand them out."""
     learner: Callable[[Any, RunConfig[Any]], Learner]
     """(model, config of its training) -> it with its optimiser."""
     arrays: Callable[[Any], dict[str, Array]]

@@ -37,6 +37,8 @@ class TrainingResult:
     """What people read."""
     parameters: int
     """Of the model."""
+    state_size: int | None = None
+    """Numbers that the model keeps from step to step, after a test example; None where not measured."""
     test_accuracy: float
     """Share of right answers on the test examples."""
     test_sequence_accuracy: float
@@ -67,7 +69,7 @@ class TrainingResult:
     """What was no longer finite, and when; the scores are of the parameters that were kept before. None for a
     training that came to its end."""
     more: Scores = field(default_factory=dict)
-    """Scores that only this task has: of Nth farthest `longer`."""
+    """Scores that only this task has: of Nth farthest `longer`, of group words `long_words`."""
 
     def __post_init__(self) -> None:
         """Check what no training can come to.
@@ -79,6 +81,8 @@ class TrainingResult:
             check_size(name, getattr(self, name), minimum=0, maximum=2**63)
         for name in ("seconds", "seconds_per_example"):
             check_number(name, getattr(self, name), minimum=0.0)
+        if self.state_size is not None:
+            check_size("state_size", self.state_size, minimum=0, maximum=2**63)
         shares = {name: getattr(self, name) for name in ACCURACIES} | dict(self.test_by_kind or {})
         for name, share in shares.items():
             if share is not None:

@@ -284,6 +284,9 @@ def score_of(
         "test_accuracy": scores["accuracy"],
         "test_sequence_accuracy": scores["sequence_accuracy"],
     }
+    state = framework.state_size(model, config.task.input_size, test.inputs.shape[1])
+    if state is not None:
+        score["state_size"] = state
     if splits.harder is not None:
         harder = learner.evaluate(splits.harder)
         score["harder_accuracy"] = harder["accuracy"]

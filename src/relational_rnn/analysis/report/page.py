@@ -37,6 +37,7 @@ from relational_rnn.analysis.tables import (
     TO_NINETY,
     Table,
     divergences,
+    long_words_table,
     longer_table,
     score_table,
     selected_only,
@@ -261,6 +262,7 @@ def _numbers_html(run: RunPage, several: bool) -> str:
         ("What a model costs", cost_table(selected)),
         ("Larger sizes than in training", generalisation_table(results)),
         ("Longer sequences than in training", longer_table(selected)),
+        ("Longer words: the last product right, all of them right", long_words_table(selected)),
         ("What the memories are like", memory_table(run.memories) if run.memories else None),
     )
     folded = [

@@ -208,6 +208,17 @@ def count_parameters(model: Classifier) -> int:
     return sum(value.size for value in model.params.values())
 
 
+def state_size(model: Classifier, features: int, steps: int) -> int:
+    """Return how many numbers the core keeps from step to step, after `steps`."""
+    core: Any = model.core
+    inputs = np.zeros((1, steps, features), dtype=np.float32)
+    found = core.forward(inputs)
+    if not isinstance(found, tuple):  # the RMC gives its memory always, the others their state on request
+        found = core.forward(inputs, return_state=True)
+    parts = [part for each in found[1:] for part in (each if isinstance(each, tuple) else (each,))]
+    return sum(part.size for part in parts)
+
+
 def _build(config: RunConfig[Any], name: str, size: int, seed: int) -> Classifier:
     generator, spec, model = np.random.default_rng(seed), find_model(name), config.model
     sizes = {spec.size: size, **spec.options(model)}
@@ -256,6 +267,7 @@ NUMPY = Framework(
     build=build_model,
     matched_size=matched_size,
     count_parameters=count_parameters,
+    state_size=state_size,
     learner=learner,
     arrays=lambda model: dict(model.params),
     load_arrays=load_arrays,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -335,6 +335,24 @@ def count_parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
+def state_size(model: Any, features: int, steps: int) -> int | None:
+    """Return how many numbers the core keeps from step to step, after `steps`; None if it hands out none.
+
+    Example:
+        >>> from relational_rnn.nn import LSTM, GRU
+        >>> from types import SimpleNamespace as Model
+        >>> state_size(Model(core=LSTM(3, 5, batch_first=True)), 3, 7)
+        10
+    """
+    parameter = next(iter(model.core.parameters()))
+    with torch.no_grad():
+        _, state = model.core(parameter.new_zeros(1, steps, features))
+    parts = [state] if isinstance(state, Tensor) else state
+    if not isinstance(parts, Sequence) or not all(isinstance(part, Tensor) for part in parts):
+        return None
+    return sum(part.numel() for part in parts if part.is_floating_point())
+
+
 def _build(
     config: RunConfig[Any],
     name: str,
@@ -431,6 +449,7 @@ TORCH = Framework(
     build=build_model,
     matched_size=matched_size,
     count_parameters=count_parameters,
+    state_size=state_size,
     learner=TorchLearner,
     arrays=lambda model: _copies(model.state_dict()),
     load_arrays=load_arrays,
