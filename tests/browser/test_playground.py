@@ -118,10 +118,24 @@ def test_the_tour_has_seven_steps_and_gives_the_focus_back(page_file, open_page)
     assert page.locator(".tour").is_hidden()
 
 
-def test_quiz_questions_are_answered_once(page_file, open_page):
-    page = open_page(page_file)
-    questions = page.locator(".quiz li")
+@pytest.fixture
+def quiz(tmp_path, open_page):
+    """Return a function from a model and its score on close calls to the page's questions."""
+
+    def open_quiz(model, closest):
+        scene = scene_of(model, "random", examples=400)
+        scene["score"] |= {"closest": closest, "others": 0.9}
+        write_page(tmp_path / "page.html", [scene])
+        page = open_page(tmp_path / "page.html")
+        return page, page.locator(".quiz li")
+
+    return open_quiz
+
+
+def test_quiz_questions_are_answered_once(quiz):
+    page, questions = quiz(random_model(), closest=0.6)
     assert questions.count() == 5
+    assert page.get_by_role("button", name="quiz: five questions").is_visible()
     questions.nth(0).get_by_role("button").nth(0).click()
     assert questions.nth(0).locator(".why").inner_text().startswith("No.")
     questions.nth(0).get_by_role("button").nth(1).press("Enter")
@@ -129,6 +143,19 @@ def test_quiz_questions_are_answered_once(page_file, open_page):
     for number, right in ((1, 2), (2, 1), (3, 0), (4, 1)):
         questions.nth(number).get_by_role("button").nth(right).click()
     assert page.locator(".total").inner_text() == "4 of 5 right."
+
+
+@pytest.mark.parametrize(
+    ("options", "closest", "left"),
+    [
+        ({}, 0.9, 4),  # close calls are no harder for it
+        ({"mem_slots": 1}, 0.6, 4),
+        ({"input_fusion": "tile"}, 0.6, 3),
+        ({"use_attention": False}, 0.9, 2),
+    ],
+)
+def test_the_quiz_asks_nothing_that_this_model_answers_otherwise(quiz, options, closest, left):
+    assert quiz(random_model(**options), closest)[1].count() == left
 
 
 def test_random_layouts_and_the_wrong_ones(page_file, open_page):

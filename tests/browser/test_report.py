@@ -54,6 +54,8 @@ def test_the_curves_show_the_loss_too(report, open_page):
         before, drawn = drawn, page.inner_html("figure.curves .chart")
         assert drawn != before
         assert "NaN" not in drawn
+        assert "undefined" not in drawn
+        assert page.locator("figure.curves svg text.quiet[text-anchor=end]").count() >= 2
         page.focus("figure.curves .chart")
         page.keyboard.press("ArrowLeft")
         assert "%" not in page.inner_text(".tip")

@@ -196,5 +196,7 @@ def test_help_imports_no_mathematics():
     code = (
         "from relational_rnn.cli.main import main; main(['check-gradients', 'rmc', '--help']); import sys; "
     )
-    code += "sys.exit(any(name in sys.modules for name in ('numpy._core', 'torch', 'relational_rnn.reference')))"
+    code += (
+        "sys.exit(any(name in sys.modules for name in ('numpy._core', 'torch', 'relational_rnn.reference')))"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0

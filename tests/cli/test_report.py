@@ -75,6 +75,38 @@ def test_models_of_torch_are_left_out_where_it_is_absent(run, monkeypatch):
     assert not data_of(run / "report.html")["examples"]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"models": "x"},
+        {"models": {"a": 1}},
+        {"models": [1e308]},
+        {"models": [{"name": []}]},
+        {"models": [{"name": "RMC", "norm": [1]}]},
+        {"models": [{"name": "RMC", "norm": 1.0}, {"name": "LSTM"}]},
+    ],
+)
+def test_a_damaged_memory_file(run, capsys, content):
+    (run / "memory.json").write_text(json.dumps(content))
+    assert main(["report", str(run)]) == 2
+    assert "memory.json must hold models, a list with the name and the numbers" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["config.json", "results.json", "checkpoints/rmc-0.safetensors"])
+def test_a_file_of_the_run_is_no_place_for_its_page(run, capsys, name):
+    before = (run / name).read_bytes()
+    for command in ("report", "failures"):
+        assert main([command, str(run), "--out", str(run / name)]) == 2
+        assert f"{name} is part of the run in" in capsys.readouterr().err
+    assert (run / name).read_bytes() == before
+
+
+def test_a_run_that_is_named_twice_counts_once(run, capsys):
+    assert main(["report", str(run), str(run)]) == 0
+    assert capsys.readouterr().out == f"Written: {run / 'report.html'}\n"
+
+
 @pytest.mark.torch
 def test_a_transformer_shows_its_attention_and_a_gru_only_its_answers(tmp_path):
     out = tmp_path / "run"

@@ -241,7 +241,5 @@ def _note(results: Sequence[Bar]) -> str:
     if any(bar.error is not None for bar in results):
         notes.append("Black lines: 95 % intervals for so many test examples.")
     if not all(bar.chosen for bar in results):
-        notes.append(
-            "Pale: training regimes that score less in validation than the full-coloured one of the model."
-        )
+        notes.append("Pale: training regimes of a model that score less on test than its full-coloured one.")
     return " ".join(notes)

@@ -48,11 +48,12 @@ def main(argv: Sequence[str]) -> int:
 
     from relational_rnn.experiments.failures import Answering, find_failures
     from relational_rnn.training.examples_file import find_weights
-    from relational_rnn.training.files import find_target, write_json
+    from relational_rnn.training.files import write_json
+    from relational_rnn.training.run_folder import find_output
     from relational_rnn.training.weights import load_weights
 
     out = options.out or (first if first.is_dir() else first.parent) / "failures.json"
-    target = find_target(out)  # raises before the models have answered
+    target = find_output(out)  # raises before the models have answered
     weights: dict[Path, Path] = {}  # what is named twice counts once
     for run in options.runs:
         for path in find_weights(run):

@@ -33,10 +33,10 @@ def main(argv: Sequence[str]) -> int:
     options = tyro.cli(Playground, prog="relational-rnn playground", args=list(argv))
 
     from relational_rnn.analysis.playground import plane_scene, write_page
-    from relational_rnn.training.files import find_target
+    from relational_rnn.training.run_folder import find_output
     from relational_rnn.training.weights import weights_of
 
-    target = find_target(options.out)  # raises before the work
+    target = find_output(options.out)  # raises before the work
     scene = plane_scene(weights_of(options.run, "rmc", options.seed))
     target.parent.mkdir(parents=True, exist_ok=True)
     write_page(options.out, [scene])

@@ -38,12 +38,13 @@ def main(argv: Sequence[str]) -> int:
         raise ValueError("which run? relational-rnn report RUN [RUN...]")
 
     from relational_rnn.analysis.report import check_one_task, write_report
-    from relational_rnn.training.files import find_target
+    from relational_rnn.training.run_folder import find_output
 
-    out = options.out or (options.runs[0] / SEVERAL if len(options.runs) == 1 else Path(SEVERAL))
-    read = [read_run(path) for path in dict.fromkeys(options.runs)]  # what is named twice counts once
+    runs = tuple(dict.fromkeys(options.runs))  # what is named twice counts once
+    out = options.out or (runs[0] / SEVERAL if len(runs) == 1 else Path(SEVERAL))
+    read = [read_run(path) for path in runs]
     check_one_task([(str(folder.path), results) for folder, _, results in read])
-    target = find_target(out)  # raises before the models have answered
+    target = find_output(out)  # raises before the models have answered
     pages = [run_page(*run) for run in read]
     target.parent.mkdir(parents=True, exist_ok=True)
     write_report(out, pages)
@@ -98,11 +99,8 @@ def run_page(folder: RunFolder, config: RunConfig[Any], results: RunResult) -> R
     from relational_rnn.analysis.titles import title_of
     from relational_rnn.cli.recorded import look
     from relational_rnn.tasks import entry_of
-    from relational_rnn.training.files import read_object
 
     evaluations = points_of(results, folder)
-    memory = folder.path / "memory.json"
-    remedy = "remove it: --resume writes it again"
     return RunPage(
         name=str(folder.path),
         title=title_of(config),
@@ -112,5 +110,30 @@ def run_page(folder: RunFolder, config: RunConfig[Any], results: RunResult) -> R
         curves=curves_of(config, results, evaluations),
         losses=losses_of(results, {name: folder.records(name) for name in evaluations}),
         looked=look(config, folder, selected_only(results)),
-        memories=read_object(memory, remedy).get("models", ()) if memory.exists() else (),
+        memories=_memories(folder.path / "memory.json"),
     )
+
+
+def _memories(path: Path) -> list[dict[str, Any]]:
+    """Return what a run's memory.json says of its memories: a few numbers a model.
+
+    Raises:
+        BadFile: it is damaged.
+    """
+    from relational_rnn.config.checks import BadFile
+    from relational_rnn.training.files import read_object
+
+    if not path.exists():
+        return []
+    remedy = "remove it: --resume writes it again"
+    models: Any = read_object(path, remedy).get("models")
+    right = isinstance(models, list) and all(
+        isinstance(one, dict)
+        and isinstance(one.get("name"), str)
+        and one.keys() == models[0].keys()
+        and all(isinstance(value, str | int | float) or value is None for value in one.values())
+        for one in models
+    )
+    if not right:
+        raise BadFile(path, "must hold models, a list with the name and the numbers of each", remedy)
+    return list(models)

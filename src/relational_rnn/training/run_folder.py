@@ -15,7 +15,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import relational_rnn
 from relational_rnn.config.checks import BadFile
@@ -270,6 +270,32 @@ class RunFolder:
         if not (isinstance(command, str) and command.strip() and isinstance(config, dict)):
             raise BadFile(self.config, "must hold a command and a config", CONFIG_REMEDY)
         return recorded
+
+
+OWN_FILES: Final = (
+    "config.json",
+    "results.json",
+    "metrics.jsonl",
+    "memory.json",
+    "mistakes.json",
+    "trial.json",
+)
+"""What a run is made of, beside its checkpoints."""
+
+
+def find_output(path: Path) -> Path:
+    """Return the file that is written if `path` is, see `find_target`; a run's own files are none.
+
+    Raises:
+        ValueError: it is part of a run; or see `find_target`.
+        OSError: see `find_target`.
+    """
+    target = find_target(path)
+    within = target.parent.parent if target.parent.name == "checkpoints" else target.parent
+    part = target.parent.name == "checkpoints" or target.name in OWN_FILES
+    if part and target.exists() and (within / "config.json").exists():
+        raise ValueError(f"{path} is part of the run in {within}; choose another name with --out")
+    return target
 
 
 def config_from(entry: TaskEntry, values: Any) -> RunConfig[Any]:

@@ -187,7 +187,10 @@ def weights_of(path: str | Path, model: str | None = None, seed: int | None = No
     files = find_weights(Path(path))
     if len(files) == 1 and not Path(path).is_dir():
         return files[0]
-    results = read_results(RunFolder(Path(path)).results).models
+    file = RunFolder(Path(path)).results
+    if not file.exists():
+        raise ValueError(f"{path} holds a run that is not finished (no results.json): go on with --resume")
+    results = read_results(file).models
     if model is None and len(results) > 1:
         raise ValueError(f"which model? {path} has {', '.join(results)}")
     chosen = results[check_choice("model", next(iter(results), "") if model is None else model, results)]

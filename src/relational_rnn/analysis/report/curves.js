@@ -17,7 +17,7 @@ const VIEWS = {
 
 function curvesOf(run, view) {
   if (view === "accuracy") return run.curves;
-  return run.losses.map(({ label, model, colour, ...lines }) => ({ label, model, colour, ...lines[view] }));
+  return run.losses.map(({ label, model, colour, dash, ...lines }) => ({ label, model, colour, dash, ...lines[view] }));
 }
 
 function scaleOf(curves, log) {
@@ -28,7 +28,9 @@ function scaleOf(curves, log) {
   const tens = Array.from({ length: Math.ceil(high) - Math.floor(low) + 1 }, (_, n) => 10 ** (Math.floor(low) + n));
   const digits = high - low > 2.5 ? [1] : [1, 2, 5];
   const ticks = tens.flatMap((ten) => digits.map((digit) => digit * ten)).filter((loss) => place(loss) >= 0 && place(loss) <= 1);
-  return { place, ticks, words: (loss) => String(+loss.toPrecision(1)) };
+  if (ticks.length > 1) return { place, ticks, words: (loss) => String(+loss.toPrecision(1)) };
+  const between = [0.1, 0.37, 0.63, 0.9].map((share) => 10 ** (low + share * (high - low))); // of a loss that hardly moved
+  return { place, ticks: between, words: (loss) => loss.toPrecision(3) };
 }
 
 function chartOf(curves, axis, width, log) {

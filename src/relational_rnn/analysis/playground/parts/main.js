@@ -30,7 +30,7 @@ const TOUR = new Tour();
 const scenes = PAGE.scenes.map((data) => new SCENES[data.kind](data));
 const panels = scenes.map((scene, at) => {
   const start = button("take the tour: seven steps", () => TOUR.start(scene, start), { class: "main tourbutton" });
-  const toQuiz = button("quiz: five questions", () => {
+  const toQuiz = button(`quiz: ${asked(quizQuestions(scenes[at]).length).toLowerCase()}`, () => {
     const title = panels[at].querySelector(".quiz h2");
     title.scrollIntoView({ behavior: still() ? "auto" : "smooth" });
     title.focus({ preventScroll: true });
