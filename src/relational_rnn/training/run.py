@@ -284,7 +284,7 @@ def score_of(
         "test_accuracy": scores["accuracy"],
         "test_sequence_accuracy": scores["sequence_accuracy"],
     }
-    state = framework.state_size(model, config.task.input_size, test.inputs.shape[1])
+    state = framework.state_size(model, config.task.input_size, test.inputs[:1].shape[1])
     if state is not None:
         score["state_size"] = state
     if splits.harder is not None:

@@ -339,12 +339,11 @@ def state_size(model: Any, features: int, steps: int) -> int | None:
     """Return how many numbers the core keeps from step to step, after `steps`; None if it hands out none.
 
     Example:
-        >>> from relational_rnn.nn import LSTM, GRU
-        >>> from types import SimpleNamespace as Model
-        >>> state_size(Model(core=LSTM(3, 5, batch_first=True)), 3, 7)
+        >>> from relational_rnn.nn import LSTM
+        >>> state_size(nn.ModuleDict({"core": LSTM(3, 5, batch_first=True)}), 3, 7)
         10
     """
-    parameter = next(iter(model.core.parameters()))
+    parameter = next(model.parameters())
     with torch.no_grad():
         _, state = model.core(parameter.new_zeros(1, steps, features))
     parts = [state] if isinstance(state, Tensor) else state
