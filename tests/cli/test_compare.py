@@ -23,6 +23,7 @@ def test_defaults_and_flags(task):
     assert config.seeds == 1
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("task", ["nth-farthest", "double"])
 def test_a_comparison(task, tmp_path, capsys):
     out = tmp_path / "run"

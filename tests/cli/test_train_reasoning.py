@@ -151,6 +151,7 @@ def test_a_run(tmp_path, capsys):
         assert repeated[name] == results["models"]["lstm"][name]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_task_that_grows_in_numpy(tmp_path, capsys):
     out = tmp_path / "run"
     flags = ["items=2", "--items", "3", "--models", "rmc,lstm", "--seeds", "1", "--steps", "40"]
@@ -167,6 +168,7 @@ def test_a_task_that_grows_in_numpy(tmp_path, capsys):
     assert "changes" not in direct
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.torch
 @pytest.mark.parametrize(
     ("task", "flags"),
@@ -216,6 +218,7 @@ def test_every_task(task, tmp_path, capsys):
     assert ("test_by_kind" in results["models"]["rmc"]) == (task == "babi-synthetic")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_scores_by_kind(tmp_path, capsys):
     out = tmp_path / "run"
     assert main(["train", "babi-synthetic", "--preset", "tiny", "--models", "lstm", "--out", str(out)]) == 0
@@ -234,6 +237,7 @@ def test_scores_by_kind(tmp_path, capsys):
     assert np.dot(list(shortcut.values()), shares) == pytest.approx(results["trivial"]["test"]["shortcut"])
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_errors_on_babi(tmp_path, capsys):
     out = tmp_path / "run"
     options = ["--synthetic", "--tasks", "1,2,3,7,8,17,18", "--models", "lstm", "--framework", "numpy"]
@@ -251,6 +255,7 @@ def test_errors_on_babi(tmp_path, capsys):
     assert re.search(r"failed \(error above 5 %\) +\d +7 *\n", shown)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_given_examples(tmp_path, capsys):
     out = tmp_path / "run"
     assert main([*TRAIN, "--models", "lstm", "--seeds", "1", "--out", str(out)]) == 0

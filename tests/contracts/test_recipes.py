@@ -65,7 +65,8 @@ def test_presets_are_in_steps(task, preset):
 def test_models_of_comparable_size(task):
     models = models_of("numpy")
     config = with_values(
-        find_recipe(task, "quick"), {"framework": "numpy", "models": models, "overrides": ()}
+        find_recipe(task, "quick"),
+        {"framework": "numpy", "optimiser": "adam", "models": models, "overrides": ()},
     )
     rmc, *others = (
         NUMPY.count_parameters(NUMPY.build(config, next(c for c in contestants(config) if c.model == model)))

@@ -217,6 +217,8 @@ def test_a_damaged_file_is_read_or_refused(folders, tmp_path, kind, monkeypatch)
             except FloatingPointError:  # numbers that are finite and still lead nowhere
                 assert kind.endswith("checkpoint")
             except Exception as error:
+                if isinstance(error, ModuleNotFoundError) and error.name == "torch":
+                    continue  # the file says that torch trained it, and torch is absent here
                 raise AssertionError(f"{kind}, mutation {number}, reader {which}") from error
     assert refused
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from relational_rnn.tasks import generate_reasoning_data
+from relational_rnn.tasks import TASKS, generate_reasoning_data
 from relational_rnn.tasks.group_word import (
     GroupWord,
     as_text,
@@ -160,3 +160,9 @@ def test_the_longest_words_that_there_can_be():
 def test_what_is_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_the_trivial_scores_of_the_list_are_the_tasks_own():
+    task = GroupWord()
+    told = f"chance {100 * task.chance:.3g} %, majority {100 * task.majority:.3g} % at the standard sizes"
+    assert TASKS["group-word"].trivial.startswith(told)
