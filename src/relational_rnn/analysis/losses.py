@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -117,7 +117,8 @@ def _draw_panel(axes: Axes, lines: Sequence[Line], looks: Sequence[dict[str, obj
     axes.set_xlabel("examples seen")
     for place, (line, look) in enumerate(zip(lines, looks)):
         every = max(1, len(line.loss) // MARKS)
-        axes.plot(line.examples, line.loss, markevery=(place * every // len(lines), every), **look)  # type: ignore[arg-type]
+        marks: dict[str, Any] = {"markevery": (place * every // len(lines), every), "clip_on": False, **look}
+        axes.plot(line.examples, line.loss, **marks)
         if len(line.low):
             axes.fill_between(
                 line.examples, line.low, line.high, color=str(look["color"]), alpha=0.18, linewidth=0,
@@ -127,12 +128,15 @@ def _draw_panel(axes: Axes, lines: Sequence[Line], looks: Sequence[dict[str, obj
 
 def _share_scale(panels: Sequence[Axes], lines: Sequence[Line]) -> None:
     """Give both panels one axis with plain numbers."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
 
     values = [value for line in lines for value in (*line.loss, *line.low, *line.high)]
     low, high = min(values) / 1.2, max(values) * 1.2
     for axes in panels:
         axes.set_ylim(low, high)
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0,) if high > 300 * low else (1.0, 2.0, 5.0)))
+        ticks: Locator = LogLocator(subs=(1.0,) if high > 300 * low else (1.0, 2.0, 5.0))
+        if high < 5 * low:  # a loss that hardly moved: there may be no such number between
+            ticks = MaxNLocator(4, steps=[1, 2, 5, 10])
+        axes.yaxis.set_major_locator(ticks)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.yaxis.set_minor_formatter(NullFormatter())
