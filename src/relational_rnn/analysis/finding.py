@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from relational_rnn.analysis.confidence import binomial_half_width
 from relational_rnn.analysis.tables import marked
+from relational_rnn.tasks.splits import score_to_beat
 from relational_rnn.training.results import ModelResult, RunResult
 
 NEAR = 0.02
@@ -75,10 +76,10 @@ def _stay(low: Sequence[ModelResult], results: RunResult, *, with_scores: bool) 
     return f"{_and(names)} {verbs[len(low) > 1]} the trivial {_trivial(results)}"
 
 
-def trivial_score(results: RunResult) -> float:
-    """Return the best test score of a run's task that asks for no reasoning, a shortcut's included."""
-    known = [score for score in results.trivial.get("test", {}).values() if score is not None]
-    return max([results.trivial_accuracy, *known])
+def trivial_score(results: RunResult, split: str = "test") -> float:
+    """Return the best score on a split of a run's task that asks for no reasoning, a shortcut's included."""
+    known = results.trivial.get(split)
+    return score_to_beat(known) if known else results.trivial_accuracy
 
 
 def is_trivial(model: ModelResult, results: RunResult) -> bool:

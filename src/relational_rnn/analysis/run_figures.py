@@ -10,7 +10,7 @@ from relational_rnn.analysis.confidence import binomial_half_width
 from relational_rnn.analysis.cost import draw_cost_bars
 from relational_rnn.analysis.curves import draw_training_curves
 from relational_rnn.analysis.efficiency import draw_sample_efficiency, thresholds
-from relational_rnn.analysis.finding import finding
+from relational_rnn.analysis.finding import finding, trivial_score
 from relational_rnn.analysis.headlines import (
     cost_in_words,
     efficiency_in_words,
@@ -53,15 +53,9 @@ def _told(title: str, results: RunResult) -> str:
     return f"{title} (one seed)" if results.seeds == 1 else title
 
 
-def best_trivial(results: RunResult, split: str = "test") -> float:
-    """Return the best score on a split that asks for no reasoning."""
-    known = [score for score in results.trivial.get(split, {}).values() if score is not None]
-    return max(known, default=results.trivial_accuracy)
-
-
 def curves_figure(config: RunConfig[Any], results: RunResult, evaluations: Points) -> Figure:
     """Draw the validation accuracy over training."""
-    curves, trivial = curves_of(config, results, evaluations), best_trivial(results)
+    curves, trivial = curves_of(config, results, evaluations), trivial_score(results)
     return draw_training_curves(
         curves,
         trivial_accuracy=trivial,
@@ -95,7 +89,7 @@ def efficiency_figure(config: RunConfig[Any], results: RunResult, evaluations: P
     chosen = selected_only(results)
     names = [name for model in chosen.models.values() for name in model.selected]
     best = max(point["validation_accuracy"] for name in names for point in evaluations[name])
-    accuracies = thresholds(best_trivial(results), best)
+    accuracies = thresholds(trivial_score(results), best)
     models = model_efficiencies(chosen, evaluations, accuracies)
     return draw_sample_efficiency(
         models,
@@ -113,7 +107,7 @@ def accuracy_figure(config: RunConfig[Any], results: RunResult, split: str) -> F
     """
     if split not in results.trivial:
         raise NoFigure(f"{results.task} has no {split} examples")
-    trivial = best_trivial(results, split)
+    trivial = trivial_score(results, split)
     what = f"{results.test_examples:,} test examples"
     title = finding(results)
     if split == "harder":

@@ -14,6 +14,7 @@ from relational_rnn.analysis.sizes import Reach, SizeAxis
 from relational_rnn.analysis.style import mean_and_range, percent
 from relational_rnn.analysis.tables import Table, marked, to_ninety
 from relational_rnn.tasks.babi import mean_and_failed
+from relational_rnn.tasks.splits import score_to_beat
 from relational_rnn.training.results import ModelResult, RunResult
 
 MOST_COLUMNS = 6
@@ -27,7 +28,7 @@ def summary_table(results: RunResult) -> Table:
     """
     rows = []
     best = max(model.test_accuracy for model in results.models.values())
-    trivial = max(share for share in results.trivial["test"].values() if share is not None)
+    trivial = score_to_beat(results.trivial["test"])
     splits = [split for split in ("test", "harder") if split in results.trivial]
     for model in results.models.values():
         cells = [

@@ -19,7 +19,7 @@ from relational_rnn.analysis.titles import title_of
 from relational_rnn.cli.memories import NUMPY_MODELS, RECORDED, numpy_model
 from relational_rnn.config.checks import did_you_mean
 from relational_rnn.tasks import entry_of
-from relational_rnn.training.answers import answer_text, answers_of, are_right, some_of
+from relational_rnn.training.answers import answer_text, answers_of, are_right, question_text, some_of
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.data import alone, splits_of
 from relational_rnn.training.results import RunResult
@@ -188,7 +188,7 @@ class FinishedRun:
     def example_in_words(self) -> str:
         """Return the example, its right answer, and whether the models that attend have it right."""
         entry, record = entry_of(self.config.task), self.record
-        asked = entry.as_text(record).rpartition("\nAnswer: ")[0].partition("\n\n")[0]
+        asked = question_text(entry, record).partition("\n\n")[0]
         question = " ".join(asked.split())
         if len(question) > LONGEST:
             question = f"{question[:LONGEST]} ..."

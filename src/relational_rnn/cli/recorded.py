@@ -11,7 +11,7 @@ from relational_rnn.analysis import record_memory
 from relational_rnn.analysis.report import NOTHING, Answered, Looked, Watched
 from relational_rnn.cli.memories import NUMPY_MODELS, numpy_model
 from relational_rnn.tasks import TaskEntry, entry_of
-from relational_rnn.training.answers import answer_text, answers_of, are_right, spread_examples
+from relational_rnn.training.answers import answer_text, answers_of, are_right, question_text, spread_examples
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.data import alone, splits_of
 from relational_rnn.training.results import RunResult
@@ -119,7 +119,7 @@ def _answered(
 
     return [
         Answered(
-            question=entry.as_text(record).rpartition("\nAnswer: ")[0],
+            question=question_text(entry, record),
             answer=answer_text(entry, record, record["answer"]),
             kind=kinds[number],
             told={name: said(name, number) for name in told},

@@ -68,6 +68,17 @@ def are_right(answers: Array, batch: Any) -> Bool[np.ndarray, " B"]:
     return right
 
 
+def question_text(entry: TaskEntry, record: dict[str, Any]) -> str:
+    r"""Return the question of a record as a person reads it, without its answer.
+
+    Example:
+        >>> from relational_rnn.tasks import find_task
+        >>> question_text(find_task("pair-matching"), {"pairs": [[9, 2]], "query": 9, "answer": 2})
+        'key 9 has value 2\nWhich value has key 9?'
+    """
+    return entry.as_text(record).rpartition("\nAnswer: ")[0]
+
+
 def answer_text(entry: TaskEntry, record: dict[str, Any], answer: Any) -> str:
     """Return an answer to the example of a record as a person reads it.
 
