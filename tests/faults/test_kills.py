@@ -29,6 +29,7 @@ TIMES = ("seconds", "wall_seconds", "peak_memory")
 VICTIMS = {
     "the parent": signal.SIGKILL,
     "a child": signal.SIGKILL,
+    "the server": signal.SIGKILL,
     "the group": signal.SIGKILL,
     "the group, asked": signal.SIGTERM,
     "the parent, asked": signal.SIGINT,
@@ -47,12 +48,18 @@ def end(run):
 
 
 def children(pid):
-    """Return the processes of a run that train."""
+    """Return the processes that a process has started."""
     try:
-        found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return [int(one) for one in found if "spawn_main" in Path(f"/proc/{one}/cmdline").read_text()]
-    except OSError:  # one has ended meanwhile
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:  # it has ended meanwhile
         return []
+
+
+def server(pid):
+    """Return the process, in a list, from which the trainings of a run are forked."""
+    return [
+        one for one in children(pid) if b"forkserver" in (Path("/proc") / str(one) / "cmdline").read_bytes()
+    ]
 
 
 def what_is_there(folder):
@@ -130,10 +137,13 @@ def test_a_run_that_is_killed_twice_goes_on(whole, tmp_path, number):
 def kill(run, victim, draw):
     """Kill a part of a run; return its exit code and what it said, within `PATIENCE`."""
     number = VICTIMS[victim]
-    mine = children(run.pid)
+    mine = [child for one in server(run.pid) for child in children(one)]
     try:
         if victim == "a child" and mine:
             os.kill(draw.choice(mine), number)
+        elif victim == "the server":
+            for one in server(run.pid):
+                os.kill(one, number)
         elif victim.startswith("the group"):
             os.killpg(run.pid, number)
         else:

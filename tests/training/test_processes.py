@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 
 import pytest
 
@@ -57,7 +57,7 @@ def test_a_training_waits_for_what_it_needs():
 def test_no_signal_is_lost(monkeypatch, number, when):
     if signal.getsignal(number) == signal.SIG_IGN:
         pytest.skip("this signal is ignored here, as nohup wants it")
-    start = SpawnProcess.start
+    start = BaseProcess.start
 
     def interrupted(process):
         start(process)
@@ -67,7 +67,7 @@ def test_no_signal_is_lost(monkeypatch, number, when):
         timer = threading.Timer(0.1, os.kill, (os.getpid(), number))
         timer.start()
     else:
-        monkeypatch.setattr(SpawnProcess, "start", interrupted)
+        monkeypatch.setattr(BaseProcess, "start", interrupted)
     before = [signal.getsignal(one) for one in STOP_SIGNALS]
     with pytest.raises(Interrupted):
         run(["goes on"])

@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -31,6 +31,10 @@ STOP_SIGNALS = tuple(
 
 GLANCE = 0.2
 """Seconds between two looks at whether a signal came."""
+
+
+SLOW_IMPORTS: Final = ("torch", "torch._dynamo")
+"""What trainings share the import of, where this process has torch; its optimisers want the second."""
 
 
 INSTRUCTIONS: Final = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "neon", "asimd", "sve", "bf16")
@@ -71,7 +75,7 @@ def train_side_by_side(
         BadFile: a training found a damaged file; the same.
         Interrupted: Ctrl-C, or a polite kill; all were told to save and stop.
     """
-    waiting, running = list(names), dict[Connection, tuple[str, SpawnProcess]]()
+    waiting, running = list(names), dict[Connection, tuple[str, BaseProcess]]()
     ended: set[str] = set()
     failure: RunFailed | BadFile | None = None
     stopping = False
@@ -112,15 +116,47 @@ def train_side_by_side(
             raise Interrupted
 
 
-def _start(train: Train, name: str) -> tuple[Connection, SpawnProcess]:
+def _start(train: Train, name: str) -> tuple[Connection, BaseProcess]:
     """Start a training; return the line to it, and its process."""
-    context = multiprocessing.get_context("spawn")
-    line, other = context.Pipe()
-    process = context.Process(target=_child, args=(train, name, other), daemon=True)
-    with _signals_held():
-        process.start()
+    line, other = multiprocessing.Pipe()
+    try:
+        with _signals_held():
+            process = _process(_child, train, name, other)
+            process.start()
+    except (EOFError, OSError) as error:  # no more processes, or the server was killed this instant
+        raise RunFailed(f"the training {name} could not start: {error!r}") from error
     other.close()  # else the line would not end with the process
     return line, process
+
+
+def _process(target: Callable[..., None], *arguments: object) -> BaseProcess:
+    """Return a process that has not started and will have nothing of this one's but the arguments.
+
+    Where the system can, it is forked from a server that has imported what takes long, once for all trainings.
+    The server has no threads and called nothing, so nothing can be lost in the fork.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():  # Windows
+        return multiprocessing.get_context("spawn").Process(target=target, args=arguments, daemon=True)
+    from multiprocessing import forkserver
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*SLOW_IMPORTS] if "torch" in sys.modules else ["numpy"])
+    with _files_here_not_imported():
+        forkserver.ensure_running()
+    return context.Process(target=target, args=arguments, daemon=True)
+
+
+@contextmanager
+def _files_here_not_imported() -> Iterator[None]:
+    """Let a Python that starts inside this not take a random.py in the working folder for the library's."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["PYTHONSAFEPATH"]
+        if before is not None:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 def _tell_to_stop(running: Mapping[Connection, object]) -> None:
