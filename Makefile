@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # The pins in constraints.txt are what the tests ran with. pip resolves torch to the build its index
-# offers; install the small CPU build into .venv first if you want that one, and it is kept.
-PIP_INSTALL = -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# offers; install the small CPU build into .venv first if you want that one, and it is kept. What is imported
+# is compiled then; to compile all of it now would take a minute.
+PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
 .PHONY: demo test test-all test-faults docs site notebooks lint clean
 

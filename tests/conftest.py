@@ -11,7 +11,7 @@ import os
 import pytest
 from hypothesis import settings
 
-EXAMPLES = int(os.environ.get("RELATIONAL_RNN_EXAMPLES", "20"))
+EXAMPLES = int(os.environ.get("RELATIONAL_RNN_EXAMPLES", "10"))
 settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=EXAMPLES)
 settings.load_profile("repeatable")
 

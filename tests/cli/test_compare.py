@@ -24,7 +24,7 @@ def test_defaults_and_flags(task):
 
 
 @pytest.mark.usefixtures("undrawn")
-@pytest.mark.parametrize("task", ["nth-farthest", "double"])
+@pytest.mark.parametrize("task", ["nth-farthest", pytest.param("double", marks=pytest.mark.slow)])
 def test_a_comparison(task, tmp_path, capsys):
     out = tmp_path / "run"
     flags = ["--preset", "tiny", "--models", "rmc,gru", "--seeds", "2", "--steps", "4"]

@@ -205,6 +205,7 @@ def test_every_lever_is_there_for_every_task(task, flags, tmp_path):
         assert load_weights(out / "checkpoints" / "lstm-0.safetensors").model.core.hidden_size == 40
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("task", IN_NUMPY)
 def test_every_task(task, tmp_path, capsys):
     out = tmp_path / "run"

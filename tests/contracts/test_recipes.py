@@ -18,8 +18,8 @@ PLAIN = {"optimiser": "adam", "average_decay": 0.0, "overrides": ()}
 
 def two_steps(framework, task, preset):
     """Train every model of a framework for two steps and score it."""
-    changes = {"framework": framework, "models": models_of(framework), "seeds": 1, "batch_size": 16}
-    changes |= {"validation_examples": 20, "test_examples": 10} | (PLAIN if framework == "numpy" else {})
+    changes = {"framework": framework, "models": models_of(framework), "seeds": 1, "batch_size": 4}
+    changes |= {"validation_examples": 4, "test_examples": 4} | (PLAIN if framework == "numpy" else {})
     base = find_recipe(task, preset)
     if base.data.train_examples is not None:
         changes["train_examples"] = 128

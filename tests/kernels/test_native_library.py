@@ -66,6 +66,7 @@ def place(tmp_path):
 # loading
 
 
+@pytest.mark.slow  # every library here was built afresh once, when the package was installed
 def test_a_fresh_build_loads(tmp_path):
     found = library.load(fresh(tmp_path))
     assert found.variants[-1] == "baseline"

@@ -126,6 +126,7 @@ def test_training_inside_a_larger_model(backend):
     assert_alike(model.parameters(), usual.parameters())
 
 
+@pytest.mark.slow
 @one_backend
 def test_what_has_no_operator_is_compiled_as_it_is(backend):
     core = make_core(dtype=torch.float32, backend=backend)
@@ -141,6 +142,7 @@ def test_what_has_no_operator_is_compiled_as_it_is(backend):
     assert_close(found.data.detach(), core(packed)[0].data.detach(), "float32")
 
 
+@pytest.mark.slow
 def test_another_dtype_and_hooks():
     core = make_core(dtype=torch.float32)
     run, x = whole(core), make_inputs(core, T, B, dtype=torch.float32)

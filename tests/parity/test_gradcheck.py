@@ -23,7 +23,7 @@ def make(options, kind):
 
 
 @every_configuration
-@pytest.mark.parametrize("memory_given", [True, False])
+@pytest.mark.parametrize("memory_given", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_sequence_with_resets(options, memory_given):
     core, names, parameters, memory, rng = make(options, "RelationalMemory")
     inputs = torch.tensor(rng.standard_normal((3, 4, *core.config.input_sizes.values())), requires_grad=True)

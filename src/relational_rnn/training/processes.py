@@ -33,8 +33,11 @@ GLANCE = 0.2
 """Seconds between two looks at whether a signal came."""
 
 
-SLOW_IMPORTS: Final = ("torch", "torch._dynamo")
-"""What trainings share the import of, where this process has torch; its optimisers want the second."""
+SHARED_IMPORTS: Final = ("relational_rnn.training.run", "relational_rnn.training.learners.numpy")
+SHARED_IMPORTS_OF_TORCH: Final = ("torch", "torch._dynamo")
+"""What trainings share the import of, the second where this process has torch; its optimisers want all of it.
+
+Not the layers: they hold torch to one thread in what is forked after they were imported."""
 
 
 INSTRUCTIONS: Final = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "neon", "asimd", "sve", "bf16")
@@ -132,15 +135,16 @@ def _start(train: Train, name: str) -> tuple[Connection, BaseProcess]:
 def _process(target: Callable[..., None], *arguments: object) -> BaseProcess:
     """Return a process that has not started and will have nothing of this one's but the arguments.
 
-    Where the system can, it is forked from a server that has imported what takes long, once for all trainings.
-    The server has no threads and called nothing, so nothing can be lost in the fork.
+    Where the system can, it is forked from a server that has imported what takes long, once for all. The
+    server has no threads and called nothing, so nothing can be lost in the fork.
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():  # Windows
         return multiprocessing.get_context("spawn").Process(target=target, args=arguments, daemon=True)
     from multiprocessing import forkserver
 
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*SLOW_IMPORTS] if "torch" in sys.modules else ["numpy"])
+    of_torch = SHARED_IMPORTS_OF_TORCH if "torch" in sys.modules else ()
+    context.set_forkserver_preload([*SHARED_IMPORTS, *of_torch])
     with _files_here_not_imported():
         forkserver.ensure_running()
     return context.Process(target=target, args=arguments, daemon=True)
