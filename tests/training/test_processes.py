@@ -1,16 +1,26 @@
 """Trainings side by side: one that dies is seen at once, and no signal is lost."""
 
+import importlib
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 import pytest
 
 from helpers.trainings import LONG, train
-from relational_rnn.training.processes import STOP_SIGNALS, Interrupted, RunFailed, train_side_by_side
+from relational_rnn.training.processes import (
+    SHARED_IMPORTS,
+    STOP_SIGNALS,
+    Interrupted,
+    RunFailed,
+    train_side_by_side,
+)
 
 
 def run(names, workers=2, **options):
@@ -85,3 +95,16 @@ def test_nobody_trains_on_after_an_error_here():
     while multiprocessing.active_children() and time.monotonic() < end:
         time.sleep(0.05)
     assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize("name", SHARED_IMPORTS)
+def test_what_trainings_share_the_import_of_is_there(name):
+    importlib.import_module(name)  # the server would say nothing of one that is not
+
+
+def test_files_in_the_working_folder_are_not_taken_for_the_librarys(tmp_path):
+    (tmp_path / "random.py").write_text("raise AssertionError('that of the working folder')\n")
+    script = Path(__file__).parents[1] / "faults" / "killed_run.py"
+    command = [sys.executable, str(script), "train", str(tmp_path / "run"), "new"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
