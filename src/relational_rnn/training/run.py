@@ -172,6 +172,7 @@ def read_score(
         score = training_from({**values, "name": contestant.name, "label": contestant.label})
         harder = entry.from_files or entry.harder(entry.at_full_size(config.task)) is not None
         for what, there, wanted in (
+            ("validation_accuracy", score.validation_accuracy is not None, True),
             ("harder_accuracy", score.harder_accuracy is not None, harder),
             ("harder_sequence_accuracy", score.harder_sequence_accuracy is not None, harder),
             ("test_by_kind", bool(score.test_by_kind), entry.kinds is not None),
@@ -279,8 +280,10 @@ def score_of(
     memory = framework.peak_memory(config.runtime.device)
     examples = steps * config.budget.batch_size
     scores = learner.evaluate(test)
+    kept = result.best if config.budget.keep == "best" else result.history[-1]
     score: dict[str, Any] = {
         "parameters": framework.count_parameters(model),
+        "validation_accuracy": kept["validation_accuracy"],
         "test_accuracy": scores["accuracy"],
         "test_sequence_accuracy": scores["sequence_accuracy"],
     }
@@ -291,7 +294,6 @@ def score_of(
         harder = learner.evaluate(splits.harder)
         score["harder_accuracy"] = harder["accuracy"]
         score["harder_sequence_accuracy"] = harder["sequence_accuracy"]
-    kept = result.best if config.budget.keep == "best" else result.history[-1]
     score |= {
         "seconds": round(result.seconds, 2),
         "steps": steps,
@@ -384,17 +386,20 @@ def summarise(config: RunConfig[Any], folder: RunFolder, wall_seconds: float | N
 
 
 def model_results(label: str, trainings: Sequence[TrainingResult], seeds: int) -> ModelResult:
-    """Put a model's trainings together.
+    """Put a model's trainings together; validation chooses the regime that counts, and never the test.
 
     Args:
         label: of the model.
         trainings: its own, the same training regimes in the same order seed by seed.
         seeds: how many these are.
+
+    Raises:
+        ValueError: a training lacks its validation accuracy.
     """
     count = len(trainings) // seeds
-    ways = [trainings[way::count] for way in range(count)]
-    best = max(ways, key=lambda way: sum(training.test_accuracy for training in way))
-    front = max(best, key=lambda training: training.test_accuracy)
+    regimes = [trainings[regime::count] for regime in range(count)]
+    best = max(regimes, key=lambda regime: sum(map(validation_of, regime)))
+    front = max(best, key=validation_of)
     by_kind = [training.test_by_kind for training in best if training.test_by_kind is not None]
     means = {name: _mean([getattr(training, name) for training in best]) for name in AVERAGED}
     return ModelResult(
@@ -408,6 +413,17 @@ def model_results(label: str, trainings: Sequence[TrainingResult], seeds: int) -
         else None,
         **means,
     )
+
+
+def validation_of(training: TrainingResult) -> float:
+    """Return what a training is chosen by.
+
+    Raises:
+        ValueError: it is from before this was kept.
+    """
+    if training.validation_accuracy is None:
+        raise ValueError(f"{training.name} lacks its validation_accuracy")
+    return training.validation_accuracy
 
 
 def _mean(values: Sequence[float | None]) -> Any:
