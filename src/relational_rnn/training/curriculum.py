@@ -35,7 +35,7 @@ class Growth:
 
     Example:
         >>> from relational_rnn.tasks.sorting import Sorting
-        >>> from relational_rnn.training.config import CurriculumConfig
+        >>> from relational_rnn.training.config_parts import CurriculumConfig
         >>> curriculum = CurriculumConfig(grow=True, start=("items=2",))
         >>> Growth(RunConfig(task=Sorting(), curriculum=curriculum)).changes
         [Change(step=0, sizes={'items': 2})]

@@ -15,7 +15,8 @@ from relational_rnn.config import RelationalMemoryConfig, parameter_shapes
 from relational_rnn.config.checks import check_choice
 
 if TYPE_CHECKING:
-    from relational_rnn.training.config import ModelConfig, RunConfig
+    from relational_rnn.training.config import RunConfig
+    from relational_rnn.training.config_parts import ModelConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,8 @@ from relational_rnn.reference import SGD, Adam, Classifier, evaluate, train_step
 from relational_rnn.reference.arrays import Array
 from relational_rnn.reference.training import Examples, Model
 from relational_rnn.training.arrays_file import check_arrays, with_prefix, without_prefix
-from relational_rnn.training.config import BudgetConfig, RunConfig
+from relational_rnn.training.config import RunConfig
+from relational_rnn.training.config_parts import BudgetConfig
 from relational_rnn.training.contestants import Contestant
 from relational_rnn.training.data import Shuffled
 from relational_rnn.training.framework import Framework
