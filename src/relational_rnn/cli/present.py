@@ -12,10 +12,10 @@ from relational_rnn.analysis import (
     compare_memories,
     cost_table,
     kinds_table,
+    regimes_table,
     score_table,
     selected_only,
     summary_table,
-    ways_table,
     write_report,
 )
 from relational_rnn.analysis.style import can_draw
@@ -125,8 +125,8 @@ def print_tables(
     summary = summary_table(selected)
     print_table(console, summary, title=f"{title_of(config)}: accuracy on {what}", caption=TO_NINETY)
     if any(len(model.trainings) > len(model.selected) for model in results.models.values()):
-        ways = ways_table(results) if config.seeds > 1 else score_table(results)
-        print_table(console, ways, title="Every training.", caption="* counts for its model", mark="*")
+        regimes = regimes_table(results) if config.seeds > 1 else score_table(results)
+        print_table(console, regimes, title="Every training.", caption="* counts for its model", mark="*")
     costs = cost_table(selected)
     for table, heading in (
         (kinds_table(results), "Test accuracy by kind of question."),

@@ -40,20 +40,20 @@ def contestants(config: RunConfig[Any]) -> list[Contestant]:
         >>> [contestant.name for contestant in contestants(RunConfig(task=Sorting(), seed=5, seeds=2))]
         ['rmc-5', 'lstm-5', 'rmc-6', 'lstm-6']
     """
-    ways = list(_ways(config))
+    regimes = list(_regimes(config))
     return [
         dataclasses.replace(
-            way,
-            name=f"{way.name}-{seed}",
-            label=f"{way.label}, seed {seed}" if config.seeds > 1 else way.label,
+            regime,
+            name=f"{regime.name}-{seed}",
+            label=f"{regime.label}, seed {seed}" if config.seeds > 1 else regime.label,
             seed=seed,
         )
         for seed in range(config.seed, config.seed + config.seeds)
-        for way in ways
+        for regime in regimes
     ]
 
 
-def _ways(config: RunConfig[Any]) -> Iterator[Contestant]:
+def _regimes(config: RunConfig[Any]) -> Iterator[Contestant]:
     """Yield the trainings of one seed."""
     grow, names, specs = config.curriculum.grow, config.model.models, config.specs
     pace = ", curriculum" if LEADER in names else ", curriculum at its own pace"
