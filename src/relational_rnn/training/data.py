@@ -13,7 +13,7 @@ from relational_rnn.reference.training import Examples
 from relational_rnn.tasks import entry_of
 from relational_rnn.tasks.registry import draw
 from relational_rnn.tasks.splits import TRAINING, Counts, Splits
-from relational_rnn.training.config import RunConfig
+from relational_rnn.training.config import RunConfig, Task
 from relational_rnn.training.curriculum import Growth
 from relational_rnn.training.processes import physical_memory
 
@@ -226,6 +226,19 @@ class Fresh:
 def _refuse_state(state: Any) -> None:
     if state != {}:
         raise ValueError("it holds stages of a task that does not grow")
+
+
+def with_files(config: RunConfig[Task]) -> tuple[RunConfig[Task], str]:
+    """Find the examples of a task that comes in files.
+
+    Returns:
+        The run as it is trained, and where its examples come from, in words ("" if there is nothing to find).
+
+    Raises:
+        ValueError: there are none where the task says.
+    """
+    found = entry_of(config.task).resolve(config.task)
+    return (config, "") if found is None else (dataclasses.replace(config, task=found[0]), found[1])
 
 
 def splits_of(config: RunConfig[Any], *, with_training: bool = False) -> Splits:
