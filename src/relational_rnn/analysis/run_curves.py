@@ -33,7 +33,7 @@ def points_of(results: RunResult, folder: RunFolder) -> dict[str, list[dict[str,
     return {name: folder.evaluations(name) for name in names}
 
 
-def curves_of(config: RunConfig[Any], results: RunResult, evaluations: Points) -> list[Curve]:
+def curves_of(config: RunConfig, results: RunResult, evaluations: Points) -> list[Curve]:
     """Return a curve for each training regime: mean and range over the seeds, a single RMC with stages."""
     found = []
     for family, label, trainings in regimes_of(results):
@@ -126,7 +126,7 @@ def _means_between(points: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
-def _stages(config: RunConfig[Any], score: TrainingResult, curve: Curve) -> list[StageChange]:
+def _stages(config: RunConfig, score: TrainingResult, curve: Curve) -> list[StageChange]:
     size = config.of(LEADER).budget.batch_size
     shown = {field.name for field in dataclasses.fields(config.task)}
     return [

@@ -51,7 +51,7 @@ class Job(NamedTuple):
 
     label: str
     """What people read."""
-    config: RunConfig[Any]
+    config: RunConfig
     path: Path
     """Its folder."""
 
@@ -230,7 +230,7 @@ def summarise_variant(values: Mapping[str, Value], runs: list[dict[str, Any]], n
 def write_results(
     folder: RunFolder,
     command: str,
-    config: RunConfig[Any],
+    config: RunConfig,
     factors: Mapping[str, tuple[Value, ...] | Range],
     variants: list[dict[str, Any]],
     **more: Any,
@@ -266,7 +266,7 @@ def write_results(
     return results
 
 
-def title_of_experiment(how: str, config: RunConfig[Any], factors: Iterable[str]) -> str:
+def title_of_experiment(how: str, config: RunConfig, factors: Iterable[str]) -> str:
     """Return what figures and tables of an experiment have above them.
 
     Args:

@@ -11,7 +11,9 @@ import difflib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic
+
+from typing_extensions import TypeVar
 
 from relational_rnn.config.checks import MOST, check_choice, check_number, check_seed, check_size
 from relational_rnn.tasks import entry_of
@@ -26,7 +28,8 @@ from relational_rnn.training.config_parts import (
 )
 from relational_rnn.training.models import LEADER, MODELS, ModelSpec, check_models
 
-Task = TypeVar("Task")
+Task = TypeVar("Task", default=Any)
+"""What is learned; `RunConfig` without it has any."""
 
 OVERRIDES: Final[dict[str, type]] = {
     "learning_rate": float,

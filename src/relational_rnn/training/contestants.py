@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.models import LEADER
@@ -28,7 +27,7 @@ class Contestant:
     seed: int
 
 
-def contestants(config: RunConfig[Any]) -> list[Contestant]:
+def contestants(config: RunConfig) -> list[Contestant]:
     """Return the trainings of a run: for each seed every model, the RMC first.
 
     With a curriculum an opponent trains on the RMC's examples (where no RMC is trained, its own accuracy
@@ -53,7 +52,7 @@ def contestants(config: RunConfig[Any]) -> list[Contestant]:
     ]
 
 
-def _regimes(config: RunConfig[Any]) -> Iterator[Contestant]:
+def _regimes(config: RunConfig) -> Iterator[Contestant]:
     """Yield the trainings of one seed."""
     grow, names, specs = config.curriculum.grow, config.model.models, config.specs
     pace = ", curriculum" if LEADER in names else ", curriculum at its own pace"
@@ -75,7 +74,7 @@ def _regimes(config: RunConfig[Any]) -> Iterator[Contestant]:
             yield Contestant(name, model, label + pace * grow + told, grow, start, 0)
 
 
-def leader_of(config: RunConfig[Any], contestant: Contestant) -> Contestant | None:
+def leader_of(config: RunConfig, contestant: Contestant) -> Contestant | None:
     """Return the training whose changes another one replays, None if it needs none."""
     if not contestant.grown or contestant.model == LEADER:
         return None

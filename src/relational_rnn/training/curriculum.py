@@ -43,7 +43,7 @@ class Growth:
 
     SMOOTHING = 0.02
 
-    def __init__(self, config: RunConfig[Any], replay: Sequence[Change] | None = None) -> None:
+    def __init__(self, config: RunConfig, replay: Sequence[Change] | None = None) -> None:
         entry, curriculum = entry_of(config.task), config.curriculum
         assert entry.stages is not None
         self._stages = entry.stages(config.task, curriculum.starts())

@@ -186,7 +186,7 @@ class Fresh:
         growth: its stages; None for the full task from the first step on.
     """
 
-    def __init__(self, config: RunConfig[Any], growth: Growth | None = None) -> None:
+    def __init__(self, config: RunConfig, growth: Growth | None = None) -> None:
         self.config, self.growth = config, growth
         self.entry = entry_of(config.task)
         self._own = True
@@ -241,7 +241,7 @@ def with_files(config: RunConfig[Task]) -> tuple[RunConfig[Task], str]:
     return (config, "") if found is None else (dataclasses.replace(config, task=found[0]), found[1])
 
 
-def splits_of(config: RunConfig[Any], *, with_training: bool = False) -> Splits:
+def splits_of(config: RunConfig, *, with_training: bool = False) -> Splits:
     """Return the examples of a training's seed; those of a task with a curriculum have its largest sizes."""
     entry, data = entry_of(config.task), config.data
     counts = Counts(
@@ -255,7 +255,7 @@ def splits_of(config: RunConfig[Any], *, with_training: bool = False) -> Splits:
     return splits._replace(train=entry.sample(config.task, data.train_examples, generator))
 
 
-def batches_of(config: RunConfig[Any], splits: Splits, growth: Growth | None) -> Batches:
+def batches_of(config: RunConfig, splits: Splits, growth: Growth | None) -> Batches:
     """Return where a training's batches come from.
 
     Args:
@@ -289,7 +289,7 @@ def check_memory(task: Any, count: int) -> None:
         raise ValueError(f"{count:,} examples of {entry_of(task).name} with these sizes take {told}")
 
 
-def check_examples(config: RunConfig[Any]) -> None:
+def check_examples(config: RunConfig) -> None:
     """Check, before a run begins, that its examples can be read or drawn.
 
     Raises:
@@ -308,6 +308,6 @@ def check_examples(config: RunConfig[Any]) -> None:
         check_memory(harder, data.test_examples)
 
 
-def alone(config: RunConfig[Any], seed: int) -> RunConfig[Any]:
+def alone(config: RunConfig, seed: int) -> RunConfig:
     """Return a run of one seed."""
     return dataclasses.replace(config, seed=seed, seeds=1)

@@ -197,7 +197,7 @@ def find_model(name: str) -> ModelSpec:
     return MODELS[check_choice("model", name, MODELS)]
 
 
-def size_of(config: RunConfig[Any], spec: ModelSpec, matched: Callable[[str], int]) -> int:
+def size_of(config: RunConfig, spec: ModelSpec, matched: Callable[[str], int]) -> int:
     """Return the size of a model: the RMC's, the one that is set, else by parameters or by width.
 
     Args:
@@ -217,7 +217,7 @@ def size_of(config: RunConfig[Any], spec: ModelSpec, matched: Callable[[str], in
     return features if spec.size == "head_size" else features * model.num_heads
 
 
-def check_sizes(config: RunConfig[Any], matched: Callable[[str], int]) -> None:
+def check_sizes(config: RunConfig, matched: Callable[[str], int]) -> None:
     """Check that no opponent has fewer parameters than the RMC beside it, unless they need not match.
 
     Args:
@@ -243,7 +243,7 @@ COPIES: Final = 20
 copy of the best."""
 
 
-def check_model_memory(config: RunConfig[Any]) -> None:
+def check_model_memory(config: RunConfig) -> None:
     """Check that the RMC of a run, whose size the opponents match, fits into the memory of this machine.
 
     Raises:

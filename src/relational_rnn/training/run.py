@@ -48,7 +48,7 @@ AVERAGED = (
 """Scores of a training whose means over the seeds are a model's."""
 
 
-def check(config: RunConfig[Any]) -> None:
+def check(config: RunConfig) -> None:
     """Check what the configuration alone cannot.
 
     Raises:
@@ -62,13 +62,13 @@ def check(config: RunConfig[Any]) -> None:
     check_sizes(config, lambda name: framework.matched_size(config, name))
 
 
-def command_of(config: RunConfig[Any]) -> str:
+def command_of(config: RunConfig) -> str:
     """Return the command that trains a run, without its flags."""
     return f"train {entry_of(config.task).name}"
 
 
 def run(
-    config: RunConfig[Any],
+    config: RunConfig,
     folder: RunFolder,
     *,
     resume: bool = False,
@@ -155,7 +155,7 @@ def _remedy(name: str) -> str:
 
 
 def read_score(
-    config: RunConfig[Any], folder: RunFolder, contestant: Contestant
+    config: RunConfig, folder: RunFolder, contestant: Contestant
 ) -> tuple[TrainingResult, dict[str, list[float]]]:
     """Return the score of a finished training, and that on ever larger sizes.
 
@@ -185,16 +185,14 @@ def read_score(
     return score, larger
 
 
-def _train_apart(
-    config: RunConfig[Any], folder: RunFolder, name: str, report: Report, stopped: Stopped
-) -> None:
+def _train_apart(config: RunConfig, folder: RunFolder, name: str, report: Report, stopped: Stopped) -> None:
     """Train one contestant in a process of its own, unless the one that started it is gone already."""
     with joined(folder.path):
         if not stopped():
             train_one(config, folder, name, report, stopped)
 
 
-def train_one(config: RunConfig[Any], folder: RunFolder, name: str, report: Report, stopped: Stopped) -> None:
+def train_one(config: RunConfig, folder: RunFolder, name: str, report: Report, stopped: Stopped) -> None:
     """Train one contestant in this process and leave its records, weights and score in the folder.
 
     A record is in the folder before the checkpoint that has come past it. A training that diverges is scored
@@ -241,9 +239,7 @@ def train_one(config: RunConfig[Any], folder: RunFolder, name: str, report: Repo
     write_json(folder.score(name), score)
 
 
-def growth_of(
-    config: RunConfig[Any], own: RunConfig[Any], contestant: Contestant, folder: RunFolder
-) -> Growth | None:
+def growth_of(config: RunConfig, own: RunConfig, contestant: Contestant, folder: RunFolder) -> Growth | None:
     """Return the stages of a training: its own, or those that its leader found; None without a curriculum."""
     if not contestant.grown:
         return None
@@ -258,7 +254,7 @@ def growth_of(
 
 
 def score_of(
-    config: RunConfig[Any],
+    config: RunConfig,
     framework: Framework,
     model: Any,
     learner: Learner,
@@ -349,7 +345,7 @@ def examples_to_reach(history: Sequence[Record], share: float = 0.9) -> int:
     return int(next(r["examples"] for r in history if r["validation_accuracy"] >= wanted))
 
 
-def summarise(config: RunConfig[Any], folder: RunFolder, wall_seconds: float | None) -> RunResult:
+def summarise(config: RunConfig, folder: RunFolder, wall_seconds: float | None) -> RunResult:
     """Put the scores of all trainings together, with their means over the seeds, and write results.json.
 
     `wall_seconds` is the time of the whole run, None if it was interrupted in between.
@@ -432,7 +428,7 @@ def _mean(values: Sequence[float | None]) -> Any:
     return sum(known) / len(known) if len(known) == len(values) else None
 
 
-def _trivial_by_kind(config: RunConfig[Any], test: Any) -> dict[str, dict[str, float]]:
+def _trivial_by_kind(config: RunConfig, test: Any) -> dict[str, dict[str, float]]:
     """Return what models without understanding score on each kind of question."""
     entry = entry_of(config.task)
     if entry.trivial_by_kind is not None:
