@@ -9,16 +9,28 @@ import time
 
 import pytest
 
+from relational_rnn.cli.experiment import Experiment, resolve
 from relational_rnn.cli.main import main
+from relational_rnn.tasks.babi.source import Source
+from relational_rnn.tasks.babi.task import Babi
 from relational_rnn.training.config import with_values
 from relational_rnn.training.weights import load_weights
 
 pytest.importorskip("matplotlib")
 SORTING = ["ablate", "sorting", "--preset", "tiny"]
+NO_STORIES = Source(None, "synthetic stories: no network")
 
 
 def read(path):
     return json.loads(path.read_text())
+
+
+@pytest.mark.parametrize("command", ["ablate", "sweep"])
+def test_it_finds_the_files_of_a_task_as_train_does(command, monkeypatch, capsys):
+    monkeypatch.setattr("relational_rnn.tasks.babi.examples.find", lambda folder, variant: NO_STORIES)
+    _, options = resolve(command, ["babi", "--preset", "tiny", "--over", "num_heads=1,2"], Experiment)
+    assert options.run.task == Babi(tasks=(1, 2, 3, 7, 8, 17, 18), synthetic=True)
+    assert capsys.readouterr().out == "synthetic stories: no network; tasks 1, 2, 3, 7, 8, 17, 18\n"
 
 
 def test_a_numpy_task(tmp_path, capsys):

@@ -211,8 +211,10 @@ def test_every_task(task, tmp_path, capsys):
     out = tmp_path / "run"
     options = ["--models", "rmc,lstm", "--seeds", "1", "--steps", "3", "--patience", "1"]
     assert main(["train", task, "--preset", "tiny", *options, "--out", str(out)]) == 0
-    assert "seed 0, into" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "seed 0, into" in shown
     results = json.loads((out / "results.json").read_text())
+    assert f"Trivial score: {results['trivial_accuracy']:.1%}." in shown, "the shortcut's, where it is best"
     assert results["task"] == task
     shortcut = results["trivial"]["test"]["shortcut"]
     assert (shortcut is None) == (task == "sorting")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from relational_rnn.config.checks import BadFile
 from relational_rnn.experiments import many
 from relational_rnn.experiments.factors import variant
 from relational_rnn.experiments.many import jobs_of, read_scores, summarise_variant, train_job
@@ -22,6 +23,7 @@ CHANGES = [
     {"step": 2, "sizes": {"objects": 3, "dimensions": 4}},
 ]
 LAST = {
+    "validation_accuracy": 0.7,
     "test_sequence_accuracy": 0.6,
     "seconds_per_example": 3 / 48,
     "peak_memory": None,
@@ -30,7 +32,7 @@ LAST = {
 }
 """What the score of a training, kept at its last step, has besides what is asked here."""
 
-GROWN = {"best_step": 2, "changes": CHANGES}
+GROWN = {"best_step": 2, "validation_accuracy": 0.8, "changes": CHANGES}
 """What the score of a growing training, kept at its best, has besides."""
 
 
@@ -119,6 +121,15 @@ def test_scores(job, fake):
     assert (rmc["test_accuracy"], rmc["parameters"], rmc["examples"]) == (0.6, 7, 48)
     assert train_job(job, told.append, never) == scores  # finished: nothing is trained
     assert len(told) == 6
+
+
+def test_runs_from_before_validation_accuracies_are_refused(job, fake):
+    train_job(job, lambda record: None, never)
+    results = read_json(job.path / "results.json")
+    del results["models"]["lstm"]["trainings"][0]["validation_accuracy"]
+    write_json(job.path / "results.json", results)
+    with pytest.raises(BadFile, match=r"lstm-4 lacks its validation_accuracy; remove .*seed-4: it is then"):
+        read_scores(job)
 
 
 def test_a_removed_experiment_does_not_come_back_in_part(tmp_path, fake):

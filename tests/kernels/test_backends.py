@@ -111,12 +111,12 @@ def test_what_a_backend_cannot_run_is_eagers(caplog):
 
 @pytest.mark.parametrize("input_fusion", ["append", "tile"])
 @pytest.mark.parametrize("treat_input_as_matrix", [False, True])
-def test_the_input_work_of_all_steps_is_that_of_each(input_fusion, treat_input_as_matrix):
+def test_the_input_projection_of_all_steps_is_that_of_each(input_fusion, treat_input_as_matrix):
     config, parameters = make(input_fusion, treat_input_as_matrix)
     inputs = torch.randn(5, *config.input_sizes.values(), dtype=torch.float64)
-    parts = eager.input_work(config, parameters, inputs).split([3, 2])
+    parts = eager.input_projection(config, parameters, inputs).split([3, 2])
     for part, rows in zip(parts, inputs.split([3, 2]), strict=True):
-        for actual, expected in zip(part, eager.input_work(config, parameters, rows), strict=True):
+        for actual, expected in zip(part, eager.input_projection(config, parameters, rows), strict=True):
             torch.testing.assert_close(actual, expected)
 
 

@@ -137,8 +137,8 @@ def test_nothing_is_kept_where_nothing_needs_it(config, monkeypatch):
 def test_only_the_gradients_that_are_asked_for(config):
     case = make_case(config, [4, 4, 2])
     with torch.no_grad():
-        memories, _, kept = forward.sequence_forward(case, KernelOptions(), True)
-        fixed = case, KernelOptions(), kept, (memories, None)
+        memories, _, saved = forward.sequence_forward(case, KernelOptions(), True)
+        fixed = case, KernelOptions(), saved, (memories, None)
         everything = backward.sequence_backward(*fixed, frozenset(case.tensors))
         for name in case.tensors:
             found = backward.sequence_backward(*fixed, frozenset([name]))

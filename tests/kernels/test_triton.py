@@ -372,8 +372,8 @@ parameters = {name: torch.zeros(shape) for name, shape in parameter_shapes(confi
 inputs, memory, resets = torch.zeros(3, 3), torch.zeros(2, 3, 10), torch.zeros(3, dtype=torch.bool)
 kernel = TritonSequence(KernelOptions(compute_dtype=torch.bfloat16))
 given = SequenceInputs(config, parameters, inputs, [2, 1], memory, memory[0], resets)
-memories, last, kept = kernel.forward(given, True)
-kernel.backward(given, kept, memories, last, frozenset(parameters))
+memories, last, saved = kernel.forward(given, True)
+kernel.backward(given, saved, memories, last, frozenset(parameters))
 print(*compiled)
 """
 

@@ -9,6 +9,7 @@ from relational_rnn.experiments.many import LEAVING, MEANS
 from relational_rnn.tasks import entry_of, find_task
 from relational_rnn.tasks.splits import score_to_beat
 from relational_rnn.training.contestants import contestants
+from relational_rnn.training.files import read_json
 from relational_rnn.training.results import from_json, to_json
 from relational_rnn.training.run import AVERAGED
 from relational_rnn.training.run_folder import config_from
@@ -26,8 +27,13 @@ TRAINING = {
     *("name", "label", "parameters", "test_accuracy", "test_sequence_accuracy", "seconds", "steps"),
     *("examples", "seconds_per_example", "peak_memory", "best_step", "examples_to_converge"),
 }
+PATHS = sorted(RECORDS.glob("*.json"))
 VARIANT = {"name", "values", "trivial_accuracy", "models", "runs"}
 SCORE = {"label", "task_reached", "task_share", "parameters", *MEANS, *LEAVING}
+
+
+def stem(path):
+    return path.stem
 
 
 def read(path):
@@ -43,7 +49,7 @@ def read(path):
     return verb, config, content
 
 
-@pytest.mark.parametrize("path", sorted(RECORDS.glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PATHS, ids=stem)
 def test_every_record_has_the_present_shape(path):
     verb, config, content = read(path)
     if verb == "train":
@@ -69,6 +75,7 @@ def check_run(config, content):
     wanted |= {"test_by_kind"} if entry.kinds is not None else set()
     wanted |= {"longer"} if entry.name == "nth-farthest" else set()
     grown = {one.name for one in contestants(config) if one.grown}
+    wanted |= {"validation_accuracy"} if "evaluations" in content else set()
     for training in trainings(results):
         assert training.keys() == wanted | ({"changes"} if training["name"] in grown else set())
         for change in training.get("changes", ()):
@@ -82,6 +89,28 @@ def check_run(config, content):
     for axis in results["generalisation"]:
         assert axis.keys() == {"axis", "sizes", "trained", "examples", "trivial", "models"}
         assert {name for model in axis["models"].values() for name in model["trainings"]} == names
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if "evaluations" in read_json(path)], ids=stem)
+def test_what_counts_for_a_model_was_chosen_by_validation(path):
+    """By the number of the parameters that were kept, as the points of the curves have it."""
+    content = read_json(path)
+    results = content["results"]
+    for model in results["models"].values():
+        for training in model["trainings"]:
+            batch = training["examples"] // training["steps"]
+            points = {
+                point["examples"]: point["validation_accuracy"]
+                for point in content["evaluations"][training["name"]]
+            }
+            assert training["validation_accuracy"] == points[training["best_step"] * batch]
+        count = len(model["trainings"]) // results["seeds"]
+        regimes = [model["trainings"][regime::count] for regime in range(count)]
+        sums = [sum(one["validation_accuracy"] for one in regime) for regime in regimes]
+        best = regimes[sums.index(max(sums))]
+        assert model["selected"] == [one["name"] for one in best]
+        assert model["name"] == max(best, key=lambda one: one["validation_accuracy"])["name"]
+        assert model["test_accuracy"] == pytest.approx(sum(t["test_accuracy"] for t in best) / len(best))
 
 
 def trainings(results):

@@ -8,14 +8,8 @@ from relational_rnn.recipes import find_recipe
 from relational_rnn.tasks.babi.task import Babi
 from relational_rnn.tasks.nth_farthest import NthFarthest
 from relational_rnn.tasks.sorting import Sorting
-from relational_rnn.training.config import (
-    BudgetConfig,
-    CurriculumConfig,
-    RunConfig,
-    parts_of,
-    value_of,
-    with_values,
-)
+from relational_rnn.training.config import RunConfig, parts_of, value_of, with_values
+from relational_rnn.training.config_parts import BudgetConfig, CurriculumConfig
 
 TINY = find_recipe("nth-farthest", "tiny")
 SORTING = RunConfig(task=Sorting(items=5))

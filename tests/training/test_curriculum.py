@@ -8,7 +8,8 @@ import pytest
 from relational_rnn.tasks import entry_of
 from relational_rnn.tasks.nth_farthest import NthFarthest
 from relational_rnn.tasks.pair_matching import PairMatching
-from relational_rnn.training.config import BudgetConfig, CurriculumConfig, RunConfig, with_values
+from relational_rnn.training.config import RunConfig, with_values
+from relational_rnn.training.config_parts import BudgetConfig, CurriculumConfig
 from relational_rnn.training.curriculum import Change, Growth
 from relational_rnn.training.data import Fresh, alone, splits_of
 

@@ -8,7 +8,8 @@ from relational_rnn.tasks import find_task
 from relational_rnn.tasks.object_tracking import ObjectTracking
 from relational_rnn.tasks.programs import Copy
 from relational_rnn.tasks.splits import LARGER
-from relational_rnn.training.config import DataConfig, ModelConfig, RunConfig, RuntimeConfig
+from relational_rnn.training.config import RunConfig
+from relational_rnn.training.config_parts import DataConfig, ModelConfig, RuntimeConfig
 from relational_rnn.training.contestants import contestants
 from relational_rnn.training.data import alone
 from relational_rnn.training.generalisation import larger_scores, summarise

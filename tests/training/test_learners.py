@@ -12,7 +12,8 @@ from relational_rnn.interop.classifier import numpy_classifier  # noqa: E402
 from relational_rnn.recipes import find_recipe  # noqa: E402
 from relational_rnn.reference import evaluate  # noqa: E402
 from relational_rnn.training.arrays_file import save_arrays  # noqa: E402
-from relational_rnn.training.config import OptimiserConfig, with_values  # noqa: E402
+from relational_rnn.training.config import with_values  # noqa: E402
+from relational_rnn.training.config_parts import OptimiserConfig  # noqa: E402
 from relational_rnn.training.contestants import contestants  # noqa: E402
 from relational_rnn.training.data import Fresh, splits_of  # noqa: E402
 from relational_rnn.training.learners.numpy import NUMPY  # noqa: E402

@@ -11,7 +11,8 @@ torch = pytest.importorskip("torch")
 from relational_rnn.nn import LSTM, Core, RelationalMemory  # noqa: E402
 from relational_rnn.nn.variant import VariantRelationalMemory  # noqa: E402
 from relational_rnn.recipes import find_recipe  # noqa: E402
-from relational_rnn.training.config import LAYER_NORM_PLACEMENTS, PORT_FAULTS, with_values  # noqa: E402
+from relational_rnn.training.config import with_values  # noqa: E402
+from relational_rnn.training.config_limits import LAYER_NORM_PLACEMENTS, PORT_FAULTS  # noqa: E402
 from relational_rnn.training.contestants import contestants  # noqa: E402
 from relational_rnn.training.learners.numpy import build_model as build_numpy  # noqa: E402
 from relational_rnn.training.learners.torch import build_model, count_parameters, matched_size  # noqa: E402

@@ -15,6 +15,7 @@ VALUES = {
     "name": "rmc-0",
     "label": "RMC",
     "parameters": 7,
+    "validation_accuracy": 0.5,
     "test_accuracy": 0.5,
     "test_sequence_accuracy": 0.25,
     "seconds": 1.5,
@@ -46,6 +47,13 @@ def test_what_was_not_measured_is_left_out():
     assert to_json(training_from(VALUES)) == VALUES
     unknown = {**VALUES, "peak_memory": None}
     assert to_json(training_from(unknown)) == unknown, "which every training has"
+    old = {name: value for name, value in VALUES.items() if name != "validation_accuracy"}
+    assert to_json(training_from(old)) == old
+
+
+def test_a_validation_accuracy_is_a_share():
+    with pytest.raises(ValueError, match=r"validation_accuracy must be .* got 1\.5"):
+        training_from({**VALUES, "validation_accuracy": 1.5})
 
 
 def test_changes_and_scores_of_one_task_alone():
@@ -79,7 +87,7 @@ def test_the_table_of_longer_sequences_needs_them_all():
 
 def trainings(*accuracies, **more):
     return [
-        training_from({**VALUES, "name": f"t{n}", "test_accuracy": a, **more})
+        training_from({**VALUES, "name": f"t{n}", "validation_accuracy": a, "test_accuracy": a, **more})
         for n, a in enumerate(accuracies)
     ]
 

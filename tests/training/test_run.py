@@ -7,15 +7,18 @@ import numpy as np
 import pytest
 
 from relational_rnn.analysis import long_words_table
+from relational_rnn.config.checks import BadFile
 from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.training import run as runs
 from relational_rnn.training.arrays_file import load_arrays
 from relational_rnn.training.config import with_values
 from relational_rnn.training.contestants import contestants
-from relational_rnn.training.files import read_json
+from relational_rnn.training.data import alone, splits_of
+from relational_rnn.training.files import read_json, write_json
 from relational_rnn.training.framework import framework_of
 from relational_rnn.training.results import TrainingResult, from_json, to_json
 from relational_rnn.training.run_folder import RunFolder
+from relational_rnn.training.weights import load_weights
 
 SMALL = {"validation_examples": 20, "test_examples": 20, "steps": 4, "evaluate_every": 2, "seeds": 1}
 STARTS = {
@@ -255,19 +258,63 @@ def test_an_opponent_smaller_than_the_rmc_is_refused_before_anything_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_of_two_ways_the_better_one_counts():
-    def trained(name, accuracy):
-        plain = dict.fromkeys(("parameters", "steps", "examples", "best_step", "examples_to_converge"), 7)
-        times = dict.fromkeys(("seconds", "seconds_per_example", "test_sequence_accuracy"), 0.5)
-        return TrainingResult(
-            name=name, label=name, test_accuracy=accuracy, peak_memory=None, **plain, **times
-        )
+def trained(name, validation, test):
+    plain = dict.fromkeys(("parameters", "steps", "examples", "best_step", "examples_to_converge"), 7)
+    times = dict.fromkeys(("seconds", "seconds_per_example", "test_sequence_accuracy"), 0.5)
+    scores = {"validation_accuracy": validation, "test_accuracy": test, "peak_memory": None}
+    return TrainingResult(name=name, label=name, **scores, **plain, **times)
 
-    trainings = [trained(*one) for one in (("a-0", 0.5), ("b-0", 0.6), ("a-1", 0.5), ("b-1", 0.8))]
+
+def test_validation_chooses_the_regime_that_counts():
+    """And the training that stands for it; on the test the other regime and the other seed are better."""
+    told = (("a-0", 0.5, 0.9), ("b-0", 0.6, 0.8), ("a-1", 0.5, 0.9), ("b-1", 0.8, 0.6))
+    trainings = [trained(*one) for one in told]
     found = runs.model_results("LSTM", trainings, seeds=2)
     assert (found.label, found.name, found.selected) == ("LSTM", "b-1", ("b-0", "b-1"))
     assert found.test_accuracy == pytest.approx(0.7)
     assert found.trainings == tuple(trainings)
+    with pytest.raises(ValueError, match="a-0 lacks its validation_accuracy"):
+        runs.model_results("LSTM", [trained("a-0", None, 0.9)], seeds=1)
+
+
+@pytest.mark.parametrize(
+    ("framework", "changes"),
+    [
+        ("numpy", {"keep": "best", "patience": 1, "steps": 40}),
+        ("numpy", {"keep": "last"}),
+        pytest.param("torch", {"keep": "last", "average_decay": 0.9}, marks=pytest.mark.torch),
+        pytest.param("torch", {"keep": "best", "average_decay": 0.9}, marks=pytest.mark.torch),
+    ],
+)
+def test_the_validation_accuracy_is_that_of_the_weights_that_are_scored(framework, changes, tmp_path):
+    if framework == "torch":
+        pytest.importorskip("torch")
+    config = config_of(
+        "sorting", framework, models=("lstm",), learning_rate=0.1, validation_examples=100, **changes
+    )
+    folder, results = train(config, tmp_path / "run")
+    (score,) = results["models"]["lstm"]["trainings"]
+    loaded = load_weights(folder.weights("lstm-0"))
+    validation = splits_of(alone(loaded.config, 0)).validation
+    predicted = loaded.predict(validation.inputs, every_step=True)
+    right = (predicted == validation.targets)[validation.mask]
+    assert score["validation_accuracy"] == pytest.approx(right.mean())
+    assert len({point["validation_accuracy"] for point in folder.evaluations("lstm-0")}) > 1
+
+
+def test_a_score_from_before_validation_accuracies_is_made_again(tmp_path):
+    config = config_of("sorting", "numpy", models=("lstm",))
+    folder, results = train(config, tmp_path / "run")
+    path = folder.score("lstm-0")
+    old = read_json(path)
+    del old["validation_accuracy"]
+    write_json(path, old)
+    with pytest.raises(
+        BadFile, match="it lacks validation_accuracy; remove it: with --resume lstm-0 is scored"
+    ):
+        train(config, tmp_path / "run")
+    path.unlink()
+    assert train(config, tmp_path / "run")[1] == results
 
 
 def test_the_numbers_that_models_keep_between_steps():

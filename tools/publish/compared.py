@@ -48,9 +48,9 @@ def longer_table(records: Sequence[Record]) -> str:
 
 
 def selected(results: RunResult) -> RunResult:
-    """Return results with the trainings alone that count for a model, which is called as its best way is."""
+    """Return results with the trainings alone that count for a model, which is called as its regime is."""
     found = analysis.selected_only(results)
-    named = {n: replace(m, label=analysis.way_of(m.trainings[0])) for n, m in found.models.items()}
+    named = {n: replace(m, label=analysis.regime_of(m.trainings[0])) for n, m in found.models.items()}
     return replace(found, models=named)
 
 
@@ -90,7 +90,7 @@ def together(records: Sequence[Record]) -> RunResult:
 def opponents_table(records: Sequence[Record]) -> str:
     """Return one row a training regime of a model, means over the seeds of the runs."""
     results = together(records)
-    return as_markdown(analysis.ways_table(results), head("training", results.seeds))
+    return as_markdown(analysis.regimes_table(results), head("training", results.seeds))
 
 
 def best_sentence(records: Sequence[Record]) -> str:

@@ -129,7 +129,7 @@ def seeds_of(record: Record) -> list[int]:
 
 
 def score_of(record: Record, model: str) -> TrainingResult | None:
-    """Return what a model came to in a run, the best training of its best way; None without it."""
+    """Return what a model came to in a run, the training that stands for it; None without it."""
     found = results_of(record).models.get(model)
     if found is None:
         return None

@@ -64,10 +64,10 @@ from relational_rnn.analysis.tables import (
     Table,
     long_words_table,
     longer_table,
+    regime_of,
+    regimes_table,
     score_table,
     selected_only,
-    way_of,
-    ways_table,
 )
 
 __all__ = [
@@ -133,6 +133,8 @@ __all__ = [
     "points_table",
     "question_maps",
     "record_memory",
+    "regime_of",
+    "regimes_table",
     "sample_efficiency",
     "save",
     "score_table",
@@ -154,8 +156,6 @@ __all__ = [
     "summary_table",
     "thresholds",
     "training_curves",
-    "way_of",
-    "ways_table",
     "write_page",
     "write_report",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 from relational_rnn.analysis.curves import Curve, StageChange
 from relational_rnn.analysis.losses import Line, Losses
 from relational_rnn.analysis.supervised import mean_curve
-from relational_rnn.analysis.tables import marked, way_of
+from relational_rnn.analysis.tables import marked, regime_of
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.models import LEADER
 from relational_rnn.training.results import RunResult, TrainingResult
@@ -33,10 +33,10 @@ def points_of(results: RunResult, folder: RunFolder) -> dict[str, list[dict[str,
     return {name: folder.evaluations(name) for name in names}
 
 
-def curves_of(config: RunConfig[Any], results: RunResult, evaluations: Points) -> list[Curve]:
+def curves_of(config: RunConfig, results: RunResult, evaluations: Points) -> list[Curve]:
     """Return a curve for each training regime: mean and range over the seeds, a single RMC with stages."""
     found = []
-    for family, label, trainings in ways_of(results):
+    for family, label, trainings in regimes_of(results):
         curve = mean_curve(label, family, [evaluations[one.name] for one in trainings])
         if family == LEADER and results.seeds == 1 and trainings[0].changes:
             curve = dataclasses.replace(curve, stages=_stages(config, trainings[0], curve))
@@ -61,7 +61,7 @@ def losses_of(results: RunResult, records: Points) -> list[Losses]:
         records: all of its metrics.
     """
     found = []
-    for family, label, trainings in ways_of(results):
+    for family, label, trainings in regimes_of(results):
         lines = [
             _mean_line([_points(records[one.name], name) for one in trainings], bins)
             for name, bins in (("loss", BINS), ("validation_loss", None))
@@ -71,16 +71,16 @@ def losses_of(results: RunResult, records: Points) -> list[Losses]:
     return found
 
 
-def ways_of(results: RunResult) -> list[tuple[str, str, list[TrainingResult]]]:
+def regimes_of(results: RunResult) -> list[tuple[str, str, list[TrainingResult]]]:
     """Return model, label and trainings of each training regime, those that diverged only if all did."""
     found = []
     for family, model in results.models.items():
         count = len(model.trainings) // results.seeds
-        for way in range(count):
-            trainings = model.trainings[way::count]
+        for regime in range(count):
+            trainings = model.trainings[regime::count]
             # One that diverged ends early: a mean with it would too.
             drawn = [one for one in trainings if one.diverged is None] or list(trainings)
-            found.append((family, marked(way_of(trainings[0]), trainings), drawn))
+            found.append((family, marked(regime_of(trainings[0]), trainings), drawn))
     return found
 
 
@@ -126,7 +126,7 @@ def _means_between(points: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
-def _stages(config: RunConfig[Any], score: TrainingResult, curve: Curve) -> list[StageChange]:
+def _stages(config: RunConfig, score: TrainingResult, curve: Curve) -> list[StageChange]:
     size = config.of(LEADER).budget.batch_size
     shown = {field.name for field in dataclasses.fields(config.task)}
     return [

@@ -19,7 +19,7 @@ from relational_rnn.analysis.headlines import (
     scores_in_words,
 )
 from relational_rnn.analysis.losses import draw_loss_curves
-from relational_rnn.analysis.run_curves import Points, curves_of, last_of_each, losses_of, ways_of
+from relational_rnn.analysis.run_curves import Points, curves_of, last_of_each, losses_of, regimes_of
 from relational_rnn.analysis.sizes import draw_generalisation
 from relational_rnn.analysis.supervised import model_costs, model_efficiencies, size_axes
 from relational_rnn.analysis.tables import selected_only
@@ -122,7 +122,7 @@ def accuracy_figure(config: RunConfig[Any], results: RunResult, split: str) -> F
 def _bars(results: RunResult, name: str) -> list[Bar]:
     """Return a bar for each training regime: the mean of its seeds, or one training with its interval."""
     bars = []
-    for family, label, trainings in ways_of(results):
+    for family, label, trainings in regimes_of(results):
         scores = [getattr(training, name) for training in trainings]
         one = binomial_half_width(scores[0], results.test_examples) if len(scores) == 1 else None
         chosen = trainings[0].name in results.models[family].selected

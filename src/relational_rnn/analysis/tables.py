@@ -1,4 +1,4 @@
-"""Tables in words, for the screen and for pages: what each training, each way and each model came to."""
+"""Tables in words, for the screen and for pages: what each training, each regime and each model came to."""
 
 from __future__ import annotations
 
@@ -119,14 +119,14 @@ def selected_only(results: RunResult) -> RunResult:
     return replace(results, models=models)
 
 
-def ways_table(results: RunResult) -> Table:
-    """Return each way to the task, means over the seeds, in bold what counts for its model."""
+def regimes_table(results: RunResult) -> Table:
+    """Return each training regime, means over the seeds, in bold what counts for its model."""
     rows = []
     for model in results.models.values():
-        ways: dict[str, list[TrainingResult]] = {}
+        regimes: dict[str, list[TrainingResult]] = {}
         for score in model.trainings:
-            ways.setdefault(way_of(score), []).append(score)
-        for label, scores in ways.items():
+            regimes.setdefault(regime_of(score), []).append(score)
+        for label, scores in regimes.items():
             cells = [
                 marked(label, scores),
                 mean_and_range([score.test_accuracy for score in scores]),
@@ -139,7 +139,7 @@ def ways_table(results: RunResult) -> Table:
     return Table(("training", "test %", "seconds", "examples", "parameters", "to 90 %"), rows)
 
 
-def way_of(score: TrainingResult) -> str:
+def regime_of(score: TrainingResult) -> str:
     """Return what a training is called, whatever its seed."""
     return score.label.rsplit(", seed ", 1)[0]
 

@@ -10,7 +10,7 @@ from relational_rnn.tasks import entry_of
 from relational_rnn.training.config import RunConfig
 
 
-def title_of(config: RunConfig[Any]) -> str:
+def title_of(config: RunConfig) -> str:
     """Return the task and its sizes in words.
 
     Example:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -29,7 +29,7 @@ class Estimate(NamedTuple):
     """How many of them run at a time."""
 
 
-def training_step(config: RunConfig[Any], model: str, core: nn.Module | None = None) -> Callable[[], object]:
+def training_step(config: RunConfig, model: str, core: nn.Module | None = None) -> Callable[[], object]:
     """Return a training step of a model on the full task, ready to be timed.
 
     Args:
@@ -46,7 +46,7 @@ def training_step(config: RunConfig[Any], model: str, core: nn.Module | None = N
     return lambda: learner.train_step(batches(0), own.optimisation.learning_rate)
 
 
-def estimate_run(config: RunConfig[Any], *, rounds: int = 9, seconds: float = 5.0) -> Estimate:
+def estimate_run(config: RunConfig, *, rounds: int = 9, seconds: float = 5.0) -> Estimate:
     """Time training steps of a run's models, and reckon from its steps how long it takes.
 
     Args:

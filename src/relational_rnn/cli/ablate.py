@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
     return train_variants(recorded, options, factors, variants, told=told)
 
 
-def find_factors(task: str, config: RunConfig[Any], over: Sequence[str]) -> dict[str, Values]:
+def find_factors(task: str, config: RunConfig, over: Sequence[str]) -> dict[str, Values]:
     """Return the factors that `--over` names; one that is named replaces that of `all`.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,7 +45,10 @@ def resolve(command: str, argv: Sequence[str], options: Any, **defaults: Any) ->
         raise ValueError("which run? --resume needs the run's folder, --out DIR")
     if not found.over:
         raise ValueError(f"what varies? relational-rnn {command} {task} --over FACTOR=VALUE,VALUE,...")
-    return task, found
+
+    from relational_rnn.cli.run import find_files
+
+    return task, dataclasses.replace(found, run=find_files(found.run))
 
 
 def _recorded_flags(command: str, task: str, words: Sequence[str]) -> list[str]:

@@ -15,7 +15,7 @@ from relational_rnn.training.variants import Value, text_of
 Values = tuple[Value, ...]
 
 
-def parse_factors(task: str, config: RunConfig[Any], words: Iterable[str]) -> dict[str, Values | Range]:
+def parse_factors(task: str, config: RunConfig, words: Iterable[str]) -> dict[str, Values | Range]:
     """Return the factors that some `--over` name.
 
     Args:
@@ -73,7 +73,7 @@ def only_values(factors: dict[str, Values | Range], why: str) -> dict[str, Value
     return {name: values for name, values in factors.items() if not isinstance(values, Range)}
 
 
-def refuse_overrides(config: RunConfig[Any], factors: Iterable[str]) -> None:
+def refuse_overrides(config: RunConfig, factors: Iterable[str]) -> None:
     """Check that no factor is what a model has otherwise, which would hold in every variant.
 
     Raises:

@@ -10,9 +10,8 @@ import importlib
 import io
 import os
 import sys
-import types
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 import relational_rnn
 from relational_rnn.config.checks import did_you_mean
@@ -110,8 +109,6 @@ def _flush() -> int:
 
 def _run(arguments: list[str]) -> int:
     """Run a command; print its errors and return its exit code."""
-    if {"-h", "--help"} & {*arguments}:  # which uses no NumPy, and would wait for it
-        sys.modules.setdefault("numpy", _Later("numpy"))
     try:
         if not arguments or arguments[0] in ("-h", "--help"):
             print(usage())
@@ -146,16 +143,6 @@ def _run(arguments: list[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-
-
-class _Later(types.ModuleType):
-    """A library that is loaded by the first use of what is in it."""
-
-    def __getattr__(self, name: str) -> Any:
-        """Load it, and return what it has by this name."""
-        if sys.modules.get(self.__name__) is self:
-            del sys.modules[self.__name__]
-        return getattr(importlib.import_module(self.__name__), name)
 
 
 def _fill_standard_streams() -> None:

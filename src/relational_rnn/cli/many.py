@@ -47,7 +47,7 @@ HALF_WAY = (
 )
 
 
-def check_all(tried: Iterable[RunConfig[Any]]) -> None:
+def check_all(tried: Iterable[RunConfig]) -> None:
     """Check that all runs can be trained.
 
     Raises:
@@ -65,7 +65,7 @@ def folder_of(command: str, task: str, options: Experiment[Any]) -> Path:
     return options.out or Path("runs") / f"{command}-{task}-{origin}-seed{options.run.seed}"
 
 
-def overview_of(console: Console, config: RunConfig[Any], total: int, done: int) -> Overview:
+def overview_of(console: Console, config: RunConfig, total: int, done: int) -> Overview:
     """Return the progress of so many runs, of which some are done."""
     return Overview(console, total=total, done=done, stages=config.curriculum.grow)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,10 @@ from relational_rnn.analysis import (
     compare_memories,
     cost_table,
     kinds_table,
+    regimes_table,
     score_table,
     selected_only,
     summary_table,
-    ways_table,
     write_report,
 )
 from relational_rnn.analysis.style import can_draw
@@ -25,10 +24,10 @@ from relational_rnn.cli.figures import FinishedRun, draw_figures
 from relational_rnn.cli.progress import Display
 from relational_rnn.cli.report import run_page
 from relational_rnn.cli.run import make_console, print_table, seeds_in_words, train_and_show
-from relational_rnn.tasks import entry_of
-from relational_rnn.tasks.splits import trivial_accuracy
+from relational_rnn.tasks.splits import score_to_beat
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.contestants import contestants
+from relational_rnn.training.data import alone, splits_of
 from relational_rnn.training.files import write_json
 from relational_rnn.training.results import RunResult
 from relational_rnn.training.run import check, command_of, run
@@ -42,11 +41,8 @@ def train(config: RunConfig[Any], path: Path, resume: bool) -> int:
         ValueError: the folder or the configuration does not fit; nothing has been done then.
     """
     console, folder = make_console(of_training=True), RunFolder(path)
-    found = entry_of(config.task).resolve(config.task)
-    if found is not None:
-        console.print(found[1])
-        config = dataclasses.replace(config, task=found[0])
     check(config)
+    trivial = score_to_beat(splits_of(alone(config, config.seed)).trivial["test"])
 
     def work() -> RunResult:
         labels = {contestant.name: contestant.label for contestant in contestants(config)}
@@ -56,7 +52,7 @@ def train(config: RunConfig[Any], path: Path, resume: bool) -> int:
     with folder.writing(command_of(config), config, resume):
         console.print(
             f"{title_of(config)}; {seeds_in_words(config)}, into {path}. "
-            f"Trivial score: {trivial_of(config):.1%}. Ctrl-C saves and stops."
+            f"Trivial score: {trivial:.1%}. Ctrl-C saves and stops."
         )
         return train_and_show(
             console,
@@ -65,11 +61,6 @@ def train(config: RunConfig[Any], path: Path, resume: bool) -> int:
             work,
             lambda results: present(console, config, folder, results),
         )
-
-
-def trivial_of(config: RunConfig[Any]) -> float:
-    """Return the score of the run's task that asks for no understanding."""
-    return trivial_accuracy(entry_of(config.task).at_full_size(config.task))
 
 
 def present(console: Console, config: RunConfig[Any], folder: RunFolder, results: RunResult) -> list[Path]:
@@ -125,8 +116,8 @@ def print_tables(
     summary = summary_table(selected)
     print_table(console, summary, title=f"{title_of(config)}: accuracy on {what}", caption=TO_NINETY)
     if any(len(model.trainings) > len(model.selected) for model in results.models.values()):
-        ways = ways_table(results) if config.seeds > 1 else score_table(results)
-        print_table(console, ways, title="Every training.", caption="* counts for its model", mark="*")
+        regimes = regimes_table(results) if config.seeds > 1 else score_table(results)
+        print_table(console, regimes, title="Every training.", caption="* counts for its model", mark="*")
     costs = cost_table(selected)
     for table, heading in (
         (kinds_table(results), "Test accuracy by kind of question."),

@@ -19,6 +19,7 @@ from relational_rnn.analysis import Table
 from relational_rnn.analysis.style import can_draw, check_drawing
 from relational_rnn.config.checks import BadFile
 from relational_rnn.training.config import RunConfig
+from relational_rnn.training.data import with_files
 from relational_rnn.training.processes import Interrupted, RunFailed, stop_signals
 from relational_rnn.training.run_folder import RunFolder
 from relational_rnn.training.screen import lasting, say_error
@@ -56,6 +57,18 @@ def require(library: str) -> None:
         if isinstance(error, ModuleNotFoundError) and error.name == library:
             raise
         raise ImportError(f"{library} cannot be imported here: {error}", name=library) from error
+
+
+def find_files(config: RunConfig[Any]) -> RunConfig[Any]:
+    """Find the examples of a task that comes in files, and print where they are.
+
+    Raises:
+        ValueError: see `with_files`.
+    """
+    found, told = with_files(config)
+    if told:
+        make_console(of_training=True).print(told)
+    return found
 
 
 def train_and_show(

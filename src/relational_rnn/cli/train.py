@@ -65,12 +65,12 @@ def main(argv: Sequence[str], command: str = "train", defaults: Mapping[str, Any
     if options.resume and options.out is None:
         raise ValueError("which run? --resume needs the run's folder, --out DIR")
 
-    from relational_rnn.cli.run import require_libraries
+    from relational_rnn.cli.run import find_files, require_libraries
 
     require_libraries(options.run)
     from relational_rnn.cli.present import train
 
-    return train(options.run, folder, options.resume)
+    return train(find_files(options.run), folder, options.resume)
 
 
 def split_task(command: str, argv: Sequence[str]) -> tuple[str, list[str]]:

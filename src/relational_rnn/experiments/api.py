@@ -23,6 +23,7 @@ from relational_rnn.experiments.many import jobs_of, summaries, train_here, trai
 from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.tasks import entry_of
 from relational_rnn.training.config import RunConfig, with_values
+from relational_rnn.training.data import with_files
 from relational_rnn.training.models import Factory, ModelSpec, added_models, specs_of
 from relational_rnn.training.results import RunResult
 from relational_rnn.training.run import check, command_of, run
@@ -209,12 +210,9 @@ def train(
     with added_models(specs):
         if workers is not None:
             values["workers"] = workers
-        config = configure(task, preset, models, **values)
+        config, _ = with_files(configure(task, preset, models, **values))
         path = _folder(out)
         folder = RunFolder(path)
-        found = entry_of(config.task).resolve(config.task)
-        if found is not None:
-            config = dataclasses.replace(config, task=found[0])
         check(config)
         with folder.writing(command_of(config), config, resume):
             results = run(
@@ -304,7 +302,7 @@ def _variants(
     resume, workers = options.pop("resume", False), options.pop("workers", None)
     tell = options.pop("report", lambda name, record: None)
     with added_models(_specs(models, workers)):
-        config = configure(task, options.pop("preset", "quick"), models, **options)
+        config, _ = with_files(configure(task, options.pop("preset", "quick"), models, **options))
         _check_factors(config, over)
         variants = spread(config, over)
         for one in variants:

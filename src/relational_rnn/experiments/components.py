@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from relational_rnn.experiments.factors import SLOT_SIZE, value_of
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.variants import Value
@@ -13,7 +11,7 @@ SLOTS = (1, 2, 4, 8, 16)
 BLOCKS = (1, 2, 3)
 
 
-def components(config: RunConfig[Any]) -> dict[str, tuple[Value, ...]]:
+def components(config: RunConfig) -> dict[str, tuple[Value, ...]]:
     """Return the core's parts as factors, with values that go with the base's slot size.
 
     Args:

@@ -48,10 +48,10 @@ class Variant(NamedTuple):
     name: str
     """Names its folder."""
     values: dict[str, Value]
-    config: RunConfig[Any]
+    config: RunConfig
 
 
-def kinds_of(config: RunConfig[Any]) -> dict[str, tuple[type, bool]]:
+def kinds_of(config: RunConfig) -> dict[str, tuple[type, bool]]:
     """Return the factors of a run: name -> type of a value, and whether it may be None.
 
     What a model can have otherwise than the run is a factor too, MODEL.SETTING.
@@ -74,7 +74,7 @@ def kinds_of(config: RunConfig[Any]) -> dict[str, tuple[type, bool]]:
     return found | {name: (kind, False) for name, kind in of_models.items()}
 
 
-def value_of(config: RunConfig[Any], factor: str) -> Any:
+def value_of(config: RunConfig, factor: str) -> Any:
     """Return what a factor is in a run.
 
     Example:
@@ -145,7 +145,7 @@ def with_values(config: RunConfig[T], values: Mapping[str, Value]) -> RunConfig[
     return run_config.with_values(found, {"overrides": words})
 
 
-def check_heads(config: RunConfig[Any], factors: Mapping[str, Sequence[Value]]) -> None:
+def check_heads(config: RunConfig, factors: Mapping[str, Sequence[Value]]) -> None:
     """Check that every number of heads divides the base's slots; a variant with more heads is no wider.
 
     Raises:
@@ -172,7 +172,7 @@ def check_heads(config: RunConfig[Any], factors: Mapping[str, Sequence[Value]]) 
         )
 
 
-def one_at_a_time(config: RunConfig[Any], factors: Mapping[str, Sequence[Value]]) -> list[Variant]:
+def one_at_a_time(config: RunConfig, factors: Mapping[str, Sequence[Value]]) -> list[Variant]:
     """Return the base, then for each factor every value that differs from the base's.
 
     Raises:
@@ -191,7 +191,7 @@ def one_at_a_time(config: RunConfig[Any], factors: Mapping[str, Sequence[Value]]
     return [base, *(found for found in variants if found.config != config)]
 
 
-def product(config: RunConfig[Any], factors: Mapping[str, Sequence[Value]]) -> list[Variant]:
+def product(config: RunConfig, factors: Mapping[str, Sequence[Value]]) -> list[Variant]:
     """Return every combination of the factors' values, the last factor changing first.
 
     Raises:
@@ -201,7 +201,7 @@ def product(config: RunConfig[Any], factors: Mapping[str, Sequence[Value]]) -> l
     return [variant(config, dict(zip(factors, values))) for values in itertools.product(*factors.values())]
 
 
-def variant(config: RunConfig[Any], values: dict[str, Value]) -> Variant:
+def variant(config: RunConfig, values: dict[str, Value]) -> Variant:
     """Return the variant of a base with these values; an error begins with its name."""
     name = ",".join(f"{factor}={text_of(value)}" for factor, value in values.items())
     try:

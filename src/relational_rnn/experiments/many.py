@@ -34,6 +34,7 @@ from relational_rnn.training.run import (
     is_finished,
     summarise,
     train_one,
+    validation_of,
 )
 from relational_rnn.training.run_folder import RunFolder
 from relational_rnn.training.variants import Value
@@ -50,7 +51,7 @@ class Job(NamedTuple):
 
     label: str
     """What people read."""
-    config: RunConfig[Any]
+    config: RunConfig
     path: Path
     """Its folder."""
 
@@ -147,8 +148,8 @@ def read_scores(job: Job) -> dict[str, Any]:
 
     Returns:
         seed, trivial_accuracy, `diverged`: the reason for each model that did, and `models`: for each of the
-        others the test accuracy, the validation accuracy of the same parameters, parameters, seconds, steps,
-        examples, and
+        others, of the training that is best on validation, the test accuracy, the validation accuracy of the
+        same parameters, parameters, seconds, steps, examples, and
         `steps_to_leave`, `examples_to_leave` and `seconds_to_leave`: how long it took until the validation
         accuracy had come half of the way from the trivial score to 1, None if it never had; and
         `task_reached`, the sizes of the last stage of a task that grew (else none), and `task_share`, how
@@ -156,10 +157,17 @@ def read_scores(job: Job) -> dict[str, Any]:
     """
     folder = RunFolder(job.path)
     results = read_results(folder.results)
-    best = {
-        name: max(model.trainings, key=lambda training: (training.diverged is None, training.test_accuracy))
-        for name, model in results.models.items()
-    }
+    try:
+        best = {
+            name: max(
+                model.trainings, key=lambda training: (training.diverged is None, validation_of(training))
+            )
+            for name, model in results.models.items()
+        }
+    except ValueError as error:
+        raise BadFile(
+            folder.results, f"is of an older version: {error}", f"remove {job.path}: it is then trained anew"
+        ) from None
     return {
         "seed": job.config.seed,
         "trivial_accuracy": results.trivial_accuracy,
@@ -181,20 +189,10 @@ def _score(folder: RunFolder, best: TrainingResult, results: RunResult) -> dict[
         "task_share": math.prod((size / results.size[n] for n, size in reached.items()), start=1.0),
         **{
             name: getattr(best, name)
-            for name in ("test_accuracy", "parameters", "seconds", "steps", "examples")
+            for name in ("test_accuracy", "validation_accuracy", "parameters", "seconds", "steps", "examples")
         },
-        "validation_accuracy": _kept(folder, points, best)["validation_accuracy"],
         **{name: left and left[key] for name, key in zip(LEAVING, ("step", "examples", "seconds"))},
     }
-
-
-def _kept(folder: RunFolder, points: list[dict[str, Any]], training: TrainingResult) -> dict[str, Any]:
-    """Return the evaluation of the parameters that were kept."""
-    for point in points:
-        if point["step"] == training.best_step:
-            return point
-    wrong = f"has no evaluation of {training.name} after its best step, {training.best_step}"
-    raise BadFile(folder.metrics, wrong, f"remove {folder.path}: its training then starts anew")
 
 
 def summarise_variant(values: Mapping[str, Value], runs: list[dict[str, Any]], name: str) -> dict[str, Any]:
@@ -232,7 +230,7 @@ def summarise_variant(values: Mapping[str, Value], runs: list[dict[str, Any]], n
 def write_results(
     folder: RunFolder,
     command: str,
-    config: RunConfig[Any],
+    config: RunConfig,
     factors: Mapping[str, tuple[Value, ...] | Range],
     variants: list[dict[str, Any]],
     **more: Any,
@@ -268,7 +266,7 @@ def write_results(
     return results
 
 
-def title_of_experiment(how: str, config: RunConfig[Any], factors: Iterable[str]) -> str:
+def title_of_experiment(how: str, config: RunConfig, factors: Iterable[str]) -> str:
     """Return what figures and tables of an experiment have above them.
 
     Args:

@@ -72,7 +72,7 @@ class SequenceKernel(Protocol):
     def backward(
         self,
         given: SequenceInputs,
-        kept: Mapping[str, Tensor],
+        saved: Mapping[str, Tensor],
         d_memories: Tensor | None,
         d_last: Tensor | None,
         needed: frozenset[str],
@@ -81,7 +81,7 @@ class SequenceKernel(Protocol):
 
         Args:
             given: what `forward` had.
-            kept: what `forward` returned; not changed, it may be used again.
+            saved: what `forward` returned; not changed, it may be used again.
             d_memories: gradient of the loss with respect to the memories (S, N, D), None for 0.
             d_last: the same for the last ones (B, N, D).
             needed: which gradients are asked for: "inputs", "memory", "initial", names of parameters; others

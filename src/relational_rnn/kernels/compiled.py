@@ -134,8 +134,8 @@ def _sequence(
     if (reason := left_to_eager(values, inputs, memory, initial)) is not None:
         raise ValueError(f"{_TAKES}: {reason}")
     given = SequenceInputs(read.config, values, inputs, [len(memory)] * steps, memory, initial, resets)
-    memories, last, kept = read.kernel(inputs.device).forward(given, keep)
-    (saved,) = kept.values() or [inputs.new_empty(0)]
+    memories, last, buffers = read.kernel(inputs.device).forward(given, keep)
+    (saved,) = buffers.values() or [inputs.new_empty(0)]
     return memories, last, saved
 
 

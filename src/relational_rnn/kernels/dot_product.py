@@ -134,7 +134,7 @@ class _Again:
     """Put the plain formula's gradients in place of the fused ones where they are differentiated in turn."""
 
     def __init__(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool) -> None:
-        self.kept: tuple[Tensor, Tensor, Tensor] | None = (q, k, v)
+        self.saved: tuple[Tensor, Tensor, Tensor] | None = (q, k, v)
         self.mask, self.causal = mask, causal
 
     def __call__(
@@ -144,13 +144,13 @@ class _Again:
         again, slope = torch.is_grad_enabled(), d[0]
         if slope is None:  # 0
             return None
-        if self.kept is None or not (again or transformed((slope,))):
+        if self.saved is None or not (again or transformed((slope,))):
             if not _graph_is_kept():
-                self.kept = None  # as the graph lets go of what it saved
+                self.saved = None  # as the graph lets go of what it saved
             return None
         with torch.enable_grad(), _without_autocast(slope.device.type):
             # As views: one tensor may be queries and keys at once, and each has a gradient of its own.
-            parts = [x.view_as(x) for x in self.kept]
+            parts = [x.view_as(x) for x in self.saved]
             q, k, v = parts
             found, _ = plain_attention(q, k, v, self.mask, self.causal)
             wanted = [x for x, there in zip(parts, gradients, strict=False) if there is not None]

@@ -24,7 +24,7 @@ EPSILON = 1e-5
 Parameters = Mapping[str, Tensor]
 
 
-class InputWork(NamedTuple):
+class InputProjection(NamedTuple):
     """What one step, or all steps, need of the input; leading axes are the input's."""
 
     rows: Tensor
@@ -35,11 +35,13 @@ class InputWork(NamedTuple):
     gates: Tensor | None
     """(..., 1, 2G): the input's share of the gates, all biases included."""
 
-    def split(self, sizes: list[int]) -> list[InputWork]:
+    def split(self, sizes: list[int]) -> list[InputProjection]:
         """Cut the first axis into steps of these sizes."""
         # One split: its backward is one concatenation, where indexing step by step would cost T of them.
         gates = [None] * len(sizes) if self.gates is None else self.gates.split(sizes)
-        return [InputWork(*parts) for parts in zip(self.rows.split(sizes), self.first.split(sizes), gates)]
+        return [
+            InputProjection(*parts) for parts in zip(self.rows.split(sizes), self.first.split(sizes), gates)
+        ]
 
 
 def linear(parameters: Parameters, name: str, x: Tensor) -> Tensor:
@@ -95,7 +97,9 @@ def in_range(config: RelationalMemoryConfig, rows: Tensor) -> Tensor:
     return rows + torch.zeros_like(rows).masked_fill(~small, math.nan)  # a sum: gradients stay as they are
 
 
-def input_work(config: RelationalMemoryConfig, parameters: Parameters, inputs: Tensor) -> InputWork:
+def input_projection(
+    config: RelationalMemoryConfig, parameters: Parameters, inputs: Tensor
+) -> InputProjection:
     """Compute everything that depends only on the input.
 
     Args:
@@ -126,11 +130,15 @@ def input_work(config: RelationalMemoryConfig, parameters: Parameters, inputs: T
             for block in range(config.num_blocks)
         ]
         first = torch.stack(shares, -2)  # (..., blocks, Q)
-    return InputWork(rows, first, gates)
+    return InputProjection(rows, first, gates)
 
 
 def project(
-    config: RelationalMemoryConfig, parameters: Parameters, block: int, rows: Tensor, work: InputWork | None
+    config: RelationalMemoryConfig,
+    parameters: Parameters,
+    block: int,
+    rows: Tensor,
+    work: InputProjection | None,
 ) -> Tensor:
     """Compute a block's normed queries, keys and values of the rows: (B, M, D) -> (B, M, Q)."""
     name = f"blocks.{block}.qkv"
@@ -195,7 +203,7 @@ def relate(
     config: RelationalMemoryConfig,
     parameters: Parameters,
     memory: Tensor,
-    work: InputWork | None,
+    work: InputProjection | None,
     trace: bool,
 ) -> tuple[Tensor, list[Tensor]]:
     """Run the blocks of attention and MLP: the candidate memory (B, N, D) before the gates.
@@ -272,7 +280,7 @@ def step(
     config: RelationalMemoryConfig,
     parameters: Parameters,
     memory: Tensor,
-    work: InputWork | None,
+    work: InputProjection | None,
     trace: bool = False,
 ) -> tuple[Tensor, Trace | None]:
     """Advance the memory by one step.
@@ -281,7 +289,7 @@ def step(
         config: the core.
         parameters: its parameters.
         memory: (B, N, D).
-        work: the step's `input_work`, or None for a step without input.
+        work: the step's `input_projection`, or None for a step without input.
         trace: also return attention and gates.
 
     Returns:
@@ -305,7 +313,7 @@ def cell(
     memory: Tensor,
     trace: bool = False,
 ) -> tuple[Tensor, Trace | None]:
-    """Advance the memory by one step, input work included.
+    """Advance the memory by one step, input projection included.
 
     Args:
         config: the core.
@@ -320,7 +328,7 @@ def cell(
     check_parameters(config, parameters)
     check_kinds(parameters, memory)
     memory = in_range(config, memory)
-    work = None if inputs is None else input_work(config, parameters, inputs)
+    work = None if inputs is None else input_projection(config, parameters, inputs)
     return step(config, parameters, memory, work, trace)
 
 
@@ -353,7 +361,7 @@ def sequence(given: SequenceInputs, trace: bool = False) -> tuple[Tensor, Tensor
     check_parameters(config, parameters)
     check_kinds(parameters, memory)
     memory = in_range(config, memory)
-    steps = input_work(config, parameters, inputs).split(batch_sizes)
+    steps = input_projection(config, parameters, inputs).split(batch_sizes)
     restarts = [None] * len(steps) if resets is None else resets.split(batch_sizes)
     memories: list[Tensor] = []
     traces: list[Trace] = []

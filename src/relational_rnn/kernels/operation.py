@@ -142,10 +142,10 @@ class _Call(NamedTuple):
 class _Sequence(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, call: _Call, resets: Tensor | None, *tensors: Tensor) -> tuple[Tensor, Tensor]:
-        memories, last, kept = call.kernel.forward(call.given(resets, *tensors), keep=True)
-        # All through `save_for_backward`: it notices changes in place, and frees the kept tensors in time.
-        ctx.save_for_backward(resets, *tensors, *kept.values())
-        ctx.call, ctx.kept, ctx.count = call, tuple(kept), len(tensors)
+        memories, last, saved = call.kernel.forward(call.given(resets, *tensors), keep=True)
+        # All through `save_for_backward`: it notices changes in place, and frees the saved tensors in time.
+        ctx.save_for_backward(resets, *tensors, *saved.values())
+        ctx.call, ctx.names, ctx.count = call, tuple(saved), len(tensors)
         ctx.set_materialize_grads(False)
         return memories, last
 
@@ -154,11 +154,11 @@ class _Sequence(torch.autograd.Function):
         if d_memories is None and d_last is None:
             return (None,) * len(ctx.needs_input_grad)
         call: _Call = ctx.call
-        resets, *saved = ctx.saved_tensors
+        resets, *stored = ctx.saved_tensors
         d_memories, d_last = (
             d if d is None or d.layout is torch.strided else d.to_dense() for d in (d_memories, d_last)
         )
-        tensors, kept = saved[: ctx.count], dict(zip(ctx.kept, saved[ctx.count :]))
+        tensors, saved = stored[: ctx.count], dict(zip(ctx.names, stored[ctx.count :]))
         wanted = ctx.needs_input_grad[2:]
         grads = [d for d in (d_memories, d_last) if d is not None]
         given = call.given(resets, *tensors)
@@ -170,7 +170,7 @@ class _Sequence(torch.autograd.Function):
             return (None, None, *found)
         keys = ("inputs", "memory", "initial", *call.names)
         needed = frozenset(key for key, want in zip(keys, wanted) if want)
-        *first, by_name = call.kernel.backward(given, kept, d_memories, d_last, needed)
+        *first, by_name = call.kernel.backward(given, saved, d_memories, d_last, needed)
         found = [*first, *(by_name.get(name) for name in call.names)]
         return (None, None, *(x if want else None for x, want in zip(found, wanted)))
 

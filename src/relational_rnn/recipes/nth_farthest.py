@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 
 from relational_rnn.tasks.nth_farthest import NthFarthest
-from relational_rnn.training.config import (
+from relational_rnn.training.config import RunConfig, with_values
+from relational_rnn.training.config_parts import (
     BudgetConfig,
     CurriculumConfig,
     DataConfig,
     ModelConfig,
     OptimiserConfig,
-    RunConfig,
-    with_values,
 )
 
 START = ("objects=3", "labels=3", "dimensions=2")

@@ -24,15 +24,14 @@ from relational_rnn.tasks.programs import (
     Reverse,
 )
 from relational_rnn.tasks.sorting import Sorting
-from relational_rnn.training.config import (
+from relational_rnn.training.config import RunConfig, with_values
+from relational_rnn.training.config_parts import (
     BudgetConfig,
     CurriculumConfig,
     DataConfig,
     ModelConfig,
     OptimiserConfig,
-    RunConfig,
     RuntimeConfig,
-    with_values,
 )
 
 

@@ -87,20 +87,6 @@ def score_to_beat(scores: Mapping[str, float | None]) -> float:
     return max(score for score in scores.values() if score is not None)
 
 
-def trivial_accuracy(task: Any) -> float:
-    """Return what the best guess has that does not look at the input, from the sizes alone.
-
-    `score_to_beat` also counts a shortcut that was measured on the examples, and is what a model is held
-    against.
-
-    Example:
-        >>> from relational_rnn.tasks.nth_farthest import NthFarthest
-        >>> trivial_accuracy(NthFarthest(objects=8))
-        0.25
-    """
-    return score_to_beat(trivial_scores(task))
-
-
 def grow(task: Any, start: dict[str, int]) -> list[dict[str, int]]:
     """Return the sizes of a curriculum by stage: one size after another, by one, up to the task's own.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.models import LEADER
@@ -28,7 +27,7 @@ class Contestant:
     seed: int
 
 
-def contestants(config: RunConfig[Any]) -> list[Contestant]:
+def contestants(config: RunConfig) -> list[Contestant]:
     """Return the trainings of a run: for each seed every model, the RMC first.
 
     With a curriculum an opponent trains on the RMC's examples (where no RMC is trained, its own accuracy
@@ -40,20 +39,20 @@ def contestants(config: RunConfig[Any]) -> list[Contestant]:
         >>> [contestant.name for contestant in contestants(RunConfig(task=Sorting(), seed=5, seeds=2))]
         ['rmc-5', 'lstm-5', 'rmc-6', 'lstm-6']
     """
-    ways = list(_ways(config))
+    regimes = list(_regimes(config))
     return [
         dataclasses.replace(
-            way,
-            name=f"{way.name}-{seed}",
-            label=f"{way.label}, seed {seed}" if config.seeds > 1 else way.label,
+            regime,
+            name=f"{regime.name}-{seed}",
+            label=f"{regime.label}, seed {seed}" if config.seeds > 1 else regime.label,
             seed=seed,
         )
         for seed in range(config.seed, config.seed + config.seeds)
-        for way in ways
+        for regime in regimes
     ]
 
 
-def _ways(config: RunConfig[Any]) -> Iterator[Contestant]:
+def _regimes(config: RunConfig) -> Iterator[Contestant]:
     """Yield the trainings of one seed."""
     grow, names, specs = config.curriculum.grow, config.model.models, config.specs
     pace = ", curriculum" if LEADER in names else ", curriculum at its own pace"
@@ -75,7 +74,7 @@ def _ways(config: RunConfig[Any]) -> Iterator[Contestant]:
             yield Contestant(name, model, label + pace * grow + told, grow, start, 0)
 
 
-def leader_of(config: RunConfig[Any], contestant: Contestant) -> Contestant | None:
+def leader_of(config: RunConfig, contestant: Contestant) -> Contestant | None:
     """Return the training whose changes another one replays, None if it needs none."""
     if not contestant.grown or contestant.model == LEADER:
         return None

@@ -35,7 +35,7 @@ class Growth:
 
     Example:
         >>> from relational_rnn.tasks.sorting import Sorting
-        >>> from relational_rnn.training.config import CurriculumConfig
+        >>> from relational_rnn.training.config_parts import CurriculumConfig
         >>> curriculum = CurriculumConfig(grow=True, start=("items=2",))
         >>> Growth(RunConfig(task=Sorting(), curriculum=curriculum)).changes
         [Change(step=0, sizes={'items': 2})]
@@ -43,7 +43,7 @@ class Growth:
 
     SMOOTHING = 0.02
 
-    def __init__(self, config: RunConfig[Any], replay: Sequence[Change] | None = None) -> None:
+    def __init__(self, config: RunConfig, replay: Sequence[Change] | None = None) -> None:
         entry, curriculum = entry_of(config.task), config.curriculum
         assert entry.stages is not None
         self._stages = entry.stages(config.task, curriculum.starts())

@@ -13,7 +13,7 @@ from relational_rnn.reference.training import Examples
 from relational_rnn.tasks import entry_of
 from relational_rnn.tasks.registry import draw
 from relational_rnn.tasks.splits import TRAINING, Counts, Splits
-from relational_rnn.training.config import RunConfig
+from relational_rnn.training.config import RunConfig, Task
 from relational_rnn.training.curriculum import Growth
 from relational_rnn.training.processes import physical_memory
 
@@ -186,7 +186,7 @@ class Fresh:
         growth: its stages; None for the full task from the first step on.
     """
 
-    def __init__(self, config: RunConfig[Any], growth: Growth | None = None) -> None:
+    def __init__(self, config: RunConfig, growth: Growth | None = None) -> None:
         self.config, self.growth = config, growth
         self.entry = entry_of(config.task)
         self._own = True
@@ -228,7 +228,20 @@ def _refuse_state(state: Any) -> None:
         raise ValueError("it holds stages of a task that does not grow")
 
 
-def splits_of(config: RunConfig[Any], *, with_training: bool = False) -> Splits:
+def with_files(config: RunConfig[Task]) -> tuple[RunConfig[Task], str]:
+    """Find the examples of a task that comes in files.
+
+    Returns:
+        The run as it is trained, and where its examples come from, in words ("" if there is nothing to find).
+
+    Raises:
+        ValueError: there are none where the task says.
+    """
+    found = entry_of(config.task).resolve(config.task)
+    return (config, "") if found is None else (dataclasses.replace(config, task=found[0]), found[1])
+
+
+def splits_of(config: RunConfig, *, with_training: bool = False) -> Splits:
     """Return the examples of a training's seed; those of a task with a curriculum have its largest sizes."""
     entry, data = entry_of(config.task), config.data
     counts = Counts(
@@ -242,7 +255,7 @@ def splits_of(config: RunConfig[Any], *, with_training: bool = False) -> Splits:
     return splits._replace(train=entry.sample(config.task, data.train_examples, generator))
 
 
-def batches_of(config: RunConfig[Any], splits: Splits, growth: Growth | None) -> Batches:
+def batches_of(config: RunConfig, splits: Splits, growth: Growth | None) -> Batches:
     """Return where a training's batches come from.
 
     Args:
@@ -276,7 +289,7 @@ def check_memory(task: Any, count: int) -> None:
         raise ValueError(f"{count:,} examples of {entry_of(task).name} with these sizes take {told}")
 
 
-def check_examples(config: RunConfig[Any]) -> None:
+def check_examples(config: RunConfig) -> None:
     """Check, before a run begins, that its examples can be read or drawn.
 
     Raises:
@@ -295,6 +308,6 @@ def check_examples(config: RunConfig[Any]) -> None:
         check_memory(harder, data.test_examples)
 
 
-def alone(config: RunConfig[Any], seed: int) -> RunConfig[Any]:
+def alone(config: RunConfig, seed: int) -> RunConfig:
     """Return a run of one seed."""
     return dataclasses.replace(config, seed=seed, seeds=1)

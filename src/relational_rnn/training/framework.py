@@ -17,18 +17,18 @@ class Framework(NamedTuple):
 
     name: str
     """As in the configuration."""
-    check: Callable[[RunConfig[Any]], None]
+    check: Callable[[RunConfig], None]
     """(config): ValueError for what is not there, such as a device."""
-    build: Callable[[RunConfig[Any], Contestant], Any]
+    build: Callable[[RunConfig, Contestant], Any]
     """(config, training) -> a model; its initial values follow from the seed."""
-    matched_size: Callable[[RunConfig[Any], str], int]
+    matched_size: Callable[[RunConfig, str], int]
     """(config, opponent) -> the smallest size with at least the RMC's parameters."""
     count_parameters: Callable[[Any], int]
     """(model) -> how many numbers training changes."""
     state_size: Callable[[Any, int, int], int | None]
     """(model, features of an input, steps T) -> how many numbers it keeps from step to step, after T; None
     for a model of one's own that does not hand them out."""
-    learner: Callable[[Any, RunConfig[Any]], Learner]
+    learner: Callable[[Any, RunConfig], Learner]
     """(model, config of its training) -> it with its optimiser."""
     arrays: Callable[[Any], dict[str, Array]]
     """(model) -> everything that a file of weights has to hold."""

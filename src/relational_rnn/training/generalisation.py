@@ -18,7 +18,7 @@ EXAMPLES = 1_000
 """Most examples of a size; a run that is tested on fewer takes as many."""
 
 
-def larger_scores(config: RunConfig[Any], learner: Learner) -> dict[str, list[float]]:
+def larger_scores(config: RunConfig, learner: Learner) -> dict[str, list[float]]:
     """Return a trained model's accuracies along every size axis of the task, from the size of training on.
 
     Args:
@@ -31,7 +31,7 @@ def larger_scores(config: RunConfig[Any], learner: Learner) -> dict[str, list[fl
     }
 
 
-def check_scores(config: RunConfig[Any], scores: Any) -> dict[str, list[float]]:
+def check_scores(config: RunConfig, scores: Any) -> dict[str, list[float]]:
     """Return what `larger_scores` returned, read from a file.
 
     Raises:
@@ -52,7 +52,7 @@ class _Scores(NamedTuple):
 
 
 def summarise(
-    config: RunConfig[Any], scores: Mapping[str, Mapping[str, dict[str, list[float]]]]
+    config: RunConfig, scores: Mapping[str, Mapping[str, dict[str, list[float]]]]
 ) -> list[dict[str, Any]]:
     """Put the scores of all trainings together, with their means and the trivial scores.
 
@@ -85,16 +85,16 @@ def summarise(
     return found
 
 
-def _axes(config: RunConfig[Any]) -> dict[str, list[Any]]:
+def _axes(config: RunConfig) -> dict[str, list[Any]]:
     entry = entry_of(config.task)
     return entry.larger(entry.at_full_size(config.task))
 
 
-def _count(config: RunConfig[Any]) -> int:
+def _count(config: RunConfig) -> int:
     return min(EXAMPLES, config.data.test_examples)
 
 
-def _examples(config: RunConfig[Any], task: Any) -> Any:
+def _examples(config: RunConfig, task: Any) -> Any:
     return entry_of(task).sample(task, _count(config), np.random.default_rng([config.seed, LARGER]))
 
 

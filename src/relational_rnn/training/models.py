@@ -15,7 +15,8 @@ from relational_rnn.config import RelationalMemoryConfig, parameter_shapes
 from relational_rnn.config.checks import check_choice
 
 if TYPE_CHECKING:
-    from relational_rnn.training.config import ModelConfig, RunConfig
+    from relational_rnn.training.config import RunConfig
+    from relational_rnn.training.config_parts import ModelConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,7 +197,7 @@ def find_model(name: str) -> ModelSpec:
     return MODELS[check_choice("model", name, MODELS)]
 
 
-def size_of(config: RunConfig[Any], spec: ModelSpec, matched: Callable[[str], int]) -> int:
+def size_of(config: RunConfig, spec: ModelSpec, matched: Callable[[str], int]) -> int:
     """Return the size of a model: the RMC's, the one that is set, else by parameters or by width.
 
     Args:
@@ -216,7 +217,7 @@ def size_of(config: RunConfig[Any], spec: ModelSpec, matched: Callable[[str], in
     return features if spec.size == "head_size" else features * model.num_heads
 
 
-def check_sizes(config: RunConfig[Any], matched: Callable[[str], int]) -> None:
+def check_sizes(config: RunConfig, matched: Callable[[str], int]) -> None:
     """Check that no opponent has fewer parameters than the RMC beside it, unless they need not match.
 
     Args:
@@ -242,7 +243,7 @@ COPIES: Final = 20
 copy of the best."""
 
 
-def check_model_memory(config: RunConfig[Any]) -> None:
+def check_model_memory(config: RunConfig) -> None:
     """Check that the RMC of a run, whose size the opponents match, fits into the memory of this machine.
 
     Raises:

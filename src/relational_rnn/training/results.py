@@ -23,7 +23,10 @@ REMEDY = "remove it: --resume writes it again"
 Scores = Mapping[str, int | float | Mapping[str, tuple[float, ...]]]
 """Scores that only some tasks have: numbers, or of each kind the score at several sizes."""
 
-ACCURACIES = ("test_accuracy", "test_sequence_accuracy", "harder_accuracy", "harder_sequence_accuracy")
+ACCURACIES = (
+    *("validation_accuracy", "test_accuracy", "test_sequence_accuracy"),
+    *("harder_accuracy", "harder_sequence_accuracy"),
+)
 """Shares of right answers that a training has."""
 
 
@@ -39,6 +42,9 @@ class TrainingResult:
     """Of the model."""
     state_size: int | None = None
     """Numbers that the model keeps from step to step, after a test example; None where not measured."""
+    validation_accuracy: float | None = None
+    """Share of right answers on the validation examples, by which a model's best training regime is chosen;
+    None in a record from before it was kept."""
     test_accuracy: float
     """Share of right answers on the test examples."""
     test_sequence_accuracy: float
@@ -91,12 +97,12 @@ class TrainingResult:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelResult:
-    """What a model came to: its trainings, and the means of its best training regime over the seeds."""
+    """What a model came to: its trainings, and means over the seeds of the regime that validation chose."""
 
     label: str
     """What people read."""
     name: str
-    """The best training of the best way."""
+    """The training of that regime that is best on validation."""
     parameters: int
     """Of the model."""
     test_accuracy: float
@@ -118,7 +124,7 @@ class ModelResult:
     peak_memory: float | None
     """Bytes; None in a record from before it was measured."""
     selected: tuple[str, ...]
-    """The names of the trainings of the best regime, one for each seed."""
+    """The names of the trainings of that regime, one for each seed."""
     trainings: tuple[TrainingResult, ...]
     """All of them, the training regimes in the same order seed by seed."""
     test_by_kind: Mapping[str, float] | None = None

@@ -48,7 +48,7 @@ AVERAGED = (
 """Scores of a training whose means over the seeds are a model's."""
 
 
-def check(config: RunConfig[Any]) -> None:
+def check(config: RunConfig) -> None:
     """Check what the configuration alone cannot.
 
     Raises:
@@ -62,13 +62,13 @@ def check(config: RunConfig[Any]) -> None:
     check_sizes(config, lambda name: framework.matched_size(config, name))
 
 
-def command_of(config: RunConfig[Any]) -> str:
+def command_of(config: RunConfig) -> str:
     """Return the command that trains a run, without its flags."""
     return f"train {entry_of(config.task).name}"
 
 
 def run(
-    config: RunConfig[Any],
+    config: RunConfig,
     folder: RunFolder,
     *,
     resume: bool = False,
@@ -155,7 +155,7 @@ def _remedy(name: str) -> str:
 
 
 def read_score(
-    config: RunConfig[Any], folder: RunFolder, contestant: Contestant
+    config: RunConfig, folder: RunFolder, contestant: Contestant
 ) -> tuple[TrainingResult, dict[str, list[float]]]:
     """Return the score of a finished training, and that on ever larger sizes.
 
@@ -172,6 +172,7 @@ def read_score(
         score = training_from({**values, "name": contestant.name, "label": contestant.label})
         harder = entry.from_files or entry.harder(entry.at_full_size(config.task)) is not None
         for what, there, wanted in (
+            ("validation_accuracy", score.validation_accuracy is not None, True),
             ("harder_accuracy", score.harder_accuracy is not None, harder),
             ("harder_sequence_accuracy", score.harder_sequence_accuracy is not None, harder),
             ("test_by_kind", bool(score.test_by_kind), entry.kinds is not None),
@@ -184,16 +185,14 @@ def read_score(
     return score, larger
 
 
-def _train_apart(
-    config: RunConfig[Any], folder: RunFolder, name: str, report: Report, stopped: Stopped
-) -> None:
+def _train_apart(config: RunConfig, folder: RunFolder, name: str, report: Report, stopped: Stopped) -> None:
     """Train one contestant in a process of its own, unless the one that started it is gone already."""
     with joined(folder.path):
         if not stopped():
             train_one(config, folder, name, report, stopped)
 
 
-def train_one(config: RunConfig[Any], folder: RunFolder, name: str, report: Report, stopped: Stopped) -> None:
+def train_one(config: RunConfig, folder: RunFolder, name: str, report: Report, stopped: Stopped) -> None:
     """Train one contestant in this process and leave its records, weights and score in the folder.
 
     A record is in the folder before the checkpoint that has come past it. A training that diverges is scored
@@ -240,9 +239,7 @@ def train_one(config: RunConfig[Any], folder: RunFolder, name: str, report: Repo
     write_json(folder.score(name), score)
 
 
-def growth_of(
-    config: RunConfig[Any], own: RunConfig[Any], contestant: Contestant, folder: RunFolder
-) -> Growth | None:
+def growth_of(config: RunConfig, own: RunConfig, contestant: Contestant, folder: RunFolder) -> Growth | None:
     """Return the stages of a training: its own, or those that its leader found; None without a curriculum."""
     if not contestant.grown:
         return None
@@ -257,7 +254,7 @@ def growth_of(
 
 
 def score_of(
-    config: RunConfig[Any],
+    config: RunConfig,
     framework: Framework,
     model: Any,
     learner: Learner,
@@ -279,8 +276,10 @@ def score_of(
     memory = framework.peak_memory(config.runtime.device)
     examples = steps * config.budget.batch_size
     scores = learner.evaluate(test)
+    kept = result.best if config.budget.keep == "best" else result.history[-1]
     score: dict[str, Any] = {
         "parameters": framework.count_parameters(model),
+        "validation_accuracy": kept["validation_accuracy"],
         "test_accuracy": scores["accuracy"],
         "test_sequence_accuracy": scores["sequence_accuracy"],
     }
@@ -291,7 +290,6 @@ def score_of(
         harder = learner.evaluate(splits.harder)
         score["harder_accuracy"] = harder["accuracy"]
         score["harder_sequence_accuracy"] = harder["sequence_accuracy"]
-    kept = result.best if config.budget.keep == "best" else result.history[-1]
     score |= {
         "seconds": round(result.seconds, 2),
         "steps": steps,
@@ -347,7 +345,7 @@ def examples_to_reach(history: Sequence[Record], share: float = 0.9) -> int:
     return int(next(r["examples"] for r in history if r["validation_accuracy"] >= wanted))
 
 
-def summarise(config: RunConfig[Any], folder: RunFolder, wall_seconds: float | None) -> RunResult:
+def summarise(config: RunConfig, folder: RunFolder, wall_seconds: float | None) -> RunResult:
     """Put the scores of all trainings together, with their means over the seeds, and write results.json.
 
     `wall_seconds` is the time of the whole run, None if it was interrupted in between.
@@ -384,17 +382,20 @@ def summarise(config: RunConfig[Any], folder: RunFolder, wall_seconds: float | N
 
 
 def model_results(label: str, trainings: Sequence[TrainingResult], seeds: int) -> ModelResult:
-    """Put a model's trainings together.
+    """Put a model's trainings together; validation chooses the regime that counts, and never the test.
 
     Args:
         label: of the model.
         trainings: its own, the same training regimes in the same order seed by seed.
         seeds: how many these are.
+
+    Raises:
+        ValueError: a training lacks its validation accuracy.
     """
     count = len(trainings) // seeds
-    ways = [trainings[way::count] for way in range(count)]
-    best = max(ways, key=lambda way: sum(training.test_accuracy for training in way))
-    front = max(best, key=lambda training: training.test_accuracy)
+    regimes = [trainings[regime::count] for regime in range(count)]
+    best = max(regimes, key=lambda regime: sum(map(validation_of, regime)))
+    front = max(best, key=validation_of)
     by_kind = [training.test_by_kind for training in best if training.test_by_kind is not None]
     means = {name: _mean([getattr(training, name) for training in best]) for name in AVERAGED}
     return ModelResult(
@@ -410,13 +411,24 @@ def model_results(label: str, trainings: Sequence[TrainingResult], seeds: int) -
     )
 
 
+def validation_of(training: TrainingResult) -> float:
+    """Return what a training is chosen by.
+
+    Raises:
+        ValueError: it is from before this was kept.
+    """
+    if training.validation_accuracy is None:
+        raise ValueError(f"{training.name} lacks its validation_accuracy")
+    return training.validation_accuracy
+
+
 def _mean(values: Sequence[float | None]) -> Any:
     """Return a mean; None where a value is."""
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if len(known) == len(values) else None
 
 
-def _trivial_by_kind(config: RunConfig[Any], test: Any) -> dict[str, dict[str, float]]:
+def _trivial_by_kind(config: RunConfig, test: Any) -> dict[str, dict[str, float]]:
     """Return what models without understanding score on each kind of question."""
     entry = entry_of(config.task)
     if entry.trivial_by_kind is not None:

@@ -26,7 +26,7 @@ from relational_rnn.training.arrays_file import (
     with_prefix,
     without_prefix,
 )
-from relational_rnn.training.config import BudgetConfig
+from relational_rnn.training.config_parts import BudgetConfig
 from relational_rnn.training.data import Batches
 from relational_rnn.training.decode import decode
 from relational_rnn.training.files import find_target, rewrite_lines

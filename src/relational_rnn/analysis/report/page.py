@@ -39,9 +39,9 @@ from relational_rnn.analysis.tables import (
     divergences,
     long_words_table,
     longer_table,
+    regimes_table,
     score_table,
     selected_only,
-    ways_table,
 )
 from relational_rnn.training.files import write_text
 from relational_rnn.training.results import RunResult, to_json
@@ -253,11 +253,11 @@ def _inside_words(values: Sequence[Mapping[str, Any]]) -> str:
 
 def _numbers_html(run: RunPage, several: bool) -> str:
     results, selected = run.results, selected_only(run.results)
-    ways = any(len(model.trainings) > len(model.selected) for model in results.models.values())
-    every = (ways_table(results) if results.seeds > 1 else score_table(results)) if ways else None
+    several = any(len(model.trainings) > len(model.selected) for model in results.models.values())
+    every = (regimes_table(results) if results.seeds > 1 else score_table(results)) if several else None
     tables = (
         ("Accuracy by kind of question", kinds_table(results)),
-        ("Every way to the task; in bold what counts for its model", every),
+        ("Every training regime; in bold what counts for its model", every),
         ("Every training", seeds_table(results)),
         ("What a model costs", cost_table(selected)),
         ("Larger sizes than in training", generalisation_table(results)),

@@ -25,13 +25,13 @@ class FusedSequence:
     def backward(
         self,
         given: SequenceInputs,
-        kept: Mapping[str, Tensor],
+        saved: Mapping[str, Tensor],
         d_memories: Tensor | None,
         d_last: Tensor | None,
         needed: frozenset[str],
     ) -> Gradients:
         """Back-propagate."""
-        return backward.sequence_backward(given, self.options, kept, (d_memories, d_last), needed)
+        return backward.sequence_backward(given, self.options, saved, (d_memories, d_last), needed)
 
 
 def _nothing(

@@ -18,10 +18,10 @@ from relational_rnn.kernels.fused import rows as rowwise
 from relational_rnn.kernels.fused.core import Core, block_sizes
 from relational_rnn.kernels.fused.forward import (
     Buffers,
-    InputWork,
+    InputProjection,
     chunks,
     gather_heads,
-    input_work,
+    input_projection,
     make_buffers,
     shared_shapes,
     split_all,
@@ -37,8 +37,8 @@ from relational_rnn.kernels.workspace import carve
 class Step(NamedTuple):
     """What one step, or a chunk of steps, left behind."""
 
-    kept: Mapping[str, Tensor]
-    """See `forward.kept_shapes`; and "before"."""
+    saved: Mapping[str, Tensor]
+    """See `forward.step_shapes`; and "before"."""
     norms: Mapping[str, Normed]
     heads: Mapping[int, Tensor]
     """By block: (b, H, M, 2K+V)."""
@@ -49,13 +49,13 @@ class Step(NamedTuple):
 
     def split(self, sizes: list[int]) -> list[Step]:
         """Cut a chunk into its steps."""
-        kept = split_all(self.kept, sizes)
+        saved = split_all(self.saved, sizes)
         norms = {name: [x.split(sizes) for x in norm] for name, norm in self.norms.items()}
         heads = {block: x.split(sizes) for block, x in self.heads.items()}
         squashed, candidate = self.squashed.split(sizes), self.candidate.split(sizes)
         return [
             Step(
-                kept[i],
+                saved[i],
                 {name: Normed(*(x[i] for x in norm)) for name, norm in norms.items()},
                 {block: x[i] for block, x in heads.items()},
                 squashed[i],
@@ -68,7 +68,7 @@ class Step(NamedTuple):
 def sequence_backward(
     given: SequenceInputs,
     options: KernelOptions,
-    kept: Mapping[str, Tensor],
+    saved: Mapping[str, Tensor],
     d_results: tuple[Tensor | None, Tensor | None],
     needed: frozenset[str],
 ) -> Gradients:
@@ -77,7 +77,7 @@ def sequence_backward(
     Args:
         given: what the forward had.
         options: same.
-        kept: what the forward returned.
+        saved: what the forward returned.
         d_results: gradients of the loss with respect to the memories (S, N, D) and to the last memory
             (B, N, D), None for 0.
         needed: which gradients are asked for: "inputs", "memory", "initial", names of parameters.
@@ -89,8 +89,8 @@ def sequence_backward(
     recompute, compute_dtype = options
     d_memories, d_last = d_results
     core = Core(config, with_weights_in(compute_dtype, parameters))
-    kept = carve(kept["saved"], shared_shapes(config, recompute, len(inputs)))
-    befores = kept["before"]
+    saved = carve(saved["saved"], shared_shapes(config, recompute, len(inputs)))
+    befores = saved["before"]
     totals = Totals(needed | _parts_needed(config, needed), compute_dtype)
     batch, state = batch_sizes[0], befores.shape[1:]
     d = befores.new_zeros(batch, *state)
@@ -100,7 +100,7 @@ def sequence_backward(
     d_inputs = torch.empty_like(inputs, memory_format=torch.contiguous_format) if "inputs" in needed else None
     for chunk in chunks(batch_sizes, config.mem_slots):
         begin, end, sizes = chunk
-        part = {name: x[begin:end] for name, x in kept.items()}
+        part = {name: x[begin:end] for name, x in saved.items()}
         if recompute:
             part |= _run_again(core, inputs[begin:end], part["before"])
         unnormed = part.get("unnormed")
@@ -139,7 +139,7 @@ def step_backward(
     core: Core,
     step: Step,
     d_after: Tensor,
-    d_work: InputWork,
+    d_work: InputProjection,
     factors: Factors,
     carried: bool,
 ) -> Tensor | None:
@@ -157,11 +157,11 @@ def step_backward(
         That gradient (b, N, D), or None.
     """
     config = core.config
-    batch, before, kept = len(d_after), step.kept["before"], step.kept
+    batch, before, saved = len(d_after), step.saved["before"], step.saved
     d_before: Tensor | None = None
     d_rows = d_after
     if config.gate_width:
-        gates = kept["gates"]
+        gates = saved["gates"]
         input_gate, forget_gate = gates.chunk(2, -1)
         d_gates = torch.empty_like(gates)
         for half, factor in zip(d_gates.chunk(2, -1), (step.candidate, before)):
@@ -184,7 +184,7 @@ def step_backward(
             d_rows = _mlp_backward(core, block, d_rows, step, factors)
         name = f"blocks.{block}.attention_norm"
         factors.add(name, d_rows)
-        d_rows = core.norm_backward(name, d_rows, kept[f"{block}.attended"], step.norms[name])
+        d_rows = core.norm_backward(name, d_rows, saved[f"{block}.attended"], step.norms[name])
 
         size, appended = sizes[block], block == 0 and d_work.first is not None
         d_values = d_rows.new_empty(batch, size.projected, config.projection_width)
@@ -192,7 +192,7 @@ def step_backward(
         _mix_backward(config, d_rows, step, block, (d_values, d_first))
         name = f"blocks.{block}.qkv_norm"
         factors.add(name, d_values)
-        d_projected = core.norm_backward(name, d_values, kept[f"{block}.projected"], step.norms[name])
+        d_projected = core.norm_backward(name, d_values, saved[f"{block}.projected"], step.norms[name])
         factors.add(f"{block}.projected", d_projected)
 
         d_mixed = d_rows
@@ -215,51 +215,51 @@ def step_backward(
 
 def _run_again(core: Core, inputs: Tensor, before: Tensor) -> Buffers:
     """Run some steps again, all at once, for what a forward with `recompute` did not keep."""
-    work = input_work(core, inputs)
-    kept = make_buffers(core.config, before, len(before))
-    step_forward(core, before, work, kept, torch.empty_like(before))
-    kept["rows"] = work.rows
+    work = input_projection(core, inputs)
+    saved = make_buffers(core.config, before, len(before))
+    step_forward(core, before, work, saved, torch.empty_like(before))
+    saved["rows"] = work.rows
     if work.unnormed is not None:
-        kept["unnormed"] = work.unnormed
-    return kept
+        saved["unnormed"] = work.unnormed
+    return saved
 
 
-def _again(core: Core, kept: Buffers, first: Tensor | None) -> Step:
+def _again(core: Core, saved: Buffers, first: Tensor | None) -> Step:
     """Compute again, for some steps at once, what the forward did not keep."""
     config = core.config
     norms: dict[str, Normed] = {}
     heads: dict[int, Tensor] = {}
-    rows = kept["before"]
+    rows = saved["before"]
     for block in range(config.num_blocks):
         name = f"blocks.{block}"
-        projected = kept[f"{block}.projected"]
+        projected = saved[f"{block}.projected"]
         norms[f"{name}.qkv_norm"] = core.norm(f"{name}.qkv_norm", projected)
         if config.use_attention:
             values = norms[f"{name}.qkv_norm"].y
             heads[block] = gather_heads(config, values, first if block == 0 else None)
-        parts = {"attention_norm": kept[f"{block}.attended"]}
+        parts = {"attention_norm": saved[f"{block}.attended"]}
         if config.use_mlp:
-            parts["mlp_norm"] = kept[f"{block}.mixed"]
+            parts["mlp_norm"] = saved[f"{block}.mixed"]
         for part, x in parts.items():
             norms[f"{name}.{part}"] = core.norm(f"{name}.{part}", x)
             rows = norms[f"{name}.{part}"].y
     squashed = candidate = rows
     if config.gate_width:
-        squashed, candidate = rowwise.tanh(kept["before"]), rowwise.tanh(rows)
-    return Step(kept, norms, heads, squashed, candidate)
+        squashed, candidate = rowwise.tanh(saved["before"]), rowwise.tanh(rows)
+    return Step(saved, norms, heads, squashed, candidate)
 
 
 def _mlp_backward(core: Core, block: int, d_y: Tensor, step: Step, factors: Factors) -> Tensor:
     """Carry `d_y` back through a block's MLP, residual and norm."""
     name = f"blocks.{block}.mlp_norm"
     factors.add(name, d_y)
-    d_mixed = core.norm_backward(name, d_y, step.kept[f"{block}.mixed"], step.norms[name])
+    d_mixed = core.norm_backward(name, d_y, step.saved[f"{block}.mixed"], step.norms[name])
     d_x = d_mixed
     for layer in reversed(range(core.config.attention_mlp_layers)):
         factors.add(f"{block}.mlp.{layer}", d_x)
         d_x = core.linear_backward(f"mlp.{layer}", d_x)
         if layer:
-            d_x = torch.ops.aten.threshold_backward(d_x, step.kept[f"{block}.hidden.{layer}"], 0)
+            d_x = torch.ops.aten.threshold_backward(d_x, step.saved[f"{block}.hidden.{layer}"], 0)
     return d_x.add_(d_mixed) if core.config.use_residual else d_x
 
 
@@ -282,7 +282,7 @@ def _mix_backward(
         return
     heads, key = config.num_heads, config.key_width
     d_attended = split_heads(d_mixed, heads).flatten(0, 1)  # (b*H, queries, V)
-    weights, asked = step.kept[f"{block}.weights"].flatten(0, 1), step.heads[block].flatten(0, 1)
+    weights, asked = step.saved[f"{block}.weights"].flatten(0, 1), step.heads[block].flatten(0, 1)
     parts = rowwise.attention_backward(d_attended, weights, asked, key)
     targets = split_heads(d_values, heads), None if d_first is None else split_heads(d_first, heads)
     for part, begin, end in zip(parts, (0, key, 2 * key), (key, 2 * key, 2 * key + config.head_size)):
@@ -297,10 +297,10 @@ def _mix_backward(
                 target[:, :, asked_rows:, begin:end] = 0  # rows that did not ask
 
 
-def _add_chunk(core: Core, whole: Step, factors: Factors, d_work: InputWork, totals: Totals) -> None:
-    """Add a chunk's part of the parameters' gradients; fill the rest of the input work's gradients."""
-    config, kept, norms = core.config, whole.kept, whole.norms
-    rows = kept["before"]
+def _add_chunk(core: Core, whole: Step, factors: Factors, d_work: InputProjection, totals: Totals) -> None:
+    """Add a chunk's part of the parameters' gradients; fill the rest of the input projection's gradients."""
+    config, saved, norms = core.config, whole.saved, whole.norms
+    rows = saved["before"]
     for block in range(config.num_blocks):
         name = f"blocks.{block}"
         d_projected = factors.take(f"{block}.projected")
@@ -312,13 +312,13 @@ def _add_chunk(core: Core, whole: Step, factors: Factors, d_work: InputWork, tot
         if config.use_mlp:
             places["mlp_norm"] = "mixed"
         for part, place in places.items():
-            full, x = f"{name}.{part}", kept[f"{block}.{place}"]
+            full, x = f"{name}.{part}", saved[f"{block}.{place}"]
             totals.norm(core, full, factors.take(full), x, norms[full])
         rows = norms[f"{name}.attention_norm"].y
         if config.use_mlp:
             x = rows
             for layer in range(config.attention_mlp_layers):
-                x = kept[f"{block}.hidden.{layer}"] if layer else x
+                x = saved[f"{block}.hidden.{layer}"] if layer else x
                 totals.linear(f"mlp.{layer}", factors.take(f"{block}.mlp.{layer}"), x)
             rows = norms[f"{name}.mlp_norm"].y
     if config.gate_width:
@@ -330,8 +330,8 @@ def _add_chunk(core: Core, whole: Step, factors: Factors, d_work: InputWork, tot
 
 def _empty_work(
     config: RelationalMemoryConfig, like: Tensor, samples: int, unnormed: Tensor | None
-) -> InputWork:
-    """Make room for the gradients of the input work; `rows` only where a step sees the rows themselves."""
+) -> InputProjection:
+    """Make room for the gradients of the input projection; `rows` only where a step sees the rows."""
     first = shares = gates = None
     if unnormed is not None:
         first = torch.empty_like(unnormed)
@@ -340,7 +340,7 @@ def _empty_work(
     if config.gate_width:
         gates = like.new_empty(samples, 1, 2 * config.gate_width)
     rows = like.new_empty(samples, config.input_rows, config.memory_width)
-    return InputWork(rows, None, first, shares, gates)
+    return InputProjection(rows, None, first, shares, gates)
 
 
 def _parts_needed(config: RelationalMemoryConfig, needed: frozenset[str]) -> frozenset[str]:
@@ -369,14 +369,14 @@ def _join_parts(config: RelationalMemoryConfig, found: dict[str, Tensor]) -> Non
 def input_backward(
     core: Core,
     inputs: Tensor,
-    kept: Mapping[str, Tensor],
+    saved: Mapping[str, Tensor],
     first: Normed | None,
-    d_work: InputWork,
+    d_work: InputProjection,
     totals: Totals,
 ) -> Tensor | None:
-    """Carry the gradients of the input work of some steps back to the inputs and the parameters."""
+    """Carry the gradients of the input projection of some steps back to the inputs and the parameters."""
     config = core.config
-    rows, needed = kept["rows"], totals.needed
+    rows, needed = saved["rows"], totals.needed
     flat = rows.flatten(1)  # (S, R*D)
     onward = not needed.isdisjoint(("inputs", "input_projection.weight", "input_projection.bias"))
     d_rows = d_work.rows
@@ -390,7 +390,7 @@ def input_backward(
             d_flat += core.linear_backward("gate_input", d_gates)
     if first is not None:
         assert d_work.first is not None
-        name, x = "blocks.0.qkv_norm", kept["unnormed"]
+        name, x = "blocks.0.qkv_norm", saved["unnormed"]
         totals.norm(core, name, d_work.first, x, first)
         d_projected = core.norm_backward(name, d_work.first, x, first)
         totals.linear("blocks.0.qkv", d_projected, rows)

@@ -1,4 +1,4 @@
-"""The whole sequence, forward: input work for all steps at once, then one step after the other."""
+"""The whole sequence, forward: input projection for all steps at once, then one step after the other."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def chunks(batch_sizes: list[int], slots: int) -> Iterator[Chunk]:
             end, sizes = begin, []
 
 
-def kept_shapes(config: RelationalMemoryConfig) -> dict[str, tuple[int, ...]]:
+def step_shapes(config: RelationalMemoryConfig) -> dict[str, tuple[int, ...]]:
     """Name and shape, for one row of the batch and one step, of what a step keeps for the backward.
 
     Kept are what goes into each norm, the MLP's hidden layers, attention weights and gates. What comes out of
@@ -73,7 +73,7 @@ def kept_shapes(config: RelationalMemoryConfig) -> dict[str, tuple[int, ...]]:
 
 def make_buffers(config: RelationalMemoryConfig, like: Tensor, samples: int) -> Buffers:
     """Make the buffers that `step_forward` fills."""
-    return empties(like, {name: (samples, *shape) for name, shape in kept_shapes(config).items()})
+    return empties(like, {name: (samples, *shape) for name, shape in step_shapes(config).items()})
 
 
 def buffer_shapes(config: RelationalMemoryConfig, recompute: bool) -> dict[str, tuple[int, ...]]:
@@ -83,7 +83,7 @@ def buffer_shapes(config: RelationalMemoryConfig, recompute: bool) -> dict[str, 
     """
     shapes: dict[str, tuple[int, ...]] = {"before": (config.mem_slots, config.memory_width)}
     if not recompute:
-        shapes |= kept_shapes(config) | {"rows": (config.input_rows, config.memory_width)}
+        shapes |= step_shapes(config) | {"rows": (config.input_rows, config.memory_width)}
         if config.input_fusion == "append":
             shapes["unnormed"] = (config.input_rows, config.projection_width)
     return shapes
@@ -102,7 +102,7 @@ def split_all(tensors: Mapping[str, Tensor], sizes: list[int]) -> list[Buffers]:
     return [{name: x[i] for name, x in parts.items()} for i in range(len(sizes))]
 
 
-class InputWork(NamedTuple):
+class InputProjection(NamedTuple):
     """What depends only on the input; samples of one step, or of some steps, along the first axis."""
 
     rows: Tensor
@@ -116,14 +116,14 @@ class InputWork(NamedTuple):
     gates: Tensor | None
     """(S, 1, 2G): the input's share of the gates, with all that does not depend on the memory."""
 
-    def split(self, sizes: list[int]) -> list[InputWork]:
+    def split(self, sizes: list[int]) -> list[InputProjection]:
         """Cut the samples into steps."""
         none = (None,) * len(sizes)
         parts = [none if x is None else x.split(sizes) for x in self]
-        return [InputWork(*(x[i] for x in parts)) for i in range(len(sizes))]  # type: ignore[arg-type]
+        return [InputProjection(*(x[i] for x in parts)) for i in range(len(sizes))]  # type: ignore[arg-type]
 
 
-def input_work(core: Core, inputs: Tensor) -> InputWork:
+def input_projection(core: Core, inputs: Tensor) -> InputProjection:
     """Compute what depends only on the inputs (S, F) or (S, R, F)."""
     config, parameters = core
     inputs = inputs.reshape(len(inputs), config.input_rows, config.input_size)
@@ -143,23 +143,23 @@ def input_work(core: Core, inputs: Tensor) -> InputWork:
         gates += parameters["gate_memory.bias"]
         gates[..., : config.gate_width] += config.input_bias
         gates[..., config.gate_width :] += config.forget_bias
-    return InputWork(rows, unnormed, first, shares, gates)
+    return InputProjection(rows, unnormed, first, shares, gates)
 
 
-def step_forward(core: Core, before: Tensor, work: InputWork, kept: Buffers, out: Tensor) -> None:
+def step_forward(core: Core, before: Tensor, work: InputProjection, saved: Buffers, out: Tensor) -> None:
     """Advance memories by one step; of one step or, independent as they are, of several.
 
     Args:
         core: its layers.
         before: (b, N, D) memories before the step.
         work: the input's part.
-        kept: buffers that are filled, see `kept_shapes`.
+        saved: buffers that are filled, see `step_shapes`.
         out: (b, N, D), filled with the memories after the step.
     """
     config, parameters = core
     rows, batch = before, len(before)
     for block, size in enumerate(block_sizes(config)):
-        projected = kept[f"{block}.projected"]
+        projected = saved[f"{block}.projected"]
         weight = core.slot_weight(block)
         if work.shares is None:
             projected.copy_(linear(rows, weight, parameters[f"blocks.{block}.qkv.bias"]))
@@ -167,11 +167,11 @@ def step_forward(core: Core, before: Tensor, work: InputWork, kept: Buffers, out
             torch.add(linear(rows, weight), work.shares[:, block].unsqueeze(1), out=projected)
         values = core.norm(f"blocks.{block}.qkv_norm", projected).y
         first = work.first if block == 0 else None
-        attended = kept[f"{block}.attended"]
+        attended = saved[f"{block}.attended"]
         if config.use_attention:
             heads = gather_heads(config, values, first)  # (b, H, M, 2K+V)
             weights, mixed = rowwise.attention(heads.flatten(0, 1), size.queries, config.key_width)
-            kept[f"{block}.weights"].copy_(weights.view(batch, config.num_heads, *weights.shape[1:]))
+            saved[f"{block}.weights"].copy_(weights.view(batch, config.num_heads, *weights.shape[1:]))
             split_heads(attended, config.num_heads).copy_(
                 mixed.view(batch, config.num_heads, size.queries, -1)
             )
@@ -186,12 +186,12 @@ def step_forward(core: Core, before: Tensor, work: InputWork, kept: Buffers, out
                 attended[:, rows.shape[1] :] += work.rows
         rows = core.norm(f"blocks.{block}.attention_norm", attended).y
         if config.use_mlp:
-            rows = _mlp(core, block, rows, kept)
+            rows = _mlp(core, block, rows, saved)
     if not config.gate_width:
         out.copy_(rows)
         return
     assert work.gates is not None
-    gates = kept["gates"]
+    gates = saved["gates"]
     torch.add(
         linear(rowwise.tanh(before), parameters["gate_memory.weight"]), work.gates, out=gates
     ).sigmoid_()
@@ -243,23 +243,23 @@ def sequence_forward(
     last = torch.empty_like(memory, memory_format=torch.contiguous_format)
     everything = keep and not recompute
     shapes = shared_shapes(config, recompute, samples)
-    saved = buffer_for(memory, shapes) if keep else None
-    shared = {} if saved is None else carve(saved, shapes)
+    whole = buffer_for(memory, shapes) if keep else None
+    shared = {} if whole is None else carve(whole, shapes)
     befores = shared.pop("before", memories)
-    kept = shared if everything else make_buffers(config, memory, batch)
+    saved = shared if everything else make_buffers(config, memory, batch)
     running = batch
     for begin, end, sizes in reversed(list(chunks(batch_sizes, config.mem_slots))):
-        work = input_work(core, inputs[begin:end])
+        work = input_projection(core, inputs[begin:end])
         if everything:
-            kept["rows"][begin:end] = work.rows
+            saved["rows"][begin:end] = work.rows
             if work.unnormed is not None:
-                kept["unnormed"][begin:end] = work.unnormed
+                saved["unnormed"][begin:end] = work.unnormed
         restarts = None if resets is None else resets[begin:end, None, None].split(sizes)
         places = memories[begin:end].split(sizes), befores[begin:end].split(sizes), work.split(sizes)
         buffers = (
-            split_all({n: x[begin:end] for n, x in kept.items()}, sizes)
+            split_all({n: x[begin:end] for n, x in saved.items()}, sizes)
             if everything
-            else [kept] * len(sizes)
+            else [saved] * len(sizes)
         )
         for step, (size, after, before, part, buffer) in enumerate(zip(sizes, *places, buffers)):
             if size < running:
@@ -274,17 +274,17 @@ def sequence_forward(
             step_forward(core, memory, part, buffer, after)
             memory = after
     last[:running] = memory
-    return memories, last, {} if saved is None else {"saved": saved}
+    return memories, last, {} if whole is None else {"saved": whole}
 
 
-def _mlp(core: Core, block: int, rows: Tensor, kept: Buffers) -> Tensor:
+def _mlp(core: Core, block: int, rows: Tensor, saved: Buffers) -> Tensor:
     """Apply the MLP with its residual and norm; fill the hidden layers and what goes into the norm."""
     config = core.config
     hidden, last = rows, config.attention_mlp_layers - 1
     for layer in range(last):
-        activated = kept[f"{block}.hidden.{layer + 1}"]
+        activated = saved[f"{block}.hidden.{layer + 1}"]
         hidden = torch.clamp_min(core.linear(f"mlp.{layer}", hidden), 0, out=activated)
-    mixed = kept[f"{block}.mixed"]
+    mixed = saved[f"{block}.mixed"]
     mixed.copy_(core.linear(f"mlp.{last}", hidden))
     if config.use_residual:
         mixed += rows

@@ -51,7 +51,7 @@ class NativeSequence:
     def backward(
         self,
         given: SequenceInputs,
-        kept: Mapping[str, Tensor],
+        saved: Mapping[str, Tensor],
         d_memories: Tensor | None,
         d_last: Tensor | None,
         needed: frozenset[str],
@@ -65,7 +65,7 @@ class NativeSequence:
         d_initial = inputs.new_empty(slots)
         gradients = {name: inputs.new_empty(shape) for name, shape in zip(call.names, call.shapes)}
         call.problem.gradients = call.pointers(list(gradients.values()))
-        call.keep(kept["saved"])
+        call.keep(saved["saved"])
         call.write(d_inputs=d_inputs, d_memory=d_memory, d_initial=d_initial)
         if d_memories is not None:
             call.point("d_memories", d_memories, (len(inputs), *slots))

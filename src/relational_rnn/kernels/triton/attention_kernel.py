@@ -81,18 +81,18 @@ def mix(
     P: tl.constexpr = H * HEAD
     D: tl.constexpr = H * V
     M: tl.constexpr = N + R
-    kept = place + tl.program_id(0).to(tl.int64)
-    projected += kept * N * P
+    index = place + tl.program_id(0).to(tl.int64)
+    projected += index * N * P
     first += (begin + tl.program_id(0).to(tl.int64)) * R * P
-    before += kept * N * D
-    attended += kept * N * D
-    weights += kept * H * N * M
+    before += index * N * D
+    attended += index * N * D
+    weights += index * H * N * M
 
     at, inside = tile(N, P, N_PAD, P_PAD)
     x = tl.load(projected + at, mask=inside, other=0) + load_row(qkv_bias, P, P_PAD)
     mean, rstd = statistics(tl.where(inside, x, 0.0), inside, P)
-    store_column(qkv_statistics + kept * 2 * N, mean, N, N_PAD)
-    store_column(qkv_statistics + kept * 2 * N + N, rstd, N, N_PAD)
+    store_column(qkv_statistics + index * 2 * N, mean, N, N_PAD)
+    store_column(qkv_statistics + index * 2 * N + N, rstd, N, N_PAD)
 
     slot = tl.arange(0, N_PAD)
     row = tl.arange(0, R_PAD)
@@ -133,10 +133,10 @@ def mix(
     at, inside = tile(N, D, N_PAD, D_PAD)
     y = tl.load(attended + at, mask=inside, other=0)
     mean, rstd = statistics(y, inside, D)
-    store_column(attended_statistics + kept * 2 * N, mean, N, N_PAD)
-    store_column(attended_statistics + kept * 2 * N + N, rstd, N, N_PAD)
+    store_column(attended_statistics + index * 2 * N, mean, N, N_PAD)
+    store_column(attended_statistics + index * 2 * N + N, rstd, N, N_PAD)
     y = (y - mean) * rstd * load_row(gain, D, D_PAD) + load_row(shift, D, D_PAD)
-    tl.store(normed + kept * N * D + at, y, mask=inside)
+    tl.store(normed + index * N * D + at, y, mask=inside)
 
 
 @triton.jit(do_not_specialize=["place"])
@@ -186,20 +186,20 @@ def mix_backward(
     D: tl.constexpr = H * V
     M: tl.constexpr = N + R
     sample = tl.program_id(0).to(tl.int64)
-    kept = place + sample
-    projected += kept * N * P
-    first += kept * R * P
-    d_first += kept * R * P
-    attended += kept * N * D
-    weights += kept * H * N * M
+    index = place + sample
+    projected += index * N * P
+    first += index * R * P
+    d_first += index * R * P
+    attended += index * N * D
+    weights += index * H * N * M
     d_mixed += sample * N * D
     d_through += sample * N * D
     d_values += sample * N * P
 
     # The norm after attention: in full for its sums, then once more head by head.
     at, inside = tile(N, D, N_PAD, D_PAD)
-    mean = load_column(attended_statistics + kept * 2 * N, N, N_PAD)
-    rstd = load_column(attended_statistics + kept * 2 * N + N, N, N_PAD)
+    mean = load_column(attended_statistics + index * 2 * N, N, N_PAD)
+    rstd = load_column(attended_statistics + index * 2 * N + N, N, N_PAD)
     hat = tl.where(inside, (tl.load(attended + at, mask=inside, other=0) - mean) * rstd, 0.0)
     d_y = tl.load(d_mixed + at, mask=inside, other=0) + tl.load(d_through + at, mask=inside, other=0)
     add_rows(sum_gain + sample * D, d_y * hat, D, D_PAD)
@@ -211,12 +211,12 @@ def mix_backward(
     at_before = sample * N * D + at
     d_attended += tl.load(d_direct + at_before, mask=inside, other=0)
     if GATES:
-        squashed = tanh(tl.load(before + kept * N * D + at, mask=inside, other=0))
+        squashed = tanh(tl.load(before + index * N * D + at, mask=inside, other=0))
         d_attended += tl.load(d_squashed + at_before, mask=inside, other=0) * (1 - squashed * squashed)
     tl.store(d_direct + at_before, d_attended, mask=inside)
 
-    qkv_mean = load_column(qkv_statistics + kept * 2 * N, N, N_PAD)
-    qkv_inv = load_column(qkv_statistics + kept * 2 * N + N, N, N_PAD)
+    qkv_mean = load_column(qkv_statistics + index * 2 * N, N, N_PAD)
+    qkv_inv = load_column(qkv_statistics + index * 2 * N + N, N, N_PAD)
     slot = tl.arange(0, N_PAD)
     row = tl.arange(0, R_PAD)
     key = tl.arange(0, K_PAD)
@@ -276,4 +276,4 @@ def mix_backward(
     d_x = norm_backward(d_all, hat_all, qkv_inv, load_row(qkv_gain, P, P_PAD), P)
     d_x = tl.where(inside_all, d_x, 0.0)
     add_rows(sum_qkv_bias + sample * P, d_x, P, P_PAD)
-    tl.store(d_projected + kept * N * P + at_all, d_x, mask=inside_all)
+    tl.store(d_projected + index * N * P + at_all, d_x, mask=inside_all)

@@ -91,7 +91,7 @@ def layers(parameters: Parameters, compute_dtype: torch.dtype | None) -> Buffers
 
 
 def input_buffers(config: RelationalMemoryConfig, weights: Parameters, inputs: Tensor) -> Buffers:
-    """Compute what depends only on the inputs, see `fused.forward.InputWork`."""
-    work = forward.input_work(Core(config, weights), inputs)
+    """Compute what depends only on the inputs, see `fused.forward.InputProjection`."""
+    work = forward.input_projection(Core(config, weights), inputs)
     found = {"rows": work.rows, "unnormed": work.unnormed, "first": work.first, "gates": work.gates}
     return {name: x.contiguous() for name, x in found.items() if x is not None}

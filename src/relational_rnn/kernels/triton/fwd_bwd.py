@@ -1,4 +1,4 @@
-"""A whole sequence, forward and backward: input work before the steps, weights' gradients after them.
+"""A whole sequence, forward and backward: input projection before the steps, weights' gradients after them.
 
 The kernels add up the gradients of norms and biases by sample; those of weights are products over all steps.
 """
@@ -15,7 +15,7 @@ from relational_rnn.config import check_parameters
 from relational_rnn.kernels.backend import DEFAULTS, Gradients, KernelOptions, SequenceInputs
 from relational_rnn.kernels.triton.buffers import Buffers, input_buffers, layers, new_carry
 from relational_rnn.kernels.triton.graphs import Graphs
-from relational_rnn.kernels.triton.recurrence import INPUT_WORK, BackwardRun, ForwardRun, run_again
+from relational_rnn.kernels.triton.recurrence import INPUT_PROJECTION, BackwardRun, ForwardRun, run_again
 from relational_rnn.kernels.triton.steps import chunks, steps
 from relational_rnn.kernels.triton.sums import Sums
 
@@ -64,15 +64,15 @@ class TritonSequence:
             run.start(memory)
             run.loop()
             if everything:
-                kept = run.buffers | {name: tensors[name] for name in INPUT_WORK if name in tensors}
+                saved = run.buffers | {name: tensors[name] for name in INPUT_PROJECTION if name in tensors}
             else:
-                kept = {"before": run.befores(memory)} if keep else {}
-            return run.memories, run.last(), kept
+                saved = {"before": run.befores(memory)} if keep else {}
+            return run.memories, run.last(), saved
 
     def backward(
         self,
         given: SequenceInputs,
-        kept: Mapping[str, Tensor],
+        saved: Mapping[str, Tensor],
         d_memories: Tensor | None,
         d_last: Tensor | None,
         needed: frozenset[str],
@@ -81,14 +81,14 @@ class TritonSequence:
         config, parameters, inputs, batch_sizes, _, _, resets = given
         sums = Sums(config, inputs, needed, self.compute_dtype)
         with _current(inputs.device):
-            if "ticket" in kept:
+            if "ticket" in saved:
                 assert self.graphs is not None
                 with self.graphs.lock:
-                    recorded = None if _capturing() else self.graphs.holder(kept["ticket"])
+                    recorded = None if _capturing() else self.graphs.holder(saved["ticket"])
                     if recorded is None:
                         # Another call has used the buffers since: once more, forward.
-                        _, _, kept = self.forward(given, keep=True)
-                        recorded = self.graphs.holder(kept["ticket"]) if "ticket" in kept else None
+                        _, _, saved = self.forward(given, keep=True)
+                        recorded = self.graphs.holder(saved["ticket"]) if "ticket" in saved else None
                     if recorded is not None:
                         run = recorded.backward(d_memories, d_last)
                         sums.add(run, slice(None))
@@ -96,7 +96,7 @@ class TritonSequence:
             tensors = layers(parameters, self.compute_dtype)
             if resets is not None:
                 tensors["restarts"] = resets.to(torch.uint8)
-            like = kept["before"]
+            like = saved["before"]
             carry = new_carry(config, like, batch_sizes[0])
             if d_last is not None:
                 carry["d_direct"].copy_(d_last)
@@ -105,7 +105,7 @@ class TritonSequence:
             everything = steps(batch_sizes)
             for chunk in chunks(everything, CHUNK_SAMPLES) if self.recompute else [everything]:
                 span = slice(chunk[0].begin, chunk[-1].begin + chunk[-1].size)
-                buffers = dict(kept)
+                buffers = dict(saved)
                 if self.recompute:
                     buffers = run_again(config, tensors, inputs[span], like[span], self.compute_dtype)
                 run = BackwardRun(config, tensors, buffers, carry, d_memories, chunk, self.compute_dtype)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from relational_rnn.kernels.triton.buffers import Buffers, new_carry
-from relational_rnn.kernels.triton.recurrence import INPUT_WORK, BackwardRun, ForwardRun
+from relational_rnn.kernels.triton.recurrence import INPUT_PROJECTION, BackwardRun, ForwardRun
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Recorded:
         self.ticket = torch.tensor(-1, device="cpu")
         """Which forward has run last; on the CPU, where looking at it waits for nothing."""
         if keep:
-            buffers = run.buffers | {name: run.given[name] for name in INPUT_WORK if name in run.given}
+            buffers = run.buffers | {name: run.given[name] for name in INPUT_PROJECTION if name in run.given}
             carry = new_carry(run.config, run.memories, run.batch)
             self._d_memories = torch.empty_like(run.memories)
             self._backward_run = BackwardRun(

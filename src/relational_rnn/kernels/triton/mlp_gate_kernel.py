@@ -50,12 +50,12 @@ def activate_backward(
 ):
     """Carry the gradient of `hidden` back through `activate`."""
     sample = tl.program_id(0).to(tl.int64)
-    kept = (place + sample) * N * D
+    index = (place + sample) * N * D
     at, inside = tile(N, D, N_PAD, D_PAD)
     d = tl.load(d_hidden + sample * N * D + at, mask=inside, other=0)
-    d = tl.where(tl.load(hidden + kept + at, mask=inside, other=0) > 0, d, 0.0)
+    d = tl.where(tl.load(hidden + index + at, mask=inside, other=0) > 0, d, 0.0)
     add_rows(sum_bias + sample * D, d, D, D_PAD)
-    tl.store(d_x + kept + at, d, mask=inside)
+    tl.store(d_x + index + at, d, mask=inside)
 
 
 @triton.jit
@@ -125,13 +125,13 @@ def finish(
 ):
     """Write forget gate * before + input gate * tanh(norm(mixed + bias + norm(attended)))."""
     sample = tl.program_id(0).to(tl.int64)
-    kept = place + sample
+    index = place + sample
     at, inside = tile(N, D, N_PAD, D_PAD)
     x = mlp_output(
-        mixed + kept * N * D,
+        mixed + index * N * D,
         bias,
-        attended + kept * N * D,
-        attended_statistics + kept * 2 * N,
+        attended + index * N * D,
+        attended_statistics + index * 2 * N,
         attended_gain,
         attended_shift,
         N,
@@ -140,15 +140,15 @@ def finish(
         D_PAD,
     )
     mean, rstd = statistics(x, inside, D)
-    store_column(mixed_statistics + kept * 2 * N, mean, N, N_PAD)
-    store_column(mixed_statistics + kept * 2 * N + N, rstd, N, N_PAD)
+    store_column(mixed_statistics + index * 2 * N, mean, N, N_PAD)
+    store_column(mixed_statistics + index * 2 * N + N, rstd, N, N_PAD)
     y = (x - mean) * rstd * load_row(gain, D, D_PAD) + load_row(shift, D, D_PAD)
     if G > 0:
-        logits += kept * N * 2 * G
+        logits += index * N * 2 * G
         share += (begin + sample) * 2 * G
         input_gate = half_gates(logits, share, N, G, N_PAD, G_PAD)
         forget_gate = half_gates(logits + G, share + G, N, G, N_PAD, G_PAD)
-        y = forget_gate * tl.load(before + kept * N * D + at, mask=inside, other=0) + input_gate * tanh(y)
+        y = forget_gate * tl.load(before + index * N * D + at, mask=inside, other=0) + input_gate * tanh(y)
     tl.store(memories + (begin + sample) * N * D + at, y, mask=inside)
 
     if sample < next_size:
@@ -203,7 +203,7 @@ def finish_backward(
 ):
     """Carry the gradient of the memory back through `finish`."""
     sample = tl.program_id(0).to(tl.int64)
-    kept = place + sample
+    index = place + sample
     at, inside = tile(N, D, N_PAD, D_PAD)
     at_sample = sample * N * D + at
     d = tl.load(d_direct + at_sample, mask=inside, other=0)
@@ -217,13 +217,13 @@ def finish_backward(
     if MEMORIES:
         d += tl.load(d_memories + (begin + sample) * N * D + at, mask=inside, other=0)
 
-    mean = load_column(mixed_statistics + kept * 2 * N, N, N_PAD)
-    rstd = load_column(mixed_statistics + kept * 2 * N + N, N, N_PAD)
+    mean = load_column(mixed_statistics + index * 2 * N, N, N_PAD)
+    rstd = load_column(mixed_statistics + index * 2 * N + N, N, N_PAD)
     x = mlp_output(
-        mixed + kept * N * D,
+        mixed + index * N * D,
         bias,
-        attended + kept * N * D,
-        attended_statistics + kept * 2 * N,
+        attended + index * N * D,
+        attended_statistics + index * 2 * N,
         attended_gain,
         attended_shift,
         N,
@@ -234,15 +234,15 @@ def finish_backward(
     hat = tl.where(inside, (x - mean) * rstd, 0.0)
     scale = load_row(gain, D, D_PAD)
     if G > 0:
-        logits += kept * N * 2 * G
-        share += kept * 2 * G
-        d_logits += kept * N * 2 * G
-        d_share += kept * 2 * G
+        logits += index * N * 2 * G
+        share += index * 2 * G
+        d_logits += index * N * 2 * G
+        d_share += index * 2 * G
         input_gate = half_gates(logits, share, N, G, N_PAD, G_PAD)
         forget_gate = half_gates(logits + G, share + G, N, G, N_PAD, G_PAD)
         candidate = tanh(hat * scale + load_row(shift, D, D_PAD))
         d_input = d * candidate
-        d_forget = d * tl.load(before + kept * N * D + at, mask=inside, other=0)
+        d_forget = d * tl.load(before + index * N * D + at, mask=inside, other=0)
         if G == 1:
             d_input = tl.sum(d_input, 1)[:, None]
             d_forget = tl.sum(d_forget, 1)[:, None]
@@ -266,4 +266,4 @@ def finish_backward(
     d = tl.where(inside, norm_backward(d, hat, rstd, scale, D), 0.0)
     add_rows(sum_bias + sample * D, d, D, D_PAD)
     tl.store(d_mixed + at_sample, d, mask=inside)
-    tl.store(d_operand + kept * N * D + at, d, mask=inside)
+    tl.store(d_operand + index * N * D + at, d, mask=inside)

@@ -22,7 +22,7 @@ from relational_rnn.kernels.triton.steps import (
     steps,
 )
 
-INPUT_WORK = ("rows", "unnormed", "first", "gates")
+INPUT_PROJECTION = ("rows", "unnormed", "first", "gates")
 """Names of what `input_buffers` returns."""
 
 
@@ -32,7 +32,7 @@ class ForwardRun:
     Args:
         config: the core.
         batch_sizes: samples of each step.
-        given: its layers, the input work of all steps, "initial" and, maybe, "restarts".
+        given: its layers, the input projection of all steps, "initial" and, maybe, "restarts".
         like: what tells dtype and device.
         compute_dtype: of the products, None for `like`'s.
         keep: whether every step has buffers of its own, for a backward.
@@ -122,7 +122,7 @@ class BackwardRun:
     Args:
         config: the core.
         given: its layers, "initial" and, maybe, the "restarts" of the whole sequence.
-        buffers: what the forward left of these steps, with their input work.
+        buffers: what the forward left of these steps, with their input projection.
         carry: what goes from step to step, see `buffers.new_carry`.
         d_memories: gradient of the loss with respect to all memories (S, N, D), None for 0.
         steps: which; their places are those in `buffers`.
@@ -140,7 +140,7 @@ class BackwardRun:
         compute_dtype: torch.dtype | None,
     ) -> None:
         self.config, self.buffers, self.carry, self.d_memories = config, buffers, carry, d_memories
-        self.given = given | {name: buffers[name] for name in INPUT_WORK if name in buffers}
+        self.given = given | {name: buffers[name] for name in INPUT_PROJECTION if name in buffers}
         self.steps = steps
         like = buffers["before"]
         self.gradients = new_gradient_buffers(config, like, sum(step.size for step in steps), compute_dtype)

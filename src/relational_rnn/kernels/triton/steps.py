@@ -88,7 +88,7 @@ class ForwardTensors(NamedTuple):
     """What all steps of a forward work on."""
 
     given: Buffers
-    """The layers, "first" and "gates" of all steps' input work, and, for resets, "restarts" and "initial"."""
+    """The layers, "first" and "gates" of the input projection, and, for resets, "restarts" and "initial"."""
     buffers: Buffers
     """A step finds "before", "operand", "squashed"; it fills the rest, and these three of the next step."""
     scratch: Buffers

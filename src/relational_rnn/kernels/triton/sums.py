@@ -9,7 +9,7 @@ from relational_rnn.config import RelationalMemoryConfig
 from relational_rnn.kernels.backend import Gradients
 from relational_rnn.kernels.fused.backward import input_backward
 from relational_rnn.kernels.fused.core import Core
-from relational_rnn.kernels.fused.forward import InputWork
+from relational_rnn.kernels.fused.forward import InputProjection
 from relational_rnn.kernels.fused.parameter_gradients import Totals
 from relational_rnn.kernels.triton.recurrence import BackwardRun
 from relational_rnn.kernels.triton.steps import multiply
@@ -49,7 +49,7 @@ class Sums:
                 self.totals.add(weight, d_weight)
         core = Core(config, run.given)
         first = core.norm("blocks.0.qkv_norm", buffers["unnormed"])
-        d_work = InputWork(torch.empty_like(buffers["rows"]), None, gradients["d_first"], None, d_gates)
+        d_work = InputProjection(torch.empty_like(buffers["rows"]), None, gradients["d_first"], None, d_gates)
         inputs = self.inputs[span]
         d_inputs = input_backward(core, inputs, buffers, first, d_work, self.totals)
         if self.d_inputs is not None and d_inputs is not None:

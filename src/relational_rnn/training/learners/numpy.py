@@ -15,7 +15,8 @@ from relational_rnn.reference import SGD, Adam, Classifier, evaluate, train_step
 from relational_rnn.reference.arrays import Array
 from relational_rnn.reference.training import Examples, Model
 from relational_rnn.training.arrays_file import check_arrays, with_prefix, without_prefix
-from relational_rnn.training.config import BudgetConfig, RunConfig
+from relational_rnn.training.config import RunConfig
+from relational_rnn.training.config_parts import BudgetConfig
 from relational_rnn.training.contestants import Contestant
 from relational_rnn.training.data import Shuffled
 from relational_rnn.training.framework import Framework
@@ -190,14 +191,14 @@ def fit(
         optimizer.learning_rate = peak
 
 
-def build_model(config: RunConfig[Any], contestant: Contestant) -> Classifier:
+def build_model(config: RunConfig, contestant: Contestant) -> Classifier:
     """Build a model in float32; its initial values follow from the seed."""
     spec = find_model(contestant.model)
     size = size_of(config, spec, lambda name: matched_size(config, name))
     return _build(config, contestant.model, size, contestant.seed)
 
 
-def matched_size(config: RunConfig[Any], name: str) -> int:
+def matched_size(config: RunConfig, name: str) -> int:
     """Return the smallest size with which an opponent has at least the RMC's parameters."""
     wanted = count_parameters(_build(config, LEADER, config.model.head_size, 0))
     return smallest_size(lambda size: count_parameters(_build(config, name, size, 0)), wanted)
@@ -219,7 +220,7 @@ def state_size(model: Classifier, features: int, steps: int) -> int:
     return sum(part.size for part in parts)
 
 
-def _build(config: RunConfig[Any], name: str, size: int, seed: int) -> Classifier:
+def _build(config: RunConfig, name: str, size: int, seed: int) -> Classifier:
     generator, spec, model = np.random.default_rng(seed), find_model(name), config.model
     sizes = {spec.size: size, **spec.options(model)}
     core = spec.core("numpy")(config.task.input_size, **sizes, dtype=np.float32, seed=generator)
@@ -228,7 +229,7 @@ def _build(config: RunConfig[Any], name: str, size: int, seed: int) -> Classifie
     return Classifier(core, config.task.classes, hidden, head_activation=activation, seed=generator)
 
 
-def learner(model: Classifier, config: RunConfig[Any]) -> NumpyLearner:
+def learner(model: Classifier, config: RunConfig) -> NumpyLearner:
     """Return a model with its optimiser."""
     return NumpyLearner(model, Adam(config.optimisation.learning_rate), config.optimisation.clip_norm)
 

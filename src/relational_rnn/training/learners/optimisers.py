@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from relational_rnn.training.config import OptimiserConfig
+from relational_rnn.training.config_parts import OptimiserConfig
 
 LONGEST_SIDE = 512
 """SOAP rotates the sides of a weight up to this length; for longer ones it would cost more than the step."""

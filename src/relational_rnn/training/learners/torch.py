@@ -53,7 +53,7 @@ class TorchLearner:
         config: of its training.
     """
 
-    def __init__(self, model: SequenceClassifier, config: RunConfig[Any]) -> None:
+    def __init__(self, model: SequenceClassifier, config: RunConfig) -> None:
         self.device = torch.device(config.runtime.device)
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()  # of another training in this process
@@ -312,14 +312,14 @@ def _shares(right: Tensor, solved: Tensor) -> dict[str, float]:
     }
 
 
-def build_model(config: RunConfig[Any], contestant: Contestant) -> SequenceClassifier:
+def build_model(config: RunConfig, contestant: Contestant) -> SequenceClassifier:
     """Build a model in float32; its initial values follow from its seed."""
     name, generator = contestant.model, torch.Generator().manual_seed(contestant.seed)
     size = size_of(config, config.specs[name], lambda opponent: matched_size(config, opponent))
     return _build(config, name, size, contestant.initialisation, generator)
 
 
-def matched_size(config: RunConfig[Any], name: str) -> int:
+def matched_size(config: RunConfig, name: str) -> int:
     """Return the smallest size with which an opponent has at least the RMC model's parameters."""
 
     def parameters(model: str, size: int) -> int:
@@ -353,7 +353,7 @@ def state_size(model: Any, features: int, steps: int) -> int | None:
 
 
 def _build(
-    config: RunConfig[Any],
+    config: RunConfig,
     name: str,
     size: int,
     initialisation: str | None,
@@ -415,7 +415,7 @@ def limit_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def check(config: RunConfig[Any]) -> None:
+def check(config: RunConfig) -> None:
     """Check that the device is there, and count its memory from here on.
 
     Raises:

@@ -1,4 +1,5 @@
-/* The backward pass over a whole sequence, following relational_rnn/reference (unroll.py, block.py, input_work.py). */
+/* The backward pass over a whole sequence, following relational_rnn/reference (unroll.py, block.py,
+ * input_projection.py). */
 #ifndef RELATIONAL_BACKWARD_H
 #define RELATIONAL_BACKWARD_H
 
@@ -62,7 +63,7 @@ static backward_room take_backward_room(cursor *c, const problem *p) {
 
 /* One step of `samples` samples back. `room->d_memory` (rows, D) comes as the gradient of the memory after the step
  * and leaves as that of the memory before; d_appended (samples R, P) and d_share (samples, 2G) are written. */
-static void step_backward(const problem *p, const matrices *w, backward_room *room, kept k, long samples,
+static void step_backward(const problem *p, const matrices *w, backward_room *room, saved_state k, long samples,
                           const float *input_hat, float *d_appended, float *d_share) {
     const parameters *v = &p->values;
     parameters *g = &room->gradients;
@@ -146,8 +147,8 @@ static void step_backward(const problem *p, const matrices *w, backward_room *ro
 typedef struct {
     const problem *problem;
     const matrices *weights, *forward_weights; /* the latter to compute steps again */
-    input_work work;
-    kept kept;
+    input_projections work;
+    saved_state saved;
     backward_room *rooms;
     float *d_appended, *d_share; /* (S, R, P), (S, 2G) */
     float *words;                /* as in `forward_job` */
@@ -174,7 +175,7 @@ static void backward_memories(const void *argument, int64_t thread) {
             else memset(joining, 0, (size_t)((samples - ran) * size) * 4);
             ran = samples;
             if (p->d_memories) add_up(d, p->d_memories + now * size, samples * size, 0);
-            const kept k = kept_at(p, job->kept, room->forward.kept, now);
+            const saved_state k = saved_at(p, job->saved, room->forward.saved, now);
             if (p->keep == KEEP_MEMORIES)
                 step(p, job->forward_weights, &room->forward, k, samples, job->work.hat + now * input_size,
                      job->work.gates + now * 2 * p->gate, room->d_input); /* the result is not needed */
@@ -191,7 +192,7 @@ static void backward_memories(const void *argument, int64_t thread) {
     use_up(p, &room->factors, &room->gradients);
 }
 
-/* A thread's share of the input's work. */
+/* A thread's share of the input projections. */
 static void backward_inputs(const void *argument, int64_t thread) {
     const backward_job *job = argument;
     const problem *p = job->problem;
@@ -230,7 +231,7 @@ static void take_shared(cursor *c, const problem *p, backward_job *job, matrices
     if (p->keep == KEEP_ALL) return;
     *forward = forward_matrices(c, p);
     job->words = take(c, p->threads * words_size(p));
-    job->work = take_input_work(c, p);
+    job->work = take_input_projections(c, p);
 }
 
 static int64_t backward_workspace(const problem *p) {
@@ -247,7 +248,7 @@ static void backward(const problem *p) {
     cursor saved = {p->saved, 0}, c = {p->workspace, 0};
     matrices weights, forward;
     backward_job job = {.problem = p, .weights = &weights, .forward_weights = &forward};
-    job.kept = take_saved(&saved, p, &job.work);
+    job.saved = take_saved(&saved, p, &job.work);
     take_shared(&c, p, &job, &weights, &forward);
     for (int64_t thread = 0; thread < p->threads; thread++) job.rooms[thread] = take_backward_room(&c, p);
     CHECK(saved.used == saved_size(p));

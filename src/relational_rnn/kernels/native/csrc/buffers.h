@@ -10,7 +10,7 @@
 typedef struct {
     long width, projection, rows; /* D, P, M */
     long samples, blocks;         /* samples of a block; blocks */
-    long chunk, chunks;           /* samples of a chunk of the input's work; chunks */
+    long chunk, chunks;           /* samples of a chunk of the input projections; chunks */
 } sizes;
 
 INLINE long larger_of(long a, long b) { return a > b ? a : b; }
@@ -47,12 +47,12 @@ typedef struct {
     float *rows;       /* (S, R, D) projected */
     float *hat, *rstd; /* (S, R, P) normalised projection without gain and bias; (S, R) */
     float *gates;      /* (S, 2G) */
-} input_work;
+} input_projections;
 
-static input_work take_input_work(cursor *c, const problem *p) {
+static input_projections take_input_projections(cursor *c, const problem *p) {
     const sizes s = sizes_of(p);
     const int64_t rows = p->total * p->input_rows;
-    input_work w;
+    input_projections w;
     w.rows = take(c, rows * s.width);
     w.hat = take(c, rows * s.projection);
     w.rstd = take(c, rows);
@@ -61,10 +61,10 @@ static input_work take_input_work(cursor *c, const problem *p) {
 }
 
 /* What steps keep, for `samples` of them. */
-static kept take_kept(cursor *c, const problem *p, int64_t samples) {
+static saved_state take_saved_state(cursor *c, const problem *p, int64_t samples) {
     const sizes s = sizes_of(p);
     const int64_t rows = samples * p->slots;
-    kept k = {0};
+    saved_state k = {0};
     k.start = take(c, rows * s.width);
     k.qkv_hat = take(c, rows * s.projection);
     k.qkv_rstd = take(c, rows);
@@ -79,7 +79,7 @@ static kept take_kept(cursor *c, const problem *p, int64_t samples) {
 }
 
 /* The part of `k` from sample `first` on. */
-static kept kept_from(kept k, const problem *p, int64_t first) {
+static saved_state saved_from(saved_state k, const problem *p, int64_t first) {
     const sizes s = sizes_of(p);
     const int64_t rows = first * p->slots;
     k.start += rows * s.width;
@@ -136,7 +136,7 @@ typedef struct {
     const float **row;       /* M pointers each */
     float **out;
     attention_sizes attention;
-    kept kept;               /* unless the problem keeps all */
+    saved_state saved;       /* unless the problem keeps all */
 } step_room;
 
 /* Floats that `product` needs for the largest of a thread's left-hand sides. */
@@ -166,7 +166,7 @@ static step_room take_step_room(cursor *c, const problem *p) {
     if (c->base) memset(r.attention.columns, 0, (size_t)columns * 4);
     r.attention.scores = (vf *)take(c, s.rows * VW);
     r.attention.changes = (vf *)take(c, s.rows * VW);
-    if (p->keep != KEEP_ALL) r.kept = take_kept(c, p, s.samples);
+    if (p->keep != KEEP_ALL) r.saved = take_saved_state(c, p, s.samples);
     return r;
 }
 

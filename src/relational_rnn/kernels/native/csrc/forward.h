@@ -1,4 +1,4 @@
-/* The forward pass over a whole sequence: the input's work for all steps, then blocks of samples through time. */
+/* The forward pass over a whole sequence: the input projections for all steps, then blocks of samples through time. */
 #ifndef RELATIONAL_FORWARD_H
 #define RELATIONAL_FORWARD_H
 
@@ -22,8 +22,8 @@ static void restore_projections(const problem *p, const step_room *r, long sampl
 }
 
 /* One step of `samples` samples: from `k.start` (rows, D) to `next`. */
-static void step(const problem *p, const matrices *w, const step_room *r, kept k, long samples, const float *input_hat,
-                 const float *share, float *next) {
+static void step(const problem *p, const matrices *w, const step_room *r, saved_state k, long samples,
+                 const float *input_hat, const float *share, float *next) {
     const parameters *v = &p->values;
     const long width = p->heads * p->value, projection = p->heads * (2 * p->key + p->value);
     const long rows = samples * p->slots, all = p->slots + p->input_rows;
@@ -90,20 +90,20 @@ static void copy_start(const problem *p, long t, long first, int64_t before, int
 typedef struct {
     const problem *problem;
     const matrices *weights;
-    input_work work;
-    kept kept; /* all of it, or only `start` */
+    input_projections work;
+    saved_state saved; /* all of it, or only `start` */
     float *rooms, *words; /* of all threads; the latter for `product` in `forward_inputs` */
     int64_t room_size;
 } forward_job;
 
 /* Where step `now` keeps what: in `room` what `all` has no place for. */
-INLINE kept kept_at(const problem *p, kept all, kept room, int64_t now) {
-    if (p->keep == KEEP_ALL) return kept_from(all, p, now);
+INLINE saved_state saved_at(const problem *p, saved_state all, saved_state room, int64_t now) {
+    if (p->keep == KEEP_ALL) return saved_from(all, p, now);
     if (p->keep == KEEP_MEMORIES) room.start = all.start + now * p->slots * p->heads * p->value;
     return room;
 }
 
-/* A thread's share of the input's work. */
+/* A thread's share of the input projections. */
 static void forward_inputs(const void *argument, int64_t thread) {
     const forward_job *job = argument;
     const problem *p = job->problem;
@@ -138,7 +138,7 @@ static void forward_memories(const void *argument, int64_t thread) {
         const long first = block * s.samples;
         int64_t before = 0, now = first;
         for (long t = 0, samples; t < p->steps && (samples = running(p, &s, block, t)); t++) {
-            const kept k = kept_at(p, job->kept, room.kept, now);
+            const saved_state k = saved_at(p, job->saved, room.saved, now);
             copy_start(p, t, first, before, now, samples, k.start);
             step(p, job->weights, &room, k, samples, job->work.hat + now * p->input_rows * s.projection, job->work.gates + now * 2 * p->gate,
                  p->memories + now * size);
@@ -151,17 +151,17 @@ static void forward_memories(const void *argument, int64_t thread) {
     }
 }
 
-static kept take_saved(cursor *c, const problem *p, input_work *work) {
-    kept k = {0};
+static saved_state take_saved(cursor *c, const problem *p, input_projections *work) {
+    saved_state k = {0};
     if (p->keep == KEEP_MEMORIES) k.start = take(c, p->total * p->slots * p->heads * p->value);
     if (p->keep != KEEP_ALL) return k;
-    *work = take_input_work(c, p);
-    return take_kept(c, p, p->total);
+    *work = take_input_projections(c, p);
+    return take_saved_state(c, p, p->total);
 }
 
 static int64_t saved_size(const problem *p) {
     cursor c = {NULL, 0};
-    input_work work;
+    input_projections work;
     take_saved(&c, p, &work);
     return c.used;
 }
@@ -176,17 +176,17 @@ static int64_t forward_workspace(const problem *p) {
     cursor c = {NULL, 0};
     forward_matrices(&c, p);
     take(&c, p->threads * words_size(p));
-    if (p->keep != KEEP_ALL) take_input_work(&c, p);
+    if (p->keep != KEEP_ALL) take_input_projections(&c, p);
     return c.used + p->threads * forward_room_size(p);
 }
 
 static void forward(const problem *p) {
     cursor saved = {p->saved, 0}, c = {p->workspace, 0};
     forward_job job = {.problem = p};
-    job.kept = take_saved(&saved, p, &job.work);
+    job.saved = take_saved(&saved, p, &job.work);
     const matrices weights = forward_matrices(&c, p);
     job.words = take(&c, p->threads * words_size(p));
-    if (p->keep != KEEP_ALL) job.work = take_input_work(&c, p);
+    if (p->keep != KEEP_ALL) job.work = take_input_projections(&c, p);
     job.weights = &weights;
     job.room_size = forward_room_size(p);
     job.rooms = p->workspace + c.used;

@@ -29,7 +29,7 @@ typedef struct {
     float *hidden[MAX_LAYERS];             /* (S, N, D) inputs of the MLP's layers but the first */
     float *mlp_hat, *mlp_rstd;             /* (S, N, D), (S, N) */
     float *gates;                          /* (S, N, 2G) after the sigmoid */
-} kept;
+} saved_state;
 
 /* For the backward: nothing, as there is none; the memory before each step, from which backward computes all
  * again; everything. */

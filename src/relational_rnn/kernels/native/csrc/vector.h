@@ -51,9 +51,9 @@ INLINE void store_some(float *p, vf v, long left) {
 /* v, but 0 from element `left` on. */
 INLINE vf first_of(vf v, long left) {
     if (left >= VW) return v;
-    float kept[VW];
-    store(kept, v);
-    return load_some(kept, left);
+    float lanes[VW];
+    store(lanes, v);
+    return load_some(lanes, left);
 }
 
 /* Run the body over n elements: `i` is where a vector starts, `left` how many of its elements count. */
