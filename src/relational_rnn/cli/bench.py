@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import tyro
 
+from relational_rnn.cli.arguments import NUMBERS
+
 if TYPE_CHECKING:
     from relational_rnn.analysis import Table
     from relational_rnn.bench.measure import Quantiles
@@ -57,7 +59,7 @@ class Bench:
 
 def main(argv: Sequence[str]) -> int:
     """Check, time and print; return the exit code."""
-    options = tyro.cli(Bench, prog="relational-rnn bench", args=list(argv))
+    options = tyro.cli(Bench, prog="relational-rnn bench", args=list(argv), registry=NUMBERS)
 
     from relational_rnn.bench.measure import REST, machine, machine_line, measure
     from relational_rnn.cli.run import make_console, print_table
