@@ -12,6 +12,7 @@ from relational_rnn.training.config import (
     BudgetConfig,
     CurriculumConfig,
     RunConfig,
+    check_overridden,
     parts_of,
     value_of,
     with_values,
@@ -269,3 +270,12 @@ def test_where_nothing_grows_a_start_is_read_only_when_asked_for():
     assert CurriculumConfig(start=("items=2",)).starts() == {"items": 2}
     with pytest.raises(ValueError, match="start must be SIZE=NUMBER"):
         CurriculumConfig(start=("items",)).starts()
+
+
+def test_overrides_of_models_that_are_not_in_the_run():
+    config = with_overrides(with_values(TINY, {"models": ("rmc", "lstm")}), "rmc.steps=1")
+    check_overridden(config)
+    with pytest.raises(
+        ValueError, match=r"'gru.steps=1' in overrides changes no model of this run, rmc, lstm"
+    ):
+        check_overridden(with_overrides(config, "gru.steps=1"))

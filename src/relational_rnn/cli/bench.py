@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ROUNDS: Final = 1000
 """More than fit into the time."""
 
-LONGEST, MOST_THREADS = 86_400.0, 1_024
+SHORTEST, LONGEST, MOST_THREADS = 1.0, 86_400.0, 1_024
 
 PRESET: Final = "quick"
 
@@ -65,8 +65,7 @@ def main(argv: Sequence[str]) -> int:
     from relational_rnn.cli.run import make_console, print_table
     from relational_rnn.config.checks import check_number, check_size
 
-    if check_number("seconds", options.seconds, maximum=LONGEST) <= 0:
-        raise ValueError(f"seconds must be above 0, got {options.seconds}")
+    check_number("seconds", options.seconds, SHORTEST, LONGEST)
     check_size("threads", options.threads, maximum=MOST_THREADS)
     with_torch, console, about = _has_torch(), make_console(), machine()
     port = None

@@ -17,7 +17,7 @@ from relational_rnn.cli import arguments as parser
 from relational_rnn.config.checks import BadFile
 from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.tasks import TASKS, entry_of, task_name
-from relational_rnn.training.config import RunConfig, home_of, with_values
+from relational_rnn.training.config import RunConfig, check_overridden, home_of, with_values
 from relational_rnn.training.files import read_object
 from relational_rnn.training.models import models_of
 from relational_rnn.training.screen import say_error
@@ -142,7 +142,7 @@ def parse(
     told = io.StringIO()
     try:
         with contextlib.redirect_stderr(told):
-            return tyro.cli(
+            found = tyro.cli(
                 options[type(run.task)],
                 prog=f"relational-rnn {command} {task}",
                 description=inspect.getdoc(options),
@@ -158,6 +158,9 @@ def parse(
         if told.getvalue():
             say_error(told.getvalue().rstrip())
         raise
+    if any(word.partition("=")[0] == "--overrides" for word in argv):
+        check_overridden(found.run)
+    return found
 
 
 def _recorded(command: str) -> str:

@@ -20,6 +20,7 @@ from relational_rnn.config.checks import (
     check_number,
     check_seed,
     check_size,
+    did_you_mean,
     shortened,
 )
 from relational_rnn.config.core import (
@@ -570,6 +571,20 @@ class RunConfig(Generic[Task]):
         if self.runtime.framework == "numpy":  # which has but one
             chosen = None
         return tuple(chosen.split("+")) if chosen else self.specs[model].initialisations[:1]
+
+
+def check_overridden(config: RunConfig[Any]) -> None:
+    """Check that overrides which somebody names are of models of the run; a preset's may be of others.
+
+    Raises:
+        ValueError: one is of another model, and would change nothing.
+    """
+    models = config.model.models
+    for word in config.model.overrides:
+        name = word.partition(".")[0]
+        if name not in models:
+            near = did_you_mean(name, models)
+            raise ValueError(f"{word!r} in overrides changes no model of this run, {', '.join(models)}{near}")
 
 
 PARTS: Final[dict[str, Callable[..., Any]]] = {
