@@ -125,9 +125,10 @@ def test_a_port_beside(tiny, capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--seconds", "0"], "seconds must be above 0, got 0.0"),
+        (["--seconds", "1e-9"], "seconds must be a finite number from 1.0 to 86400.0, got 1e-09"),
         (["--threads", "0"], "threads must be an integer of at least 1, got 0"),
-        (["--port", "nowhere.py"], "No such file or directory: 'nowhere.py'"),
+        (["--port", "nowhere.py"], "nowhere.py: no such file or directory"),
+        (["--port", "/"], "/ is a folder; only a file can be read"),
         (["--port", bench.__file__], "is not relational_rnn_general.py: it has no line that scales q"),
     ],
 )

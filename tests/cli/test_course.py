@@ -1,8 +1,12 @@
 """`relational-rnn course`: as a learner uses it, in an empty folder."""
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -62,10 +66,78 @@ def test_start_into_a_new_folder(folder, capsys):
     assert main(["course", "check", "1", f"new/one/{FIRST.file_name}"]) == 1
 
 
+ENDS = {
+    "while True:\n    pass": "This has not ended after 0.5 seconds. Is there a loop without an end?",
+    "import os\nos._exit(3)": "The file ends Python itself (exit code 3), as os._exit does; leave that out.",
+    "import os\nos.kill(os.getpid(), 9)": "The system has ended Python here (SIGKILL). Did it need too much",
+    "import sys\nsys.exit('enough')": "cannot be loaded: SystemExit in line 2, `sys.exit('enough')`: enough",
+    "class Own(BaseException): ...\nraise Own('no')": "The file cannot be loaded: Own in line 2",
+    "raise KeyboardInterrupt": "It stops with KeyboardInterrupt",
+    "def softmax(x, axis=-1):\n    while True: pass": "This has not ended after 0.5 seconds.",
+    "def softmax(x, axis=-1):\n    raise GeneratorExit": "It stops with GeneratorExit in line 2",
+    "import os\ndef softmax(x, axis=-1):\n    os._exit(0)": "The file ends Python itself (exit code 0)",
+}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+@pytest.mark.parametrize("source", ENDS, ids=lambda source: source.partition("\n")[0])
+def test_a_file_that_does_not_end_or_ends_too_soon(folder, capsys, source):
+    (folder / FIRST.file_name).write_text(source)
+    assert main(["course", "check", "1", "--seconds", "0.5"]) == 1
+    told = capsys.readouterr()
+    assert ENDS[source] in " ".join(told.out.split())
+    assert told.err == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+def test_a_check_can_be_stopped(folder, number, code):
+    (folder / FIRST.file_name).write_text(
+        "import os\nopen('pid', 'w').write(f'{os.getpid()} ')\nwhile True: pass"
+    )
+    command = [sys.executable, "-m", "relational_rnn", "course", "check", "1"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as parent:
+        wait_for(lambda: (folder / "pid").exists() and (folder / "pid").read_text().endswith(" "))
+        parent.send_signal(number)
+        assert parent.communicate(timeout=30)[1] == ""
+        assert parent.returncode == code
+    wait_for(lambda: not is_alive(int((folder / "pid").read_text())))
+
+
+def wait_for(there):
+    for _ in range(600):
+        if there():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it never came")
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 @pytest.mark.parametrize("command", ["start", "check", "solution"])
 def test_an_exercise_that_is_not_there(command, capsys, folder):
     assert main(["course", command, "99"]) == 2
     assert "error: there is no exercise 99; exercises: 1" in capsys.readouterr().err
+
+
+def test_start_where_no_folder_can_be(folder, capsys):
+    (folder / "file").touch()
+    assert main(["course", "start", "1", "--into", "file"]) == 2
+    assert capsys.readouterr().err == "error: --into takes a folder, and file is a file\n"
+    assert main(["course", "start", "1", "--into", "file/deeper"]) == 2
+    assert "file: a file is where a folder is needed" in capsys.readouterr().err
+
+
+def test_the_commands_that_are_printed_can_be_pasted(folder, capsys):
+    assert main(["course", "start", "1", "--into", "my own"]) == 0
+    assert capsys.readouterr().out.endswith(
+        f"check  relational-rnn course check 1 'my own/{FIRST.file_name}'\n"
+    )
 
 
 def test_a_file_that_is_not_there(capsys, folder):

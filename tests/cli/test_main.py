@@ -88,7 +88,7 @@ def test_output_that_cannot_be_written_is_an_error(monkeypatch, capsys):
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", Full())
         assert main(["tasks", "list"]) == 1
-    assert "No space left on device" in capsys.readouterr().err
+    assert "no space left on device" in capsys.readouterr().err
 
 
 def test_an_encoding_that_lacks_characters(monkeypatch):

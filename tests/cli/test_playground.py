@@ -62,7 +62,7 @@ def test_what_cannot_be_shown_says_what_can(runs, tmp_path, monkeypatch, capsys)
         ),
         (["pretrained:nth-farthest-8x16"], "needs dimensions=2, .* has dimensions=16; train one with: rel"),
         ([lstm], "shows an RMC, .* is of the model 'lstm'; train one with: rel"),
-        (["nowhere"], "holds no trained weights"),
+        (["nowhere"], "there is no run and no file of weights nowhere"),
         (["pretrained:x"], "no pretrained weights are called 'x'"),
         (["y.npz"], "is no readable safetensors file"),
         ([mine, "--seed", "7"], "has rmc with the seeds 0, 1; got 7"),

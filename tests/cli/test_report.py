@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from relational_rnn import experiments
-from relational_rnn.cli import recorded
+from relational_rnn.cli import finished
 from relational_rnn.cli.main import main
 
 SMALL = {"preset": "tiny", "framework": "numpy", "seeds": 2, "steps": 2, "evaluate_every": 2}
@@ -54,23 +54,23 @@ def test_out_and_its_folder(run, tmp_path):
     assert not (run / "report.html").exists()
 
 
-def test_weights_that_are_gone_are_said(run):
+def test_weights_that_are_gone_are_said(run, capsys):
     (run / "checkpoints" / "lstm-0.safetensors").unlink()
     assert main(["report", str(run)]) == 0
-    assert (
-        "No examples of LSTM: its weights (lstm-0.safetensors) are gone." in (run / "report.html").read_text()
-    )
+    told = "What these do is left out: LSTM, whose weights (lstm-0.safetensors) are gone."
+    assert capsys.readouterr().out == f"Written: {run / 'report.html'}\n{told}\n"
+    assert told in (run / "report.html").read_text()
     assert list(data_of(run / "report.html")["examples"][0]["told"]) == ["rmc"]
 
 
 def test_models_of_torch_are_left_out_where_it_is_absent(run, monkeypatch):
-    def load(path):
+    def load(*arguments):
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
 
-    monkeypatch.setattr(recorded, "load_weights", load)
+    monkeypatch.setattr(finished, "load_training", load)
     assert main(["report", str(run)]) == 0
     page = (run / "report.html").read_text()
-    assert "No examples of RMC: it needs torch, which is not installed here." in page
+    assert "RMC, which needs torch, and that is not installed here" in page
     assert "<table" in page
     assert not data_of(run / "report.html")["examples"]
 
@@ -93,8 +93,17 @@ def test_a_damaged_memory_file(run, capsys, content):
     assert "memory.json must hold models, a list with the name and the numbers" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["config.json", "results.json", "checkpoints/rmc-0.safetensors"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("config.json", "results.json", "metrics.jsonl", "checkpoints/rmc-0.safetensors"),
+        *("memory.json", "mistakes.json", "slots.json", "attention.json", "plots/cost.png"),
+        *("study.db", "trials/0000/trial.json"),
+    ],
+)
 def test_a_file_of_the_run_is_no_place_for_its_page(run, capsys, name):
+    (run / name).parent.mkdir(parents=True, exist_ok=True)
+    (run / name).touch()
     before = (run / name).read_bytes()
     for command in ("report", "failures"):
         assert main([command, str(run), "--out", str(run / name)]) == 2

@@ -359,4 +359,7 @@ def test_bad_overrides(tmp_path, capsys):
         "the setting of 'lstm.colour=red' in overrides must be one of 'learning_rate'"
         in capsys.readouterr().err
     )
+    for words in (["--overrides", "gru.steps=2"], ["--overrides=gru.steps=2"]):
+        assert main([*TRAIN, *words, "--out", str(out)]) == 2
+        assert "'gru.steps=2' in overrides changes no model of this run" in capsys.readouterr().err
     assert not out.exists()

@@ -7,6 +7,9 @@ import sys
 import pytest
 
 from relational_rnn.cli.main import main
+from relational_rnn.config.checks import BadFile
+from relational_rnn.training.arrays_file import load_arrays, save_arrays
+from relational_rnn.training.weights import find_trained
 
 pytest.importorskip("matplotlib")
 
@@ -47,6 +50,73 @@ def test_some_in_another_format_of_another_example(run, capsys):
     assert main(["visualize", str(run), "--only", "mistakes"]) == 1  # none could be drawn
 
 
+@pytest.fixture
+def copied(run, tmp_path):
+    return shutil.copytree(run, tmp_path / "run")
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_each_figure_is_drawn_once(copied, capsys):
+    (copied / "checkpoints" / "rmc-0.safetensors").write_text("damaged")  # which these need not
+    assert main(["visualize", str(copied), "--only", "cost, loss_curves,cost"]) == 0
+    assert capsys.readouterr().out.split() == [
+        str(copied / "plots" / f"{name}.png") for name in ("cost", "loss_curves")
+    ]
+
+
+def test_weights_that_are_gone(copied, capsys):
+    (copied / "checkpoints" / "rmc-0.safetensors").unlink()
+    only = ["--only", "attention,slot_usage"]
+    assert main(["visualize", str(copied), *only]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        str(copied / "plots" / "slot_usage.png"),
+        "no attention: no model that could be loaded has attention that can be recorded",
+        "What these do is left out: RMC, whose weights (rmc-0.safetensors) are gone.",
+    ]
+    (copied / "checkpoints" / "lstm-0.safetensors").unlink()
+    assert main(["visualize", str(copied), *only]) == 1
+
+
+def damage(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def swap(path):
+    shutil.copy(path.with_name("lstm-0.safetensors"), path)
+
+
+def from_another_run(path):
+    arrays, notes = load_arrays(path)
+    notes["config"]["budget"]["steps"] = 5
+    save_arrays(path, arrays, notes)
+
+
+@pytest.mark.parametrize("command", ["visualize", "report"])
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (damage, "is no readable safetensors file"),
+        (swap, "holds the weights of 'lstm-0', not of rmc-0"),
+        (from_another_run, "holds weights of another run (steps: 5 there, 4 here)"),
+    ],
+)
+def test_weights_that_are_not_the_runs_own_change_no_file(copied, capsys, command, change, told):
+    path = copied / "checkpoints" / "rmc-0.safetensors"
+    change(path)
+    before = contents(copied)
+    assert main([command, str(copied)]) == 2
+    error = capsys.readouterr().err
+    assert f"{path} {told}" in error
+    assert "remove it: --resume writes a run's weights again" in error
+    assert contents(copied) == before
+    if change is swap:
+        with pytest.raises(BadFile, match="holds the weights of 'lstm-0', not of rmc-0"):
+            find_trained(copied, "rmc")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -54,8 +124,8 @@ def test_some_in_another_format_of_another_example(run, capsys):
             ["--only", "atention"],
             "there is no figure 'atention' (did you mean attention?); figures: tr",
         ),
-        (["--example", "20"], "example must be from 0 to 19, one of the run's test examples; got 20"),
-        (["--example", "-1"], "example must be from 0 to 19"),
+        (["--example", "20"], "example must be an integer of at most 19, got 20"),
+        (["--example", "-1"], "example must be an integer of at least 0, got -1"),
     ],
 )
 def test_wrong_use(run, capsys, options, message):
@@ -104,3 +174,7 @@ def test_an_ablation_has_a_figure_a_factor(tmp_path, capsys):
     assert [name.rpartition("/")[2] for name in written] == ["all_factors.pdf", "num_heads.pdf"]
     assert main(["visualize", str(tmp_path), "--only", "attention"]) == 2
     assert "figures: all_factors, num_heads" in capsys.readouterr().err
+    for name in ("base", "factors", "variants", "title", "models"):
+        (tmp_path / "results.json").write_text(json.dumps(results | {name: 1}))
+        assert main(["visualize", str(tmp_path)]) == 2
+        assert "results.json does not hold the results of an ablation or a sweep" in capsys.readouterr().err

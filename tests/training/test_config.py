@@ -8,7 +8,7 @@ from relational_rnn.recipes import find_recipe
 from relational_rnn.tasks.babi.task import Babi
 from relational_rnn.tasks.nth_farthest import NthFarthest
 from relational_rnn.tasks.sorting import Sorting
-from relational_rnn.training.config import RunConfig, parts_of, value_of, with_values
+from relational_rnn.training.config import RunConfig, check_overridden, parts_of, value_of, with_values
 from relational_rnn.training.config_parts import BudgetConfig, CurriculumConfig
 
 TINY = find_recipe("nth-farthest", "tiny")
@@ -263,3 +263,12 @@ def test_where_nothing_grows_a_start_is_read_only_when_asked_for():
     assert CurriculumConfig(start=("items=2",)).starts() == {"items": 2}
     with pytest.raises(ValueError, match="start must be SIZE=NUMBER"):
         CurriculumConfig(start=("items",)).starts()
+
+
+def test_overrides_of_models_that_are_not_in_the_run():
+    config = with_overrides(with_values(TINY, {"models": ("rmc", "lstm")}), "rmc.steps=1")
+    check_overridden(config)
+    with pytest.raises(
+        ValueError, match=r"'gru.steps=1' in overrides changes no model of this run, rmc, lstm"
+    ):
+        check_overridden(with_overrides(config, "gru.steps=1"))

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import tyro
 
+from relational_rnn.cli.arguments import NUMBERS
+
 if TYPE_CHECKING:
     from relational_rnn.analysis import Table
     from relational_rnn.bench.measure import Quantiles
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 ROUNDS: Final = 1000
 """More than fit into the time."""
 
-LONGEST, MOST_THREADS = 86_400.0, 1_024
+SHORTEST, LONGEST, MOST_THREADS = 1.0, 86_400.0, 1_024
 
 PRESET: Final = "quick"
 
@@ -57,14 +59,13 @@ class Bench:
 
 def main(argv: Sequence[str]) -> int:
     """Check, time and print; return the exit code."""
-    options = tyro.cli(Bench, prog="relational-rnn bench", args=list(argv))
+    options = tyro.cli(Bench, prog="relational-rnn bench", args=list(argv), registry=NUMBERS)
 
     from relational_rnn.bench.measure import REST, machine, machine_line, measure
     from relational_rnn.cli.run import make_console, print_table
     from relational_rnn.config.checks import check_number, check_size
 
-    if check_number("seconds", options.seconds, maximum=LONGEST) <= 0:
-        raise ValueError(f"seconds must be above 0, got {options.seconds}")
+    check_number("seconds", options.seconds, SHORTEST, LONGEST)
     check_size("threads", options.threads, maximum=MOST_THREADS)
     with_torch, console, about = _has_torch(), make_console(), machine()
     port = None

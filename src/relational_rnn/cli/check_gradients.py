@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import tyro
 
+from relational_rnn.cli.arguments import NUMBERS, check_first
 from relational_rnn.config import RelationalMemoryConfig
 
 if TYPE_CHECKING:
@@ -154,6 +155,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = list(argv)
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help")):
         arguments.insert(0, "all")
+    check_first("check-gradients", "model", arguments, MODELS)
     options: All | Rmc | Hybrid | Lstm | Attention = tyro.extras.subcommand_cli_from_dict(
         MODELS,
         prog="relational-rnn check-gradients",
@@ -161,6 +163,7 @@ def main(argv: Sequence[str]) -> int:
         "of a sequence in two parts against those of the whole. Without MODEL: all models.",
         args=arguments,
         config=(tyro.conf.OmitArgPrefixes,),
+        registry=NUMBERS,
     )
     from rich.console import Console
 

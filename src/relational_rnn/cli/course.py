@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import tyro
 
-from relational_rnn.training.screen import say_error
+from relational_rnn.cli.arguments import NUMBERS, check_first
 
 if TYPE_CHECKING:
     from relational_rnn.course import Exercise, Result
 
 Number = Annotated[int, tyro.conf.Positional, tyro.conf.arg(metavar="N")]
 WIDTH: Final = 96
+LONGEST: Final = 86_400.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +49,14 @@ class CourseStart:
 
     def run(self) -> int:
         """Copy the file; return the exit code."""
+        from relational_rnn.config.paths import kind_of
         from relational_rnn.course import find_exercise
+        from relational_rnn.training.files import check_folder
 
         exercise = find_exercise(self.number)
+        if self.into.exists() and not self.into.is_dir():
+            raise ValueError(f"--into takes a folder, and {self.into} is {kind_of(self.into)}")
+        check_folder(self.into)
         target = self.into / exercise.file_name
         self.into.mkdir(parents=True, exist_ok=True)
         try:
@@ -72,23 +79,31 @@ class CourseCheck:
     """Number of the exercise."""
     file: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")] = None
     """Your file; without it the exercise's file in this folder, else that of the checkout's course."""
+    seconds: float = 60.0
+    """Most time of one check; a file that takes longer has a loop without an end."""
 
     def run(self) -> int:
         """Print a line a check; return the exit code."""
-        from relational_rnn.course import EXERCISES, check, find_exercise
+        from relational_rnn.config.checks import check_number
+        from relational_rnn.config.paths import check_file
+        from relational_rnn.course import EXERCISES, find_exercise
+        from relational_rnn.course.apart import check_apart
 
         exercise = find_exercise(self.number)
+        if check_number("seconds", self.seconds, maximum=LONGEST) <= 0:
+            raise ValueError(f"seconds must be above 0, got {self.seconds}")
         path = self.file or _find(exercise)
-        if not path.is_file():
+        if not path.exists():
             raise ValueError(f"there is no file {path}")
-        results = check(exercise, path)
+        check_file(path)
         print(f"Exercise {exercise.number}: {exercise.title}\n{path}")
-        function = ""
-        for result in results:
+        function, results = "", []
+        for result in check_apart(exercise, path, self.seconds):
+            results.append(result)
             if result.function != function:
                 function = result.function
                 print(f"\n{function}")
-            print("\n".join(_lines(result)))
+            print("\n".join(_lines(result)), flush=True)
         wrong = [result for result in results if not result.passed]
         if wrong:
             where = ", ".join(result.function or path.name for result in wrong)
@@ -126,18 +141,16 @@ COMMANDS: Final[dict[str, Any]] = {
 
 def main(argv: Sequence[str]) -> int:
     """Run one of the commands; return the exit code."""
+    check_first("course", "command", argv, COMMANDS)
     command: CourseList | CourseStart | CourseCheck | CourseSolution
     command = tyro.extras.subcommand_cli_from_dict(
         COMMANDS,
         prog="relational-rnn course",
         args=list(argv) or ["list"],
         config=(tyro.conf.OmitArgPrefixes,),
+        registry=NUMBERS,
     )
-    try:
-        return command.run()
-    except (ValueError, OSError) as wrong:
-        say_error(f"error: {wrong}")
-        return 2
+    return command.run()
 
 
 def _find(exercise: Exercise) -> Path:
@@ -156,7 +169,7 @@ def _find(exercise: Exercise) -> Path:
 
 
 def _argument(folder: Path, target: Path) -> str:
-    return "" if folder.resolve() == Path.cwd() else f" {target}"
+    return "" if folder.resolve() == Path.cwd() else f" {shlex.quote(str(target))}"
 
 
 def _lines(result: Result) -> list[str]:

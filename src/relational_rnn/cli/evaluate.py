@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import tyro
 
+from relational_rnn.cli.arguments import NUMBERS
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluate:
@@ -37,7 +39,7 @@ class Evaluate:
 
 def main(argv: Sequence[str]) -> int:
     """Score; return the exit code."""
-    options = tyro.cli(Evaluate, prog="relational-rnn evaluate", args=list(argv))
+    options = tyro.cli(Evaluate, prog="relational-rnn evaluate", args=list(argv), registry=NUMBERS)
     if options.input is not None and (options.distractors or options.repeats):
         raise ValueError("--distractors and --repeats change fresh examples; leave --input out, or them")
 

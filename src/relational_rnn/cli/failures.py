@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from relational_rnn.cli.arguments import NUMBERS
 from relational_rnn.config.checks import check_size
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Failures:
 
 def main(argv: Sequence[str]) -> int:
     """Answer, print and write; return the exit code."""
-    options = tyro.cli(Failures, prog="relational-rnn failures", args=list(argv))
+    options = tyro.cli(Failures, prog="relational-rnn failures", args=list(argv), registry=NUMBERS)
     if not options.runs:
         raise ValueError("which run? relational-rnn failures RUN [RUN...]")
     show = check_size("show", options.show, minimum=0)

@@ -18,9 +18,7 @@ from relational_rnn.tasks.splits import PICTURE
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.data import alone, splits_of
 from relational_rnn.training.learners.recording import record_attention_at, record_memories
-from relational_rnn.training.results import RunResult
-from relational_rnn.training.run_folder import RunFolder
-from relational_rnn.training.weights import Trained, load_weights
+from relational_rnn.training.weights import Trained
 
 ATTENDED = 500
 """Questions over which attention is averaged."""
@@ -51,15 +49,6 @@ def look_inside(model: SequenceClassifier, config: RunConfig[Any]) -> tuple[Slot
         asked = record_attention_at(model, task, generator, examples=ATTENDED, step=middle_step)
         numbers["attention"] = attention_shares(asked)
     return contents, numbers
-
-
-def find_mistakes(folder: RunFolder, results: RunResult) -> dict[str, dict[str, Any]]:
-    """Return which of its test examples each model's best training gets wrong, see `analysis.mistakes`."""
-    found = {}
-    for name, model in results.models.items():
-        trained = load_weights(folder.weights(model.name))
-        found[name] = {"label": trained.contestant.label, **mistakes_of(trained)}
-    return found
 
 
 def mistakes_of(trained: Trained) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Final
 
 import relational_rnn
 from relational_rnn.config.checks import did_you_mean
+from relational_rnn.config.paths import in_words
 from relational_rnn.training.screen import say_error, silence
 
 COMMANDS: Final = {
@@ -102,7 +103,7 @@ def _flush() -> int:
     except (OSError, ValueError) as wrong:
         silence(sys.stdout)
         if not isinstance(wrong, BrokenPipeError):
-            say_error(f"error: {wrong}")
+            say_error(f"error: {in_words(wrong)}")
             return 1
     return 0
 
@@ -119,6 +120,7 @@ def _run(arguments: list[str]) -> int:
         if arguments[0] not in COMMANDS:
             near = did_you_mean(arguments[0], COMMANDS)
             raise ValueError(f"there is no command {arguments[0]!r}{near}; commands: {', '.join(COMMANDS)}")
+        _check_not_empty(arguments[1:])
         module = importlib.import_module(COMMANDS[arguments[0]][0])
         return int(module.main(arguments[1:]))
     except SystemExit as wanted:  # the argument parser's own: 0 after --help, 2 for wrong use
@@ -128,7 +130,7 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:
         raise
     except (ValueError, TypeError, OSError) as wrong:
-        say_error(f"error: {wrong}")
+        say_error(f"error: {in_words(wrong)}")
         return 2
     except (MemoryError, OverflowError) as wrong:
         say_error(f"error: this asks for more memory than can be had: {wrong or 'choose smaller sizes'}")
@@ -143,6 +145,27 @@ def _run(arguments: list[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _check_not_empty(words: Sequence[str]) -> None:
+    """Check that no argument is empty: as the name of a file it would mean the folder that one is in.
+
+    Raises:
+        ValueError: one is; the message names its flag.
+
+    Example:
+        >>> _check_not_empty(["train", "sorting", "--out", ""])
+        Traceback (most recent call last):
+        ValueError: --out needs a value, got an empty one
+    """
+    for before, word in zip(["", *words], words):
+        flag, equals, value = word.partition("=")
+        if word and not (flag.startswith("--") and equals and not value):
+            continue
+        named = flag or before
+        if named.startswith("--"):
+            raise ValueError(f"{named} needs a value, got an empty one")
+        raise ValueError("an argument is empty")
 
 
 def _fill_standard_streams() -> None:

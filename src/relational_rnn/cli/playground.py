@@ -9,6 +9,8 @@ from typing import Annotated
 
 import tyro
 
+from relational_rnn.cli.arguments import NUMBERS
+
 SHIPPED = "pretrained:nth-farthest-plane"
 """What the page shows unless a run is named."""
 
@@ -30,7 +32,7 @@ class Playground:
 
 def main(argv: Sequence[str]) -> int:
     """Write the page; return the exit code."""
-    options = tyro.cli(Playground, prog="relational-rnn playground", args=list(argv))
+    options = tyro.cli(Playground, prog="relational-rnn playground", args=list(argv), registry=NUMBERS)
 
     from relational_rnn.analysis.playground import plane_scene, write_page
     from relational_rnn.training.run_folder import find_output

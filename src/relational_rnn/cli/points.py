@@ -59,6 +59,8 @@ def check(config: RunConfig[Any], factors: Factors, options: Sweep[Any]) -> list
     """
     if options.grace < SHORTEST_GRACE:
         raise ValueError(f"grace must be at least {SHORTEST_GRACE} seconds, got {options.grace}")
+    if options.grace != Sweep.grace and options.storage is None and options.trials is None:
+        raise ValueError("--grace is of a search or of a shared sweep: it needs --trials or --storage")
     if options.study is not None and options.storage is None:
         raise ValueError("--study names a study in a --storage, which is missing")
     if options.trials is None:

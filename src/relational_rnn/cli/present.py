@@ -20,7 +20,8 @@ from relational_rnn.analysis import (
 from relational_rnn.analysis.style import can_draw
 from relational_rnn.analysis.tables import TO_NINETY, divergences
 from relational_rnn.analysis.titles import title_of
-from relational_rnn.cli.figures import FinishedRun, draw_figures
+from relational_rnn.cli.figures import draw_figures
+from relational_rnn.cli.finished import FinishedRun
 from relational_rnn.cli.progress import Display
 from relational_rnn.cli.report import run_page
 from relational_rnn.cli.run import make_console, print_table, seeds_in_words, train_and_show
@@ -31,7 +32,7 @@ from relational_rnn.training.data import alone, splits_of
 from relational_rnn.training.files import write_json
 from relational_rnn.training.results import RunResult
 from relational_rnn.training.run import check, command_of, run
-from relational_rnn.training.run_folder import RunFolder
+from relational_rnn.training.run_folder import INSIDES, RunFolder
 
 
 def train(config: RunConfig[Any], path: Path, resume: bool) -> int:
@@ -76,7 +77,7 @@ def present(console: Console, config: RunConfig[Any], folder: RunFolder, results
     finished = FinishedRun(config, folder, results)
     figures = draw_figures(finished)[0] if can_draw() else []
     written = write_insides(finished)
-    report = write_report(folder.report, [run_page(folder, config, results)])
+    report = write_report(folder.report, [run_page(finished)])
     return [*written, *figures, report]
 
 
@@ -90,11 +91,10 @@ def write_insides(run: FinishedRun) -> list[Path]:
         records["mistakes"] = run.mistakes
         if "rmc" in run.results.models:
             records |= run.insides[1]
-    written = []
-    for name, record in records.items():
-        written.append(run.folder.path / f"{name}.json")
-        write_json(written[-1], record)
-    return written
+    written = {run.folder.path / f"{name}.json": records[name] for name in INSIDES if name in records}
+    for path, record in written.items():
+        write_json(path, record)
+    return list(written)
 
 
 def print_tables(

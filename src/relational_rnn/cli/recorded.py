@@ -9,14 +9,10 @@ import numpy as np
 
 from relational_rnn.analysis import record_memory
 from relational_rnn.analysis.report import NOTHING, Answered, Looked, Watched
-from relational_rnn.cli.memories import NUMPY_MODELS, numpy_model
+from relational_rnn.cli.finished import FinishedRun
 from relational_rnn.tasks import TaskEntry, entry_of
 from relational_rnn.training.answers import answer_text, answers_of, are_right, question_text, spread_examples
-from relational_rnn.training.config import RunConfig
-from relational_rnn.training.data import alone, splits_of
-from relational_rnn.training.results import RunResult
-from relational_rnn.training.run_folder import RunFolder
-from relational_rnn.training.weights import Trained, load_weights
+from relational_rnn.training.weights import Trained
 
 ANSWERED = 60
 """Test examples that the page shows."""
@@ -25,29 +21,22 @@ WATCHED = 8
 """Of those, examples whose every step is recorded."""
 
 
-def look(config: RunConfig[Any], folder: RunFolder, selected: RunResult) -> Looked:
+def look(run: FinishedRun) -> Looked:
     """Let the models of the first seed answer test examples, and record their steps.
 
     What cannot be had is left out with a note that says why: weights that are gone, models that need torch
     where it is not installed, files of a task that are elsewhere.
 
-    Args:
-        config: of the run.
-        folder: of the run.
-        selected: its results with only the trainings that count.
-
     Raises:
-        BadFile: a file of weights is damaged.
+        BadFile: a file of weights is damaged, or of another training.
     """
-    trained, notes = _load(config, folder, selected)
+    trained = run.trained
+    notes = [run.left_out] if run.left_out else []
     if not trained:
         return dataclasses.replace(NOTHING, notes=notes)
-    try:
-        test = splits_of(alone(config, config.seed)).test
-    except OSError as error:
-        return dataclasses.replace(NOTHING, notes=[*notes, f"The examples cannot be read: {error}."])
+    test = run.test
     numbers, batch = spread_examples(test, ANSWERED)
-    entry, task = entry_of(config.task), next(iter(trained.values())).task
+    entry, task = entry_of(run.config.task), next(iter(trained.values())).task
     records = [entry.as_record(task, batch, number) for number in range(len(batch.inputs))]
     kinds = entry.kinds(test) if entry.kinds is not None else [None] * len(test.inputs)
     lengths = getattr(batch, "lengths", np.full(len(records), batch.inputs.shape[1]))
@@ -55,8 +44,8 @@ def look(config: RunConfig[Any], folder: RunFolder, selected: RunResult) -> Look
     length = int(values[counts.argmax()])  # steps of padding would be recorded like others
     shown = np.flatnonzero(lengths == length)[:WATCHED]
     inputs = np.asarray(batch.inputs[shown])[:, :length]
-    watched = {name: _watch(one, name, inputs) for name, one in trained.items()}
-    blind = [selected.models[name].label for name, one in watched.items() if one is None]
+    watched = {name: _watch(run, name, inputs) for name in trained}
+    blind = [run.label(name) for name, one in watched.items() if one is None]
     if blind:
         notes.append(
             f"Nothing is recorded inside {', '.join(blind)}: RMC, hybrid, LSTM and Transformer can be."
@@ -70,35 +59,15 @@ def look(config: RunConfig[Any], folder: RunFolder, selected: RunResult) -> Look
     )
 
 
-def _load(
-    config: RunConfig[Any], folder: RunFolder, selected: RunResult
-) -> tuple[dict[str, Trained], list[str]]:
-    """Return the models as the first seed left them, and what is missing."""
-    trained, notes = {}, []
-    for name, model in selected.models.items():
-        weights = folder.weights(model.selected[0])
-        if not weights.exists():
-            notes.append(f"No examples of {model.label}: its weights ({weights.name}) are gone.")
-            continue
-        try:
-            trained[name] = load_weights(weights)
-        except ModuleNotFoundError as error:
-            if error.name != "torch":
-                raise
-            notes.append(f"No examples of {model.label}: it needs torch, which is not installed here.")
-    return trained, notes
-
-
-def _watch(trained: Trained, name: str, inputs: np.ndarray) -> Watched | None:
+def _watch(run: FinishedRun, name: str, inputs: np.ndarray) -> Watched | None:
     """Return what a model does at each step; None for one that cannot be recorded."""
     if name == "transformer":
         from relational_rnn.training.learners.recording import record_transformer
 
-        return Watched(None, record_transformer(trained.model.core, inputs))
-    twin = numpy_model(trained) if name in NUMPY_MODELS else None
-    if twin is None:
+        return Watched(None, record_transformer(run.trained[name].model.core, inputs))
+    if name not in run.twins:
         return None
-    recorded = record_memory(twin, inputs)
+    recorded = record_memory(run.twins[name], inputs)
     return Watched(recorded, recorded.attention)
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
+from relational_rnn.cli.arguments import NUMBERS
+
 if TYPE_CHECKING:
     from relational_rnn.analysis.report import RunPage
-    from relational_rnn.training.config import RunConfig
-    from relational_rnn.training.results import RunResult
-    from relational_rnn.training.run_folder import RunFolder
+    from relational_rnn.cli.finished import FinishedRun
 
 SEVERAL = "report.html"
 """Where a page of several runs goes, if nothing else is said: into the current folder."""
@@ -33,84 +33,47 @@ class Report:
 
 def main(argv: Sequence[str]) -> int:
     """Write the page; return the exit code."""
-    options = tyro.cli(Report, prog="relational-rnn report", args=list(argv))
+    options = tyro.cli(Report, prog="relational-rnn report", args=list(argv), registry=NUMBERS)
     if not options.runs:
         raise ValueError("which run? relational-rnn report RUN [RUN...]")
 
     from relational_rnn.analysis.report import check_one_task, write_report
+    from relational_rnn.cli.finished import read_run
     from relational_rnn.training.run_folder import find_output
 
     runs = tuple(dict.fromkeys(options.runs))  # what is named twice counts once
     out = options.out or (runs[0] / SEVERAL if len(runs) == 1 else Path(SEVERAL))
     read = [read_run(path) for path in runs]
-    check_one_task([(str(folder.path), results) for folder, _, results in read])
+    check_one_task([(str(run.folder.path), run.results) for run in read])
     target = find_output(out)  # raises before the models have answered
-    pages = [run_page(*run) for run in read]
+    pages = [run_page(run) for run in read]
     target.parent.mkdir(parents=True, exist_ok=True)
     write_report(out, pages)
     print(f"Written: {out}")
+    for run in read:
+        if run.left_out:
+            print(f"{run.folder.path}: {run.left_out}" if len(read) > 1 else run.left_out)
     return 0
 
 
-def read_run(path: Path) -> tuple[RunFolder, RunConfig[Any], RunResult]:
-    """Read what a finished run left behind.
-
-    Raises:
-        ValueError: no run, one that is not finished, or one of another command.
-        BadFile: a file of it is damaged.
-    """
-    from relational_rnn.config.checks import BadFile
-    from relational_rnn.tasks import find_task
-    from relational_rnn.training.results import read_results
-    from relational_rnn.training.run_folder import CONFIG_REMEDY, RunFolder, config_from
-
-    folder = RunFolder(path)
-    recorded = folder.require()
-    command, *task = recorded["command"].split()
-    if command != "train":
-        raise ValueError(
-            f"{path} holds a run of `{recorded['command']}`, which writes its own report.html; report takes "
-            f"runs of `train`, such as those in {path / 'runs'}"
-        )
-    if not folder.results.exists():
-        raise ValueError(
-            f"{path} holds a run that is not finished (no results.json): go on with relational-rnn "
-            f"{recorded['command']} --out {path} --resume"
-        )
-    results = read_results(folder.results)
-    try:
-        config = config_from(find_task(task[0] if task else ""), recorded["config"])
-    except ValueError as error:
-        raise BadFile(folder.config, f"does not hold the settings of a run: {error}", CONFIG_REMEDY) from None
-    return folder, config, results
-
-
-def run_page(folder: RunFolder, config: RunConfig[Any], results: RunResult) -> RunPage:
-    """Return what the page shows of a finished run.
-
-    Args:
-        folder: of the run.
-        config: of the run.
-        results: of the run.
-    """
-    from relational_rnn.analysis import selected_only
+def run_page(run: FinishedRun) -> RunPage:
+    """Return what the page shows of a finished run."""
     from relational_rnn.analysis.report import RunPage
-    from relational_rnn.analysis.run_curves import curves_of, losses_of, points_of
+    from relational_rnn.analysis.run_curves import curves_of, losses_of
     from relational_rnn.analysis.titles import title_of
     from relational_rnn.cli.recorded import look
     from relational_rnn.tasks import entry_of
 
-    evaluations = points_of(results, folder)
     return RunPage(
-        name=str(folder.path),
-        title=title_of(config),
-        description=entry_of(config.task).description,
-        config=folder.require(),
-        results=results,
-        curves=curves_of(config, results, evaluations),
-        losses=losses_of(results, {name: folder.records(name) for name in evaluations}),
-        looked=look(config, folder, selected_only(results)),
-        memories=_memories(folder.path / "memory.json"),
+        name=str(run.folder.path),
+        title=title_of(run.config),
+        description=entry_of(run.config.task).description,
+        config=run.folder.require(),
+        results=run.results,
+        curves=curves_of(run.config, run.results, run.evaluations),
+        losses=losses_of(run.results, run.records),
+        looked=look(run),
+        memories=_memories(run.folder.path / "memory.json"),
     )
 
 

@@ -18,6 +18,7 @@ from rich.table import Table as ScreenTable
 from relational_rnn.analysis import Table
 from relational_rnn.analysis.style import can_draw, check_drawing
 from relational_rnn.config.checks import BadFile
+from relational_rnn.config.paths import in_words
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.data import with_files
 from relational_rnn.training.processes import Interrupted, RunFailed, stop_signals
@@ -105,7 +106,7 @@ def train_and_show(
         say_error(f"error: {wrong}")
         return 1
     except (OSError, MemoryError) as wrong:
-        told = str(wrong) or "there is not enough memory"
+        told = in_words(wrong) or "there is not enough memory"
         say_error(f"error: {told}\nWhat was saved can be resumed:\n  {again}")
         return 1
     except Exception:  # the run's own fault, not wrong use: with its trace, and what is saved stays

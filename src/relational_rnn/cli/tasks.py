@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
+from relational_rnn.cli.arguments import NUMBERS, check_first
 from relational_rnn.training.screen import say_error
 
 
@@ -45,7 +46,7 @@ class TasksSample:
     """Operations of a program, if not the task's own number."""
     length: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
     """Digits of a literal or of a text to memorise, if not the task's own number."""
-    tasks: Annotated[tuple[int, ...] | None, tyro.conf.arg(metavar="INT")] = None
+    tasks: Annotated[tuple[int, ...], tyro.conf.arg(metavar="INT")] = ()
     """bAbI: numbers of its tasks, if not all 20."""
     synthetic: tyro.conf.FlagCreatePairsOff[bool] = False
     """bAbI: stories of our own instead of its files, for tasks 1, 2, 3, 7, 8, 17 and 18."""
@@ -54,10 +55,8 @@ class TasksSample:
         """Print the examples; return the exit code."""
         from relational_rnn.tasks import find_task
 
-        sizes = {
-            name: getattr(self, name) for name in ("objects", "dimensions", "nesting", "length", "tasks")
-        }
-        sizes["synthetic"] = self.synthetic or None
+        sizes = {name: getattr(self, name) for name in ("objects", "dimensions", "nesting", "length")}
+        sizes |= {"tasks": self.tasks or None, "synthetic": self.synthetic or None}
         try:
             entry = find_task(self.task)
             task = entry.factory(**{name: size for name, size in sizes.items() if size is not None})
@@ -76,7 +75,9 @@ class TasksSample:
 
 def main(argv: Sequence[str]) -> int:
     """Run `tasks list` or `tasks sample`; return the exit code."""
+    commands: dict[str, Any] = {"list": TasksList, "sample": TasksSample}
+    check_first("tasks", "command", argv, commands)
     command: TasksList | TasksSample = tyro.extras.subcommand_cli_from_dict(
-        {"list": TasksList, "sample": TasksSample}, prog="relational-rnn tasks", args=list(argv)
+        commands, prog="relational-rnn tasks", args=list(argv), registry=NUMBERS
     )
     return command.run()

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import inspect
 import io
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,11 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import tyro
 
+from relational_rnn.cli import arguments as parser
 from relational_rnn.config.checks import BadFile
 from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.tasks import TASKS, entry_of, task_name
-from relational_rnn.training.config import RunConfig, home_of, with_values
+from relational_rnn.training.config import RunConfig, check_overridden, home_of, with_values
 from relational_rnn.training.files import read_object
 from relational_rnn.training.models import models_of
 from relational_rnn.training.screen import say_error
@@ -80,9 +80,6 @@ def split_task(command: str, argv: Sequence[str]) -> tuple[str, list[str]]:
         ValueError: there is no task; the message lists the known ones.
     """
     words = list(argv)
-    for flag in ("--out", "--config"):
-        if f"{flag}=" in words or (flag, "") in itertools.pairwise(words):
-            raise ValueError(f"{flag} needs a name, got an empty one")
     task = task_name(words.pop(0)) if words and not words[0].startswith("-") else None
     if task is None and not {"-h", "--help"} & set(words):
         raise ValueError(f"which task? relational-rnn {command} TASK, with TASK one of {', '.join(RECIPES)}")
@@ -145,13 +142,14 @@ def parse(
     told = io.StringIO()
     try:
         with contextlib.redirect_stderr(told):
-            return tyro.cli(
+            found = tyro.cli(
                 options[type(run.task)],
                 prog=f"relational-rnn {command} {task}",
                 description=inspect.getdoc(options),
                 args=spread_lists(argv, models_of(given.framework or run.runtime.framework)),
                 default=options(run=run, preset=preset),
                 config=(tyro.conf.OmitArgPrefixes,),
+                registry=parser.NUMBERS,
             )
     except SystemExit as ended:
         refused = _refused(ended)
@@ -160,6 +158,9 @@ def parse(
         if told.getvalue():
             say_error(told.getvalue().rstrip())
         raise
+    if any(word.partition("=")[0] == "--overrides" for word in argv):
+        check_overridden(found.run)
+    return found
 
 
 def _recorded(command: str) -> str:
@@ -178,7 +179,8 @@ def _refused(ended: SystemExit) -> BaseException | None:
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next
         module = trace.tb_frame.f_globals.get("__name__", "") if trace is not None else ""
-        if isinstance(error, ValueError) and module.startswith("relational_rnn."):
+        own = module.startswith("relational_rnn.") and module != parser.__name__
+        if isinstance(error, ValueError) and own:
             return error
         error = error.__context__
     return None

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from relational_rnn.cli.arguments import NUMBERS
+
 if TYPE_CHECKING:
+    from relational_rnn.config.checks import BadFile
     from relational_rnn.training.run_folder import RunFolder
 
 
@@ -29,34 +32,41 @@ class Visualize:
 
 def main(argv: Sequence[str]) -> int:
     """Draw; return the exit code."""
-    options = tyro.cli(Visualize, prog="relational-rnn visualize", args=list(argv))
-    only = [name.strip() for name in options.only.split(",") if name.strip()]
+    options = tyro.cli(Visualize, prog="relational-rnn visualize", args=list(argv), registry=NUMBERS)
+    only = list(dict.fromkeys(name.strip() for name in options.only.split(",") if name.strip()))
 
     from relational_rnn.analysis.style import check_drawing
     from relational_rnn.training.run_folder import RunFolder
 
     folder = RunFolder(options.run)
     check_drawing()
-    absent: dict[str, str] = {}
+    absent, left_out = dict[str, str](), ""
     if folder.require()["command"].split()[0] in ("ablate", "sweep"):
         written = draw_experiment(folder, only, options.format)
     else:
-        written, absent = draw_run(options.run, only, options)
+        written, absent, left_out = draw_run(options.run, only, options)
     for file in written:
         print(file)
     for name, reason in absent.items():
         print(f"no {name}: {reason}")
+    if left_out:
+        print(left_out)
     return 0 if written else 1
 
 
-def draw_run(path: Path, only: Sequence[str], options: Visualize) -> tuple[list[Path], dict[str, str]]:
-    """Draw the figures of a training; see `cli.figures.draw_figures`."""
-    from relational_rnn.cli.figures import FIGURES, FinishedRun, check_names, draw_figures
-    from relational_rnn.cli.report import read_run
+def draw_run(path: Path, only: Sequence[str], options: Visualize) -> tuple[list[Path], dict[str, str], str]:
+    """Draw the figures of a training.
+
+    Returns:
+        What `cli.figures.draw_figures` does, and what was left out, in a sentence.
+    """
+    from relational_rnn.cli.figures import FIGURES, check_names, draw_figures
+    from relational_rnn.cli.finished import read_run
 
     check_names(only, FIGURES)  # before anything is computed
-    folder, config, results = read_run(path)
-    return draw_figures(FinishedRun(config, folder, results, options.example), only, options.format)
+    run = read_run(path, options.example)
+    run.check_example()
+    return *draw_figures(run, only, options.format), run.left_out
 
 
 def draw_experiment(folder: RunFolder, only: Sequence[str], suffix: str) -> list[Path]:
@@ -64,20 +74,35 @@ def draw_experiment(folder: RunFolder, only: Sequence[str], suffix: str) -> list
 
     Raises:
         ValueError: it has not ended, or a name is unknown.
+        BadFile: its results are damaged; no figure is replaced then.
     """
-    from relational_rnn.analysis import factor_figure, overview_figure
+    from relational_rnn.analysis import save
+    from relational_rnn.analysis.factor_overview import draw_overview
+    from relational_rnn.analysis.factors import draw_factor
     from relational_rnn.cli.figures import check_names
     from relational_rnn.training.files import read_object
     from relational_rnn.training.results import REMEDY
 
-    if not folder.results.exists():
-        raise ValueError(f"{folder.path} holds a run that is not finished (no results.json)")
+    folder.require_results()
     results: dict[str, Any] = read_object(folder.results, REMEDY)
-    names = [*(["all_factors"] if results["base"] is not None else []), *results["factors"]]
+    try:
+        names = [*(["all_factors"] if results["base"] is not None else []), *results["factors"]]
+    except (KeyError, TypeError) as error:
+        raise _not_of_factors(folder, error) from error
     check_names(only, names)
-    return [
-        overview_figure(results, folder.plots / f"{name}.{suffix}")
-        if name == "all_factors"
-        else factor_figure(results, name, folder.plots / f"{name}.{suffix}")
-        for name in only or names
-    ]
+    try:
+        drawn = {
+            name: draw_overview(results) if name == "all_factors" else draw_factor(results, name)
+            for name in only or names
+        }
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise _not_of_factors(folder, error) from error
+    return [save(figure, folder.plots / f"{name}.{suffix}") for name, figure in drawn.items()]
+
+
+def _not_of_factors(folder: RunFolder, error: Exception) -> BadFile:
+    from relational_rnn.config.checks import BadFile
+    from relational_rnn.training.results import REMEDY
+
+    told = f"does not hold the results of an ablation or a sweep ({type(error).__name__}: {error})"
+    return BadFile(folder.results, told, REMEDY)

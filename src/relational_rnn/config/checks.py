@@ -57,13 +57,11 @@ def check_size(name: str, value: Any, minimum: int = 1, maximum: int = MOST) -> 
         4
     """
     if isinstance(value, bool):
-        raise TypeError(f"{name} must be an integer of at least {minimum}, got {value!r} (a bool)")
+        raise TypeError(f"{name} must be an integer of at least {minimum}, got {with_type(value)}")
     try:
         size = operator.index(value)
     except TypeError:
-        raise TypeError(
-            f"{name} must be an integer of at least {minimum}, got {value!r} ({type(value).__name__})"
-        ) from None
+        raise TypeError(f"{name} must be an integer of at least {minimum}, got {with_type(value)}") from None
     if size < minimum:
         raise ValueError(f"{name} must be an integer of at least {minimum}, got {shortened(size)}")
     if size > maximum:
@@ -104,6 +102,16 @@ def shortened(value: Any) -> str:
     return told if len(told) <= 64 else f"{told[:61]}..."
 
 
+def with_type(value: Any) -> str:
+    """Return a value and its type, as an error message shows what is of the wrong one.
+
+    Example:
+        >>> with_type(1.5), with_type(None)
+        ('1.5 (float)', 'None')
+    """
+    return "None" if value is None else f"{shortened(value)} ({type(value).__name__})"
+
+
 def check_number(name: str, value: Any, minimum: float = -math.inf, maximum: float = math.inf) -> float:
     """Return `value` as a float, or say why it is no finite number between `minimum` and `maximum`.
 
@@ -112,7 +120,7 @@ def check_number(name: str, value: Any, minimum: float = -math.inf, maximum: flo
         ValueError: `value` is not finite or out of range.
     """
     if isinstance(value, bool) or not hasattr(value, "__float__"):
-        raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
+        raise TypeError(f"{name} must be a number, got {with_type(value)}")
     try:
         number = float(value)
     except OverflowError:  # an integer beyond all floats
@@ -130,7 +138,7 @@ def check_bool(name: str, value: Any) -> bool:
         TypeError: it is something else.
     """
     if not isinstance(value, bool):
-        raise TypeError(f"{name} must be True or False, got {value!r} ({type(value).__name__})")
+        raise TypeError(f"{name} must be True or False, got {with_type(value)}")
     return value
 
 

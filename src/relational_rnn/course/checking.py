@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from relational_rnn.config.paths import check_file
 from relational_rnn.course.registry import Exercise
 
 Array = np.ndarray
@@ -49,7 +50,14 @@ class Result(NamedTuple):
 
 
 def check(exercise: Exercise, path: Path) -> list[Result]:
-    """Check a learner's file.
+    """Check a learner's file in this process; see `check_each`."""
+    return list(check_each(exercise, path))
+
+
+def check_each(
+    exercise: Exercise, path: Path, trying: Callable[[str, str], None] = lambda function, tried: None
+) -> Iterator[Result]:
+    """Check a learner's file, and yield each result as it comes.
 
     Each function is checked with the solution's versions of the others around it, so that a mistake is told
     once, where it is. After the first check that fails the function's others are left out.
@@ -57,34 +65,38 @@ def check(exercise: Exercise, path: Path) -> list[Result]:
     Args:
         exercise: what the file should solve.
         path: the file.
+        trying: gets the function and what is tried before each check.
 
-    Returns:
+    Yields:
         The results in order; a file that cannot be loaded has one, without a function.
 
     Raises:
+        BadFile: it is no file.
         OSError: the file cannot be read.
     """
     parts: tuple[Part, ...] = importlib.import_module(exercise.checks).PARTS
+    loading = f"load {path.name}"
+    trying("", loading)
     try:
         answer = load(path)
     except WrongAnswer as wrong:
-        return [Result("", f"load {path.name}", False, str(wrong))]
+        yield Result("", loading, False, str(wrong))
+        return
     solution = load(exercise.solution)
     theirs = {part.function: getattr(answer, part.function, None) for part in parts}
-    results: list[Result] = []
     for part in parts:
         for other in theirs:
             setattr(answer, other, getattr(solution, other))
         function = theirs[part.function]
         setattr(answer, part.function, function)  # it may call itself
-        results += _check_part(part, function)
-    return results
+        yield from _check_part(part, function, trying)
 
 
-def _check_part(part: Part, function: Any) -> Iterator[Result]:
+def _check_part(part: Part, function: Any, trying: Callable[[str, str], None]) -> Iterator[Result]:
     """Yield results up to the first that fails."""
     for number, one in enumerate(part.checks, start=1):
         tried = (inspect.getdoc(one) or one.__name__).splitlines()[0].rstrip(".")
+        trying(part.function, tried)
         try:
             if not callable(function):
                 what = "no function" if function is None else f"a {type(function).__name__}, no function,"
@@ -103,11 +115,13 @@ def load(path: Path) -> ModuleType:
 
     Raises:
         WrongAnswer: it is no Python, or fails while it is loaded; the message names the line.
+        BadFile: it is no file.
         OSError: it cannot be read.
     """
     module = ModuleType(f"learners_{path.stem}")  # a file may be called random.py
     module.__file__ = str(path)
     linecache.checkcache(str(path))
+    check_file(path)
     try:
         with tokenize.open(path) as file:
             source = file.read()
@@ -121,7 +135,9 @@ def load(path: Path) -> ModuleType:
     sys.modules[module.__name__] = module  # dataclasses look there
     try:
         exec(code, module.__dict__)
-    except (Exception, SystemExit) as wrong:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as wrong:
         raise WrongAnswer(f"The file cannot be loaded: {_told(wrong, str(path))}") from wrong
     return module
 
@@ -150,7 +166,9 @@ def guard(name: str, function: Function) -> Function:
                 result = function(*arguments, **named)
         except NotImplementedError as wrong:
             raise WrongAnswer(f"Not written yet. {wrong}".strip()) from wrong
-        except (Exception, SystemExit) as wrong:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as wrong:
             shapes = ", ".join(f"{label} {x.shape}" for label, x in given.items() if label in before)
             called = f" It was called with {shapes}." if shapes else ""
             file = getattr(getattr(function, "__code__", None), "co_filename", "")

@@ -22,7 +22,7 @@ from relational_rnn.experiments.factors import NO_FACTORS, Variant, kinds_of, on
 from relational_rnn.experiments.many import jobs_of, summaries, train_here, train_jobs, write_results
 from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.tasks import entry_of
-from relational_rnn.training.config import RunConfig, with_values
+from relational_rnn.training.config import RunConfig, check_overridden, with_values
 from relational_rnn.training.data import with_files
 from relational_rnn.training.models import Factory, ModelSpec, added_models, specs_of
 from relational_rnn.training.results import RunResult
@@ -168,7 +168,10 @@ def configure(
         if isinstance(values[name], str) or not isinstance(values[name], Iterable):
             raise TypeError(f"{name} must be a list of texts, got {values[name]!r}")
         values[name] = tuple(values[name])
-    return with_values(config, values)
+    found = with_values(config, values)
+    if "overrides" in values:
+        check_overridden(found)
+    return found
 
 
 def train(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from relational_rnn.config.checks import BadFile
+from relational_rnn.config.paths import check_file
 from relational_rnn.experiments.factors import variant
 from relational_rnn.experiments.many import Job, jobs_of, read_scores, train_job
 from relational_rnn.experiments.storage import Place
@@ -67,7 +68,7 @@ def train_trials(search: Search, workers: int, show: Callable[[str, Record], Non
     named = search.folder / "owner"
     if not named.exists():
         write_text(named, uuid.uuid4().hex)
-    owner = named.read_text(encoding="utf-8")
+    owner = check_file(named).read_text(encoding="utf-8")
     study = SharedStudy(search.place, search.plan, owner, create=False)
     study.take_up(_begun(search))
     names = [f"worker {number}" for number in range(min(workers, search.plan.trials))]

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from types import ModuleType
 
+from relational_rnn.config.paths import check_file
+
 
 def load_port(path: Path) -> ModuleType:
     """Return the port's `relational_rnn_general.py` as a module; its code is run.
@@ -20,7 +22,7 @@ def load_port(path: Path) -> ModuleType:
         OSError: the file cannot be read.
         ValueError: it has no such line or no `RelationalMemory`, so it is another file.
     """
-    source, count = re.subn(r"^(\s*)q \*= ", r"\1q = q * ", path.read_text(), flags=re.MULTILINE)
+    source, count = re.subn(r"^(\s*)q \*= ", r"\1q = q * ", check_file(path).read_text(), flags=re.MULTILINE)
     if count != 1 and not re.search(r"^\s*q = q \* ", source, flags=re.MULTILINE):
         raise ValueError(f"{path} is not relational_rnn_general.py: it has no line that scales q")
     module = ModuleType("port")

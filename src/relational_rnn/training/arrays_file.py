@@ -11,7 +11,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from relational_rnn.config.checks import BadFile
+from relational_rnn.config.checks import BadFile, shortened
+from relational_rnn.config.paths import check_file
 from relational_rnn.reference.arrays import Array
 from relational_rnn.training.files import parse_json, write_atomically
 
@@ -37,11 +38,12 @@ def load_arrays(path: Path, remedy: str = "") -> tuple[dict[str, Array], dict[st
         BadFile: the file is no such file.
         OSError: it cannot be read.
     """
+    check_file(path)
     try:
         with safe_open(path, framework="numpy") as file:
             notes = parse_json((file.metadata() or {}).get(NOTES, "{}"))
             if not isinstance(notes, dict):
-                raise ValueError(f"its notes are no JSON object but {type(notes).__name__}")
+                raise ValueError(f"its notes must be a JSON object, got {shortened(notes)}")
             return {name: file.get_tensor(name) for name in file.keys()}, notes  # noqa: SIM118
     except (SafetensorError, ValueError, TypeError, AttributeError, MemoryError) as error:
         raise BadFile(path, f"is no readable safetensors file: {error}", remedy) from None

@@ -15,7 +15,14 @@ from typing import Any, Final, Generic
 
 from typing_extensions import TypeVar
 
-from relational_rnn.config.checks import MOST, check_choice, check_number, check_seed, check_size
+from relational_rnn.config.checks import (
+    MOST,
+    check_choice,
+    check_number,
+    check_seed,
+    check_size,
+    did_you_mean,
+)
 from relational_rnn.tasks import entry_of
 from relational_rnn.training.config_limits import MOST_OF
 from relational_rnn.training.config_parts import (
@@ -211,6 +218,20 @@ class RunConfig(Generic[Task]):
         if self.runtime.framework == "numpy":  # which has but one
             chosen = None
         return tuple(chosen.split("+")) if chosen else self.specs[model].initialisations[:1]
+
+
+def check_overridden(config: RunConfig[Any]) -> None:
+    """Check that overrides which somebody names are of models of the run; a preset's may be of others.
+
+    Raises:
+        ValueError: one is of another model, and would change nothing.
+    """
+    models = config.model.models
+    for word in config.model.overrides:
+        name = word.partition(".")[0]
+        if name not in models:
+            near = did_you_mean(name, models)
+            raise ValueError(f"{word!r} in overrides changes no model of this run, {', '.join(models)}{near}")
 
 
 def _fields(task: Any, sizes: Mapping[str, int]) -> dict[str, int]:

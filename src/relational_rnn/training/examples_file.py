@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from relational_rnn.config.checks import BadFile, check_shape
+from relational_rnn.config.paths import check_file
 from relational_rnn.training.pretrained import PREFIX, find_pretrained
 
 MOST_BYTES: Final = 2**32
@@ -28,11 +29,14 @@ def find_weights(path: Path) -> list[Path]:
 
     Raises:
         ValueError: there are none.
+        BadFile: it is neither a folder nor a file.
     """
     if str(path).startswith(PREFIX):
         return [find_pretrained(str(path).removeprefix(PREFIX))]
-    if path.is_file():
-        return [path]
+    if not path.exists():
+        raise ValueError(f"there is no run and no file of weights {path}")
+    if not path.is_dir():
+        return [check_file(path)]
     found = sorted((path / "checkpoints").glob("*.safetensors"))
     if not found:
         raise ValueError(f"{path} holds no trained weights (checkpoints/*.safetensors)")
@@ -54,7 +58,7 @@ def read_examples(path: Path, features: int) -> tuple[np.ndarray, dict[str, np.n
             unpacked.
         OSError: it cannot be read.
     """
-    with path.open("rb") as stream:
+    with check_file(path).open("rb") as stream:
         try:
             with zipfile.ZipFile(stream) as file:
                 arrays = _unpack(file)

@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from relational_rnn.config.checks import BadFile
+from relational_rnn.config.checks import BadFile, shortened
+from relational_rnn.config.paths import check_file, kind_of
 from relational_rnn.training.screen import say_error
 
 MOST_BYTES: Final = 2**28
@@ -27,28 +28,6 @@ MOST_LOG_BYTES: Final = 2**32
 
 DEEPEST: Final = 100
 """How far lists and objects in JSON may be nested; those of a run are less than ten."""
-
-KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a pipe (FIFO)",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
-"""What may stand at a path and is no file."""
-
-
-def kind_of(path: Path) -> str:
-    """Return in words what stands at a path, links followed.
-
-    Raises:
-        OSError: nothing is there, or it cannot be looked at.
-
-    Example:
-        >>> kind_of(Path("."))
-        'a folder'
-    """
-    return KINDS.get(stat.S_IFMT(path.stat().st_mode), "a file")
 
 
 def check_folder(path: Path) -> None:
@@ -207,10 +186,10 @@ def read_bytes(path: Path, most: int) -> bytes:
     """Read a file, unless it is larger than any of its kind.
 
     Raises:
-        BadFile: it is.
+        BadFile: it is, or is no file.
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
+    with check_file(path).open("rb") as file:
         about = os.fstat(file.fileno())
         size = about.st_size
         if size <= most:
@@ -277,7 +256,7 @@ def read_object(path: Path, remedy: str = "") -> dict[str, Any]:
     """
     value = read_json(path, remedy)
     if not isinstance(value, dict):
-        raise BadFile(path, f"must hold a JSON object, it holds {type(value).__name__}", remedy)
+        raise BadFile(path, f"must hold a JSON object, got {shortened(value)}", remedy)
     return value
 
 
@@ -300,9 +279,7 @@ def read_lines(path: Path, remedy: str = "") -> Iterator[dict[str, Any]]:
         except ValueError as error:
             raise BadFile(path, f"is damaged in line {number}: {error}", remedy) from None
         if not isinstance(value, dict):
-            raise BadFile(
-                path, f"must hold a JSON object in line {number}, it holds {type(value).__name__}", remedy
-            )
+            raise BadFile(path, f"must hold a JSON object in line {number}, got {shortened(value)}", remedy)
         yield value
 
 

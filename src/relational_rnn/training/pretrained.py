@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 import relational_rnn
+from relational_rnn.config.checks import did_you_mean
 
 PREFIX: Final = "pretrained:"
 """Begins the name of such weights on the command line."""
@@ -35,5 +36,6 @@ def find_pretrained(name: str) -> Path:
     """
     names = pretrained_names()
     if name not in names:
-        raise ValueError(f"no pretrained weights are called {name!r}; there are {', '.join(names)}")
+        near = did_you_mean(name, names)
+        raise ValueError(f"no pretrained weights are called {name!r}{near}; there are {', '.join(names)}")
     return FOLDER / f"{name}.safetensors"

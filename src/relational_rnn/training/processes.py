@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from relational_rnn.config.checks import BadFile
+from relational_rnn.config.paths import in_words
 
 Record = dict[str, Any]
 Train = Callable[[str, Callable[[Record], None], Callable[[], bool]], None]
@@ -220,7 +221,7 @@ def _child(train: Train, name: str, line: Connection) -> None:
         train(name, send, stopped)
         send({"ended": True})
     except (BadFile, OSError) as error:  # which say in a sentence what is wrong
-        send({"error": error if isinstance(error, BadFile) else str(error)})
+        send({"error": error if isinstance(error, BadFile) else in_words(error)})
     except Exception:
         send({"error": f"\n{traceback.format_exc()}"})
 

@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import platform
+import shlex
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import relational_rnn
 from relational_rnn.config.checks import BadFile
+from relational_rnn.config.paths import kind_of
 from relational_rnn.tasks import TaskEntry
 from relational_rnn.training.config import FREE, RunConfig
 from relational_rnn.training.decode import decode
@@ -26,7 +28,6 @@ from relational_rnn.training.files import (
     HALF_WRITTEN,
     check_folder,
     find_target,
-    kind_of,
     locked,
     read_lines,
     read_object,
@@ -271,16 +272,31 @@ class RunFolder:
             raise BadFile(self.config, "must hold a command and a config", CONFIG_REMEDY)
         return recorded
 
+    def require_results(self) -> None:
+        """Check that the run of this folder is finished.
 
-OWN_FILES: Final = (
-    "config.json",
-    "results.json",
-    "metrics.jsonl",
-    "memory.json",
-    "mistakes.json",
-    "trial.json",
+        Raises:
+            ValueError: it is not, and the message has the command that goes on with it; or see `require`.
+        """
+        command = self.require()["command"]
+        if not self.results.exists():
+            again = f"relational-rnn {command} --out {shlex.quote(str(self.path))} --resume"
+            raise ValueError(
+                f"{self.path} holds a run that is not finished (no results.json): go on with {again}"
+            )
+
+
+INSIDES: Final = ("memory", "mistakes", "slots", "attention")
+"""What models are like inside, in numbers: each a JSON file of a run."""
+
+OWN: Final = frozenset(
+    (
+        *("config.json", "metrics.jsonl", "results.json", "study.db"),
+        *(f"{name}.json" for name in INSIDES),
+        *("checkpoints", "plots", "runs", "trials"),
+    )
 )
-"""What a run is made of, beside its checkpoints."""
+"""Files and folders that a run is made of. Not among them are pages, which commands write again."""
 
 
 def find_output(path: Path) -> Path:
@@ -291,10 +307,12 @@ def find_output(path: Path) -> Path:
         OSError: see `find_target`.
     """
     target = find_target(path)
-    within = target.parent.parent if target.parent.name == "checkpoints" else target.parent
-    part = target.parent.name == "checkpoints" or target.name in OWN_FILES
-    if part and target.exists() and (within / "config.json").exists():
-        raise ValueError(f"{path} is part of the run in {within}; choose another name with --out")
+    for folder in target.parents:
+        run = RunFolder(folder)
+        if run.config.exists() and run.checkpoints.is_dir():
+            if target.exists() and target.relative_to(folder).parts[0] in OWN:
+                raise ValueError(f"{path} is part of the run in {folder}; choose another name with --out")
+            break
     return target
 
 

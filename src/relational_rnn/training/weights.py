@@ -8,20 +8,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from relational_rnn.config.checks import BadFile, check_choice, check_seed
+from relational_rnn.config.checks import BadFile, check_choice, check_seed, shortened
 from relational_rnn.reference.arrays import Array
 from relational_rnn.tasks import TaskEntry, entry_of, find_task
 from relational_rnn.training.arrays_file import load_arrays, save_arrays
-from relational_rnn.training.config import RunConfig, with_values
+from relational_rnn.training.config import FREE, RunConfig, with_values
 from relational_rnn.training.contestants import Contestant
 from relational_rnn.training.decode import decode
 from relational_rnn.training.examples_file import find_weights
 from relational_rnn.training.framework import Framework, framework_of
 from relational_rnn.training.results import read_results
-from relational_rnn.training.run_folder import RunFolder, config_from
+from relational_rnn.training.run_folder import RunFolder, config_from, leaves_of
 
-REMEDY = "remove it: --resume writes a run's weights again"
-"""What helps against a damaged file of weights."""
+
+def remedy_of(path: Path) -> str:
+    """Return what helps against a damaged file of weights: a run's own are written again, others are not."""
+    own = RunFolder(path.parent.parent)
+    if own.config.exists() and path == own.weights(path.stem):
+        return "remove it: --resume writes a run's weights again"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ def load_weights(path: Path, compute_dtype: str | None = None, task: Any = None)
         model = framework.build(own, contestant)
         framework.load_arrays(model, values)
     except (ValueError, MemoryError) as error:
-        raise BadFile(path, f"does not hold the weights of its model: {error}", REMEDY) from None
+        raise BadFile(path, f"does not hold the weights of its model: {error}", remedy_of(path)) from None
     if hasattr(model, "eval"):
         model.eval()
     return Trained(model, config, contestant)
@@ -104,14 +109,16 @@ def read_weights(path: Path, task: Any = None) -> tuple[dict[str, Array], RunCon
         BadFile: the file is no such file.
         ValueError: it is of another task than `task`.
     """
-    values, notes = load_arrays(path, REMEDY)
+    values, notes = load_arrays(path, remedy_of(path))
     if not {"task", "config", "contestant"} <= notes.keys():
-        raise BadFile(path, f"holds no model of a run: its notes are {', '.join(notes) or 'none'}", REMEDY)
+        raise BadFile(
+            path, f"holds no model of a run: its notes are {', '.join(notes) or 'none'}", remedy_of(path)
+        )
     try:
         entry = find_task(notes["task"]) if task is None else entry_of(task)
         config, contestant = _described(entry, notes)
     except ValueError as error:
-        raise BadFile(path, f"does not tell how to build its model: {error}", REMEDY) from None
+        raise BadFile(path, f"does not tell how to build its model: {error}", remedy_of(path)) from None
     if entry.name != notes["task"]:
         raise ValueError(f"{path} is of the task {notes['task']!r}, got one named {entry.name!r}")
     return values, config, contestant
@@ -187,14 +194,48 @@ def weights_of(path: str | Path, model: str | None = None, seed: int | None = No
     files = find_weights(Path(path))
     if len(files) == 1 and not Path(path).is_dir():
         return files[0]
-    file = RunFolder(Path(path)).results
-    if not file.exists():
-        raise ValueError(f"{path} holds a run that is not finished (no results.json): go on with --resume")
-    results = read_results(file).models
+    folder = RunFolder(Path(path))
+    folder.require_results()
+    results = read_results(folder.results).models
     if model is None and len(results) > 1:
         raise ValueError(f"which model? {path} has {', '.join(results)}")
     chosen = results[check_choice("model", next(iter(results), "") if model is None else model, results)]
     seeds = {name.rpartition("-")[2]: name for name in chosen.selected}
     if seed is not None and str(seed) not in seeds:
         raise ValueError(f"{path} has {model} with the seeds {', '.join(seeds)}; got {seed}")
-    return RunFolder(Path(path)).weights(chosen.name if seed is None else seeds[str(seed)])
+    name = chosen.name if seed is None else seeds[str(seed)]
+    there = load_arrays(folder.weights(name), remedy_of(folder.weights(name)))[1].get("contestant")
+    _check_training(folder.weights(name), there.get("name") if isinstance(there, dict) else None, name)
+    return folder.weights(name)
+
+
+def load_training(folder: RunFolder, config: RunConfig[Any], name: str) -> Trained:
+    """Load a training of a run, if it is what its file holds.
+
+    Args:
+        folder: of the run.
+        config: of the run.
+        name: of the training.
+
+    Raises:
+        BadFile: the file is damaged, or of another training, or of a run with other settings.
+    """
+    path = folder.weights(name)
+    trained = load_weights(path)
+    _check_training(path, trained.contestant.name, name)
+    there, here = leaves_of(trained.config), leaves_of(config)
+    changed = [key for key in here if key not in FREE and there.get(key) != here[key]]
+    if entry_of(trained.config.task).name != entry_of(config.task).name or changed:
+        told = ", ".join(f"{key}: {there.get(key)!r} there, {here[key]!r} here" for key in changed[:3])
+        raise BadFile(path, f"holds weights of another run ({told or 'of another task'})", remedy_of(path))
+    return trained
+
+
+def _check_training(path: Path, there: Any, name: str) -> None:
+    """Check that weights are of the training whose name their file has.
+
+    Raises:
+        BadFile: they are not.
+    """
+    if there != name:
+        raise BadFile(path, f"holds the weights of {shortened(there)}, not of {name}", remedy_of(path))

@@ -146,7 +146,7 @@ def test_a_home_that_may_not_be_looked_into(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "is_dir", forbidden)
     directory, how = find(cache=tmp_path, address=NOWHERE)
     assert directory is None
-    assert "Permission denied" in how
+    assert "permission denied" in how
 
 
 def test_a_cache_that_is_a_link_stays_one(tmp_path):

@@ -18,7 +18,7 @@ from relational_rnn.training.arrays_file import check_arrays
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.contestants import Contestant
 from relational_rnn.training.learners.numpy import build_model
-from relational_rnn.training.weights import REMEDY, read_weights
+from relational_rnn.training.weights import read_weights, remedy_of
 
 TRAIN = "relational-rnn train nth-farthest --preset plane --models rmc"
 """Trains a run that the playground shows."""
@@ -73,7 +73,7 @@ def read_model(path: Path) -> PlaneModel:
     try:
         fill(classifier, memory | renamed(values))
     except ValueError as error:
-        raise BadFile(path, f"does not hold the weights of its model: {error}", REMEDY) from None
+        raise BadFile(path, f"does not hold the weights of its model: {error}", remedy_of(path)) from None
     return PlaneModel(classifier, config, contestant)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from relational_rnn.config.checks import check_choice
+from relational_rnn.config.paths import in_words
 
 ADDRESS = "https://huggingface.co/datasets/facebook/babi_qa/resolve/main/data/tasks_1-20_v1-2.tar.gz"
 """Version 1.2, CC BY 3.0."""
@@ -89,7 +90,7 @@ def find(
         directory = cache / _ARCHIVE / variant
         there = files_in(directory)
     except OSError as wrong:
-        return Source(None, f"synthetic stories: {wrong}")
+        return Source(None, f"synthetic stories: {in_words(wrong)}")
     if there:
         return Source(directory, f"bAbI stories from the cache, {directory}")
     if not may_download:
@@ -99,7 +100,9 @@ def find(
         if not files_in(directory):
             raise OSError(f"the archive has no stories of {variant}")
     except OSError as wrong:
-        return Source(None, f"synthetic stories: no bAbI files in {directory} nor from {address}: {wrong}")
+        return Source(
+            None, f"synthetic stories: no bAbI files in {directory} nor from {address}: {in_words(wrong)}"
+        )
     return Source(directory, f"bAbI stories downloaded from {address} to {directory}")
 
 

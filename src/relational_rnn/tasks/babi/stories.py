@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from relational_rnn.config.checks import BadFile, shortened
+from relational_rnn.config.paths import check_file
 
 MOST_BYTES: Final = 2**28
 """Of a file of stories."""
@@ -86,7 +87,7 @@ def read_file(path: Path, task: int) -> list[Story]:
         OSError: it cannot be read.
         BadFile: it is no text, too large, or a line is malformed; the message gives file, line and reason.
     """
-    size = path.stat().st_size
+    size = check_file(path).stat().st_size
     if size > MOST_BYTES:
         raise BadFile(path, f"has {size:,} bytes, and the files of the data set have at most some millions")
     try:
