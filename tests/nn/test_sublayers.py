@@ -251,7 +251,7 @@ def test_hooks_on_all_modules_run():
         assert_close(core(make_inputs(core, TIME, BATCH))[0].detach(), expected.detach())
     finally:
         handle.remove()
-    assert {"Linear", "LayerNorm", "_Block", "RelationalMemory"} <= seen
+    assert {"Linear", "LayerNorm", "Block", "RelationalMemory"} <= seen
 
 
 OTHERS = {
