@@ -62,6 +62,10 @@ def test_what_cannot_be_shown_says_what_can(runs, tmp_path, monkeypatch, capsys)
         ),
         (["pretrained:nth-farthest-8x16"], "needs dimensions=2, .* has dimensions=16; train one with: rel"),
         ([lstm], "shows an RMC, .* is of the model 'lstm'; train one with: rel"),
+        (
+            ["--seed", "1"],
+            "pretrained:nth-farthest-plane is one training: a seed chooses among those of a run's",
+        ),
         (["nowhere"], "there is no run and no file of weights nowhere"),
         (["pretrained:x"], "no pretrained weights are called 'x'"),
         (["y.npz"], "is no readable safetensors file"),

@@ -236,7 +236,7 @@ def test_wrong_storage(tmp_path, capsys, monkeypatch):
     for storage, message in [
         ("nowhere/study.db", "nowhere"),
         (".", ". is a folder"),
-        ("", "give the path of a file"),
+        (" ", "give the path of a file"),
         ("sqlite://", "workers share a file"),
         ("nosql://me:secret@host/x", "nosql"),
     ]:

@@ -80,6 +80,58 @@ def test_weights_that_are_gone(copied, capsys):
     assert main(["visualize", str(copied), *only]) == 1
 
 
+def test_where_no_figure_can_be_written_none_is_replaced(copied, capsys):
+    (copied / "plots" / "generalisation.png").unlink()
+    (copied / "plots" / "generalisation.png").mkdir()
+    before = contents(copied)
+    assert main(["visualize", str(copied)]) == 2
+    assert "generalisation.png is a folder; only a file can be written there" in capsys.readouterr().err
+    assert contents(copied) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda found: found["models"].clear(), "it has no model"),
+        (
+            lambda found: found["models"]["rmc"].update(selected=[]),
+            "the trainings that count for rmc are not",
+        ),
+        (
+            lambda found: found["models"]["rmc"].update(selected=["../x"]),
+            "the trainings that count for rmc are",
+        ),
+        (
+            lambda found: found["models"]["rmc"].update(trainings=[]),
+            "the trainings that count for rmc are not",
+        ),
+        (lambda found: found["trivial"].clear(), "trivial.test lacks chance, majority"),
+        (lambda found: found["generalisation"][0].pop("sizes"), "generalisation[0] lacks sizes"),
+        (
+            lambda found: found["generalisation"][0]["sizes"].pop(),
+            "generalisation[0] has not a score for each",
+        ),
+        (lambda found: found["generalisation"][0]["models"].pop("rmc"), "generalisation[0] has other models"),
+        (lambda found: found.update(seed=7), "is of another run than config.json"),
+        (
+            lambda found: found["models"].pop("rmc") and found.update(generalisation=[]),
+            "is of another run than",
+        ),
+    ],
+)
+def test_results_that_do_not_go_together(copied, capsys, change, told):
+    found = json.loads((copied / "results.json").read_text())
+    change(found)
+    (copied / "results.json").write_text(json.dumps(found))
+    before = contents(copied)
+    for command in ("visualize", "report"):
+        assert main([command, str(copied)]) == 2
+        error = capsys.readouterr().err
+        assert f"{copied / 'results.json'} " in error
+        assert told in error
+    assert contents(copied) == before
+
+
 def damage(path):
     path.write_bytes(path.read_bytes()[:-100])
 

@@ -179,7 +179,7 @@ CASES = {
         *with_flags(
             ["visualize", "run"],
             {
-                "--only": ("", "nothing", "cost,nothing", "Cost"),
+                "--only": ("", ",", "nothing", "cost,nothing", "Cost"),
                 "--format": ("", "gif", "PNG"),
                 "--example": ("", "-1", "100", HUGE, "x", "1.5", "nan"),
                 "--nothing": ("1",),

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 import relational_rnn
+from relational_rnn.config.checks import BadFile
 from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.tasks import entry_of
 from relational_rnn.training import files
@@ -164,10 +165,11 @@ def test_resume_checks_what_the_end_of_the_run_writes(tmp_path, monkeypatch):
     with pytest.raises(NotADirectoryError, match="plots"):
         make(folder, "train x", CONFIG, resume=True)
     folder.plots.unlink()
-    os.mkfifo(folder.report)
-    with pytest.raises(ValueError, match=r"report\.html is a pipe"):
-        make(folder, "train x", CONFIG, resume=True)
-    folder.report.unlink()
+    for name in ("report.html", "memory.json", "slots.json"):
+        os.mkfifo(folder.path / name)
+        with pytest.raises(BadFile, match=f"{name} is a pipe"):
+            make(folder, "train x", CONFIG, resume=True)
+        (folder.path / name).unlink()
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(PermissionError, match="nothing can be written into this folder"):
         make(folder, "train x", CONFIG, resume=True)

@@ -21,7 +21,7 @@ from relational_rnn.tasks import entry_of, find_task
 from relational_rnn.training.answers import answer_text, answers_of, are_right, question_text, some_of
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.data import alone, splits_of
-from relational_rnn.training.results import RunResult, read_results
+from relational_rnn.training.results import REMEDY, RunResult, read_results
 from relational_rnn.training.run_folder import CONFIG_REMEDY, RunFolder, config_from
 from relational_rnn.training.weights import Trained, load_training
 
@@ -292,7 +292,7 @@ def read_run(path: Path, example: int = 0) -> FinishedRun:
     if command != "train":
         raise ValueError(
             f"{path} holds a run of `{recorded['command']}`, which writes its own report.html; report takes "
-            f"runs of `train`, such as those in {path / 'runs'}"
+            f"runs of `train`, such as those in {path / ('trials' if '--trials' in task else 'runs')}"
         )
     folder.require_results()
     results = read_results(folder.results)
@@ -300,4 +300,10 @@ def read_run(path: Path, example: int = 0) -> FinishedRun:
         config = config_from(find_task(task[0] if task else ""), recorded["config"])
     except ValueError as error:
         raise BadFile(folder.config, f"does not hold the settings of a run: {error}", CONFIG_REMEDY) from None
+    there = results.task, results.seed, results.seeds, tuple(results.models)
+    here = entry_of(config.task).name, config.seed, config.seeds, config.model.models
+    if there != here:
+        raise BadFile(
+            folder.results, f"is of another run than config.json ({there} there, {here} here)", REMEDY
+        )
     return FinishedRun(config, folder, results, example)

@@ -90,7 +90,8 @@ def train_and_show(
     """
     if not can_draw():
         console.print(NO_FIGURES)
-    again = f"{shlex.quote(sys.argv[0])} {command} --out {shlex.quote(str(folder.path))} --resume"
+    program = [sys.argv[0]] if Path(sys.argv[0]).stem != "__main__" else ["python", "-m", "relational_rnn"]
+    again = f"{shlex.join(program)} {command} --out {shlex.quote(str(folder.path))} --resume"
     try:
         # A scheduler's polite kill stops like Ctrl-C, also in the background, where Ctrl-C is switched off.
         with stop_signals(signal.default_int_handler):

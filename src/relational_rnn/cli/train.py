@@ -17,7 +17,7 @@ from relational_rnn.cli import arguments as parser
 from relational_rnn.config.checks import BadFile
 from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.tasks import TASKS, entry_of, task_name
-from relational_rnn.training.config import RunConfig, check_overridden, home_of, with_values
+from relational_rnn.training.config import RunConfig, check_overridden, home_of, parts_of, with_values
 from relational_rnn.training.files import read_object
 from relational_rnn.training.models import models_of
 from relational_rnn.training.screen import say_error
@@ -198,9 +198,11 @@ def from_file(config: RunConfig[T], path: Path) -> RunConfig[T]:
     if isinstance(values.get("config"), dict):
         values = values["config"]  # a run's config.json
     leaves: dict[str, Any] = {}
+    parts = {name for name, _ in parts_of(config)}
     try:
         for name, value in values.items():
-            for leaf, one in value.items() if isinstance(value, dict) else [("", value)]:
+            inside = isinstance(value, dict) and (value or name in parts)
+            for leaf, one in value.items() if inside else [("", value)]:
                 field = leaf or name
                 home = home_of(config, field)[0]
                 if leaf and home != name:

@@ -34,6 +34,8 @@ def main(argv: Sequence[str]) -> int:
     """Draw; return the exit code."""
     options = tyro.cli(Visualize, prog="relational-rnn visualize", args=list(argv), registry=NUMBERS)
     only = list(dict.fromkeys(name.strip() for name in options.only.split(",") if name.strip()))
+    if options.only and not only:
+        raise ValueError(f"--only takes names of figures, got {options.only!r}")
 
     from relational_rnn.analysis.style import check_drawing
     from relational_rnn.training.run_folder import RunFolder

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from types import ModuleType
 
+from relational_rnn.config.checks import BadFile
 from relational_rnn.config.paths import check_file
 
 
@@ -20,14 +21,22 @@ def load_port(path: Path) -> ModuleType:
 
     Raises:
         OSError: the file cannot be read.
+        BadFile: it is no file, or its code fails.
         ValueError: it has no such line or no `RelationalMemory`, so it is another file.
     """
-    source, count = re.subn(r"^(\s*)q \*= ", r"\1q = q * ", check_file(path).read_text(), flags=re.MULTILINE)
+    try:
+        text = check_file(path).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise BadFile(path, f"is no UTF-8 text: {error}") from None
+    source, count = re.subn(r"^(\s*)q \*= ", r"\1q = q * ", text, flags=re.MULTILINE)
     if count != 1 and not re.search(r"^\s*q = q \* ", source, flags=re.MULTILINE):
         raise ValueError(f"{path} is not relational_rnn_general.py: it has no line that scales q")
     module = ModuleType("port")
     module.__file__ = str(path.resolve())
-    exec(compile(source, path.name, "exec"), module.__dict__)
+    try:
+        exec(compile(source, path.name, "exec"), module.__dict__)
+    except (Exception, SystemExit) as error:
+        raise BadFile(path, f"cannot be loaded: {type(error).__name__}: {error}") from error
     if not hasattr(module, "RelationalMemory"):
         raise ValueError(f"{path} is not relational_rnn_general.py: it has no RelationalMemory")
     return module

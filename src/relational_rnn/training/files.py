@@ -122,7 +122,7 @@ def find_target(path: Path) -> Path:
     Commands call it before their work, so that no work is lost on a path that cannot be written.
 
     Raises:
-        ValueError: what stands there is no file, and a file in its place would end it.
+        BadFile: what stands there is no file, and a file in its place would end it.
         OSError: the folder cannot be written, or the links lead in a circle.
     """
     try:
@@ -130,7 +130,7 @@ def find_target(path: Path) -> Path:
     except FileNotFoundError:
         kind = "a file"
     if kind != "a file":
-        raise ValueError(f"{path} is {kind}; only a file can be written there")
+        raise BadFile(path, f"is {kind}", "only a file can be written there")
     target = Path(os.path.realpath(path))
     check_folder(target.parent)
     return target

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from relational_rnn.config.checks import BadFile, check_number, check_size
 from relational_rnn.training.curriculum import Change
@@ -205,9 +205,52 @@ def read_results(path: Path) -> RunResult:
     """
     values = read_object(path, REMEDY)
     try:
-        return from_json(values)
+        results = from_json(values)
+        _check_together(results)
     except ValueError as error:
         raise BadFile(path, f"does not hold the results of a run: {error}", REMEDY) from None
+    return results
+
+
+class _Along(NamedTuple):
+    accuracy: list[float]
+    trainings: dict[str, list[float]]
+
+
+class _Axis(NamedTuple):
+    """What `generalisation.summarise` returns for a size that can grow."""
+
+    axis: str
+    sizes: list[int]
+    trained: int
+    examples: int
+    trivial: list[float]
+    models: dict[str, _Along]
+
+
+def _check_together(results: RunResult) -> None:
+    """Check that the parts of a run's results go together.
+
+    Raises:
+        ValueError: they do not.
+    """
+    lacking = {"chance", "majority"} - results.trivial.get("test", {}).keys()
+    if lacking:
+        raise ValueError(f"trivial.test lacks {', '.join(sorted(lacking))}")
+    if not results.models:
+        raise ValueError("it has no model")
+    for name, model in results.models.items():
+        every = {training.name for training in model.trainings}
+        if not model.selected or not {model.name, *model.selected} <= every:
+            raise ValueError(f"the trainings that count for {name} are not among its own")
+    for number, values in enumerate(results.generalisation):
+        axis = decode(_Axis, values, f"generalisation[{number}]")
+        scores = [along.accuracy for along in axis.models.values()]
+        scores += [one for along in axis.models.values() for one in along.trainings.values()]
+        if axis.models.keys() != results.models.keys() or not axis.sizes:
+            raise ValueError(f"generalisation[{number}] has other models, or no sizes")
+        if {len(axis.sizes)} != {len(axis.trivial), *map(len, scores)}:
+            raise ValueError(f"generalisation[{number}] has not a score for each size")
 
 
 def from_json(values: Mapping[str, Any]) -> RunResult:

@@ -43,6 +43,19 @@ LINE_REMEDY = "remove that line: the curves then lack its point"
 """What helps against a damaged line of metrics.jsonl."""
 
 
+INSIDES: Final = ("memory", "mistakes", "slots", "attention")
+"""What models are like inside, in numbers: each a JSON file of a run."""
+
+OWN: Final = frozenset(
+    (
+        *("config.json", "metrics.jsonl", "results.json", "study.db"),
+        *(f"{name}.json" for name in INSIDES),
+        *("checkpoints", "plots", "runs", "trials"),
+    )
+)
+"""Files and folders that a run is made of. Not among them are pages, which commands write again."""
+
+
 class _Line(NamedTuple):
     """What every line of metrics.jsonl has."""
 
@@ -152,8 +165,9 @@ class RunFolder:
         """Check now what a run writes only at its end."""
         for folder in (self.path, self.checkpoints, self.plots):
             check_folder(folder)
-        for file in (self.config, self.metrics, self.results, self.report):
-            find_target(file)
+        for name in ("report.html", *OWN):
+            if Path(name).suffix:
+                find_target(self.path / name)
 
     def check_command(self, command: str, recorded: dict[str, Any]) -> None:
         """Check that the folder is of a command and a task.
@@ -284,19 +298,6 @@ class RunFolder:
             raise ValueError(
                 f"{self.path} holds a run that is not finished (no results.json): go on with {again}"
             )
-
-
-INSIDES: Final = ("memory", "mistakes", "slots", "attention")
-"""What models are like inside, in numbers: each a JSON file of a run."""
-
-OWN: Final = frozenset(
-    (
-        *("config.json", "metrics.jsonl", "results.json", "study.db"),
-        *(f"{name}.json" for name in INSIDES),
-        *("checkpoints", "plots", "runs", "trials"),
-    )
-)
-"""Files and folders that a run is made of. Not among them are pages, which commands write again."""
 
 
 def find_output(path: Path) -> Path:

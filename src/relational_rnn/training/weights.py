@@ -193,6 +193,10 @@ def weights_of(path: str | Path, model: str | None = None, seed: int | None = No
     """
     files = find_weights(Path(path))
     if len(files) == 1 and not Path(path).is_dir():
+        if seed is not None:
+            raise ValueError(
+                f"{path} is one training: a seed chooses among those of a run's folder; leave it out"
+            )
         return files[0]
     folder = RunFolder(Path(path))
     folder.require_results()
