@@ -11,10 +11,7 @@ function toldReading({ slots, readings }, what) {
 function tourSteps(scene) {
   const { data, core, count } = scene;
   const at = () => scene.question.order.indexOf(scene.question.reference) + 1;
-  const open = (key) => {
-    scene.inside.operations.open = scene.inside.operations.list.some((one) => one.key === key) ? key : null;
-  };
-  return [
+  return stepsOf(scene, [
     { part: "question", step: () => count, title: "The question",
       text: `Order all points by their distance from the ringed one, and name the one at a given rank. You see it at a ` +
         `glance. The model never sees the plane: it gets one point a step.` },
@@ -37,9 +34,15 @@ function tourSteps(scene) {
       text: `It is right in ${percent(data.score.accuracy, 1)} of ${data.score.examples.toLocaleString("en")} fresh layouts, ` +
         `${percent(data.score.closest)} of the tenth with the closest calls. Drag a point until two distances are nearly ` +
         `equal, or let it try ${TRIES} layouts, below, and look at one that it gets wrong.` },
-  ].map((one) => ({ ...one, enter: () => {
+  ]);
+}
+
+// Steps that set their scene: the operation that is open, the step, and the part that is lit.
+function stepsOf(scene, steps) {
+  const { operations } = scene.inside;
+  return steps.map((one) => ({ ...one, enter: () => {
     scene.sequence.stop();
-    open(one.open);
+    operations.open = operations.list.some(({ key }) => key === one.open) ? one.open : null;
     scene.goTo(one.step());
     return scene.element.querySelector(`[data-part=${one.part}]`);
   } }));
@@ -59,7 +62,7 @@ class Tour {
   }
 
   start(scene, opener) {
-    this.steps = tourSteps(scene);
+    this.steps = scene.tour();
     this.opener = opener;
     this.element.hidden = false;
     document.body.classList.add("touring");
