@@ -175,7 +175,7 @@ class SwapScene {
     const right = this.isRight(step);
     const wrong = this.truths.filter((_, at) => !this.isRight(at + 1)).length;
     this.verdict.className = `verdict ${right ? "good" : "bad"}`;
-    this.verdict.replaceChildren(`After ${step} swaps the model says `, chipsOf(this.said(step)), ` (${percent(Math.max(...answer.shares))}): `,
+    this.verdict.replaceChildren(`After ${step} ${step === 1 ? "swap" : "swaps"} the model says `, chipsOf(this.said(step)), ` (${percent(Math.max(...answer.shares))}): `,
       html("b", {}, right ? "\u2713 right" : "\u2717 wrong"),
       `. ${this.truths.length - wrong} of ${this.truths.length} steps are right${step > data.length ? `; it was trained on ${data.length} swaps` : ""}.`);
     this.undoButton.disabled = question.order.length === 1;
