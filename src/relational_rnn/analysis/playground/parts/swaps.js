@@ -186,6 +186,8 @@ class SwapScene {
       this.truths.map((row, at) => html("tr", {}, html("th", { scope: "row" }, button(String(at + 1), () => this.goTo(at + 1), { "aria-label": `Step ${at + 1}` })),
         cell(at, row), cell(at, this.said(at + 1)), html("td", {}, html("b", { class: this.isRight(at + 1) ? "yes" : "no" }, this.isRight(at + 1) ? "\u2713" : "\u2717")))))));
     this.told.querySelector("tbody").prepend(html("tr", {}, ["", "true", "the model's", ""].map((name) => html("th", { scope: "col" }, name))));
+    const now = this.told.querySelectorAll("tr")[step];
+    this.told.scrollTop = now.offsetTop + now.offsetHeight - this.told.clientHeight; // the present step is in view
     this.inside.draw(question, step, this.steps[step - 1]);
   }
 
