@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from helpers.playgrounds import TASK, random_model
-from relational_rnn.analysis.playground.model import read_model
+from relational_rnn.analysis.playground.model import check_shown, read_model
 from relational_rnn.analysis.playground.page import PARTS, SCRIPTS, page
 from relational_rnn.analysis.playground.readings import find_readings
-from relational_rnn.analysis.playground.scene import plane_scene, predict, scene_of
+from relational_rnn.analysis.playground.scene import predict, scene_at, scene_of
 from relational_rnn.config.checks import BadFile
 from relational_rnn.recipes import find_recipe
 from relational_rnn.tasks.nth_farthest import NthFarthest, sample
@@ -66,10 +66,16 @@ def test_what_the_page_cannot_show_is_refused(tmp_path, values, task, told):
     path = tmp_path / "one.safetensors"
     config = with_values(dataclasses.replace(CONFIG, task=task), values)
     contestant = contestants(config)[0]
-    notes = {"task": "nth-farthest", "config": dataclasses.asdict(config)}
+    notes = {"task": config.task.name, "config": dataclasses.asdict(config)}
     save_arrays(path, {"x": np.ones(1)}, notes | {"contestant": dataclasses.asdict(contestant)})
     with pytest.raises(ValueError, match=told):
         read_model(path)
+
+
+def test_words_that_are_no_swaps_are_refused():
+    config = with_values(find_recipe("group-word", "tiny"), {"models": ("rmc",)})
+    with pytest.raises(ValueError, match=r"shows swaps, .* has elements='all', .*; train one with: .* swaps"):
+        check_shown(Path("x"), config, contestants(config)[0])
 
 
 def test_damaged_weights_are_a_bad_file(tmp_path):
@@ -114,8 +120,12 @@ def test_every_script_is_in_the_page():
 
 
 def test_the_shipped_page_is_small_and_its_model_has_learned():
-    scene = plane_scene(find_pretrained("nth-farthest-plane"), examples=2_000)
-    assert len(page([scene])) < 500_000
+    scene = scene_at(find_pretrained("nth-farthest-plane"), examples=2_000)
+    swaps = scene_at(find_pretrained("group-word-swaps"), examples=500)
+    assert len(page([scene, swaps])) < 500_000
+    assert swaps["score"]["accuracy"] > 0.99
+    assert swaps["score"]["trivial"] < 0.2
+    assert swaps["training"]["command"].endswith("--preset swaps --models rmc --seed 0")
     assert scene["score"]["accuracy"] > 0.85
     assert scene["training"]["command"].endswith("--seed 0")
 

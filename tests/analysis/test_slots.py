@@ -13,8 +13,8 @@ from relational_rnn.analysis import (
 )
 from relational_rnn.analysis.decoding import (
     decodability,
-    find_homes,
     from_vacant,
+    own_slots,
     readings,
     slots_by_label,
     slots_by_step,
@@ -24,7 +24,7 @@ from relational_rnn.tasks.nth_farthest_variants import with_reference_at
 from relational_rnn.training.recordings import RecordedMemories
 
 TASK = NthFarthest(objects=4, dimensions=3)
-HOMES = np.array([2, 0, 3, 1])
+SLOTS = np.array([2, 0, 3, 1])
 """Label -> the slot of the memory made by hand."""
 
 
@@ -40,15 +40,15 @@ def record(step, count=2000, forget=True):
     for row in range(count):
         memory = np.zeros((TASK.objects, 6))
         for now in range(TASK.steps):
-            slot, vector = HOMES[batch.labels[row, now]], batch.vectors[row, now]
+            slot, vector = SLOTS[batch.labels[row, now]], batch.vectors[row, now]
             reference = batch.vectors[row, step]
             if now <= step:
                 memory[slot, :5] = vector @ mix
             if now == step and forget:
                 for earlier in range(step):
-                    home = HOMES[batch.labels[row, earlier]]
-                    memory[home] = 0
-                    memory[home, 5] = np.linalg.norm(batch.vectors[row, earlier] - reference)
+                    slot = SLOTS[batch.labels[row, earlier]]
+                    memory[slot] = 0
+                    memory[slot, 5] = np.linalg.norm(batch.vectors[row, earlier] - reference)
             if now > step:
                 memory[slot, 5] = np.linalg.norm(vector - reference)
             memories[row, now] = memory
@@ -71,10 +71,10 @@ def test_scored_on_samples_that_the_map_has_not_seen():
 
 def test_slots_hold_labels():
     by_label = slots_by_label(record(3))
-    assert (by_label.argmax(0) == HOMES).all()
+    assert (by_label.argmax(0) == SLOTS).all()
     assert (by_label.max(0) > 0.999).all()
     away = by_label.copy()
-    away[HOMES, range(4)] = 0
+    away[SLOTS, range(4)] = 0
     assert abs(away).max() < 0.05
 
 
@@ -85,7 +85,7 @@ def test_a_label_without_a_home_is_found_in_the_vacant_one():
     for memory, labels, vectors in zip(memories, recorded.labels, recorded.vectors):
         for now in range(4):
             memory[now] = memory[max(now - 1, 0)]
-            if labels[now] < 3:  # at home in the slot of its number
+            if labels[now] < 3:  # in the slot of its number
                 memory[now, labels[now]] = vectors[now]
             else:  # wherever there is room
                 memory[now, [slot for slot in range(3) if slot not in labels[:now]]] = vectors[now]
@@ -96,7 +96,7 @@ def test_a_label_without_a_home_is_found_in_the_vacant_one():
     found = from_vacant(crowded, by_label)
     assert found[3] > 0.999
     assert abs(found[:3]).max() < 0.05
-    assert find_homes(by_label) == {0: 0, 1: 1, 2: 2}
+    assert own_slots(by_label) == {0: 0, 1: 1, 2: 2}
 
 
 def test_slots_that_hold_steps_are_told_from_those_that_hold_labels():
@@ -121,7 +121,7 @@ def test_vectors_give_way_to_distances():
     assert "distance" not in reference
     np.testing.assert_allclose(np.clip(later["vector"], 0, 1), [0, 0, 0, 0], atol=0.3)
     np.testing.assert_allclose(np.clip(later["distance"], 0, 1), [0, 0, 0, 1], atol=0.3)
-    kept = readings(record(2, forget=False), 1, dict(enumerate(HOMES)))
+    kept = readings(record(2, forget=False), 1, dict(enumerate(SLOTS)))
     np.testing.assert_allclose(np.clip(kept["vector"], 0, 1), [0, 1, 1, 1], atol=0.05)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from helpers.playgrounds import random_model
+from helpers.playgrounds import SWAPS, random_model
 from relational_rnn.analysis.playground.page import write_page
 from relational_rnn.analysis.playground.scene import scene_of
 from relational_rnn.tasks.nth_farthest import NthFarthest
@@ -116,6 +116,67 @@ def test_the_tour_has_seven_steps_and_gives_the_focus_back(page_file, open_page)
     page.keyboard.press("Enter")
     page.keyboard.press("Escape")
     assert page.locator(".tour").is_hidden()
+
+
+@pytest.fixture
+def swaps(tmp_path, open_page):
+    """Return a function that opens the scene of swaps, after the swaps of places 1 and 2, then 2 and 3."""
+
+    def open_swaps(**size):
+        write_page(tmp_path / "swaps.html", [scene_of(random_model(task=SWAPS), "random", examples=20)])
+        page = open_page(tmp_path / "swaps.html", **size)
+        page.evaluate("""scenes[0].ask({order: [[0, 1], [1, 2]].map(([a, b]) =>
+            scenes[0].data.swaps.findIndex((swap) => swap[a] === b))})""")
+        return page
+
+    return open_swaps
+
+
+def row_of(page):
+    return "".join(page.locator(".place .chip").all_text_contents())
+
+
+def test_swaps_are_added_by_button_key_and_drag(swaps):
+    page = swaps()
+    assert row_of(page) == "BCADE"
+    page.get_by_role("button", name="Swap places 4 and 5").click()
+    assert row_of(page) == "BCAED"
+    page.locator(".place").nth(0).focus()
+    page.keyboard.press("ArrowRight")
+    assert row_of(page) == "CBAED"
+    assert page.evaluate("document.activeElement.dataset.place") == "1", "focus goes along"
+    boxes = [page.locator(".place").nth(place).bounding_box() for place in (2, 3)]
+    (x, y), (to, _) = [(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2) for box in boxes]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(to, y, steps=3)
+    page.mouse.up()
+    assert row_of(page) == "CBEAD"
+    assert page.locator(".told").inner_text().startswith("Step 5 of 5: places 3 and 4 are swapped")
+    page.get_by_role("button", name="undo").click()
+    assert row_of(page) == "CBAED"
+    page.get_by_label("Step", exact=True).focus()
+    page.keyboard.press("Home")
+    assert row_of(page) == "BACDE"
+    page.get_by_role("button", name="Swap places 1 and 2").click()
+    assert row_of(page) == "ABCDE", "what came after an earlier step is replaced"
+    assert page.locator(".orders tr").count() == 3
+
+
+def test_the_scene_of_swaps_has_operations_a_tour_and_a_quiz(swaps, overflow):
+    page = swaps(width=420, reduced_motion="reduce")
+    for key in page.evaluate("scenes[0].inside.operations.list.map(({key}) => key)"):
+        page.evaluate(f"scenes[0].inside.operations.open = '{key}'; scenes[0].draw()")
+        assert page.locator(".panel").locator(".strip, table").count(), key
+        assert overflow(page) <= 0, key
+    page.get_by_role("button", name="take the tour").press("Enter")
+    for step in range(1, 8):
+        assert page.locator("#tour-title").inner_text().startswith(f"{step} of 7")
+        assert page.locator(".lit").count() == 1
+        page.locator(".tour .main").press("Enter")
+    assert page.locator(".quiz li").count() >= 3
+    page.get_by_role("button", name="try 100").click()
+    assert "of 100 last orders right" in page.locator(".tried").inner_text()
 
 
 @pytest.fixture

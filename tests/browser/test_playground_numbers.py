@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from helpers.playgrounds import TASK, random_model
+from helpers.playgrounds import SWAPS, TASK, random_model
 from relational_rnn.analysis.playground.page import write_page
 from relational_rnn.analysis.playground.readings import run_memories
 from relational_rnn.analysis.playground.scene import head_layers, pack, scene_of
+from relational_rnn.tasks import group_word
 from relational_rnn.tasks.nth_farthest import sample
 
 RUN = """({scene, inputs}) => {
@@ -64,6 +65,28 @@ def test_the_forward_pass_equals_the_numpy_core(some_page, open_page, name):
         got = np.array([[step[what] for step in sequence] for sequence in found])
         np.testing.assert_allclose(got, value, atol=1e-5, rtol=0, err_msg=what)
         assert np.ptp(value) > 0
+
+
+def test_the_scene_of_swaps_equals_numpy_and_its_task_the_packages(open_page, tmp_path):
+    model = with_float32(random_model(task=SWAPS))
+    write_page(tmp_path / "swaps.html", [scene_of(model, "random", examples=20)])
+    batch = group_word.sample(SWAPS, 100, np.random.default_rng(1))
+    tokens = batch.inputs.argmax(-1).tolist()
+    found = json.loads(
+        open_page(tmp_path / "swaps.html").evaluate(
+            """(all) => JSON.stringify(all.map((order) => {
+              const { data, core } = scenes[0];
+              const steps = core.run(encodeSwaps(data, order));
+              const names = data.orders.map(lettersOf);
+              const truths = ordersAfter(data, order).map((row) => names.indexOf(lettersOf(row)));
+              return [steps.map(({ answer }) => [...answer.scores]), truths];
+            }))""",
+            tokens,
+        )
+    )
+    scores, orders = zip(*found, strict=True)
+    np.testing.assert_allclose(np.array(scores), model.classifier.forward(batch.inputs), atol=1e-5, rtol=0)
+    np.testing.assert_array_equal(orders, batch.targets)
 
 
 def with_float32(model):

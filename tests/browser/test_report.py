@@ -71,6 +71,8 @@ def test_the_slider_moves_map_gates_and_slots_together(report, open_page):
     page.keyboard.press("ArrowRight")
     assert page.inner_text("#count").startswith("step 3 of")
     assert colours(page) != before
+    numbers = page.locator("#strips svg >> nth=0").locator("text.quiet").all_text_contents()
+    assert numbers[:3] == ["step", "1", "2"]
     places = page.eval_on_selector_all(cursors, "all => all.map(c => c.getAttribute('x'))")
     assert len(set(places)) == 1
     assert page.inner_text("#tape .now") == page.inner_text("#tape span >> nth=2")

@@ -24,7 +24,7 @@ def runs(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def few_examples(monkeypatch):
-    monkeypatch.setattr(scene_module.plane_scene, "__kwdefaults__", {"examples": 200})
+    monkeypatch.setattr(scene_module.scene_at, "__kwdefaults__", {"examples": 200})
 
 
 def test_ones_own_run_is_shown(runs, tmp_path, monkeypatch, capsys):
@@ -41,7 +41,9 @@ def test_ones_own_run_is_shown(runs, tmp_path, monkeypatch, capsys):
 
 def test_the_shipped_model_is_shown_without_arguments(tmp_path, capsys):
     assert main(["playground", "--out", str(tmp_path / "page.html")]) == 0
-    assert "with pretrained:nth-farthest-plane: accuracy" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "with pretrained:nth-farthest-plane: accuracy" in told
+    assert "with pretrained:group-word-swaps: accuracy" in told
 
 
 def test_open_shows_it(runs, tmp_path, monkeypatch):
@@ -58,7 +60,7 @@ def test_what_cannot_be_shown_says_what_can(runs, tmp_path, monkeypatch, capsys)
     for arguments, told in (
         (
             [str(runs / "sorting")],
-            "a run of nth-farthest in the plane, .* is of sorting; train one with: rel",
+            "a run of nth-farthest in the plane or of group-word, .* is of sorting; train one with: rel",
         ),
         (["pretrained:nth-farthest-8x16"], "needs dimensions=2, .* has dimensions=16; train one with: rel"),
         ([lstm], "shows an RMC, .* is of the model 'lstm'; train one with: rel"),

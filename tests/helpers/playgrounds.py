@@ -4,14 +4,16 @@ import dataclasses
 
 import numpy as np
 
-from relational_rnn.analysis.playground.model import PlaneModel
+from relational_rnn.analysis.playground.model import PlaneModel, SwapsModel
 from relational_rnn.recipes import find_recipe
 from relational_rnn.reference import Classifier, RelationalMemory
+from relational_rnn.tasks.group_word import GroupWord
 from relational_rnn.tasks.nth_farthest import NthFarthest
 from relational_rnn.training.config import with_values
 from relational_rnn.training.contestants import contestants
 
 TASK = NthFarthest(objects=5, dimensions=2)
+SWAPS = GroupWord(group="S5", elements="neighbours", length=5)
 SIZES = {"mem_slots": 4, "head_size": 5, "num_heads": 2}
 
 
@@ -26,4 +28,5 @@ def random_model(activation="relu", hidden=(7,), task=TASK, **options):
         value[...] = value.astype(np.float32)
     alone = with_values(find_recipe("nth-farthest", "tiny"), {"models": ("rmc",), "grow": False})
     config = dataclasses.replace(alone, task=task)
-    return PlaneModel(classifier, config, contestants(config)[0])
+    shown = SwapsModel if isinstance(task, GroupWord) else PlaneModel
+    return shown(classifier, config, contestants(config)[0])

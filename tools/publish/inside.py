@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from relational_rnn.analysis.decoding import HOME
+from relational_rnn.analysis.decoding import OWN_SHARE
 from relational_rnn.training.files import read_json
 from tools.publish.nth_farthest import run_label
 from tools.publish.records import Json, Record
@@ -50,20 +50,20 @@ def slots_found(record: Json) -> dict[str, str]:
     slots, mistakes = record["slots"], record["mistakes"]["rmc"]
     labels = list(zip(*slots["by_label"]))
     found = [share for label in labels for share in label]
-    at_home, elsewhere = ([s for s in found if (s >= HOME) == home] for home in (True, False))
-    homes = f"{percent(min(at_home))} to {percent(max(at_home))}" if at_home else "-"
-    homeless = [label for label, shares in enumerate(labels) if max(shares) < HOME]
-    without = f", not label {' and '.join(map(str, homeless))}" if homeless else ""
-    moving = [slots["from_vacant"][label] for label in homeless]
-    answered = [mistakes["answer"][label] for label in homeless]
+    own, elsewhere = ([s for s in found if (s >= OWN_SHARE) == one] for one in (True, False))
+    held = f"{percent(min(own))} to {percent(max(own))}" if own else "-"
+    lacking = [label for label, shares in enumerate(labels) if max(shares) < OWN_SHARE]
+    without = f", not label {' and '.join(map(str, lacking))}" if lacking else ""
+    moving = [slots["from_vacant"][label] for label in lacking]
+    answered = [mistakes["answer"][label] for label in lacking]
     first, came, shown = sorted(map(int, slots["readings"]))
     earlier, later = slots["readings"][str(first)], slots["readings"][str(shown)]
     return {
-        "labels with a home": f"{len(labels) - len(homeless)} of {len(labels)}{without}",
-        "a label's vector from its home": homes,
-        "labels with two homes": str(sum(sorted(shares)[-2] >= HOME for shares in labels)),
-        "a label's vector from any slot that is no home of it": f"at most {percent(max(elsewhere))}",
-        "without a home: from the home that is still vacant": ", ".join(map(percent, moving)) or "-",
+        "labels with a slot of their own": f"{len(labels) - len(lacking)} of {len(labels)}{without}",
+        "a label's vector from its own slot": held,
+        "labels with two slots of their own": str(sum(sorted(shares)[-2] >= OWN_SHARE for shares in labels)),
+        "a label's vector from any other slot": f"at most {percent(max(elsewhere))}",
+        "without a slot of its own: from the one that is still free": ", ".join(map(percent, moving)) or "-",
         "accuracy where such a label is the answer": ", ".join(map(percent, answered)) or "-",
         "accuracy over all questions": percent(mistakes["accuracy"]),
         "the vector of one step, whatever its label": f"at most {percent(slots['by_step'])}",

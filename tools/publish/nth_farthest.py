@@ -62,7 +62,7 @@ def _told(value: object) -> str:
 
 
 def trainings_table(records: Sequence[Record]) -> str:
-    """Return one row a training of the first run; in bold what counts for its model."""
+    """Return one row a training of the first run; in bold those of its model's best regime."""
     rows = []
     for model, scores in trainings_of(records[0]).items():
         selected = score_of(records[0], model)

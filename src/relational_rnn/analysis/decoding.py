@@ -18,8 +18,8 @@ from relational_rnn.training.recordings import RecordedMemories
 
 RIDGE = 1e-3
 """Weight of the squared coefficients, as a share of the features' mean variance."""
-HOME = 0.5
-"""A slot is home to a label if at least this share of its vector is read from it."""
+OWN_SHARE = 0.5
+"""A slot is a label's own if at least this share of the label's vector is read from it."""
 
 
 def decodability(features: Float[np.ndarray, "B F"], targets: Float[np.ndarray, "B K"]) -> float:
@@ -115,14 +115,14 @@ def slot_contents(last: RecordedMemories, middle: RecordedMemories) -> SlotConte
         ValueError: a reference at the first step, or too few sequences.
     """
     by_label, step, steps = slots_by_label(last), middle.reference_step, middle.labels.shape[1]
-    homes = find_homes(by_label)
+    own = own_slots(by_label)
     shown = sorted({step // 2, step, (step + steps) // 2})
     return SlotContents(
         by_label,
         from_vacant(last, by_label),
         float(slots_by_step(last).max()),
         step,
-        {one: readings(middle, one, homes) for one in shown},
+        {one: readings(middle, one, own) for one in shown},
     )
 
 
@@ -175,43 +175,43 @@ def slots_by_label(recorded: RecordedMemories) -> Float[np.ndarray, "N L"]:
     return np.array(columns).T
 
 
-def find_homes(by_label: Float[np.ndarray, "N L"]) -> dict[int, int]:
-    """Return label -> the slot that gives most of its vector, for the labels that have a home.
+def own_slots(by_label: Float[np.ndarray, "N L"]) -> dict[int, int]:
+    """Return label -> the slot that gives most of its vector, for the labels that have a slot of their own.
 
     Where none has one, as before any training, for all labels.
 
     Example:
-        >>> find_homes(np.array([[0.9, 0.1, 0.0], [0.2, 0.3, 0.8]]))
+        >>> own_slots(np.array([[0.9, 0.1, 0.0], [0.2, 0.3, 0.8]]))
         {0: 0, 2: 1}
-        >>> find_homes(np.array([[0.3, 0.1], [0.2, 0.3]]))
+        >>> own_slots(np.array([[0.3, 0.1], [0.2, 0.3]]))
         {0: 0, 1: 1}
     """
     slots = by_label.argmax(0)
-    found = [label for label, share in enumerate(by_label.max(0)) if share >= HOME]
+    found = [label for label, share in enumerate(by_label.max(0)) if share >= OWN_SHARE]
     return {label: int(slots[label]) for label in found or range(len(slots))}
 
 
 def from_vacant(recorded: RecordedMemories, by_label: Float[np.ndarray, "N L"]) -> Float[np.ndarray, " L"]:
-    """Return how well the vector with each label is read from the home of the reference's, before that comes.
+    """Return how well the vector with each label is read from the slot of the reference's, before that comes.
 
-    A vector whose label has no home may be kept wherever there is room, and be driven out as the homes fill.
-    No one slot gives it then, but the home that is still vacant does. Shares are means over the labels that
-    the reference can have.
+    A vector whose label has no slot of its own may be kept wherever there is room, and be driven out as the
+    slots fill. No one slot gives it then, but the slot that is still free does. Shares are means over the
+    labels that the reference can have.
 
     Args:
         recorded: with the reference as the last step, so that only its label has not come by then.
-        by_label: what `slots_by_label` returns; a slot is home to a label of whose vector it gives `HOME`.
+        by_label: what `slots_by_label` returns; a slot is a label's own from `OWN_SHARE` on.
 
     Returns:
-        0 for a label that no other label's home can keep.
+        0 for a label that no other label's slot can keep.
     """
     before, shown = _before(recorded), recorded.labels[:, : recorded.reference_step]
-    coming, at_home = recorded.labels[:, recorded.reference_step], by_label >= HOME
+    coming, held = recorded.labels[:, recorded.reference_step], by_label >= OWN_SHARE
     shares = []
     for label in range(by_label.shape[1]):
         found = []
         for other in range(by_label.shape[1]):
-            slots = np.flatnonzero(at_home[:, other] & ~at_home[:, label])
+            slots = np.flatnonzero(held[:, other] & ~held[:, label])
             if len(slots):  # none where both are one label
                 rows, steps = np.nonzero((shown == label) & (coming == other)[:, None])
                 vectors = recorded.vectors[rows, steps]
@@ -220,15 +220,15 @@ def from_vacant(recorded: RecordedMemories, by_label: Float[np.ndarray, "N L"]) 
     return np.array(shares)
 
 
-def readings(recorded: RecordedMemories, step: int, homes: Mapping[int, int]) -> dict[str, list[float]]:
+def readings(recorded: RecordedMemories, step: int, own: Mapping[int, int]) -> dict[str, list[float]]:
     """Return how well the memory, after each step, gives the object that one step shows.
 
-    It is read from the slot where objects with its label are at home; the mean over these labels counts.
+    It is read from the slot of its label; a mean over the labels that have one.
 
     Args:
         recorded: the sequences.
         step: that shows the object.
-        homes: label -> its slot, what `find_homes` returns.
+        own: label -> its slot, what `own_slots` returns.
 
     Returns:
         "vector": the reading of its vector after each step; "distance": of its distance from the reference,
@@ -239,12 +239,12 @@ def readings(recorded: RecordedMemories, step: int, homes: Mapping[int, int]) ->
     if step != recorded.reference_step:
         away = vectors - recorded.vectors[:, recorded.reference_step]
         targets["distance"] = np.linalg.norm(away, axis=1, keepdims=True)
-    rows = [(np.flatnonzero(recorded.labels[:, step] == label), home) for label, home in homes.items()]
+    rows = [(np.flatnonzero(recorded.labels[:, step] == label), slot) for label, slot in own.items()]
     return {
         name: [
             float(
                 np.mean(
-                    [decodability(recorded.memories[which, now, home], values[which]) for which, home in rows]
+                    [decodability(recorded.memories[which, now, slot], values[which]) for which, slot in rows]
                 )
             )
             for now in range(recorded.labels.shape[1])

@@ -66,15 +66,26 @@ def _names(names: Sequence[str]) -> str:
     return joined(names) if len(names) <= MOST_NAMED else f"{len(names)} models"
 
 
-def ends_in_words(what: str, ends: Mapping[str, float]) -> str:
-    """Return where curves end, the lowest first.
+def losses_in_words(ends: Mapping[str, float]) -> str:
+    """Return which models' validation loss ends lowest, and where the others' does.
+
+    Args:
+        ends: label -> the last loss.
 
     Example:
-        >>> ends_in_words("The training loss", {"LSTM": 0.0412, "RMC": 0.0038})
-        'The training loss ends at 0.0038 for RMC, 0.041 for LSTM'
+        >>> losses_in_words({"LSTM": 0.0412, "RMC": 0.0038, "DNC": 1.1})
+        'RMC ends with the lowest validation loss, 0.0038 (LSTM 0.041, DNC 1.1)'
+        >>> losses_in_words({"LSTM": 1.12, "RMC": 1.13})
+        'LSTM and RMC end with a validation loss of 1.1'
     """
-    ranked = sorted(ends.items(), key=lambda pair: pair[1])
-    return f"{what} ends at " + ", ".join(f"{value:.2g} for {name}" for name, value in ranked)
+    ranked = sorted((float(f"{value:.2g}"), name) for name, value in ends.items())
+    lowest = ranked[0][0]
+    level = [name for value, name in ranked if value == lowest]
+    others = [f"{name} {value:g}" for value, name in ranked if value > lowest]
+    verb = "ends" if len(level) == 1 else "end"
+    if not others:
+        return f"{_names(level)} {verb} with a validation loss of {lowest:g}"
+    return f"{_names(level)} {verb} with the lowest validation loss, {lowest:g} ({', '.join(others)})"
 
 
 def efficiency_in_words(

@@ -113,7 +113,7 @@ def _by_value(right: np.ndarray, values: Int64[np.ndarray, " B"], count: int) ->
 
 
 def mistakes_in_words(found: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return how much of what each model gets wrong are close calls.
+    """Return how much close calls cost the model that is best elsewhere.
 
     Args:
         found: model -> what `mistakes` returned for it, and its "label".
@@ -128,8 +128,8 @@ def mistakes_in_words(found: Mapping[str, Mapping[str, Any]]) -> str:
         closest, *others = [part["accuracy"] for part in one["margin"]] or [0.0]
         rest = sum(others) / max(1, len(others))
         how = f"{style.percent(closest)} right where distances are closest, {style.percent(rest)} elsewhere"
-        told.append(f"{one['label']}: {how}")
-    return "; ".join(told)
+        told.append((rest, f"{one['label']}: {how}"))
+    return max(told, key=lambda pair: pair[0])[1]
 
 
 def mistakes_figure(

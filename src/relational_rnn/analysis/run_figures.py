@@ -14,8 +14,8 @@ from relational_rnn.analysis.finding import finding, trivial_score
 from relational_rnn.analysis.headlines import (
     cost_in_words,
     efficiency_in_words,
-    ends_in_words,
     larger_in_words,
+    losses_in_words,
     scores_in_words,
 )
 from relational_rnn.analysis.losses import draw_loss_curves
@@ -79,7 +79,7 @@ def losses_figure(config: RunConfig[Any], results: RunResult, records: Points) -
         ends[label] = min(last, ends.get(label, last))
     return draw_loss_curves(
         losses,
-        title=_told(ends_in_words("The validation loss", ends), results),
+        title=_told(losses_in_words(ends), results),
         about=about_run(config, results, "loss over training"),
     )
 

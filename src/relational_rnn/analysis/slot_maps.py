@@ -100,6 +100,8 @@ def draw_slot_usage(
         content = sum(above) + sum(heights)
         style.add_title(figure, title, width, bottom + content, about)
         ceiling = bottom + content
+        attend = [index for index, one in enumerate(models.values()) if one.attention is not None]
+        lowest = (len(models) - 1, attend[-1] if attends else None)
         for index, one in enumerate(models.values()):
             ceiling -= above[index]
             style.write_at(
@@ -114,7 +116,7 @@ def draw_slot_usage(
                 left = LEFT + column * (MAP_WIDTH + BAR + BETWEEN)
                 axes = style.axes_at(figure, left, ceiling, MAP_WIDTH, heights[index])
                 step_axis(axes, length_of(models))
-                last = index == len(models) - 1
+                last = index == lowest[column]
                 axes.tick_params(axis="x", labelbottom=last)
                 axes.set_xlabel("step" if last else "")
                 style.write_at(figure, left, ceiling + heights[index] + 0.13, what, va="bottom")

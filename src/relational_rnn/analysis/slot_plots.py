@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from relational_rnn.analysis import style
-from relational_rnn.analysis.decoding import HOME, SlotContents
+from relational_rnn.analysis.decoding import OWN_SHARE, SlotContents
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +36,7 @@ def slots_in_words(contents: SlotContents) -> str:
         'Each of the 3 labels has a slot of its own, which gives 100 % of its vector'
     """
     held = contents.by_label.max(0)
-    found = [share for share in held if share >= HOME]
+    found = [share for share in held if share >= OWN_SHARE]
     count = len(held)
     if not found:
         most = f"{100 * held.max():.0f}"

@@ -45,7 +45,7 @@ class Table(NamedTuple):
 
 
 def score_table(results: RunResult) -> Table:
-    """Return each training of a run, in bold what counts for its model.
+    """Return each training of a run, in bold those of its model's best regime.
 
     "to 90 %" is what `to_ninety` tells.
     """
@@ -120,7 +120,7 @@ def selected_only(results: RunResult) -> RunResult:
 
 
 def regimes_table(results: RunResult) -> Table:
-    """Return each training regime, means over the seeds, in bold what counts for its model."""
+    """Return each training regime, means over the seeds, in bold the best of its model on validation."""
     rows = []
     for model in results.models.values():
         regimes: dict[str, list[TrainingResult]] = {}

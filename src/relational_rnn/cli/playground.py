@@ -11,17 +11,17 @@ import tyro
 
 from relational_rnn.cli.arguments import NUMBERS
 
-SHIPPED = "pretrained:nth-farthest-plane"
-"""What the page shows unless a run is named."""
+SHIPPED = ("pretrained:nth-farthest-plane", "pretrained:group-word-swaps")
+"""What the page shows unless a run is named: a tab each."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Playground:
-    """Write one page, which needs no network, in which a trained RMC answers Nth farthest in the plane."""
+    """Write one page, without network, in which an RMC finds the Nth farthest point or follows swaps."""
 
-    run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")] = Path(SHIPPED)
-    """Folder of a run of nth-farthest with an RMC and 2 dimensions, one weights file (.safetensors) of it, or
-    weights of the package."""
+    run: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")] = None
+    """Folder of a run with an RMC, of nth-farthest with 2 dimensions or of group-word with swaps, one weights
+    file (.safetensors) of it, or weights of the package; without it, the package's own, one of each."""
     seed: int | None = None
     """Of a run with several trainings: the seed of the one that is shown; None for the best."""
     out: Annotated[Path, tyro.conf.arg(metavar="FILE")] = Path("playground.html")
@@ -34,19 +34,21 @@ def main(argv: Sequence[str]) -> int:
     """Write the page; return the exit code."""
     options = tyro.cli(Playground, prog="relational-rnn playground", args=list(argv), registry=NUMBERS)
 
-    from relational_rnn.analysis.playground import plane_scene, write_page
+    from relational_rnn.analysis.playground import scene_at, write_page
     from relational_rnn.training.run_folder import find_output
     from relational_rnn.training.weights import weights_of
 
     target = find_output(options.out)  # raises before the work
-    scene = plane_scene(weights_of(options.run, "rmc", options.seed))
+    runs = SHIPPED if options.run is None else (options.run,)
+    scenes = [scene_at(weights_of(run, "rmc", options.seed)) for run in runs]
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_page(options.out, [scene])
-    score = scene["score"]
-    print(
-        f"Written: {options.out}, with {scene['name']}: accuracy {score['accuracy']:.2%} on "
-        f"{score['examples']:,} fresh examples, trivial score {score['trivial']:.2%}"
-    )
+    write_page(options.out, scenes)
+    for scene in scenes:
+        score = scene["score"]
+        print(
+            f"Written: {options.out}, with {scene['name']}: accuracy {score['accuracy']:.2%} on "
+            f"{score['examples']:,} fresh examples, trivial score {score['trivial']:.2%}"
+        )
     if options.open:
         import webbrowser
 

@@ -84,6 +84,13 @@ def group_word() -> RunConfig[GroupWord]:
     return _grown(GroupWord(), "length=2", steps=2_000)
 
 
+def swaps() -> RunConfig[GroupWord]:
+    """5 objects and 12 swaps of neighbours; its RMC fits into the page of `relational-rnn playground`."""
+    config = _grown(GroupWord(group="S5", elements="neighbours", length=12), "length=2", steps=2_000)
+    model = {"mem_slots": 5, "head_size": 16, "num_heads": 2, "head_layers": 1, "head_units": 64}
+    return with_values(config, model)
+
+
 def mqar() -> RunConfig[Mqar]:
     """4 pairs of a vocabulary of 132 tokens, grown from 1."""
     return _grown(Mqar(), "pairs=1", steps=3_000)

@@ -39,6 +39,7 @@ RECIPES: Final[dict[str, dict[str, Callable[[], RunConfig[Any]]]]] = {
         )
     },
 }
+RECIPES["group-word"]["swaps"] = reasoning.swaps
 RECIPES["addition"]["paper"] = reasoning.addition_paper
 RECIPES["control"]["paper"] = reasoning.control_paper
 RECIPES["program"]["paper"] = reasoning.program_paper

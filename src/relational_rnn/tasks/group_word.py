@@ -95,13 +95,13 @@ class GroupWord:
     @property
     def shown(self) -> Int64[np.ndarray, " K"]:
         """The elements that words are made of, as numbers in the group."""
-        moved = (_permutations(self.group) != _permutations(self.group)[0]).sum(1)
+        moved = (permutations(self.group) != permutations(self.group)[0]).sum(1)
         swaps = np.flatnonzero(moved == 2)
         if self.elements == "swaps":
             return swaps
         if self.elements == "neighbours":
-            first = (_permutations(self.group)[swaps] != _permutations(self.group)[0]).argmax(1)
-            places = _permutations(self.group)[swaps, first]
+            first = (permutations(self.group)[swaps] != permutations(self.group)[0]).argmax(1)
+            places = permutations(self.group)[swaps, first]
             neighbours: Int64[np.ndarray, " K"] = swaps[places == first + 1]
             return neighbours
         return np.arange(self.classes)
@@ -114,7 +114,7 @@ class GroupWord:
     @property
     def classes(self) -> int:
         """Elements of the group."""
-        return len(_permutations(self.group))
+        return len(permutations(self.group))
 
     @property
     def steps(self) -> int:
@@ -328,7 +328,7 @@ def permutation(group: str, number: int) -> str:
         >>> permutation("S3", 4)
         '(2 0 1)'
     """
-    return f"({' '.join(map(str, _permutations(group)[number]))})"
+    return f"({' '.join(map(str, permutations(group)[number]))})"
 
 
 def as_record(task: GroupWord, batch: ReasoningBatch, example: int) -> dict[str, Any]:
@@ -343,7 +343,7 @@ def as_record(task: GroupWord, batch: ReasoningBatch, example: int) -> dict[str,
 
 
 @functools.cache
-def _permutations(group: str) -> Int64[np.ndarray, "G n"]:
+def permutations(group: str) -> Int64[np.ndarray, "G n"]:
     """Return the elements of a group in lexicographic order, the identity first."""
     every = np.array(list(itertools.permutations(range(int(group[1])))))
     return every[~_is_odd(every)] if group[0] == "A" else every
@@ -352,7 +352,7 @@ def _permutations(group: str) -> Int64[np.ndarray, "G n"]:
 @functools.cache
 def _table(group: str) -> Int64[np.ndarray, "G G"]:
     """Return the products p * q of every two elements, as numbers."""
-    every = _permutations(group)
+    every = permutations(group)
     number = {tuple(each): index for index, each in enumerate(every.tolist())}
     return np.array([[number[tuple(product)] for product in p[every].tolist()] for p in every])
 
@@ -360,12 +360,12 @@ def _table(group: str) -> Int64[np.ndarray, "G G"]:
 @functools.cache
 def _odd(group: str) -> Bool[np.ndarray, " G"]:
     """Return which elements are odd."""
-    return _is_odd(_permutations(group))
+    return _is_odd(permutations(group))
 
 
-def _is_odd(permutations: Int64[np.ndarray, "G n"]) -> Bool[np.ndarray, " G"]:
+def _is_odd(every: Int64[np.ndarray, "G n"]) -> Bool[np.ndarray, " G"]:
     """Return whether each has an odd number of pairs in the wrong order."""
-    wrong = np.triu(permutations[:, :, None] > permutations[:, None, :])
+    wrong = np.triu(every[:, :, None] > every[:, None, :])
     odd: Bool[np.ndarray, " G"] = wrong.sum((1, 2)) % 2 == 1
     return odd
 

@@ -19,7 +19,7 @@ def pretrained_names() -> list[str]:
 
     Example:
         >>> pretrained_names()
-        ['nth-farthest-8x16', 'nth-farthest-plane']
+        ['group-word-swaps', 'nth-farthest-8x16', 'nth-farthest-plane']
     """
     return sorted(path.stem for path in FOLDER.glob("*.safetensors"))
 

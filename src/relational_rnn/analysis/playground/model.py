@@ -13,6 +13,7 @@ import numpy as np
 from relational_rnn.config.checks import BadFile
 from relational_rnn.reference import Classifier, RelationalMemory
 from relational_rnn.reference.arrays import Array
+from relational_rnn.tasks.group_word import GroupWord
 from relational_rnn.tasks.nth_farthest import NthFarthest
 from relational_rnn.training.arrays_file import check_arrays
 from relational_rnn.training.config import RunConfig
@@ -22,13 +23,15 @@ from relational_rnn.training.weights import read_weights, remedy_of
 
 TRAIN = "relational-rnn train nth-farthest --preset plane --models rmc"
 """Trains a run that the playground shows."""
+TRAIN_SWAPS = "relational-rnn train group-word --preset swaps --models rmc"
+"""Trains one for its second scene."""
 
 MOST_OBJECTS = 12
 """Points and slots that the page has room for."""
 
 
-class PlaneModel(NamedTuple):
-    """A trained RMC on Nth farthest in the plane."""
+class ShownModel(NamedTuple):
+    """A trained RMC on a task that the page has a scene for."""
 
     classifier: Classifier
     """float64, whatever the training's dtype."""
@@ -41,6 +44,12 @@ class PlaneModel(NamedTuple):
         assert isinstance(self.classifier.core, RelationalMemory)
         return self.classifier.core
 
+
+class PlaneModel(ShownModel):
+    """A trained RMC on Nth farthest in the plane."""
+
+    __slots__ = ()
+
     @property
     def task(self) -> NthFarthest:
         """With its sizes."""
@@ -49,16 +58,29 @@ class PlaneModel(NamedTuple):
         return task
 
 
-def read_model(path: Path) -> PlaneModel:
-    """Read a weights file of an RMC on Nth farthest in the plane, whatever framework trained it.
+class SwapsModel(ShownModel):
+    """A trained RMC on group words that are swaps."""
+
+    __slots__ = ()
+
+    @property
+    def task(self) -> GroupWord:
+        """With its sizes."""
+        task = self.config.task
+        assert isinstance(task, GroupWord)
+        return task
+
+
+def read_model(path: Path) -> PlaneModel | SwapsModel:
+    """Read a weights file of an RMC that the page can show, whatever framework trained it.
 
     Args:
         path: the file.
 
     Raises:
         BadFile: the file holds no weights, or not those of its model.
-        ValueError: it is another model, of another task or of more dimensions, or has what the page's
-            forward pass lacks; the message says what is needed and what trains it.
+        ValueError: it is another model, of another task or of sizes that the page cannot draw, or has what
+            its forward pass lacks; the message says what is needed and what trains it.
     """
     values, config, contestant = read_weights(path)
     check_shown(path, config, contestant)
@@ -74,7 +96,8 @@ def read_model(path: Path) -> PlaneModel:
         fill(classifier, memory | renamed(values))
     except ValueError as error:
         raise BadFile(path, f"does not hold the weights of its model: {error}", remedy_of(path)) from None
-    return PlaneModel(classifier, config, contestant)
+    shown = PlaneModel if isinstance(config.task, NthFarthest) else SwapsModel
+    return shown(classifier, config, contestant)
 
 
 def check_shown(path: Path, config: RunConfig[Any], contestant: Contestant) -> None:
@@ -83,22 +106,30 @@ def check_shown(path: Path, config: RunConfig[Any], contestant: Contestant) -> N
     Raises:
         ValueError: it cannot; the message says what is needed and what trains it.
     """
-    task, needed = config.task, f"train one with: {TRAIN}"
-    if not isinstance(task, NthFarthest):
+    task = config.task
+    needed = f"train one with: {TRAIN_SWAPS if isinstance(task, GroupWord) else TRAIN}"
+    if not isinstance(task, NthFarthest | GroupWord):
         raise ValueError(
-            f"the playground needs a run of nth-farthest in the plane, {path} is of {task.name}; {needed}"
+            "the playground needs a run of nth-farthest in the plane or of group-word, "
+            f"{path} is of {task.name}; {needed}"
         )
     if contestant.model != "rmc":
         raise ValueError(
             f"the playground shows an RMC, {path} is of the model {contestant.model!r}; {needed}"
         )
-    if task.dimensions != 2:
+    if isinstance(task, GroupWord) and (task.elements == "all" or task.answers != "every"):
+        raise ValueError(
+            "the playground shows swaps, and an answer after each: it needs elements='neighbours' or 'swaps' "
+            f"and answers='every', {path} has elements={task.elements!r}, answers={task.answers!r}; {needed}"
+        )
+    if isinstance(task, NthFarthest) and task.dimensions != 2:
         raise ValueError(
             f"the playground draws points in a plane: it needs dimensions=2, {path} has "
             f"dimensions={task.dimensions}; {needed}"
         )
     model = config.of(contestant.model).model
-    for name, value in (("objects", task.objects), ("mem_slots", model.mem_slots)):
+    objects = task.objects if isinstance(task, NthFarthest) else 0
+    for name, value in (("objects", objects), ("mem_slots", model.mem_slots)):
         if value > MOST_OBJECTS:
             raise ValueError(f"the playground has room for {name}={MOST_OBJECTS} at most, {path} has {value}")
     for name, usual in (("port_fault", "none"), ("layer_norm_placement", "authors")):

@@ -15,7 +15,7 @@ PARTS: Final = Path(__file__).parent / "parts"
 
 SCRIPTS: Final = (
     *("core.js", "task.js", "dom.js", "plane.js", "sequence.js", "operations.js", "numbers.js"),
-    *("inside.js", "scene.js", "tour.js", "quiz.js", "main.js"),
+    *("inside.js", "scene.js", "swaps.js", "tour.js", "quiz.js", "main.js"),
 )
 """In the order in which they need each other."""
 
@@ -25,7 +25,7 @@ def write_page(path: Path, scenes: Sequence[Mapping[str, Any]]) -> None:
 
     Args:
         path: of the file.
-        scenes: at least one, of `plane_scene`; several become tabs.
+        scenes: at least one, of `scene_at`; several become tabs.
 
     Raises:
         ValueError: no scenes.
@@ -38,7 +38,7 @@ def page(scenes: Sequence[Mapping[str, Any]]) -> str:
     """Return the page as text: it loads nothing, and its policy forbids it to.
 
     Args:
-        scenes: at least one, of `plane_scene`; several become tabs.
+        scenes: at least one, of `scene_at`; several become tabs.
 
     Raises:
         ValueError: no scenes.

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from relational_rnn.analysis.decoding import HOME, Reading, fit_reading
+from relational_rnn.analysis.decoding import OWN_SHARE, Reading, fit_reading
 from relational_rnn.analysis.playground.model import PlaneModel
 from relational_rnn.tasks.nth_farthest import sample
 from relational_rnn.tasks.splits import PICTURE
@@ -31,7 +31,7 @@ def find_readings(model: PlaneModel, examples: int) -> dict[str, Any]:
     Returns:
         "place" and "distance", each with "slots", how well each slot alone gives each label's (N x L, see
         `decoding.decodability`), and "readings", for each label the one from all slots: "score", "weights"
-        (K x N D) and "offset" (K); None for a label whose score is below `HOME`.
+        (K x N D) and "offset" (K); None for a label whose score is below `OWN_SHARE`.
     """
     generator = np.random.default_rng([model.contestant.seed, PICTURE])
     batch = sample(model.task, examples, generator)
@@ -73,7 +73,7 @@ def run_memories(model: PlaneModel, inputs: Float[np.ndarray, "B T F"]) -> list[
 
 def _plain(reading: Reading) -> dict[str, Any] | None:
     """Return a reading as JSON can hold it, if it is one."""
-    if reading.score < HOME:
+    if reading.score < OWN_SHARE:
         return None
     return {
         "score": round(reading.score, 4),

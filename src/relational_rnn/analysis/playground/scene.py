@@ -11,9 +11,17 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from relational_rnn.analysis.mistakes import mistakes
-from relational_rnn.analysis.playground.model import TRAIN, PlaneModel, read_model
+from relational_rnn.analysis.playground.model import (
+    TRAIN,
+    TRAIN_SWAPS,
+    PlaneModel,
+    ShownModel,
+    SwapsModel,
+    read_model,
+)
 from relational_rnn.analysis.playground.readings import CHUNK, find_readings
 from relational_rnn.reference.arrays import Array
+from relational_rnn.tasks import group_word
 from relational_rnn.tasks.nth_farthest import sample
 from relational_rnn.tasks.splits import FRESH
 from relational_rnn.training.pretrained import FOLDER, PREFIX
@@ -24,8 +32,8 @@ SEED = 1
 """Of these examples, as there."""
 
 
-def plane_scene(path: Path, *, examples: int = EXAMPLES) -> dict[str, Any]:
-    """Return the page's scene of a trained RMC: Nth farthest in the plane.
+def scene_at(path: Path, *, examples: int = EXAMPLES) -> dict[str, Any]:
+    """Return the page's scene of a trained RMC: Nth farthest in the plane, or a sequence of swaps.
 
     Args:
         path: its weights file.
@@ -35,12 +43,13 @@ def plane_scene(path: Path, *, examples: int = EXAMPLES) -> dict[str, Any]:
         ValueError: the page cannot show it, see `model.read_model`.
     """
     model, shipped = read_model(path), path.parent == FOLDER
-    command = f"{TRAIN} --seed {model.contestant.seed}" if shipped else None
+    train = TRAIN if isinstance(model, PlaneModel) else TRAIN_SWAPS
+    command = f"{train} --seed {model.contestant.seed}" if shipped else None
     return scene_of(model, name_of(path), command, examples=examples)
 
 
 def scene_of(
-    model: PlaneModel, name: str, command: str | None = None, *, examples: int = EXAMPLES
+    model: PlaneModel | SwapsModel, name: str, command: str | None = None, *, examples: int = EXAMPLES
 ) -> dict[str, Any]:
     """Return the page's scene of a model.
 
@@ -50,18 +59,43 @@ def scene_of(
         command: what trained it, if that is known.
         examples: fresh examples behind the score and, others, behind the readings.
     """
+    shared = {
+        "name": name,
+        "training": training_of(model, command),
+        "core": dataclasses.asdict(model.core.config),
+        "head": {"layers": head_layers(model), "activation": model.classifier.head_activation},
+        "weights": pack(model),
+    }
+    if isinstance(model, SwapsModel):
+        return {"kind": "swaps", "title": "Swaps", **shared, **_of_swaps(model, examples)}
     return {
         "kind": "plane",
         "title": "Nth farthest",
-        "name": name,
-        "training": training_of(model, command),
+        **shared,
         "objects": model.task.objects,
-        "core": dataclasses.asdict(model.core.config),
-        "head": {"layers": head_layers(model), "activation": model.classifier.head_activation},
         "score": score_of(model, examples),
         "readings": find_readings(model, examples),
-        "weights": pack(model),
     }
+
+
+def _of_swaps(model: SwapsModel, examples: int) -> dict[str, Any]:
+    """Return what only the scene of swaps has; accuracies are of the orders after each swap."""
+    task = model.task
+    scores = {}
+    for name, words in (("score", task), ("longer", task.harder())):
+        batch = group_word.sample(words, examples, np.random.default_rng([SEED, FRESH]))
+        pieces = [batch.inputs[start : start + CHUNK] for start in range(0, examples, CHUNK)]
+        said = np.concatenate([model.classifier.forward(piece).argmax(-1) for piece in pieces])
+        parity = float((group_word.shortcut(words, batch.inputs) == batch.targets).mean())
+        scores[name] = {
+            "examples": examples,
+            "length": words.length,
+            "accuracy": float((said == batch.targets).mean()),
+            "last": float((said == batch.targets)[:, -1].mean()),
+            "trivial": max(parity, words.majority),
+        }
+    every = group_word.permutations(task.group)
+    return {"orders": every.tolist(), "swaps": every[task.shown].tolist(), "length": task.length, **scores}
 
 
 def name_of(path: Path) -> str:
@@ -72,7 +106,7 @@ def name_of(path: Path) -> str:
     return f"{folder.resolve().name}, {path.stem}"
 
 
-def training_of(model: PlaneModel, command: str | None) -> dict[str, Any]:
+def training_of(model: ShownModel, command: str | None) -> dict[str, Any]:
     """Return how a model was trained, as the page tells it."""
     budget = model.config.budget
     return {
@@ -84,7 +118,7 @@ def training_of(model: PlaneModel, command: str | None) -> dict[str, Any]:
     }
 
 
-def head_layers(model: PlaneModel) -> int:
+def head_layers(model: ShownModel) -> int:
     """Return how many linear layers the head has."""
     return sum(name.startswith("head.") and name.endswith(".weight") for name in model.classifier.params)
 
@@ -111,7 +145,7 @@ def predict(model: PlaneModel, inputs: Float[np.ndarray, "B T F"]) -> Int[np.nda
     return labels
 
 
-def pack(model: PlaneModel) -> dict[str, Any]:
+def pack(model: ShownModel) -> dict[str, Any]:
     """Return a classifier's arrays as float32 in base64, one after the other, with their names and shapes."""
     arrays: dict[str, Array] = dict(model.classifier.params)
     arrays |= {f"core.{name}": value for name, value in model.core.buffers.items()}

@@ -130,24 +130,33 @@ function rangeOf(part) {
   return [Math.min(...values), Math.max(...values)];
 }
 
+// The numbers of the steps above a strip; where they would touch, every second, fifth, tenth, ... of them.
+function stepNumbers(steps, left, size) {
+  const first = insideOf().first + 1, room = 8 * String(first + steps).length + 8;
+  const every = [1, 2, 5, 10, 20, 50, 100, 200, 500].find((n) => n * size >= room) ?? steps;
+  const numbered = Array.from({ length: steps }, (_, step) => step).filter((step) => every === 1 || (first + step) % every === 0);
+  const told = numbered.map((step) => `<text class="quiet" x="${left + (step + 0.5) * size}" y="13" text-anchor="middle">${first + step}</text>`);
+  return `<text class="quiet" x="${left - 6}" y="13" text-anchor="end">step</text>${told.join("")}`;
+}
+
 function stripOf(name, title, words, width) {
   const part = watched()[name], [, steps, slots] = part.shape;
   const left = 52, right = 46, size = (width - left - right) / steps, tall = clamp(150 / slots, 9, 26);
-  const rows = [], [low, high] = rangeOf(part);
+  const over = 20, rows = [stepNumbers(steps, left, size)], [low, high] = rangeOf(part);
   for (let slot = 0; slot < slots; slot++) {
-    const middle = (slot + 0.5) * tall + 4;
+    const middle = over + (slot + 0.5) * tall + 4;
     const label = slots === 1 ? "cell" : `slot ${slot + 1}`;
     if (tall >= 12) rows.push(`<text x="${left - 6}" y="${middle}" text-anchor="end">${label}</text>`);
     for (let step = 0; step < steps; step++) {
       const value = valueAt(part, [inner.example, step, slot]);
-      rows.push(`<rect x="${left + step * size}" y="${slot * tall}" width="${size + 0.5}" height="${tall + 0.5}" fill="${ramp((value - low) / (high - low || 1))}"/>`);
+      rows.push(`<rect x="${left + step * size}" y="${over + slot * tall}" width="${size + 0.5}" height="${tall + 0.5}" fill="${ramp((value - low) / (high - low || 1))}"/>`);
     }
     if (tall >= 12) rows.push(`<text data-slot="${slot}" x="${width - right + 6}" y="${middle}"></text>`);
   }
-  rows.push(`<rect class="cursor" y="0" width="${size}" height="${slots * tall}"/>`);
+  rows.push(`<rect class="cursor" y="${over}" width="${size}" height="${slots * tall}"/>`);
   const strip = make("div", { class: "strip", "data-part": name });
   strip.innerHTML = `<h3>${title}</h3><p class="note">${words} <span class="scale">${low.toFixed(2)}${rampBar()}${high.toFixed(2)},</span> lowest to highest in this example.</p>
-    <svg width="${width}" height="${slots * tall + 3}" role="img" aria-label="${title} of each slot over the steps">${rows.join("")}</svg>`;
+    <svg width="${width}" height="${over + slots * tall + 3}" role="img" aria-label="${title} of each slot over the steps">${rows.join("")}</svg>`;
   strip.cursorAt = (step) => left + step * size;
   const svg = strip.querySelector("svg");
   svg.addEventListener("click", (event) => {

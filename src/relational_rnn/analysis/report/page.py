@@ -49,6 +49,8 @@ from relational_rnn.training.results import RunResult, to_json
 MOST_COLUMNS = 6
 """Of the table on the first screen; what it leaves out stands further down."""
 
+OVERLAP = "Trainings may run at the same time, so this can be less than the sum of their seconds."
+
 TRIVIAL = {
     "chance": "chance guesses",
     "majority": "majority always gives the most frequent answer",
@@ -185,7 +187,8 @@ def _run_html(run: RunPage, at: int, several: bool) -> str:
     about = f'<p><b>{escape(finding(results))}.</b></p><p class="note">{escape(run.title)}</p>'
     head = f"<h2>{escape(run.name)}</h2>{about}" if several else ""
     known = [words for name, words in TRIVIAL.items() if results.trivial["test"].get(name) is not None]
-    words = f"{_sentence('; '.join(known))} {_sentence(TO_NINETY)}"
+    seconds = "seconds: of one training by the clock, its evaluations included"
+    words = " ".join(map(_sentence, ("; ".join(known), seconds, TO_NINETY)))
     ranges = " Shaded: lowest to highest seed." if results.seeds > 1 else ""
     lost = "".join(f'<p class="note">{escape(told)}</p>' for told in divergences(results))
     return "\n".join(
@@ -253,11 +256,11 @@ def _inside_words(values: Sequence[Mapping[str, Any]]) -> str:
 
 def _numbers_html(run: RunPage, several: bool) -> str:
     results, selected = run.results, selected_only(run.results)
-    several = any(len(model.trainings) > len(model.selected) for model in results.models.values())
-    every = (regimes_table(results) if results.seeds > 1 else score_table(results)) if several else None
+    chosen = any(len(model.trainings) > len(model.selected) for model in results.models.values())
+    every = (regimes_table(results) if results.seeds > 1 else score_table(results)) if chosen else None
     tables = (
         ("Accuracy by kind of question", kinds_table(results)),
-        ("Every training regime; in bold what counts for its model", every),
+        ("Every training regime; in bold the best of its model on validation", every),
         ("Every training", seeds_table(results)),
         ("What a model costs", cost_table(selected)),
         ("Larger sizes than in training", generalisation_table(results)),
@@ -269,7 +272,8 @@ def _numbers_html(run: RunPage, several: bool) -> str:
         f"<details{' open' if at == 0 else ''}><summary>{heading}</summary>{table_html(table)}</details>"
         for at, (heading, table) in enumerate((h, t) for h, t in tables if t is not None)
     ]
-    wall = f"<p>Wall time of all trainings: {results.wall_seconds:.0f} s.</p>" if results.wall_seconds else ""
+    clock = results.wall_seconds
+    wall = f"<p>All trainings and their tests: {clock:,.0f} s by the clock. {OVERLAP}</p>" if clock else ""
     raw = escape(json.dumps(to_json(results), indent=1))
     parts = [
         f"<h3>{escape(run.name)}</h3>" if several else "",

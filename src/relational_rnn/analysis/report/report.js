@@ -66,6 +66,15 @@ function redrawn(element, draw) {
   }).observe(element);
 }
 
+// What is wider than its place says so, above its first line.
+function startScrollHints() {
+  const look = () => {
+    for (const one of document.querySelectorAll(".scroll, pre")) one.classList.toggle("wider", one.scrollWidth > one.clientWidth + 1);
+  };
+  const places = new ResizeObserver(look);
+  document.querySelectorAll(".scroll, pre, details").forEach((one) => places.observe(one));
+}
+
 function startTheme() {
   const root = document.documentElement, button = byId("theme"), dark = matchMedia("(prefers-color-scheme: dark)");
   const set = (theme) => {

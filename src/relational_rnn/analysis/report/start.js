@@ -112,6 +112,7 @@ function startPrint() {
 }
 
 startTheme();
+startScrollHints();
 startPrint();
 document.querySelectorAll(".curves").forEach((figure) => startCurves(figure, DATA.runs[Number(figure.dataset.run)]));
 startExamples();

@@ -28,7 +28,7 @@ class Inside {
     this.attention = html("div", { class: "heads" });
     this.held = html("div", { class: "held-list" });
     this.slots = html("div", { class: "scroll" });
-    this.operations = new Operations(core, () => this.draw(...this.last), (n) => this.look(n));
+    this.operations = new Operations(core, this.words(), () => this.draw(...this.last), (n) => this.look(n));
     this.element = html("section", { class: "inside", "aria-label": "Inside the core" },
       html("h3", {}, "Inside the core"), this.told,
       html("div", { "data-part": "attention" }, html("h4", {}, "Who looks at whom"),
@@ -52,7 +52,7 @@ class Inside {
     const busiest = moved.indexOf(Math.max(...moved));
     this.tell(question, at, block, moved, busiest);
     const columns = Array.from({ length: core.slots }, (_, n) => String(n + 1));
-    if (core.appended) columns.push(`in ${LETTERS[question.order[at - 1]]}`);
+    if (core.appended) columns.push(this.inputName(question, at));
     this.attention.replaceChildren(...(block.heads
       ? block.heads.map(({ weights }, h) => heat(weights.slice(0, core.slots), columns.slice(0, core.slots), columns,
         { caption: `head ${h + 1}`, show: (share) => Math.round(100 * share), mark: this.slot }))
@@ -62,10 +62,26 @@ class Inside {
     this.operations.draw(step, this.slot, question);
   }
 
-  tell(question, at, block, moved, busiest) {
+  words() {
+    return PLANE_WORDS;
+  }
+
+  inputName(question, at) {
+    return `in ${LETTERS[question.order[at - 1]]}`;
+  }
+
+  came(question, at) {
     const label = question.order[at - 1];
-    const parts = [`Step ${at} of ${question.order.length}: `, chip(label), " comes in",
-      label === question.reference ? ", the reference" : "", `. Slot ${busiest + 1} changes most`];
+    return [chip(label), " comes in", label === question.reference ? ", the reference" : ""];
+  }
+
+  // The last column of the table of slots; none where nothing is read from a slot alone.
+  givesName(question, at) {
+    return `each ${phase(question, at)} from it alone, %`;
+  }
+
+  tell(question, at, block, moved, busiest) {
+    const parts = [`Step ${at} of ${question.order.length}: `, ...this.came(question, at), `. Slot ${busiest + 1} changes most`];
     const input = this.core.appended && block.heads
       ? block.heads.map(({ weights }) => weights[busiest].at(-1)) : null;
     if (input) {
@@ -105,7 +121,8 @@ class Inside {
     const top = Math.max(...moved, 1e-9);
     const scale = most(step.after);
     const gates = this.core.gated ? [["lets in", step.inputGate], ["keeps", step.forgetGate]] : [];
-    const head = ["", "content", "changed", ...gates.map(([name]) => name), `each ${phase(question, at)} from it alone, %`];
+    const given = this.givesName(question, at);
+    const head = ["", "content", "changed", ...gates.map(([name]) => name), given].filter((name) => name !== null);
     const rows = step.after.map((row, n) => {
       return html("tr", { class: n === this.slot ? "marked" : null },
         html("th", { scope: "row" }, button(slotName(n), () => {
@@ -115,7 +132,7 @@ class Inside {
         html("td", { class: "wide" }, strip(row, scale, slotName(n))),
         html("td", { "data-name": "changed" }, bar(moved[n] / top, moved[n].toFixed(1))),
         gates.map(([name, values]) => html("td", { "data-name": name }, bar(mean(values[n]), percent(mean(values[n]))))),
-        html("td", { class: "holds", "data-name": `each ${phase(question, at)} from it alone, %` }, this.gives(question, at, n)));
+        given && html("td", { class: "holds", "data-name": given }, this.gives(question, at, n)));
     });
     return html("table", { class: "slots" }, html("thead", {}, html("tr", {}, head.map((name) => html("th", { scope: "col" }, name)))),
       html("tbody", {}, rows));

@@ -1,28 +1,24 @@
 // The page: a tab for each scene (none where there is one), the finding above it, tour and quiz.
 
-const SCENES = { plane: PlaneScene };
+const SCENES = { plane: PlaneScene, swaps: SwapScene };
 
 function opening(scene) {
-  const { data, core, count } = scene;
-  const { score, training } = data;
-  const many = score.examples.toLocaleString("en");
+  const { data, examples } = scene;
+  const { training } = data;
   return [
-    html("p", { class: "lead" }, `${count} points come in one at a time; a memory of ${core.slots} slots that look at each other then ` +
-      "names the n\u2011th farthest from the ringed one. It is right in ", html("strong", {}, percent(score.accuracy, 1)),
-    ` of ${many} fresh layouts; a model that ignores distances is right in ${percent(score.trivial, 1)}.`),
+    html("p", { class: "lead" }, scene.finding()),
     html("p", { class: "note" }, `The model runs in this page: ${training.parameters.toLocaleString("en")} weights (${data.name}), trained for ` +
-      `${training.steps.toLocaleString("en")} steps of ${training.batch_size} layouts, one seed (${training.seed}). Drag a point.`),
+      `${training.steps.toLocaleString("en")} steps of ${training.batch_size} ${examples}, one seed (${training.seed}). ${scene.begin}`),
   ];
 }
 
-function closing({ data }) {
+function closing({ data, preset, source }) {
   const { training } = data;
   return html("footer", {}, html("h2", {}, "Your own model in this page"),
     html("p", {}, "Train one, then show its run:"),
-    html("pre", {}, "relational-rnn train nth-farthest --preset plane --models rmc --out runs/plane\nrelational-rnn playground runs/plane"),
+    html("pre", {}, `relational-rnn train ${preset} --models rmc --out runs/mine\nrelational-rnn playground runs/mine`),
     training.command ? html("p", {}, "The model above is the package's own, trained by ", html("code", {}, training.command), ".") : "",
-    html("p", {}, "Task and core: Santoro et al. 2018, Relational recurrent neural networks. What the memory holds is read by " +
-      "linear regressions, fitted on fresh layouts and shown where it explains at least half of the variance on others."));
+    html("p", {}, source));
 }
 
 const PAGE = JSON.parse(document.getElementById("data").textContent);
@@ -30,7 +26,7 @@ const TOUR = new Tour();
 const scenes = PAGE.scenes.map((data) => new SCENES[data.kind](data));
 const panels = scenes.map((scene, at) => {
   const start = button("take the tour: seven steps", () => TOUR.start(scene, start), { class: "main tourbutton" });
-  const toQuiz = button(`quiz: ${asked(quizQuestions(scenes[at]).length).toLowerCase()}`, () => {
+  const toQuiz = button(`quiz: ${asked(scenes[at].quiz().length).toLowerCase()}`, () => {
     const title = panels[at].querySelector(".quiz h2");
     title.scrollIntoView({ behavior: still() ? "auto" : "smooth" });
     title.focus({ preventScroll: true });
@@ -39,6 +35,7 @@ const panels = scenes.map((scene, at) => {
 });
 
 function choose(at, focus) {
+  document.querySelector("h1").textContent = scenes[at].heading;
   panels.forEach((panel, one) => { panel.hidden = one !== at; });
   tabs.forEach((tab, one) => {
     tab.setAttribute("aria-selected", String(one === at));
@@ -47,7 +44,7 @@ function choose(at, focus) {
   if (focus) tabs[at].focus();
 }
 
-const tabs = scenes.length === 1 ? [] : scenes.map(({ data }, at) => button(`${data.title}: ${data.name}`, () => choose(at), {
+const tabs = scenes.length === 1 ? [] : scenes.map(({ data }, at) => button(data.title, () => choose(at), {
   role: "tab", id: `tab-${at}`, "aria-controls": `scene-${at}`,
   onkeydown: (event) => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];

@@ -1,15 +1,21 @@
 // The operations of one step, in order; each says its formula, its shapes and, in numbers.js, its numbers.
 
-function operations(core) {
+const PLANE_WORDS = {
+  input: "u = [ x, y | letter | reference | n ]", answers: "letters", showInput, showAnswer,
+  inputWhy: "All that the model gets in this step: where one point is, its letter, and the question. The question " +
+    "is repeated at every step; the other points are not.",
+  mlpWhy: "A small network works on each row by itself: here two places can become a distance.",
+  answerWhy: "The head reads the slots and scores the letters. It was trained on the last step only.",
+};
+
+function operations(core, words) {
   const { config, width: D, slots: N } = core;
   const { num_heads: H, num_blocks: B, head_size: V, input_size: F } = config;
   const K = core.key;
   const norm = (text) => (config.use_layer_norm ? `LN(${text})` : text);
   const rows = core.appended ? N + 1 : N;
   const found = [
-    { key: "input", name: "input", formula: "u = [ x, y | letter | reference | n ]", shape: `u: ${F}`,
-      why: "All that the model gets in this step: where one point is, its letter, and the question. The question " +
-        "is repeated at every step; the other points are not.", show: showInput },
+    { key: "input", name: "input", formula: words.input, shape: `u: ${F}`, why: words.inputWhy, show: words.showInput },
     { key: "project", name: "project", formula: "x = W<sub>in</sub> u + b", shape: `${F} \u2192 ${D}`,
       why: "The input becomes as wide as a slot, so that it can stand beside the slots as one more row.",
       show: showProjection },
@@ -43,7 +49,7 @@ function operations(core) {
       found.push({ key: `mlp${b}`, name: `MLP${round}`,
         formula: `new = ${norm(config.use_residual ? "c + MLP(c)" : "MLP(c)")}`,
         shape: `${queries} \u00d7 ${D}, ${config.attention_mlp_layers} layers, the same for every row`,
-        why: "A small network works on each row by itself: here two places can become a distance.",
+        why: words.mlpWhy,
         show: (...all) => showMLP(b, ...all) });
     }
   }
@@ -62,16 +68,16 @@ function operations(core) {
   }
   found.push({ key: "answer", name: "answer", formula: "p = softmax( MLP( read(m') ) )",
     shape: `${N} \u00d7 ${D} \u2192 ${core.params["head.0.weight"].shape[1]} \u2192 ${core.head.layers} layers \u2192 ` +
-      `${core.params[`head.${core.head.layers - 1}.bias`].shape[0]} letters`,
-    why: "The head reads the slots and scores the letters. It was trained on the last step only.", show: showAnswer });
+      `${core.params[`head.${core.head.layers - 1}.bias`].shape[0]} ${words.answers}`,
+    why: words.answerWhy, show: words.showAnswer });
   return found;
 }
 
 // The row of operations as buttons, and below it the one that is open.
 class Operations {
-  constructor(core, redraw, look) {
+  constructor(core, words, redraw, look) {
     this.core = core;
-    this.list = operations(core);
+    this.list = operations(core, words);
     this.open = null;
     this.redraw = redraw;
     this.slot = select(Array.from({ length: core.slots }, (_, n) => [n, slotName(n)]), 0, look, "Slot whose numbers are shown");

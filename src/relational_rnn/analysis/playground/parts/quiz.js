@@ -36,7 +36,7 @@ function quiz(scene) {
   let right = 0;
   let answered = 0;
   const total = html("p", { class: "total", role: "status", "aria-live": "polite" });
-  const questions = quizQuestions(scene);
+  const questions = scene.quiz();
   const made = questions.map((one, q) => {
     const why = html("p", { class: "why", role: "status", "aria-live": "polite" });
     const choices = one.choices.map((text, c) => button(text, () => {

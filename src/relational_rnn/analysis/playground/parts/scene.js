@@ -7,6 +7,12 @@ class PlaneScene {
     this.data = data;
     this.core = new Core(data);
     this.count = data.objects;
+    this.examples = "layouts";
+    this.heading = "A memory that compares";
+    this.begin = "Drag a point.";
+    this.preset = "nth-farthest --preset plane";
+    this.source = "Task and core: Santoro et al. 2018, Relational recurrent neural networks. What the memory holds is read by " +
+      "linear regressions, fitted on fresh layouts and shown where it explains at least half of the variance on others.";
     this.random = generator(7);
     this.step = this.count;
     this.circles = true;
@@ -21,6 +27,21 @@ class PlaneScene {
     this.element = html("div", { class: "scene" }, this.left(), this.inside.element);
     this.question = this.firstQuestion();
     this.update();
+  }
+
+  tour() {
+    return tourSteps(this);
+  }
+
+  quiz() {
+    return quizQuestions(this);
+  }
+
+  finding() {
+    const { count, core, data: { score } } = this;
+    return [`${count} points come in one at a time; a memory of ${core.slots} slots that look at each other then ` +
+      "names the n\u2011th farthest from the ringed one. It is right in ", html("strong", {}, percent(score.accuracy, 1)),
+    ` of ${score.examples.toLocaleString("en")} fresh layouts; a model that ignores distances is right in ${percent(score.trivial, 1)}.`];
   }
 
   // The first layout for the second farthest that is answered rightly, is no close call, and has its reference as

@@ -2,11 +2,11 @@
 
 class Sequence {
   // `go(step)` is called with a step from 1 to the number of points.
-  constructor(count, go) {
+  constructor(count, go, name = "Order in which the points come") {
     this.count = count;
     this.go = go;
     this.timer = null;
-    this.chips = html("ol", { class: "order", "aria-label": "Order in which the points come" });
+    this.chips = html("ol", { class: "order", "aria-label": name });
     this.slider = html("input", { type: "range", min: 1, max: count, step: 1, "aria-label": "Step",
       oninput: () => this.jump(Number(this.slider.value)) });
     this.back = button("\u2039 back", () => this.jump(this.step - 1), { class: "back" });
@@ -39,16 +39,28 @@ class Sequence {
   draw(question, step) {
     this.step = step;
     this.slider.value = step;
-    this.slider.setAttribute("aria-valuetext", `step ${step} of ${this.count}: point ${LETTERS[question.order[step - 1]]}`);
+    this.slider.setAttribute("aria-valuetext", `step ${step} of ${this.count}: ${this.says(question, step - 1)}`);
     this.back.disabled = step === 1;
     this.next.disabled = step === this.count;
     const focused = [...this.chips.children].findIndex((item) => item.contains(document.activeElement));
-    this.chips.replaceChildren(...question.order.map((label, at) => html("li", {},
-      button(LETTERS[label], () => this.jump(at + 1), {
-        class: `chip c${label} ${at + 1 > step ? "coming" : ""} ${label === question.reference ? "isreference" : ""}`,
+    this.chips.replaceChildren(...question.order.map((_, at) => html("li", {},
+      button(this.written(question, at), () => this.jump(at + 1), {
+        class: `chip ${this.looks(question, at)} ${at + 1 > step ? "coming" : ""}`,
         "aria-current": at + 1 === step ? "step" : null,
-        "aria-label": `Step ${at + 1}: point ${LETTERS[label]}${label === question.reference ? ", the reference" : ""}`,
+        "aria-label": `Step ${at + 1}: ${this.says(question, at)}`,
       }))));
-    if (focused >= 0) this.chips.children[focused].firstChild.focus();
+    if (focused >= 0) this.chips.children[Math.min(focused, this.count - 1)].firstChild.focus();
+  }
+
+  written(question, at) {
+    return LETTERS[question.order[at]];
+  }
+
+  looks(question, at) {
+    return `c${question.order[at]} ${question.order[at] === question.reference ? "isreference" : ""}`;
+  }
+
+  says(question, at) {
+    return `point ${LETTERS[question.order[at]]}${question.order[at] === question.reference ? ", the reference" : ""}`;
   }
 }

@@ -11,10 +11,7 @@ function toldReading({ slots, readings }, what) {
 function tourSteps(scene) {
   const { data, core, count } = scene;
   const at = () => scene.question.order.indexOf(scene.question.reference) + 1;
-  const open = (key) => {
-    scene.inside.operations.open = scene.inside.operations.list.some((one) => one.key === key) ? key : null;
-  };
-  return [
+  return stepsOf(scene, [
     { part: "question", step: () => count, title: "The question",
       text: `Order all points by their distance from the ringed one, and name the one at a given rank. You see it at a ` +
         `glance. The model never sees the plane: it gets one point a step.` },
@@ -33,13 +30,19 @@ function tourSteps(scene) {
     { part: "operations", step: at, title: "Gates decide what stays", open: core.gated ? "gates" : "memory",
       text: core.gated ? `A slot blends the new with the old: i lets in, f keeps. Choose a slot in the table to see its numbers, ` +
         `and open any operation for its formula.` : `This model has no gates; open any operation for its formula.` },
-    { part: "try", step: () => count, title: "Now break it",
+    { part: "plane", step: () => count, title: "Now break it",
       text: `It is right in ${percent(data.score.accuracy, 1)} of ${data.score.examples.toLocaleString("en")} fresh layouts, ` +
         `${percent(data.score.closest)} of the tenth with the closest calls. Drag a point until two distances are nearly ` +
-        `equal, or let it try ${TRIES} layouts and look at one that it gets wrong.` },
-  ].map((one) => ({ ...one, enter: () => {
+        `equal, or let it try ${TRIES} layouts, below, and look at one that it gets wrong.` },
+  ]);
+}
+
+// Steps that set their scene: the operation that is open, the step, and the part that is lit.
+function stepsOf(scene, steps) {
+  const { operations } = scene.inside;
+  return steps.map((one) => ({ ...one, enter: () => {
     scene.sequence.stop();
-    open(one.open);
+    operations.open = operations.list.some(({ key }) => key === one.open) ? one.open : null;
     scene.goTo(one.step());
     return scene.element.querySelector(`[data-part=${one.part}]`);
   } }));
@@ -59,7 +62,7 @@ class Tour {
   }
 
   start(scene, opener) {
-    this.steps = tourSteps(scene);
+    this.steps = scene.tour();
     this.opener = opener;
     this.element.hidden = false;
     document.body.classList.add("touring");
@@ -69,19 +72,24 @@ class Tour {
   show(at) {
     this.at = at;
     const one = this.steps[at];
-    this.mark(one.enter());
+    const part = one.enter();
     this.title.textContent = `${at + 1} of ${this.steps.length}: ${one.title}`;
     this.text.textContent = one.text;
     this.back.disabled = at === 0;
     this.next.textContent = at === this.steps.length - 1 ? "done" : "next";
+    this.mark(part);
     this.title.focus({ preventScroll: true });
   }
 
+  // The part ends just above the tour, so that as much as possible of what is before it, mostly the picture, can
+  // be seen; a part that is taller than that begins at the top.
   mark(part) {
     document.querySelectorAll(".lit").forEach((one) => one.classList.remove("lit"));
     if (!part) return;
     part.classList.add("lit");
-    part.scrollIntoView({ block: "start", behavior: still() ? "auto" : "smooth" });
+    const { top, bottom } = part.getBoundingClientRect();
+    const below = bottom - this.element.getBoundingClientRect().top + 14;
+    window.scrollBy({ top: Math.min(below, top - 14), behavior: still() ? "auto" : "smooth" });
   }
 
   end() {
