@@ -272,8 +272,8 @@ function swapQuiz({ data, count, core }) {
     { ask: `Someone's model has ${percent(data.score.trivial, 1)} of the orders right. What does it follow?`,
       choices: ["the whole order", "whether the number of swaps is odd", "the place of one object"], right: 1,
       why: "A swap turns an even order into an odd one. Following that alone, and the first step, has this share right." },
-    data.longer.last < data.score.last - 0.01 && { ask: `Trained on ${data.length} swaps, how often is it right after ${2 * data.length}?`,
+    data.longer.last < data.score.last - 0.01 && { ask: `Trained on ${data.length} swaps, how often is it right after the last of ${2 * data.length}?`,
       choices: [percent(data.score.last, 1), percent(data.longer.last, 1), percent(1 / data.orders.length, 1)], right: 1,
-      why: `Its ${core.slots} slots drift a little in every step. A list of ${count} letters would not: what the model has learned is close to swapping, not swapping itself.` },
+      why: `Less often than over all ${2 * data.length} steps, for errors stay once they are made. What the ${core.slots} slots have learned is close to swapping, not swapping itself.` },
   ].filter(Boolean);
 }
