@@ -32,7 +32,7 @@ def zeros(*shape, **options):
         (-2, ValueError, "an integer of at least 1, got -2"),
         (1.5, TypeError, r"an integer of at least 1, got 1.5 \(float\)"),
         ("3", TypeError, r"an integer of at least 1, got '3' \(str\)"),
-        (True, TypeError, r"an integer of at least 1, got True \(a bool\)"),
+        (True, TypeError, r"an integer of at least 1, got True \(bool\)"),
     ],
 )
 def test_sizes(kind, name, value, error, message):
