@@ -72,7 +72,7 @@ class FakeTraining:
             seeds=1,
             test_examples=9,
             trivial_accuracy=0.5,
-            trivial={},
+            trivial={"test": {"chance": 0.1, "majority": 0.5, "shortcut": None}},
             wall_seconds=None,
             models=models,
             generalisation=(),

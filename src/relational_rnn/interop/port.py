@@ -22,6 +22,7 @@ def load_port(path: Path) -> ModuleType:
     Raises:
         OSError: the file cannot be read.
         BadFile: it is no file, or its code fails.
+        ModuleNotFoundError: torch is not there.
         ValueError: it has no such line or no `RelationalMemory`, so it is another file.
     """
     try:
@@ -36,6 +37,8 @@ def load_port(path: Path) -> ModuleType:
     try:
         exec(compile(source, path.name, "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
+        if isinstance(error, ModuleNotFoundError) and error.name == "torch":
+            raise  # which every port needs, and is not installed here
         raise BadFile(path, f"cannot be loaded: {type(error).__name__}: {error}") from error
     if not hasattr(module, "RelationalMemory"):
         raise ValueError(f"{path} is not relational_rnn_general.py: it has no RelationalMemory")
