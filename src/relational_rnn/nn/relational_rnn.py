@@ -147,7 +147,8 @@ class _Hybrid(nn.Module):
         batch, count, size = rows.shape
         heads = projected.view(batch, count, 3, self.num_heads, size // self.num_heads)
         q, k, v = heads.permute(2, 0, 3, 1, 4).unbind()  # (B, H, M, S/H) each
-        q = q[:, :, : self.num_slots]  # one product for all three costs less than leaving a row out
+        if not shared:  # one product for all three costs less than leaving a row out
+            q = q[:, :, : self.num_slots]
         attended, weights = plain_attention(q, k, v) if trace else (dot_product_attention(q, k, v), None)
         candidate = torch.tanh(written + self.W_o(attended.transpose(1, 2).flatten(2)))
         forget = torch.sigmoid(self.gate_memory(memory) + gate_input)

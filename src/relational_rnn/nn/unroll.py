@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -81,17 +81,23 @@ def run_between_resets(
     starts = [0]
     if restarts is not None:
         starts += [t for t in range(1, len(batch_sizes)) if restarts[t].any()]
-    data = inputs.split(batch_sizes)
+    pieces = list(zip(starts, [*starts[1:], len(batch_sizes)], strict=True))
+    if len(pieces) == 1:
+        data: Sequence[Tensor] = (inputs,)
+    else:
+        data = inputs.split([sum(batch_sizes[first:end]) for first, end in pieces])
     outputs: list[Tensor] = []
     ended: list[State] = []
-    for first, end in zip(starts, [*starts[1:], len(batch_sizes)], strict=True):
+    for now, (first, end) in zip(data, pieces, strict=True):
         running = batch_sizes[first]
-        ended.append(tuple(part[:, running:] for part in state))
-        state = tuple(part[:, :running] for part in state)
+        if running < state[0].shape[1]:
+            ended.append(tuple(part[:, running:] for part in state))
+            state = tuple(part[:, :running] for part in state)
         if restarts is not None:
             state = tuple(part.masked_fill(restarts[first][None, :, None], 0) for part in state)
         sizes = torch.tensor(batch_sizes[first:end], device="cpu")
-        output, state = run(torch.cat(data[first:end]), sizes, state)
+        output, state = run(now, sizes, state)
         outputs.append(output)
-    last = tuple(torch.cat(parts, 1) for parts in zip(state, *reversed(ended), strict=True))
-    return torch.cat(outputs), last
+    if ended:
+        state = tuple(torch.cat(parts, 1) for parts in zip(state, *reversed(ended), strict=True))
+    return torch.cat(outputs) if len(outputs) > 1 else outputs[0], state
