@@ -55,7 +55,8 @@ def green(scripts, monkeypatch):
 @pytest.mark.parametrize(
     "name",
     [
-        *("speed", "streaming", "scaling", "compiled", "training", "gpu"),
+        *("speed", "streaming", "compiled", "training", "gpu"),
+        pytest.param("scaling", marks=pytest.mark.slow),
         pytest.param("memory", marks=pytest.mark.slow),  # a process for each row
     ],
 )

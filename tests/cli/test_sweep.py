@@ -101,6 +101,7 @@ def test_a_search_in_torch(tmp_path, capsys):
     assert len(read(out / "results.json")["variants"]) == 1
 
 
+@pytest.mark.slow  # tests/experiments/test_study.py lets commands share one without their trainings
 def test_two_workers_on_one_study(tmp_path):
     pytest.importorskip("optuna")
     shared = ["--over", "mem_slots=1,2", "--over", "num_heads=1,2", "--storage", tmp_path / "study.db"]

@@ -78,7 +78,9 @@ def test_equals_the_authors_code(run, name):
         assert_close(gradient, expected[variable], what=variable)
 
 
-@pytest.mark.parametrize("name", authors.NAMES)
+@pytest.mark.parametrize(
+    "name", [authors.NAMES[0], *(pytest.param(name, marks=pytest.mark.slow) for name in authors.NAMES[1:])]
+)
 @pytest.mark.parametrize("run", RUNS)
 def test_float32_is_as_near_as_the_authors_float32(run, name):
     recorded = authors.load(name)

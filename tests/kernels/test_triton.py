@@ -96,7 +96,7 @@ def test_drawn_sequences(case, outputs, recompute, dtype):
 @pytest.mark.parametrize("recompute", [False, True])
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=() if n in ("smallest", "odd", "many slots") else SLOW) for n in CONFIGS],
+    [pytest.param(n, marks=() if n in ("smallest", "odd") else SLOW) for n in CONFIGS],
 )
 def test_sizes(name, recompute, monkeypatch):
     monkeypatch.setattr(fwd_bwd, "CHUNK_SAMPLES", 3)  # the steps of 2, 2 and 1 samples make two chunks
