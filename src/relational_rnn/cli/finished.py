@@ -42,6 +42,8 @@ class FinishedRun:
     results: RunResult
     example: int = 0
     """Test example that is looked at by itself."""
+    loaded: dict[str, Trained] = field(default_factory=dict)
+    """Training -> its model, of those that were asked for and can be had."""
     missing: dict[str, str] = field(default_factory=dict)
     """Training -> what it is and why it could not be loaded, of those that were asked for."""
 
@@ -109,15 +111,14 @@ class FinishedRun:
         if self.without_examples:  # then nothing can be asked, and models of such tasks cannot be built
             return found
         for model, training in trainings.items():
-            same = self.__dict__.get("trained", {}).get(model)
-            if same is not None and same.contestant.name == training:
-                found[model] = same
+            if training in self.loaded:
+                found[model] = self.loaded[training]
             elif not self.folder.weights(training).exists():
                 told = f"{self.label(model)}, whose weights ({self.folder.weights(training).name}) are gone"
                 self.missing[training] = told
             else:
                 try:
-                    found[model] = load_training(self.folder, self.config, training)
+                    found[model] = self.loaded[training] = load_training(self.folder, self.config, training)
                 except ModuleNotFoundError as error:
                     if error.name != "torch":
                         raise
@@ -152,9 +153,7 @@ class FinishedRun:
     @cached_property
     def chosen(self) -> np.ndarray:
         """The test examples whose memories are recorded: some of the most frequent length."""
-        values, counts = np.unique(self._lengths, return_counts=True)
-        # Steps of padding would be recorded like others.
-        return np.flatnonzero(self._lengths == values[counts.argmax()])[:RECORDED]
+        return of_one_length(self._lengths, RECORDED)
 
     @cached_property
     def _lengths(self) -> np.ndarray:
@@ -273,6 +272,17 @@ class FinishedRun:
         inputs = self.inputs([self.example])[0]
         words = entry_of(self.config.task).step_words(self.record, inputs)[: len(inputs)]
         return words if len(words) == len(inputs) and max(map(len, words)) <= 2 else []
+
+
+def of_one_length(lengths: np.ndarray, most: int) -> np.ndarray:
+    """Return examples of the most frequent length: steps of padding would be recorded like others.
+
+    Example:
+        >>> of_one_length(np.array([3, 5, 5, 3, 5]), most=2).tolist()
+        [1, 2]
+    """
+    values, counts = np.unique(lengths, return_counts=True)
+    return np.flatnonzero(lengths == values[counts.argmax()])[:most]
 
 
 def read_run(path: Path, example: int = 0) -> FinishedRun:

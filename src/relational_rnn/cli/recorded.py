@@ -9,7 +9,7 @@ import numpy as np
 
 from relational_rnn.analysis import record_memory
 from relational_rnn.analysis.report import NOTHING, Answered, Looked, Watched
-from relational_rnn.cli.finished import FinishedRun
+from relational_rnn.cli.finished import FinishedRun, of_one_length
 from relational_rnn.tasks import TaskEntry, entry_of
 from relational_rnn.training.answers import answer_text, answers_of, are_right, question_text, spread_examples
 from relational_rnn.training.weights import Trained
@@ -40,9 +40,8 @@ def look(run: FinishedRun) -> Looked:
     records = [entry.as_record(task, batch, number) for number in range(len(batch.inputs))]
     kinds = entry.kinds(test) if entry.kinds is not None else [None] * len(test.inputs)
     lengths = getattr(batch, "lengths", np.full(len(records), batch.inputs.shape[1]))
-    values, counts = np.unique(lengths, return_counts=True)
-    length = int(values[counts.argmax()])  # steps of padding would be recorded like others
-    shown = np.flatnonzero(lengths == length)[:WATCHED]
+    shown = of_one_length(lengths, WATCHED)
+    length = int(lengths[shown[0]])
     inputs = np.asarray(batch.inputs[shown])[:, :length]
     watched = {name: _watch(run, name, inputs) for name in trained}
     blind = [run.label(name) for name, one in watched.items() if one is None]

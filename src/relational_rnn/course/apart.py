@@ -8,23 +8,15 @@ import signal
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Final
 
 from relational_rnn.course.checking import Result, check_each
 from relational_rnn.course.registry import Exercise
-
-SECONDS: Final = 60.0
-"""Most time of one check; those of the solutions take less than one."""
+from relational_rnn.training.processes import STOP_SIGNALS, signals_held
 
 
-ENDING: Final = (signal.SIGINT, signal.SIGTERM)
-"""The signals that ask a program to end."""
-
-
-def check_apart(exercise: Exercise, path: Path, seconds: float = SECONDS) -> Iterator[Result]:
+def check_apart(exercise: Exercise, path: Path, seconds: float) -> Iterator[Result]:
     """Check a learner's file as `checking.check` does; yield each result as it comes.
 
     Args:
@@ -40,7 +32,7 @@ def check_apart(exercise: Exercise, path: Path, seconds: float = SECONDS) -> Ite
     context = multiprocessing.get_context("fork" if can_fork else "spawn")
     line, other = context.Pipe(duplex=False)
     process = context.Process(target=_check, args=(exercise, path, line, other), daemon=True)  # type: ignore[attr-defined]
-    with warnings.catch_warnings(), _signals_held():
+    with warnings.catch_warnings(), signals_held():  # Python swallows one that comes as it forks
         warnings.simplefilter("ignore", DeprecationWarning)  # of threads, which checks do not use
         process.start()
     other.close()  # else the line would not end with the process
@@ -67,19 +59,6 @@ def check_apart(exercise: Exercise, path: Path, seconds: float = SECONDS) -> Ite
         line.close()
 
 
-@contextmanager
-def _signals_held() -> Iterator[None]:
-    """Let signals that ask to end come after this: Python would swallow one that comes while it forks."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows, which does not fork
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _ended(code: int | None) -> str:
     """Say how a process came to its end."""
     if code is not None and code < 0:
@@ -94,7 +73,7 @@ def _check(exercise: Exercise, path: Path, line: Connection, other: Connection) 
     line.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which then ends this process
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     now = Result("", f"load {path.name}", False)
 

@@ -246,7 +246,7 @@ TASKS: dict[str, TaskEntry] = {
     "group-word": TaskEntry(
         name="group-word",
         description="Elements of a group are shown one a step; predict their product so far, at every step.",
-        trivial="chance 16.7 %, majority 16.7 % at the standard sizes; the parity alone, 37 %",
+        trivial=_trivial(group_word.GroupWord()) + "; the parity alone, 37 %",
         factory=_factory("group-word", group_word.GroupWord),
         sample=group_word.sample,
         oracle=group_word.oracle,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,13 +39,26 @@ def load_arrays(path: Path, remedy: str = "") -> tuple[dict[str, Array], dict[st
         BadFile: the file is no such file.
         OSError: it cannot be read.
     """
+    with _opened(path, remedy) as (file, notes):
+        return {name: file.get_tensor(name) for name in file.keys()}, notes  # noqa: SIM118
+
+
+def load_notes(path: Path, remedy: str = "") -> dict[str, Any]:
+    """Return the notes of such a file without reading its arrays; see `load_arrays`."""
+    with _opened(path, remedy) as (_, notes):
+        return notes
+
+
+@contextmanager
+def _opened(path: Path, remedy: str) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Open a file for reading; give what its arrays are read from, and its notes."""
     check_file(path)
     try:
         with safe_open(path, framework="numpy") as file:
             notes = parse_json((file.metadata() or {}).get(NOTES, "{}"))
             if not isinstance(notes, dict):
                 raise ValueError(f"its notes must be a JSON object, got {shortened(notes)}")
-            return {name: file.get_tensor(name) for name in file.keys()}, notes  # noqa: SIM118
+            yield file, notes
     except (SafetensorError, ValueError, TypeError, AttributeError, MemoryError) as error:
         raise BadFile(path, f"is no readable safetensors file: {error}", remedy) from None
 

@@ -123,8 +123,12 @@ def train_side_by_side(
 def _start(train: Train, name: str) -> tuple[Connection, BaseProcess]:
     """Start a training; return the line to it, and its process."""
     line, other = multiprocessing.Pipe()
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        from multiprocessing import resource_tracker
+
+        resource_tracker.ensure_running()  # now, for as it starts it lets signals through again
     try:
-        with _signals_held():
+        with signals_held():
             process = _process(_child, train, name, other)
             process.start()
     except (EOFError, OSError) as error:  # no more processes, or the server was killed this instant
@@ -181,7 +185,7 @@ def _closed_at_the_end(running: Mapping[Connection, object]) -> Iterator[None]:
 
 
 @contextmanager
-def _signals_held() -> Iterator[None]:
+def signals_held() -> Iterator[None]:
     """Hold back the `STOP_SIGNALS` inside this: they come after it, and none is lost.
 
     They reach the whole group, and are this process's to answer. A process that is started here holds them
@@ -190,9 +194,6 @@ def _signals_held() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    from multiprocessing import resource_tracker
-
-    resource_tracker.ensure_running()  # which, as it starts, lets signals through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         yield

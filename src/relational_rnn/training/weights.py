@@ -11,7 +11,7 @@ from typing import Any
 from relational_rnn.config.checks import BadFile, check_choice, check_seed, shortened
 from relational_rnn.reference.arrays import Array
 from relational_rnn.tasks import TaskEntry, entry_of, find_task
-from relational_rnn.training.arrays_file import load_arrays, save_arrays
+from relational_rnn.training.arrays_file import load_arrays, load_notes, save_arrays
 from relational_rnn.training.config import FREE, RunConfig, with_values
 from relational_rnn.training.contestants import Contestant
 from relational_rnn.training.decode import decode
@@ -208,9 +208,10 @@ def weights_of(path: str | Path, model: str | None = None, seed: int | None = No
     if seed is not None and str(seed) not in seeds:
         raise ValueError(f"{path} has {model} with the seeds {', '.join(seeds)}; got {seed}")
     name = chosen.name if seed is None else seeds[str(seed)]
-    there = load_arrays(folder.weights(name), remedy_of(folder.weights(name)))[1].get("contestant")
-    _check_training(folder.weights(name), there.get("name") if isinstance(there, dict) else None, name)
-    return folder.weights(name)
+    file = folder.weights(name)
+    there = load_notes(file, remedy_of(file)).get("contestant")
+    _check_training(file, there.get("name") if isinstance(there, dict) else None, name)
+    return file
 
 
 def load_training(folder: RunFolder, config: RunConfig[Any], name: str) -> Trained:

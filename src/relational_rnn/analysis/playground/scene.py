@@ -23,7 +23,7 @@ from relational_rnn.analysis.playground.readings import CHUNK, find_readings
 from relational_rnn.reference.arrays import Array
 from relational_rnn.tasks import group_word
 from relational_rnn.tasks.nth_farthest import sample
-from relational_rnn.tasks.splits import FRESH
+from relational_rnn.tasks.splits import FRESH, score_to_beat, trivial_scores
 from relational_rnn.training.pretrained import FOLDER, PREFIX
 
 EXAMPLES = 10_000
@@ -92,7 +92,7 @@ def _of_swaps(model: SwapsModel, examples: int) -> dict[str, Any]:
             "length": words.length,
             "accuracy": float((said == batch.targets).mean()),
             "last": float((said == batch.targets)[:, -1].mean()),
-            "trivial": max(parity, words.majority),
+            "trivial": score_to_beat(trivial_scores(words) | {"shortcut": parity}),
         }
     every = group_word.permutations(task.group)
     return {"orders": every.tolist(), "swaps": every[task.shown].tolist(), "length": task.length, **scores}
