@@ -13,7 +13,7 @@ from helpers.torch_cores import SIZES, gradients, make_core, make_inputs, make_m
 from relational_rnn.config import RelationalMemoryConfig, parameter_shapes  # noqa: E402
 from relational_rnn.kernels import BACKENDS  # noqa: E402
 from relational_rnn.kernels.backends import cannot_run  # noqa: E402
-from relational_rnn.nn import RelationalMemory, RelationalMemoryCell  # noqa: E402
+from relational_rnn.nn import RelationalMemory, RelationalMemoryCell, RelationalRNNCell  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 
 CONFIG = RelationalMemoryConfig(**SIZES)
@@ -287,6 +287,45 @@ def test_a_tensor_around_tensors_does_not_mix_with_plain_ones(backend):
     x = single(core, T, 3)
     with pytest.raises(TypeError, match="input must be a Parameter like the parameters, got a TwoTensor"):
         core(TwoTensor(x, x))
+
+
+# gradients of results
+
+
+def sparse(gradient):
+    return gradient.to_sparse(1) if gradient.ndim > 2 else gradient.to_sparse()
+
+
+def check_sparse_gradients(results, name):
+    """Every result that has a gradient refuses a sparse one, and takes it as a dense tensor."""
+    learned = [part for part in results if part.requires_grad]
+    assert learned
+    for part in learned:
+        gradient = draw(*part.shape).to(part.dtype)
+        for given in (gradient.to_sparse(), sparse(gradient)):
+            with pytest.raises(TypeError, match=f"gradient of {name}'s results must be a dense tensor, got "):
+                part.backward(given, retain_graph=True)
+        part.backward(gradient, retain_graph=True)
+
+
+@every_model
+@pytest.mark.parametrize("packed", [False, True], ids=["padded", "packed"])
+def test_a_sparse_gradient_of_a_models_results_is_refused(label, packed):
+    core, x = make_model(label), draw(T, B, F)
+    outputs, state = core(pack_padded_sequence(x, [7, 4, 3, 1], enforce_sorted=True) if packed else x)
+    check_sparse_gradients([outputs.data if packed else outputs, *parts(state)], type(core).__name__)
+
+
+@every_backend
+@pytest.mark.parametrize("kind", [RelationalMemory, RelationalMemoryCell])
+def test_a_sparse_gradient_of_any_backends_results_is_refused(backend, kind):
+    core = core_of(backend, kind)
+    check_sparse_gradients(core(single(core, 3)), kind.__name__)
+
+
+def test_a_sparse_gradient_of_the_hybrid_cells_results_is_refused():
+    cell = RelationalRNNCell(F, 6)
+    check_sparse_gradients(cell(draw(B, F).float()), "RelationalRNNCell")
 
 
 # packed sequences

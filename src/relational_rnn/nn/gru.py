@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from relational_rnn.nn.inputs import Resets, Sequence
+from relational_rnn.nn.inputs import Resets, Sequence, refuse_sparse_gradients
 from relational_rnn.nn.recurrent import Recurrent, S
 
 
@@ -60,6 +60,7 @@ class GRU(Recurrent):
             ValueError: wrong shape, an empty batch or sequence.
         """
         outputs, (h,) = self._run(input, None if state is None else (state,), resets)
+        refuse_sparse_gradients(self, outputs, h)
         return outputs, h
 
     def _network(self, input: S, state: tuple[Tensor, ...]) -> tuple[S, tuple[Tensor]]:

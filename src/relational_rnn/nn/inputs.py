@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from relational_rnn.config import RelationalMemoryConfig
@@ -57,6 +58,29 @@ def check_state(
     sizes = {} if batch is None else {"B": batch}
     sizes |= {"N": config.mem_slots, "D": config.memory_width}
     check_shape(name, memory.shape, ("B", "N", "D"), **sizes)
+
+
+def refuse_sparse_gradients(layer: nn.Module, *results: Sequence) -> None:
+    """Have backward name the layer if a sparse gradient of its results arrives.
+
+    Most operations inside take none, and torch's error names one of them. Without recorded gradients, nothing
+    is done; a compiler's backward has its own check.
+    """
+    if torch.compiler.is_compiling():
+        return
+    for result in results:
+        node = (result.data if isinstance(result, PackedSequence) else result).grad_fn
+        if node is not None:
+            node.register_prehook(partial(_check_dense, type(layer).__name__))
+
+
+def _check_dense(layer: str, gradients: tuple[Tensor | None, ...]) -> None:
+    for gradient in gradients:
+        if gradient is not None and gradient.layout is not torch.strided:
+            raise TypeError(
+                f"a gradient of {layer}'s results must be a dense tensor, got {gradient.layout}; "
+                "gradient.to_dense() is one"
+            )
 
 
 def check_parts(

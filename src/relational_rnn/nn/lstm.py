@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from relational_rnn.nn.inputs import Resets, Sequence
+from relational_rnn.nn.inputs import Resets, Sequence, refuse_sparse_gradients
 from relational_rnn.nn.recurrent import Recurrent, S
 
 State = tuple[Tensor, Tensor]
@@ -61,6 +61,7 @@ class LSTM(Recurrent):
             ValueError: wrong shape, an empty batch or sequence.
         """
         outputs, (h, c) = self._run(input, state, resets)
+        refuse_sparse_gradients(self, outputs, h, c)
         return outputs, (h, c)
 
     def _network(self, input: S, state: tuple[Tensor, ...]) -> tuple[S, State]:

@@ -21,7 +21,15 @@ from relational_rnn.kernels import (
 )
 from relational_rnn.nn.core_layers import CoreLayers, log_called
 from relational_rnn.nn.factory import check_dtype
-from relational_rnn.nn.inputs import OpenSequence, Resets, Sequence, check_state, check_tensor, open_sequence
+from relational_rnn.nn.inputs import (
+    OpenSequence,
+    Resets,
+    Sequence,
+    check_state,
+    check_tensor,
+    open_sequence,
+    refuse_sparse_gradients,
+)
 from relational_rnn.nn.sublayers import called_input, called_sequence, called_step
 
 
@@ -91,6 +99,7 @@ class RelationalMemoryCell(CoreLayers):
             backend = BACKENDS[self._choose(like)]
             memory, trace = run_step(backend, config, parameters, input, memory, return_trace)
         output = eager.read(config, self._read_parameters(found), memory)
+        refuse_sparse_gradients(self, output, memory)
         return (output, memory) if trace is None else (output, memory, trace)
 
 
@@ -229,9 +238,11 @@ class RelationalMemory(CoreLayers):
         flags = None if resets is None else opened.match(resets)
         memories, last, trace = self._run(found, opened, memory, flags, return_trace, like)
         outputs = opened.close(eager.read(config, self._read_parameters(found), memories))
+        last = opened.unsort(last)
+        refuse_sparse_gradients(self, outputs, last)
         if trace is None:
-            return outputs, opened.unsort(last)
-        return outputs, opened.unsort(last), Trace(*(t if t is None else opened.unsort(t) for t in trace))
+            return outputs, last
+        return outputs, last, Trace(*(t if t is None else opened.unsort(t) for t in trace))
 
     def _run(
         self,

@@ -22,6 +22,7 @@ from relational_rnn.nn.inputs import (
     check_parts,
     check_tensor,
     open_sequence,
+    refuse_sparse_gradients,
 )
 from relational_rnn.nn.sublayers import hooks_everywhere, lstm_step, why_called
 from relational_rnn.nn.unroll import run_between_resets, unroll
@@ -241,7 +242,9 @@ class RelationalRNNCell(_Hybrid):
         h, c, memory = self._check_state(tuple(own if x is None else x for x, own in given), batch)
         h, c = lstm_step(self.lstm, input, (h, c))
         memory, _ = self._relate(*self._enter(h), memory, self._joined(), False)
-        return self._read(h, memory), h, c, memory
+        output = self._read(h, memory)
+        refuse_sparse_gradients(self, output, h, c, memory)
+        return output, h, c, memory
 
 
 class RelationalRNN(_Hybrid):
@@ -420,6 +423,7 @@ class RelationalRNN(_Hybrid):
         else:
             outputs = self._read(last[0], last[2])
             outputs = outputs[0] if opened.layout == "one" else outputs
+        refuse_sparse_gradients(self, outputs, *last)
         results: tuple[Any, ...] = (outputs, last) if return_state is None else (outputs,)
         results += last if return_state else ()
         if return_trace:

@@ -14,7 +14,7 @@ from relational_rnn.config.checks import check_bool, check_number, check_size
 from relational_rnn.kernels import dot_product_attention, transformed
 from relational_rnn.nn.factory import FactoryKwargs, make_factory_kwargs
 from relational_rnn.nn.initialise import initialise_linear_
-from relational_rnn.nn.inputs import Resets, Sequence, check_tensor, open_sequence
+from relational_rnn.nn.inputs import Resets, Sequence, check_tensor, open_sequence, refuse_sparse_gradients
 from relational_rnn.nn.sublayers import call_norm, like_of
 
 
@@ -226,7 +226,9 @@ class CausalTransformer(nn.Module):
             gone = int(valid.any(0).int().argmax())
             last = TransformerState(last.keys[..., gone:, :], last.values[..., gone:, :], valid[:, gone:])
         outputs = opened.close(opened.unpad(call_norm(self.output_norm, rows)))
-        return outputs, TransformerState(*map(opened.unsort, last))
+        last = TransformerState(*map(opened.unsort, last))
+        refuse_sparse_gradients(self, outputs, *last)
+        return outputs, last
 
     def extra_repr(self) -> str:
         """Show the number of heads when printed; the layers say all other sizes."""

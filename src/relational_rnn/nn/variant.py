@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from relational_rnn.config import CoreOptions, Trace
 from relational_rnn.config.checks import check_bool, check_choice, check_shape
 from relational_rnn.kernels import eager
-from relational_rnn.nn.inputs import check_state, check_tensor
+from relational_rnn.nn.inputs import check_state, check_tensor, refuse_sparse_gradients
 from relational_rnn.nn.relational_memory import RelationalMemory
 
 BLOCK_NORMS: Final = ("post", "pre", "none")
@@ -152,6 +152,7 @@ class VariantRelationalMemory(RelationalMemory):
             if trace:
                 traces.append(Trace(attention, *gates))
         outputs = eager.read(config, parameters, torch.stack(memories, 1))
+        refuse_sparse_gradients(self, outputs, memory)
         if not trace:
             return outputs, memory
         return outputs, memory, eager.stack_traces(traces, input.shape[0])

@@ -12,7 +12,7 @@ from relational_rnn.config.checks import check_bool, check_size
 from relational_rnn.nn.dnc.memory import Memory, access, interface_widths, parse_interface
 from relational_rnn.nn.factory import FactoryKwargs, make_factory_kwargs
 from relational_rnn.nn.initialise import initialise_gates_, initialise_linear_
-from relational_rnn.nn.inputs import Resets, Sequence, check_parts, open_sequence
+from relational_rnn.nn.inputs import Resets, Sequence, check_parts, open_sequence, refuse_sparse_gradients
 from relational_rnn.nn.sublayers import like_of, lstm_step
 from relational_rnn.nn.unroll import unroll
 
@@ -176,7 +176,9 @@ class DNC(nn.Module):
             self.initial_state(1),
             None if resets is None else opened.match(resets),
         )
-        return opened.close(self.output(found)), DNCState(*map(opened.unsort, last))
+        outputs, state = opened.close(self.output(found)), DNCState(*map(opened.unsort, last))
+        refuse_sparse_gradients(self, outputs, *state)
+        return outputs, state
 
     def extra_repr(self) -> str:
         """Show the memory's sizes when printed; the layers say the others."""
