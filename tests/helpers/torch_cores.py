@@ -1,8 +1,5 @@
 """Torch cores in which every parameter counts, and small tools for the tests of the modules."""
 
-import functools
-
-import pytest
 import torch
 
 from relational_rnn.nn import RelationalMemory
@@ -62,23 +59,3 @@ def weigh(tensor, seed=3):
     """A loss that treats every element differently: the sum with fixed random weights."""
     generator = torch.Generator().manual_seed(seed)
     return (tensor * torch.randn(tensor.shape, generator=generator, dtype=tensor.dtype)).sum()
-
-
-def need_bfloat16(label):
-    """Skip a model on torch's own LSTM where that cannot run in bfloat16, which takes AVX-512."""
-    uses_it = ("lstm" in label or "hybrid" in label) and "cell" not in label  # a cell has plain equations
-    if uses_it and not torch_has_bfloat16_lstm():
-        pytest.skip("torch's own LSTM cannot run in bfloat16 on this processor")
-
-
-@functools.cache
-def torch_has_bfloat16_lstm():
-    lstm = torch.nn.LSTM(2, 2)
-    try:
-        with torch.autocast("cpu", torch.bfloat16):
-            lstm(torch.zeros(1, 1, 2))
-    except RuntimeError as error:
-        if "could not create a primitive descriptor" not in str(error):
-            raise
-        return False
-    return True

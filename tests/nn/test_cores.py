@@ -25,7 +25,7 @@ from helpers.model_zoo import (  # noqa: E402
     plain_model,
     rows,
 )
-from helpers.torch_cores import gradients, need_bfloat16, weigh  # noqa: E402
+from helpers.torch_cores import gradients, weigh  # noqa: E402
 from relational_rnn.nn import Core, SequenceClassifier  # noqa: E402
 from relational_rnn.training import models as registry  # noqa: E402
 from relational_rnn.training.matching import smallest_size  # noqa: E402
@@ -256,14 +256,16 @@ def test_dtypes(label, dtype):
 
 
 @every_model
-def test_autocast(label):
-    need_bfloat16(label)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_autocast(label, dtype):
     core = make_model(label, dtype=torch.float32)
     x, resets = draw(T, B, F).float(), torch.rand(T, B, generator=generator(4)) < 0.3
     expected, _ = core(x, resets=resets)
-    with torch.autocast("cpu", torch.bfloat16):
-        outputs, _ = core(x, resets=resets)
+    with torch.autocast("cpu", dtype):
+        outputs, state = core(x, resets=resets)
+        again, _ = core(x.to(dtype), state)  # as a layer below hands it on
     assert (outputs - expected).norm() < 0.1 * expected.norm()
+    assert again.isfinite().all()
 
 
 @every_model

@@ -15,7 +15,7 @@ from torch.autograd import forward_ad, gradgradcheck  # noqa: E402
 from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, vmap  # noqa: E402
 
 from helpers.model_zoo import B, F, draw, make_model  # noqa: E402
-from helpers.torch_cores import make_core, make_inputs, make_memory, need_bfloat16  # noqa: E402
+from helpers.torch_cores import make_core, make_inputs, make_memory  # noqa: E402
 from relational_rnn.kernels import BACKENDS  # noqa: E402
 from relational_rnn.kernels.backends import cannot_run  # noqa: E402
 from relational_rnn.kernels.dot_product import dot_product_attention, plain_attention  # noqa: E402
@@ -201,7 +201,6 @@ def test_many_losses_at_once(label):
 
 @every_model
 def test_all_of_them_under_autocast(label):
-    need_bfloat16(label)
     _, outputs, x = make(label, torch.float32)
     usual = jvp(outputs, (x,), (torch.ones_like(x),))
     with torch.autocast("cpu", torch.bfloat16):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from relational_rnn.nn.inputs import Resets, Sequence, refuse_sparse_gradients
 from relational_rnn.nn.recurrent import Recurrent, S
+from relational_rnn.nn.sublayers import lacks_lstm
 
 State = tuple[Tensor, Tensor]
 
@@ -65,4 +67,10 @@ class LSTM(Recurrent):
         return outputs, (h, c)
 
     def _network(self, input: S, state: tuple[Tensor, ...]) -> tuple[S, State]:
+        kind, dtype = self._like.device.type, self._like.dtype
+        if lacks_lstm(kind):
+            input = input.to(dtype)  # type: ignore[assignment]
+            state = tuple(part.to(dtype) for part in state)
+            with torch.autocast(kind, enabled=False):
+                return self._network(input, state)
         return self.lstm(input, state)  # type: ignore[no-any-return]

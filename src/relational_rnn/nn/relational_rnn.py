@@ -24,7 +24,7 @@ from relational_rnn.nn.inputs import (
     open_sequence,
     refuse_sparse_gradients,
 )
-from relational_rnn.nn.sublayers import hooks_everywhere, lstm_step, why_called
+from relational_rnn.nn.sublayers import hooks_everywhere, lacks_lstm, lstm_step, why_called
 from relational_rnn.nn.unroll import run_between_resets, unroll
 
 HybridState = tuple[Tensor, Tensor, Tensor]
@@ -444,7 +444,14 @@ class RelationalRNN(_Hybrid):
         self, data: Tensor, batch_sizes: Tensor, state: tuple[Tensor, ...]
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Run the LSTM's cell over many steps by torch's own loop over a packed sequence."""
-        cell = self.lstm
+        cell, kind = self.lstm, data.device.type
+        if lacks_lstm(kind):
+            data, state = (
+                data.to(cell.weight_ih.dtype),
+                tuple(part.to(cell.weight_ih.dtype) for part in state),
+            )
+            with torch.autocast(kind, enabled=False):
+                return self._run_lstm(data, batch_sizes, state)
         weights = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh]
         # With biases, one layer, no dropout, for training (which cuDNN needs for a backward), one direction.
         hiddens, h, c = torch.lstm(data, batch_sizes, state, weights, True, 1, 0.0, True, False)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import _has_any_global_hook
 
 from relational_rnn.config import Trace
-from relational_rnn.kernels import eager, layer_norm, transformed
+from relational_rnn.kernels import autocasts, eager, layer_norm, transformed
 from relational_rnn.nn.unroll import unroll
 
 if TYPE_CHECKING:
@@ -98,6 +98,21 @@ def lstm_step(cell: nn.Module, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple
     i, f, g, o = gates.chunk(4, -1)
     c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
     return torch.sigmoid(o) * torch.tanh(c), c
+
+
+def lacks_lstm(kind: str) -> bool:
+    """Say whether torch's own LSTM cannot run under the autocast at work on a type of devices.
+
+    On a CPU it is oneDNN's, which for bfloat16 and float16 needs a processor that has them, and else fails.
+    """
+    if torch.compiler.is_compiling() or kind != "cpu" or not autocasts(kind):
+        return False
+    known = {
+        torch.bfloat16: torch.ops.mkldnn._is_mkldnn_bf16_supported,
+        torch.float16: torch.ops.mkldnn._is_mkldnn_fp16_supported,
+    }
+    supported = known.get(torch.get_autocast_dtype(kind))
+    return torch.backends.mkldnn.is_available() and supported is not None and not supported()
 
 
 def call_norm(layer: nn.Module, x: Tensor) -> Tensor:

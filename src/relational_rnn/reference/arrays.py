@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,46 @@ def as_floats(name: str, value: npt.ArrayLike, dtype: npt.DTypeLike) -> Array:
             f"{name} must hold floats (of any size; they become {np.dtype(dtype)}), got {array.dtype}"
         )
     return array.astype(dtype, copy=False)
+
+
+def shapes_of(params: Mapping[str, Array]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each parameter, as `check_parameters` wants them."""
+    return {name: value.shape for name, value in params.items()}
+
+
+def check_parameters(
+    params: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]], dtype: np.dtype[Any]
+) -> None:
+    """Check parameters that a caller may have replaced; a bias of shape (1,) would be broadcast in silence.
+
+    Args:
+        params: by name, as they are now.
+        shapes: by name, as they were drawn.
+        dtype: the layer's.
+
+    Raises:
+        TypeError: one is no array of the dtype.
+        ValueError: one has another shape, is missing, or is not the layer's.
+
+    Example:
+        >>> check_parameters({"bias": np.zeros(1)}, {"bias": (3,)}, np.dtype(np.float64))
+        Traceback (most recent call last):
+        ...
+        ValueError: params["bias"] must have shape (3,), got (1,)
+    """
+    if params.keys() != shapes.keys():
+        missing, unknown = sorted(shapes.keys() - params.keys()), sorted(params.keys() - shapes.keys())
+        raise ValueError(
+            f"params must be {', '.join(shapes)}; missing: {', '.join(missing) or 'none'}, "
+            f"unknown: {', '.join(unknown) or 'none'}"
+        )
+    for name, shape in shapes.items():
+        value = params[name]
+        if not isinstance(value, np.ndarray) or value.dtype != dtype:
+            got = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
+            raise TypeError(f'params["{name}"] must be an array of {dtype}, got {got}')
+        if value.shape != shape:
+            raise ValueError(f'params["{name}"] must have shape {shape}, got {value.shape}')
 
 
 def as_booleans(name: str, value: npt.ArrayLike) -> Array:

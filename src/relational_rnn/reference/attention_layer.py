@@ -8,7 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from relational_rnn.config.checks import check_bool, check_shape, check_size
-from relational_rnn.reference.arrays import Array, as_floats, check_dtype, make_generator
+from relational_rnn.reference.arrays import (
+    Array,
+    as_floats,
+    check_dtype,
+    check_parameters,
+    make_generator,
+    shapes_of,
+)
 from relational_rnn.reference.attention import (
     AttentionCache,
     check_attention,
@@ -62,6 +69,7 @@ class MultiHeadAttention:
         for name in "qkvo":
             self.params[f"W_{name}"] = xavier_uniform(generator, d_model, d_model).astype(self.dtype)
             self.params[f"b_{name}"] = np.zeros(d_model, self.dtype)
+        self._shapes = shapes_of(self.params)
         self.grads: dict[str, Array] = {}  # filled by `backward`
         self._cache: tuple[dict[str, LinearCache], AttentionCache] | None = None
 
@@ -115,6 +123,7 @@ class MultiHeadAttention:
         inputs = {name: as_floats(name.upper(), x, self.dtype) for name, x in (("q", Q), ("k", K), ("v", V))}
         check_shape("Q", inputs["q"].shape, ("B", "L", "D"), D=self.d_model)
         allowed = check_attention(inputs["q"], inputs["k"], inputs["v"], self.num_heads, mask)
+        check_parameters(self.params, self._shapes, self.dtype)
         caches: dict[str, LinearCache] = {}
         # Copies, of the weights below too: backward needs them as they are now.
         q, k, v = (self._project(name, x.copy(), caches) for name, x in inputs.items())

@@ -11,7 +11,14 @@ from jaxtyping import Float
 from relational_rnn.config import CoreOptions, RelationalMemoryConfig, Trace, parameter_shapes
 from relational_rnn.config.checks import check_shape, check_size, check_unknown, tells_names
 from relational_rnn.config.core import DRAWN_MEMORIES
-from relational_rnn.reference.arrays import Array, as_floats, check_dtype, make_generator
+from relational_rnn.reference.arrays import (
+    Array,
+    as_floats,
+    check_dtype,
+    check_parameters,
+    make_generator,
+    shapes_of,
+)
 from relational_rnn.reference.initialise import truncated_normal
 from relational_rnn.reference.input_projection import join_tile_weights, split_tile_weights
 from relational_rnn.reference.parameter_gradients import ParameterGradients
@@ -54,6 +61,7 @@ class Core:
         self.dtype = check_dtype(dtype)
         generator = make_generator(seed)
         self.params = initial_parameters(self.config, generator, self.dtype)
+        self._shapes = shapes_of(self.params)
         self.grads: dict[str, Array] = {}  # filled by `backward`
         self.buffers: dict[str, Array] = {}
         if self.config.initial_memory in DRAWN_MEMORIES:
@@ -114,6 +122,7 @@ class Core:
         return_trace: bool,
     ) -> tuple[Float[np.ndarray, "B T O"], Float[np.ndarray, "B N D"], Trace | None]:
         """Run over checked arrays and keep what `_run_backward` needs; `inputs` are the core's own."""
+        check_parameters(self.params, self._shapes, self.dtype)
         config, params = self.config, split_tile_weights(self.params, self.config)
         if inputs is not None and not config.treat_input_as_matrix:
             inputs = inputs[:, :, None]  # (T, B, 1, F): one input row

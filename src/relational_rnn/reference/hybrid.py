@@ -12,7 +12,14 @@ from jaxtyping import Float
 from relational_rnn.config.checks import check_choice, check_shape, check_size
 from relational_rnn.config.core import SLOT_UPDATES
 from relational_rnn.reference.activations import tanh_backward, tanh_forward
-from relational_rnn.reference.arrays import Array, as_floats, check_dtype, make_generator
+from relational_rnn.reference.arrays import (
+    Array,
+    as_floats,
+    check_dtype,
+    check_parameters,
+    make_generator,
+    shapes_of,
+)
 from relational_rnn.reference.initialise import xavier_uniform
 from relational_rnn.reference.linear import LinearCache, linear_backward, linear_forward
 from relational_rnn.reference.lstm_unroll import (
@@ -69,6 +76,7 @@ class HybridCore:
         self.dtype = check_dtype(dtype)
         params = self._initial_parameters(make_generator(seed))
         self.params: dict[str, Array] = {name: value.astype(self.dtype) for name, value in params.items()}
+        self._shapes = shapes_of(self.params)
         self.grads: dict[str, Array] = {}  # filled by `backward`
         self._cache: HybridCache | None = None
 
@@ -80,6 +88,7 @@ class HybridCore:
             ValueError: it is below 1.
         """
         shape = (check_size("batch_size", batch_size), self.hidden_size)
+        check_parameters(self.params, self._shapes, self.dtype)
         memory = np.repeat(self.params["initial_memory"][None], batch_size, axis=0)
         return np.zeros(shape, self.dtype), np.zeros(shape, self.dtype), memory
 
@@ -138,6 +147,7 @@ class HybridCore:
         self, inputs: Float[np.ndarray, "T B F"], state: HybridState, starts_from_initial: bool
     ) -> tuple[Float[np.ndarray, "T B hidden"], HybridState]:
         """Run over checked arrays and keep what `_run_backward` needs; `inputs` are the layer's own."""
+        check_parameters(self.params, self._shapes, self.dtype)
         h, c, memory = state
         hiddens, (h, c), of_lstm = lstm_unroll_forward(inputs, (h, c), _of_lstm(self.params))
         u, of_input = hiddens, None

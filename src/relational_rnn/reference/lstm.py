@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from relational_rnn.config.checks import check_bool, check_sequence, check_shape, check_size
-from relational_rnn.reference.arrays import Array, as_floats, make_generator
+from relational_rnn.reference.arrays import Array, as_floats, make_generator, shapes_of
 from relational_rnn.reference.initialise import xavier_uniform
 from relational_rnn.reference.linear import linear_backward, linear_forward
 from relational_rnn.reference.lstm_cell import LSTMCore
@@ -60,6 +60,7 @@ class LSTM(LSTMCore):
             weight = xavier_uniform(generator, output_size, hidden_size)
             self.params["output.weight"] = weight.astype(self.dtype)
             self.params["output.bias"] = np.zeros(output_size, self.dtype)
+            self._shapes = shapes_of(self.params)
         self._returned_sequences = True
 
     @overload

@@ -9,7 +9,14 @@ import numpy.typing as npt
 from jaxtyping import Float
 
 from relational_rnn.config.checks import check_shape, check_size
-from relational_rnn.reference.arrays import Array, as_floats, check_dtype, make_generator
+from relational_rnn.reference.arrays import (
+    Array,
+    as_floats,
+    check_dtype,
+    check_parameters,
+    make_generator,
+    shapes_of,
+)
 from relational_rnn.reference.lstm_step import State
 from relational_rnn.reference.lstm_unroll import (
     LSTMCache,
@@ -30,6 +37,7 @@ class LSTMCore:
         self.dtype = check_dtype(dtype)
         params = initial_lstm_parameters(input_size, hidden_size, generator)
         self.params: dict[str, Array] = {name: value.astype(self.dtype) for name, value in params.items()}
+        self._shapes = shapes_of(self.params)
         self.grads: dict[str, Array] = {}  # filled by `backward`
         self._cache: LSTMCache | None = None
 
@@ -65,6 +73,7 @@ class LSTMCore:
         self, inputs: Float[np.ndarray, "T B F"], state: State
     ) -> tuple[Float[np.ndarray, "T B hidden"], State]:
         """Run over checked arrays and keep what `_run_backward` needs; `inputs` are the layer's own."""
+        check_parameters(self.params, self._shapes, self.dtype)
         hiddens, last, self._cache = lstm_unroll_forward(inputs, state, self.params)
         return hiddens, last
 

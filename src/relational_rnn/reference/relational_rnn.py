@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from relational_rnn.config import Trace
 from relational_rnn.config.checks import check_bool, check_sequence, check_shape, check_size
-from relational_rnn.reference.arrays import Array, as_floats, make_generator
+from relational_rnn.reference.arrays import Array, as_floats, make_generator, shapes_of
 from relational_rnn.reference.hybrid import HybridCore, HybridState, check_gradients_came
 from relational_rnn.reference.initialise import xavier_uniform
 from relational_rnn.reference.linear import LinearCache, linear_backward, linear_forward
@@ -77,6 +77,7 @@ class RelationalRNN(HybridCore):
             weight = xavier_uniform(generator, output_size, hidden_size)
             self.params["output.weight"] = weight.astype(self.dtype)
             self.params["output.bias"] = np.zeros(output_size, self.dtype)
+            self._shapes = shapes_of(self.params)
         self._returned_sequences = True
         self._output_cache: LinearCache | None = None
 
