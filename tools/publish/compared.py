@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from relational_rnn import analysis
 from relational_rnn.experiments.factors import value_of, with_values
@@ -135,7 +134,7 @@ def searches_table(records: Sequence[Record], compared: Sequence[Record]) -> str
     return markdown([head("model", 1), "start", *(f"{rate:g}" for rate in rates)], cells)
 
 
-def _start_and_rate(config: RunConfig[Any], model: str) -> tuple[str, float]:
+def _start_and_rate(config: RunConfig, model: str) -> tuple[str, float]:
     return value_of(config, f"{model}.initialisation"), value_of(config, f"{model}.learning_rate")
 
 

@@ -116,7 +116,7 @@ def experiment_of(record: Record) -> Json:
     return results
 
 
-def config_of(record: Record) -> RunConfig[Any]:
+def config_of(record: Record) -> RunConfig:
     """Return the configuration of a record's run."""
     recorded = record.content["config"]
     return config_from(find_task(recorded["command"].split()[1]), recorded["config"])

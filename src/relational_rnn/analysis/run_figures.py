@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from relational_rnn.analysis.bars import Bar, draw_accuracy_bars
 from relational_rnn.analysis.confidence import binomial_half_width
@@ -35,7 +35,7 @@ class NoFigure(ValueError):
     """A run has nothing that a figure could show; the message says what it lacks."""
 
 
-def about_run(config: RunConfig[Any], results: RunResult, what: str = "") -> str:
+def about_run(config: RunConfig, results: RunResult, what: str = "") -> str:
     """Return the quiet line under a title: the task, what is shown, and how many seeds.
 
     Example:
@@ -53,7 +53,7 @@ def _told(title: str, results: RunResult) -> str:
     return f"{title} (one seed)" if results.seeds == 1 else title
 
 
-def curves_figure(config: RunConfig[Any], results: RunResult, evaluations: Points) -> Figure:
+def curves_figure(config: RunConfig, results: RunResult, evaluations: Points) -> Figure:
     """Draw the validation accuracy over training."""
     curves, trivial = curves_of(config, results, evaluations), trivial_score(results)
     return draw_training_curves(
@@ -64,7 +64,7 @@ def curves_figure(config: RunConfig[Any], results: RunResult, evaluations: Point
     )
 
 
-def losses_figure(config: RunConfig[Any], results: RunResult, records: Points) -> Figure:
+def losses_figure(config: RunConfig, results: RunResult, records: Points) -> Figure:
     """Draw the loss on training batches and on validation examples.
 
     Raises:
@@ -84,7 +84,7 @@ def losses_figure(config: RunConfig[Any], results: RunResult, records: Points) -
     )
 
 
-def efficiency_figure(config: RunConfig[Any], results: RunResult, evaluations: Points) -> Figure:
+def efficiency_figure(config: RunConfig, results: RunResult, evaluations: Points) -> Figure:
     """Draw how many examples each model needs to an accuracy."""
     chosen = selected_only(results)
     names = [name for model in chosen.models.values() for name in model.selected]
@@ -99,7 +99,7 @@ def efficiency_figure(config: RunConfig[Any], results: RunResult, evaluations: P
     )
 
 
-def accuracy_figure(config: RunConfig[Any], results: RunResult, split: str) -> Figure:
+def accuracy_figure(config: RunConfig, results: RunResult, split: str) -> Figure:
     """Draw the final scores on test or on harder examples.
 
     Raises:
@@ -131,7 +131,7 @@ def _bars(results: RunResult, name: str) -> list[Bar]:
     return bars
 
 
-def generalisation_figure(config: RunConfig[Any], results: RunResult) -> Figure:
+def generalisation_figure(config: RunConfig, results: RunResult) -> Figure:
     """Draw the accuracy on sizes beyond those of training.
 
     Raises:
@@ -144,7 +144,7 @@ def generalisation_figure(config: RunConfig[Any], results: RunResult) -> Figure:
     return draw_generalisation(axes, title=_told(larger_in_words(axes), results), about=about)
 
 
-def cost_figure(config: RunConfig[Any], results: RunResult) -> Figure:
+def cost_figure(config: RunConfig, results: RunResult) -> Figure:
     """Draw parameters, time and memory of each model.
 
     Raises:

@@ -37,7 +37,7 @@ LONGEST = 220
 class FinishedRun:
     """A run's folder, and what is computed from it once for several figures."""
 
-    config: RunConfig[Any]
+    config: RunConfig
     folder: RunFolder
     results: RunResult
     example: int = 0

@@ -24,7 +24,7 @@ ATTENDED = 500
 """Questions over which attention is averaged."""
 
 
-def look_inside(model: SequenceClassifier, config: RunConfig[Any]) -> tuple[SlotContents, dict[str, Any]]:
+def look_inside(model: SequenceClassifier, config: RunConfig) -> tuple[SlotContents, dict[str, Any]]:
     """Count what an RMC's slots hold and where its heads look.
 
     Args:

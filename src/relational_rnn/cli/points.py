@@ -50,7 +50,7 @@ def sweep(task: str, options: Sweep[Any]) -> int:
     return train_study(console, task, options, factors, None if options.trials else points)
 
 
-def check(config: RunConfig[Any], factors: Factors, options: Sweep[Any]) -> list[Variant]:
+def check(config: RunConfig, factors: Factors, options: Sweep[Any]) -> list[Variant]:
     """Return the combinations of a product; of a search check the corners, and that heads divide slot sizes.
 
     Raises:

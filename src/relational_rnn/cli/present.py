@@ -35,7 +35,7 @@ from relational_rnn.training.run import check, command_of, run
 from relational_rnn.training.run_folder import INSIDES, RunFolder
 
 
-def train(config: RunConfig[Any], path: Path, resume: bool) -> int:
+def train(config: RunConfig, path: Path, resume: bool) -> int:
     """Run, then print the tables and draw the figures; return the exit code.
 
     Raises:
@@ -64,7 +64,7 @@ def train(config: RunConfig[Any], path: Path, resume: bool) -> int:
         )
 
 
-def present(console: Console, config: RunConfig[Any], folder: RunFolder, results: RunResult) -> list[Path]:
+def present(console: Console, config: RunConfig, folder: RunFolder, results: RunResult) -> list[Path]:
     """Print the tables, draw the figures, write the report.
 
     Returns:
@@ -99,7 +99,7 @@ def write_insides(run: FinishedRun) -> list[Path]:
 
 def print_tables(
     console: Console,
-    config: RunConfig[Any],
+    config: RunConfig,
     results: RunResult,
     selected: RunResult,
     what: str,

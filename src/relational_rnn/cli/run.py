@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from rich.console import Console
 from rich.measure import Measurement
@@ -30,7 +30,7 @@ R = TypeVar("R")
 NO_FIGURES = "Without figures: matplotlib is not installed (pip install matplotlib)."
 
 
-def require_libraries(config: RunConfig[Any]) -> None:
+def require_libraries(config: RunConfig) -> None:
     """Check, before the training, that a run finds the libraries that it needs.
 
     Figures are left out where matplotlib is absent, see `train_and_show`.
@@ -60,7 +60,7 @@ def require(library: str) -> None:
         raise ImportError(f"{library} cannot be imported here: {error}", name=library) from error
 
 
-def find_files(config: RunConfig[Any]) -> RunConfig[Any]:
+def find_files(config: RunConfig) -> RunConfig:
     """Find the examples of a task that comes in files, and print where they are.
 
     Raises:
@@ -129,7 +129,7 @@ def make_console(*, of_training: bool = False) -> Console:
     return Console(file=file, highlight=False, markup=False, soft_wrap=True)
 
 
-def seeds_in_words(config: RunConfig[Any]) -> str:
+def seeds_in_words(config: RunConfig) -> str:
     """Return the seeds of a run as people read them."""
     last = config.seed + config.seeds - 1
     return f"seed {config.seed}" if config.seeds == 1 else f"seeds {config.seed} to {last}"

@@ -51,7 +51,7 @@ class Comparison:
         'LSTM'
     """
 
-    config: RunConfig[Any]
+    config: RunConfig
     """Everything that it depended on."""
     results: RunResult
     """What results.json has."""
@@ -104,7 +104,7 @@ class Variants:
         ['base', 'mem_slots=1']
     """
 
-    config: RunConfig[Any]
+    config: RunConfig
     """The base."""
     results: dict[str, Any]
     """The content of results.json."""
@@ -133,9 +133,7 @@ class Variants:
 R = TypeVar("R", Comparison, Variants)
 
 
-def configure(
-    task: Any, preset: str = "quick", models: Models | None = None, **values: Any
-) -> RunConfig[Any]:
+def configure(task: Any, preset: str = "quick", models: Models | None = None, **values: Any) -> RunConfig:
     """Return the configuration of a run.
 
     Args:
@@ -295,7 +293,7 @@ def sweep(
 
 def _variants(
     how: str,
-    spread: Callable[[RunConfig[Any], Mapping[str, Sequence[Value]]], list[Variant]],
+    spread: Callable[[RunConfig, Mapping[str, Sequence[Value]]], list[Variant]],
     task: Any,
     over: Mapping[str, Sequence[Value]],
     models: Models,
@@ -335,7 +333,7 @@ def _specs(models: Models | None, workers: int | None) -> tuple[ModelSpec, ...]:
     return specs
 
 
-def _check_factors(config: RunConfig[Any], over: Mapping[str, Sequence[Value]]) -> None:
+def _check_factors(config: RunConfig, over: Mapping[str, Sequence[Value]]) -> None:
     """Check what varies.
 
     Raises:

@@ -10,7 +10,7 @@ import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from relational_rnn.config.checks import BadFile
 from relational_rnn.config.paths import check_file
@@ -29,7 +29,7 @@ from relational_rnn.training.run_folder import RunFolder
 class Search(NamedTuple):
     """What a worker has to know; it can be pickled."""
 
-    config: RunConfig[Any]
+    config: RunConfig
     """The base."""
     place: Place
     plan: Plan

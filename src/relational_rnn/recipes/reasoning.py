@@ -35,7 +35,7 @@ from relational_rnn.training.config_parts import (
 )
 
 
-def _reasoning(task: Any, *, examples: int, steps: int, learning_rate: float) -> RunConfig[Any]:
+def _reasoning(task: Any, *, examples: int, steps: int, learning_rate: float) -> RunConfig:
     """Return the settings for a reasoning task: three seeds in NumPy."""
     return RunConfig(
         task=task,
@@ -68,7 +68,7 @@ def babi_synthetic() -> RunConfig[BabiSynthetic]:
     return _reasoning(BabiSynthetic(), examples=100_000, steps=4_000, learning_rate=3e-3)
 
 
-def _grown(task: Any, start: str, steps: int) -> RunConfig[Any]:
+def _grown(task: Any, start: str, steps: int) -> RunConfig:
     """Return the settings for a task with a curriculum: SOAP, fresh examples at every step."""
     return RunConfig(
         task=task,
@@ -188,15 +188,15 @@ def babi() -> RunConfig[Babi]:
     )
 
 
-def plain(entry: TaskEntry) -> RunConfig[Any]:
+def plain(entry: TaskEntry) -> RunConfig:
     """The defaults, for a task that has no preset of its own."""
     return RunConfig(task=entry.factory())
 
 
-def tiny(recipe: Callable[[], RunConfig[Any]]) -> Callable[[], RunConfig[Any]]:
+def tiny(recipe: Callable[[], RunConfig]) -> Callable[[], RunConfig]:
     """Return a preset like `recipe`, but tiny."""
 
-    def make() -> RunConfig[Any]:
+    def make() -> RunConfig:
         """Seconds: to see the machinery run, not to learn."""
         config = recipe()
         model = {"mem_slots": 2, "head_size": 4, "num_heads": 2, "head_units": 8}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from relational_rnn.config.checks import did_you_mean
 from relational_rnn.recipes import nth_farthest, reasoning
 from relational_rnn.tasks import TASKS, find_task
 from relational_rnn.training.config import RunConfig
 
-RECIPES: Final[dict[str, dict[str, Callable[[], RunConfig[Any]]]]] = {
+RECIPES: Final[dict[str, dict[str, Callable[[], RunConfig]]]] = {
     "nth-farthest": {
         "quick": nth_farthest.quick,
         "paper8x16": nth_farthest.paper8x16,
@@ -50,7 +50,7 @@ for _name, _entry in TASKS.items():  # a task without presets of its own has the
     RECIPES.setdefault(_name, {"quick": _recipe, "tiny": reasoning.tiny(_recipe)})
 
 
-def find_recipe(task: str, preset: str) -> RunConfig[Any]:
+def find_recipe(task: str, preset: str) -> RunConfig:
     """Return the configuration of a preset.
 
     Raises:

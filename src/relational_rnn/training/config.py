@@ -220,7 +220,7 @@ class RunConfig(Generic[Task]):
         return tuple(chosen.split("+")) if chosen else self.specs[model].initialisations[:1]
 
 
-def check_overridden(config: RunConfig[Any]) -> None:
+def check_overridden(config: RunConfig) -> None:
     """Check that overrides which somebody names are of models of the run; a preset's may be of others.
 
     Raises:
@@ -239,7 +239,7 @@ def _fields(task: Any, sizes: Mapping[str, int]) -> dict[str, int]:
     return {name: value for name, value in sizes.items() if name in known}
 
 
-def parts_of(config: RunConfig[Any]) -> Iterator[tuple[str, Any]]:
+def parts_of(config: RunConfig) -> Iterator[tuple[str, Any]]:
     """Yield the parts that hold fields, the config itself last: their attribute ("" for itself), and they."""
     for one in dataclasses.fields(config):
         part = getattr(config, one.name)
@@ -248,7 +248,7 @@ def parts_of(config: RunConfig[Any]) -> Iterator[tuple[str, Any]]:
     yield "", config
 
 
-def home_of(config: RunConfig[Any], name: str) -> tuple[str, Any]:
+def home_of(config: RunConfig, name: str) -> tuple[str, Any]:
     """Return the part that has a field, as `parts_of` yields it.
 
     Raises:
@@ -263,7 +263,7 @@ def home_of(config: RunConfig[Any], name: str) -> tuple[str, Any]:
     raise ValueError(f"there is no setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
 
 
-def value_of(config: RunConfig[Any], name: str) -> Any:
+def value_of(config: RunConfig, name: str) -> Any:
     """Return the value of a field, wherever it is.
 
     Example:

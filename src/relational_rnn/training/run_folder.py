@@ -93,7 +93,7 @@ class RunFolder:
         self.checkpoints, self.plots = path / "checkpoints", path / "plots"
 
     @contextmanager
-    def writing(self, command: str, config: RunConfig[Any], resume: bool) -> Iterator[None]:
+    def writing(self, command: str, config: RunConfig, resume: bool) -> Iterator[None]:
         """Make the folder, or with `resume` go on in it, and keep others from writing there meanwhile.
 
         Args:
@@ -134,7 +134,7 @@ class RunFolder:
             )
         check_folder(self.path)
 
-    def _check_same(self, command: str, config: RunConfig[Any]) -> None:
+    def _check_same(self, command: str, config: RunConfig) -> None:
         recorded = self.require()
         self.check_command(command, recorded)
         # What an older version did not record it had no choice of.
@@ -148,7 +148,7 @@ class RunFolder:
                 f"{self.path} holds a run with other settings ({told}); resume with the same ones"
             )
 
-    def _write_config(self, command: str, config: RunConfig[Any]) -> None:
+    def _write_config(self, command: str, config: RunConfig) -> None:
         name, instructions = processor()  # which decide how sums round
         record = {
             "command": command,
@@ -317,7 +317,7 @@ def find_output(path: Path) -> Path:
     return target
 
 
-def config_from(entry: TaskEntry, values: Any) -> RunConfig[Any]:
+def config_from(entry: TaskEntry, values: Any) -> RunConfig:
     """Turn what a JSON file holds back into a configuration; a field that is absent has its part's default.
 
     Args:
@@ -344,7 +344,7 @@ def _plain(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def leaves_of(config: RunConfig[Any]) -> dict[str, Any]:
+def leaves_of(config: RunConfig) -> dict[str, Any]:
     """Return the fields of all parts of a configuration by their own names, as JSON has them."""
     return flat(json.loads(json.dumps(dataclasses.asdict(config))))
 

@@ -35,7 +35,7 @@ class Trained:
 
     model: Any
     """A torch `SequenceClassifier`, or a NumPy `Classifier`."""
-    config: RunConfig[Any]
+    config: RunConfig
     """Of its run."""
     contestant: Contestant
     """Its training in that run."""
@@ -56,7 +56,7 @@ class Trained:
 
 
 def save_weights(
-    path: Path, framework: Framework, model: Any, config: RunConfig[Any], contestant: Contestant
+    path: Path, framework: Framework, model: Any, config: RunConfig, contestant: Contestant
 ) -> None:
     """Write a model's weights, atomically."""
     notes = {
@@ -95,7 +95,7 @@ def load_weights(path: Path, compute_dtype: str | None = None, task: Any = None)
     return Trained(model, config, contestant)
 
 
-def read_weights(path: Path, task: Any = None) -> tuple[dict[str, Array], RunConfig[Any], Contestant]:
+def read_weights(path: Path, task: Any = None) -> tuple[dict[str, Array], RunConfig, Contestant]:
     """Read a file that `save_weights` wrote, without the framework that trained it.
 
     Args:
@@ -124,7 +124,7 @@ def read_weights(path: Path, task: Any = None) -> tuple[dict[str, Array], RunCon
     return values, config, contestant
 
 
-def _described(entry: TaskEntry, notes: Mapping[str, Any]) -> tuple[RunConfig[Any], Contestant]:
+def _described(entry: TaskEntry, notes: Mapping[str, Any]) -> tuple[RunConfig, Contestant]:
     """Return the configuration and the training that a file's notes tell of.
 
     Raises:
@@ -140,7 +140,7 @@ def _described(entry: TaskEntry, notes: Mapping[str, Any]) -> tuple[RunConfig[An
     return config, contestant
 
 
-def check_fits(config: RunConfig[Any], name: str, numbers: int) -> None:
+def check_fits(config: RunConfig, name: str, numbers: int) -> None:
     """Check, before a model is built, that a file with so many numbers can have its weights.
 
     Args:
@@ -214,7 +214,7 @@ def weights_of(path: str | Path, model: str | None = None, seed: int | None = No
     return file
 
 
-def load_training(folder: RunFolder, config: RunConfig[Any], name: str) -> Trained:
+def load_training(folder: RunFolder, config: RunConfig, name: str) -> Trained:
     """Load a training of a run, if it is what its file holds.
 
     Args:

@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -35,7 +35,7 @@ class ShownModel(NamedTuple):
 
     classifier: Classifier
     """float64, whatever the training's dtype."""
-    config: RunConfig[Any]
+    config: RunConfig
     contestant: Contestant
 
     @property
@@ -100,7 +100,7 @@ def read_model(path: Path) -> PlaneModel | SwapsModel:
     return shown(classifier, config, contestant)
 
 
-def check_shown(path: Path, config: RunConfig[Any], contestant: Contestant) -> None:
+def check_shown(path: Path, config: RunConfig, contestant: Contestant) -> None:
     """Check that the page can show a trained model.
 
     Raises:
