@@ -41,8 +41,6 @@ MARKERS = dict(zip(MODELS, "oPsD^v"))
 
 FALLBACK_COLOUR = "#8A8A8A"
 FALLBACK_MARKER = "X"
-HIGHLIGHT = "#A63D00"
-"""Of what is pointed out; no model has it, and text in it can be read on white."""
 SHADE = "#E6E6E6"
 EDGE = 0.2
 """Inches that everything keeps from the edge of a figure."""
