@@ -8,6 +8,7 @@ from relational_rnn.cli.compare import DEFAULTS
 from relational_rnn.cli.main import main
 from relational_rnn.cli.train import parse
 from relational_rnn.recipes import RECIPES
+from relational_rnn.training.models import MODELS
 
 pytestmark = pytest.mark.torch
 pytest.importorskip("torch")
@@ -19,7 +20,7 @@ def test_defaults_and_flags(task):
     assert config.model.models == ("rmc", "lstm", "gru", "transformer", "dnc")
     assert (config.seeds, config.runtime.framework) == (3, "torch")
     config = parse(task, ["--models", "all", "--seeds", "1"], defaults=DEFAULTS).run
-    assert len(config.model.models) == 6
+    assert config.model.models == tuple(MODELS)
     assert config.seeds == 1
 
 

@@ -17,6 +17,14 @@ MODELS = {
     "transformer": ("transformer", 3, dict(num_heads=2)),
     "transformer, three layers": ("transformer", 9, dict(num_heads=1, num_layers=3, mlp_size=10)),
     "dnc": ("dnc", 6, dict(mem_slots=3, word_size=8, read_heads=2, output_size=9)),
+    "deltanet": ("deltanet", 6, dict(num_heads=2)),
+    "deltanet, negative": (
+        "deltanet-negative",
+        6,
+        dict(num_heads=1, num_layers=1, head_size=4, value_size=5, mlp_size=7, negative_eigenvalues=True),
+    ),
+    "slstm": ("slstm", 3, dict(num_heads=2)),
+    "slstm, two layers": ("slstm", 5, dict(num_heads=1, num_layers=2)),
     "dnc, two layers": ("dnc", 6, dict(mem_slots=8, word_size=3, read_heads=1, num_layers=2)),
 }
 """What it is -> the core's name, its size, and its other arguments, but for the input size."""

@@ -325,7 +325,7 @@ def test_bad_options(label, options, error, message):
 @every_model
 def test_bad_sizes(label):
     name, _, options = MODELS[label]
-    spec, sizes = registry.find_model(name), {k: v for k, v in options.items() if isinstance(v, int)}
+    spec, sizes = registry.find_model(name), {k: v for k, v in options.items() if type(v) is int}
     for size in (*sizes, spec.size, "input_size"):
         for value, error in ((0, ValueError), (1.5, TypeError), (True, TypeError)):
             arguments = {"input_size": F, spec.size: 6, **options, size: value}

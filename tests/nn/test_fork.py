@@ -19,7 +19,7 @@ torch.set_num_threads(2)
 torch.manual_seed(0)
 models = [nn.RelationalMemory(40, 8, 32, 8, backend=name) for name in {backends}]
 models += [nn.RelationalRNN(40, 64), nn.CausalTransformer(40, 16), nn.DNC(40, 64)]
-models += [nn.LSTM(40, 64), nn.GRU(40, 64)]
+models += [nn.LSTM(40, 64), nn.GRU(40, 64), nn.GatedDeltaNet(40, 16), nn.SLSTM(40, 16)]
 cells = [nn.RelationalMemoryCell(40, 8, 32, 8), nn.RelationalRNNCell(40, 64)]
 x = torch.randn(3, 32, 40)
 

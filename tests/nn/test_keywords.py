@@ -24,6 +24,8 @@ CALLS = [
     "nn.GRU(5, 6, batch_first=True)",
     "nn.CausalTransformer(5, 6, dropout=0.5)",
     "nn.DNC(5, 6, word_size=3)",
+    "nn.SLSTM(5, 6, num_layers=2)",
+    "nn.GatedDeltaNet(5, 6, negative_eigenvalues=True)",
 ]
 
 

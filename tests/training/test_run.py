@@ -29,6 +29,7 @@ STARTS = {
     "babi-synthetic": ("sentences=3",),
     "group-word": ("length=3",),
     "mqar": ("pairs=2",),
+    "track-recall": ("objects=3",),
     "addition": ("length=1",),
     "control": ("length=1",),
     "program": ("nesting=1",),

@@ -30,13 +30,16 @@ SMALL_SIZE = 9.5
 INK = "#222222"
 QUIET = "#5F5F5F"
 
-COLOURS = ("#0072B2", "#56B4E9", "#D55E00", "#E69F00", "#009E73", "#CC79A7")
-"""Okabe and Ito's colour-blind-safe set."""
+COLOURS = (
+    *("#0072B2", "#56B4E9", "#D55E00", "#E69F00", "#009E73", "#CC79A7"),
+    *("#882255", "#332288", "#999933"),
+)
+"""Okabe and Ito's colour-blind-safe set, then what goes with it of Tol's muted one."""
 
 PALETTE = dict(zip(MODELS, COLOURS))
 """Colour of each model, in the order of the registry, the same in every figure."""
 
-MARKERS = dict(zip(MODELS, "oPsD^v"))
+MARKERS = dict(zip(MODELS, "oPsD^v<>*"))
 """Mark of each model, so that colour alone never tells them apart."""
 
 FALLBACK_COLOUR = "#8A8A8A"

@@ -24,6 +24,7 @@ from relational_rnn.tasks.programs import (
     Reverse,
 )
 from relational_rnn.tasks.sorting import Sorting
+from relational_rnn.tasks.track_recall import TrackRecall
 from relational_rnn.training.config import RunConfig, with_values
 from relational_rnn.training.config_parts import (
     BudgetConfig,
@@ -68,12 +69,12 @@ def babi_synthetic() -> RunConfig[BabiSynthetic]:
     return _reasoning(BabiSynthetic(), examples=100_000, steps=4_000, learning_rate=3e-3)
 
 
-def _grown(task: Any, start: str, steps: int) -> RunConfig:
+def _grown(task: Any, start: tuple[str, ...], steps: int) -> RunConfig:
     """Return the settings for a task with a curriculum: SOAP, fresh examples at every step."""
     return RunConfig(
         task=task,
         optimisation=OptimiserConfig(optimiser="soap", learning_rate=3e-3, warmup_steps=200),
-        curriculum=CurriculumConfig(grow=True, start=(start,), growth_threshold=0.8, direct=True),
+        curriculum=CurriculumConfig(grow=True, start=start, growth_threshold=0.8, direct=True),
         budget=BudgetConfig(steps=steps, evaluate_every=100),
         data=DataConfig(validation_examples=500, test_examples=2_000),
     )
@@ -81,19 +82,30 @@ def _grown(task: Any, start: str, steps: int) -> RunConfig:
 
 def group_word() -> RunConfig[GroupWord]:
     """Words of 16 elements of S3, grown from words of 2."""
-    return _grown(GroupWord(), "length=2", steps=2_000)
+    return _grown(GroupWord(), ("length=2",), steps=2_000)
 
 
 def swaps() -> RunConfig[GroupWord]:
     """5 objects and 12 swaps of neighbours; its RMC fits into the page of `relational-rnn playground`."""
-    config = _grown(GroupWord(group="S5", elements="neighbours", length=12), "length=2", steps=2_000)
+    config = _grown(GroupWord(group="S5", elements="neighbours", length=12), ("length=2",), steps=2_000)
     model = {"mem_slots": 5, "head_size": 16, "num_heads": 2, "head_layers": 1, "head_units": 64}
     return with_values(config, model)
 
 
 def mqar() -> RunConfig[Mqar]:
     """4 pairs of a vocabulary of 132 tokens, grown from 1."""
-    return _grown(Mqar(), "pairs=1", steps=3_000)
+    return _grown(Mqar(), ("pairs=1",), steps=3_000)
+
+
+def track_recall() -> RunConfig[TrackRecall]:
+    """5 objects whose holders have values, and 16 swaps, grown from 2 objects and none."""
+    return _grown(TrackRecall(), ("objects=2", "length=0"), steps=3_000)
+
+
+def factworld() -> RunConfig[TrackRecall]:
+    """FactWorld's `composite_copy_v2`: 16 holders of 32 names with 128 values, 4 objects given 16 times."""
+    task = TrackRecall(events="gives", answers="one", holders=16, names=32, values=128, objects=4)
+    return _grown(task, ("holders=2", "length=2"), steps=4_000)
 
 
 PROGRAM_MODELS = ("rmc", "lstm", "transformer", "dnc")

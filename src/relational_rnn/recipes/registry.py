@@ -28,6 +28,7 @@ RECIPES: Final[dict[str, dict[str, Callable[[], RunConfig]]]] = {
             ("babi-synthetic", reasoning.babi_synthetic),
             ("group-word", reasoning.group_word),
             ("mqar", reasoning.mqar),
+            ("track-recall", reasoning.track_recall),
             ("babi", reasoning.babi),
             ("addition", reasoning.addition),
             ("control", reasoning.control),
@@ -40,6 +41,7 @@ RECIPES: Final[dict[str, dict[str, Callable[[], RunConfig]]]] = {
     },
 }
 RECIPES["group-word"]["swaps"] = reasoning.swaps
+RECIPES["track-recall"]["factworld"] = reasoning.factworld
 RECIPES["addition"]["paper"] = reasoning.addition_paper
 RECIPES["control"]["paper"] = reasoning.control_paper
 RECIPES["program"]["paper"] = reasoning.program_paper

@@ -321,6 +321,18 @@ def as_text(record: dict[str, Any]) -> str:
     )
 
 
+def title(task: GroupWord) -> str:
+    """Return the task in words.
+
+    Example:
+        >>> title(GroupWord()), title(GroupWord(group="S5", elements="neighbours", answers="last"))
+        ('Products of 16 elements of S3', 'Products of 16 swaps of neighbours of S5, the last product alone')
+    """
+    shown = {"all": "elements", "swaps": "swaps", "neighbours": "swaps of neighbours"}[task.elements]
+    alone = ", the last product alone" if task.answers == "last" else ""
+    return f"Products of {task.length} {shown} of {task.group}{alone}"
+
+
 def permutation(group: str, number: int) -> str:
     """Return an element as the permutation that it is.
 

@@ -246,6 +246,16 @@ def as_text(record: dict[str, Any]) -> str:
     )
 
 
+def title(task: Mqar) -> str:
+    """Return the task in words.
+
+    Example:
+        >>> title(Mqar())
+        'Associative recall, 4 pairs, 65 keys and 66 values'
+    """
+    return f"Associative recall, {task.pairs} pairs, {task.keys} keys and {task.classes} values"
+
+
 def as_record(task: Mqar, batch: ReasoningBatch, example: int) -> dict[str, Any]:
     """Return an example of a batch as plain values, see `records`; its answer is what `targets` say."""
     pairs = _read(task, batch.inputs[example : example + 1])

@@ -14,7 +14,10 @@ from relational_rnn.tasks.batch import ReasoningBatch
 from relational_rnn.tasks.registry import TaskEntry, find_task, task_name
 from relational_rnn.tasks.splits import Counts, Splits
 
-REASONING_TASKS = ("sorting", "pair-matching", "object-tracking", "babi-synthetic", "group-word", "mqar")
+REASONING_TASKS = (
+    *("sorting", "pair-matching", "object-tracking", "babi-synthetic"),
+    *("group-word", "mqar", "track-recall"),
+)
 """The tasks whose batches have targets and a mask at every step."""
 
 SPLITS = ("train", "validation", "test", "harder")

@@ -90,6 +90,23 @@ def of_mqar(record: Mapping[str, Any], inputs: np.ndarray) -> list[str]:
     return [*pairs, *(word for place in places for word in place)]
 
 
+def of_track_recall(record: Mapping[str, Any], inputs: np.ndarray) -> list[str]:
+    """Return facts, events and queries.
+
+    Example:
+        >>> record = {"kind": "composite", "facts": [[2, 7]], "gives": [[0, 2]], "swaps": [[0, 1]]}
+        >>> of_track_recall({**record, "queries": [0]}, np.zeros((4, 33)))
+        ['holder 2 = 7', 'object 0 to holder 2', 'objects 0, 1 swap', 'object 0 ?']
+    """
+    asked = "holder" if record["kind"] == "recall" else "object"
+    return [
+        *(f"holder {holder} = {value}" for holder, value in record["facts"]),
+        *(f"object {thing} to holder {holder}" for thing, holder in record["gives"]),
+        *(f"objects {one}, {other} swap" for one, other in record["swaps"]),
+        *(f"{asked} {query} {QUERY}" for query in record["queries"]),
+    ]
+
+
 def of_babi(record: Mapping[str, Any], inputs: np.ndarray) -> list[str]:
     """Return the words of the story, its questions among them.
 

@@ -114,6 +114,28 @@ MODELS: Final[dict[str, ModelSpec]] = {
             options=lambda config: {"num_heads": config.num_heads},
         ),
         ModelSpec(name="dnc", label="DNC", size="hidden_size", torch="relational_rnn.nn:DNC"),
+        ModelSpec(
+            name="deltanet",
+            label="DeltaNet",
+            size="hidden_size",
+            torch="relational_rnn.nn:GatedDeltaNet",
+            options=lambda config: {"num_heads": config.num_heads},
+        ),
+        ModelSpec(
+            name="deltanet-negative",
+            label="DeltaNet [-1,1]",
+            size="hidden_size",
+            torch="relational_rnn.nn:GatedDeltaNet",
+            options=lambda config: {"num_heads": config.num_heads, "negative_eigenvalues": True},
+        ),
+        ModelSpec(
+            name="slstm",
+            label="sLSTM",
+            size="head_size",
+            torch="relational_rnn.nn:SLSTM",
+            initialisations=("orthogonal", "torch"),
+            options=lambda config: {"num_heads": config.num_heads},
+        ),
     )
 }
 """By name; the first sets the number of parameters for the others. The DNC has its own memory: 16 words of
