@@ -324,11 +324,11 @@ for line in sys.stdin:
     print("opened", flush=True)
 """
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
-    workers = [subprocess.Popen([sys.executable, "-c", code], **pipes) for _ in range(3)]
+    workers = [subprocess.Popen([sys.executable, "-c", code], **pipes) for _ in range(2)]
     for number in range(4):  # what they import takes longer than to open: the first study is a rehearsal
         for worker in workers:
             worker.stdin.write(f"{tmp_path / str(number)}.db\n")
-        assert [worker.stdout.readline() for worker in workers] == ["opened\n"] * 3
+        assert [worker.stdout.readline() for worker in workers] == ["opened\n"] * 2
     for worker in workers:
         worker.communicate(timeout=60)
 

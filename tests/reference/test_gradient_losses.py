@@ -44,10 +44,10 @@ def test_the_losss_gradient_reaches_every_parameter(name, loss, targets, return_
 
     returned = model.backward(run()[1])
     d_x, grads = returned[0] if isinstance(returned, tuple) else returned, model.grads
-    check_gradient(lambda: run()[0], x, d_x, "sequence", entries=8)
+    check_gradient(lambda: run()[0], x, d_x, "sequence", entries=2)
     if masked:  # of the second sequence no answer counts, of the third nothing after the second step
         assert not d_x[1].any()
         assert not d_x[2, 2:].any()
     assert grads.keys() == model.params.keys()
     for parameter, value in model.params.items():
-        check_gradient(lambda: run()[0], value, grads[parameter], parameter, entries=4)
+        check_gradient(lambda: run()[0], value, grads[parameter], parameter, entries=1)

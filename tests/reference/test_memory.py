@@ -86,7 +86,7 @@ def check_all_gradients(core, memory_given, entries, resets=None):
 
 @every_configuration
 def test_backward_is_the_derivative(options):
-    check_all_gradients(make_core(options), memory_given=True, entries=12)
+    check_all_gradients(make_core(options), memory_given=True, entries=3)
 
 
 def test_backward_is_the_derivative_in_every_entry():
@@ -104,9 +104,9 @@ def test_a_trainable_initial_memory_learns_from_starts_and_resets(fusion):
     core = make_core(dict(initial_memory="trainable", input_fusion=fusion))
     resets = np.random.default_rng(0).random((BATCH, TIME)) < 0.4
     assert resets.any()
-    check_all_gradients(core, memory_given=False, entries=10)
-    check_all_gradients(core, memory_given=False, entries=10, resets=resets)
-    check_all_gradients(core, memory_given=True, entries=10, resets=resets)
+    check_all_gradients(core, memory_given=False, entries=3)
+    check_all_gradients(core, memory_given=False, entries=3, resets=resets)
+    check_all_gradients(core, memory_given=True, entries=3, resets=resets)
     inputs, memory = make_inputs(core, np.random.default_rng(0))
     core.forward(inputs, memory)
     core.backward(np.ones((BATCH, TIME, core.output_size)))
