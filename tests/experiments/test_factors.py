@@ -5,6 +5,7 @@ import pytest
 from relational_rnn.experiments import components
 from relational_rnn.experiments.factors import kinds_of, one_at_a_time, product, value_of, with_values
 from relational_rnn.recipes import find_recipe
+from relational_rnn.training import config as run_config
 
 NTH = find_recipe("nth-farthest", "tiny")  # 2 heads of 4
 SORTING = find_recipe("sorting", "tiny")
@@ -76,6 +77,16 @@ def test_what_a_model_has_for_itself_is_a_factor():
         "lstm.clip_norm=2.0",
         "lstm.learning_rate=1e-05",
     )
+
+
+def test_an_argument_of_one_models_core_is_a_factor():
+    config = run_config.with_values(NTH, {"models": ("rmc", "transformer"), "overrides": ()})
+    assert kinds_of(config)["transformer.positions"] == (str, False)
+    assert "rmc.positions" not in kinds_of(config)
+    assert value_of(config, "transformer.positions") == "sinusoidal"
+    changed = with_values(config, {"transformer.positions": "none"})
+    assert changed.model.overrides == ("transformer.positions=none",)
+    assert with_values(config, {"transformer.positions": "sinusoidal"}) == config
 
 
 def test_what_a_model_has_for_itself_beside_what_all_have():

@@ -16,6 +16,8 @@ MODELS = {
     "gru": ("gru", 6, dict(num_layers=2, initialisation="orthogonal")),
     "transformer": ("transformer", 3, dict(num_heads=2)),
     "transformer, three layers": ("transformer", 9, dict(num_heads=1, num_layers=3, mlp_size=10)),
+    "transformer, learned": ("transformer", 3, dict(num_heads=2, positions="learned", learned_positions=4)),
+    "transformer, rotary": ("transformer", 5, dict(num_heads=1, positions="rotary")),
     "dnc": ("dnc", 6, dict(mem_slots=3, word_size=8, read_heads=2, output_size=9)),
     "deltanet": ("deltanet", 6, dict(num_heads=2)),
     "deltanet, negative": (

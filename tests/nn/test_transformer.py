@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pack_padded_sequence  # noqa: E402
 
 from helpers.model_zoo import B, F, T, draw, generator  # noqa: E402
 from relational_rnn.nn import CausalTransformer  # noqa: E402
-from relational_rnn.nn.transformer import sinusoids  # noqa: E402
+from relational_rnn.nn.positions import rotate, sinusoids  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 
 K, H, LAYERS = 3, 2, 3
@@ -23,11 +23,26 @@ def make(**options):
     return CausalTransformer(F, **sizes, dtype=torch.float64, generator=generator(0))
 
 
+def turned(x):
+    """Each head's pairs as complex numbers, turned by the step's number; of three features the last stays."""
+    heads = x.unflatten(-1, (H, K)).clone()
+    for t in range(len(x)):
+        number = torch.complex(heads[t, :, 0], heads[t, :, 1]) * complex(math.cos(t), math.sin(t))
+        heads[t, :, 0], heads[t, :, 1] = number.real, number.imag
+    return heads.flatten(1)
+
+
 def twin(model, x):
     """One sequence (T, F), step by step and head by head."""
-    rows = model.input_projection(x) + sinusoids(torch.arange(len(x)), D, torch.float64)
+    rows = model.input_projection(x)
+    if model.positions == "sinusoidal":
+        rows = rows + sinusoids(torch.arange(len(x)), D, torch.float64)
+    elif model.positions == "learned":
+        rows = rows + torch.stack([model.position_table[min(t, 3)] for t in range(len(x))])
     for layer in model.layers:
         q, k, v = layer.qkv(layer.attention_norm(rows)).split(D, -1)
+        if model.positions == "rotary":
+            q, k = turned(q), turned(k)
         found = torch.zeros_like(rows)
         for head in range(H):
             of_head = slice(head * K, head * K + K)
@@ -39,8 +54,9 @@ def twin(model, x):
     return model.output_norm(rows)
 
 
-def test_it_is_what_the_docstring_says():
-    model, x = make(), draw(T, B, F)
+@pytest.mark.parametrize("positions", ["sinusoidal", "learned", "rotary", "none"])
+def test_it_is_what_the_docstring_says(positions):
+    model, x = make(positions=positions, learned_positions=4), draw(T, B, F)
     outputs, _ = model(x)
     for row in range(B):
         assert_close(outputs[:, row].detach(), twin(model, x[:, row]).detach())
@@ -57,6 +73,42 @@ def test_positions_are_sinusoids(width):
         frequency = 10000 ** (-2 * (feature % half) / width)
         expected = [[wave(p * frequency) for p in row] for row in positions.tolist()]
         assert_close(features[..., feature], expected)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 8])
+def test_turned_products_depend_on_the_distance_alone(size):
+    q, k = draw(2, 3, 1, size), draw(2, 3, 1, size, seed=3)
+    at = torch.tensor([0, 3, 700, 10])
+
+    def products(first, second):
+        rows = (x.expand(-1, -1, 4, -1) for x in (q, k))
+        return torch.linalg.vecdot(*(rotate(x, p) for x, p in zip(rows, (first, second), strict=True)))
+
+    assert_close(products(at + 5, at), products(at * 0 + 5, at * 0))
+    assert_close(products(at, at), torch.linalg.vecdot(q, k).expand(-1, -1, 4))
+    each = rotate(q.expand(-1, -1, 4, -1), torch.stack([at, at + 1]))  # positions of each row's own
+    assert_close(each[1], rotate(q[1:].expand(-1, -1, 4, -1), at + 1)[0])
+    if size > 1:
+        assert not torch.isclose(products(at + 1, at), products(at, at)).all(-1).any()
+
+
+def test_without_positions_the_mask_alone_tells_the_order():
+    """One layer sees which steps were before, not in which order; with the second it can count."""
+    x = draw(T, B, F)
+    swapped = x.clone()
+    swapped[[0, 1]] = x[[1, 0]]
+    for layers, same in ((1, True), (2, False)):
+        model = make(positions="none", num_layers=layers)
+        one, other = model(x)[0][-1], model(swapped)[0][-1]
+        assert torch.isclose(one, other).all() == same
+
+
+def test_bad_positions():
+    with pytest.raises(ValueError, match=r"positions must be one of .*'rotary'.* got 'alibi'"):
+        make(positions="alibi")
+    assert "positions='none'" in repr(make(positions="none"))
+    assert [name for name, _ in make(positions="learned").named_parameters() if "position" in name]
+    assert not [name for name, _ in make().named_parameters() if "position" in name]
 
 
 def test_order_counts():

@@ -137,6 +137,7 @@ def test_the_stream_is_distributed_as_in_the_benchmark():
         TrackRecall(),
         TrackRecall(objects=3, holders=5, length=0),
         TrackRecall(kind="binding", answers="one", length=40),
+        TrackRecall(kind="binding", names=12, objects=9, holders=11, values=2),
         TrackRecall(kind="recall", holders=8),
         *THEIRS.values(),
     ],

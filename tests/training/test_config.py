@@ -219,6 +219,13 @@ def test_a_models_size_and_start_stay_with_it():
     )
 
 
+def test_what_only_one_model_has_stays_with_it():
+    config = with_values(TINY, {"models": ("rmc", "transformer")})
+    config = with_overrides(config, "transformer.positions=rotary", "transformer.size=9")
+    assert config.of("transformer").overrides_of("transformer") == {"positions": "rotary", "size": 9}
+    assert config.of("rmc").overrides_of("transformer") == {}
+
+
 def test_overrides_of_models_that_the_run_lacks_are_left_aside():
     config = with_overrides(TINY, "dnc.learning_rate=1e-5")
     assert config.of("rmc") == dataclasses.replace(
@@ -246,12 +253,14 @@ def test_a_fault_of_the_ports_is_the_rmcs_alone():
         ("lstm.size=0", "lstm.size must be an integer of at least 1, got 0"),
         ("lstm.optimiser=sgd", "overrides of lstm: optimiser must be one of 'adam', 'soap', got 'sgd'"),
         ("lstm.learning_rate=-1", "overrides of lstm: learning_rate must be above 0, got -1.0"),
+        ("transformer.positions=alibi", "transformer.positions in overrides must be one of 'sinusoidal', 'l"),
+        ("lstm.positions=none", "the setting of 'lstm.positions=none' in overrides must be one of"),
         ("lstm.initialisation=authors", "lstm.initialisation in overrides must be one of 'orthogonal', 'to"),
     ],
 )
 def test_bad_overrides(word, told):
     with pytest.raises(ValueError, match=told):
-        with_overrides(TINY, word)
+        with_overrides(with_values(TINY, {"models": ("rmc", "lstm", "transformer")}), word)
 
 
 def test_an_override_comes_once():

@@ -110,6 +110,29 @@ def test_a_model_from_a_function_of_input_and_size(monkeypatch):
     assert [c.label for c in contestants(config)][:2] == ["RMC, seed 0", "my LSTM, seed 0"]
 
 
+@pytest.mark.parametrize(
+    ("model", "argument", "value"),
+    [
+        (name, argument, v)
+        for name, spec in MODELS.items()
+        for argument, vs in spec.choices.items()
+        for v in vs
+    ],
+)
+def test_an_override_chooses_an_argument_of_the_core(model, argument, value):
+    usual = with_values(TINY, {"models": ("rmc", model)})
+    changed = with_values(usual, {"overrides": (f"{model}.{argument}={value}",)})
+    core = build(changed, model).core
+    assert getattr(core, argument) == value
+    default = MODELS[model].choices[argument][0]
+    assert getattr(build(usual, model).core, argument) == default
+    same = {name: parameter.shape for name, parameter in build(usual, model).named_parameters()} == {
+        name: parameter.shape for name, parameter in build(changed, model).named_parameters()
+    }
+    assert same or value == "learned"
+    assert count_parameters(build(changed)) <= count_parameters(build(changed, model))
+
+
 def test_seeds_decide_the_initial_values():
     first, again, other = (build(with_values(TINY, {"seed": seed})) for seed in (1, 1, 2))
     name = "core.mlp.0.weight"

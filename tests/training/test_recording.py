@@ -54,8 +54,9 @@ def test_memories_are_what_the_head_reads():
         torch.testing.assert_close(MODEL.head(last), MODEL(torch.from_numpy(batch.inputs)))
 
 
-def test_the_attention_of_a_transformer_is_what_mixes_its_values():
-    core = CausalTransformer(5, head_size=4, num_heads=2, num_layers=3, batch_first=True).double()
+@pytest.mark.parametrize("positions", ["sinusoidal", "rotary"])
+def test_the_attention_of_a_transformer_is_what_mixes_its_values(positions):
+    core = CausalTransformer(5, 4, num_heads=2, num_layers=3, positions=positions, batch_first=True).double()
     inputs, mixed = np.random.default_rng(0).standard_normal((7, 6, 5)), []
     for layer in core.layers:
         layer.attention_output.register_forward_pre_hook(lambda layer, given: mixed.append(given[0]))

@@ -39,7 +39,7 @@ COLOURS = (
 PALETTE = dict(zip(MODELS, COLOURS))
 """Colour of each model, in the order of the registry, the same in every figure."""
 
-MARKERS = dict(zip(MODELS, "oPsD^v<>*"))
+MARKERS = dict(zip(MODELS, "oPsD^v<>p"))
 """Mark of each model, so that colour alone never tells them apart."""
 
 FALLBACK_COLOUR = "#8A8A8A"

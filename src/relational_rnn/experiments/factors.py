@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from relational_rnn.training import config as run_config
-from relational_rnn.training.config import FREE, OVERRIDES, RunConfig, parts_of
+from relational_rnn.training.config import FREE, RunConfig, parts_of
 from relational_rnn.training.models import LEADER
 from relational_rnn.training.variants import Value, text_of
 
@@ -70,8 +70,9 @@ def kinds_of(config: RunConfig) -> dict[str, tuple[type, bool]]:
             kinds = [choice for choice in choices if choice in (bool, int, float, str)]
             if field.name not in NO_FACTORS and len(kinds) == 1:
                 found[field.name] = (kinds[0], type(None) in choices)
-    of_models = {f"{model}.{name}": kind for model in config.model.models for name, kind in OVERRIDES.items()}
-    return found | {name: (kind, False) for name, kind in of_models.items()}
+    for model in config.model.models:
+        found |= {f"{model}.{name}": (kind, False) for name, kind in config.settings_of(model).items()}
+    return found
 
 
 def value_of(config: RunConfig, factor: str) -> Any:
@@ -95,7 +96,8 @@ def value_of(config: RunConfig, factor: str) -> Any:
         return own[name]
     if name == "initialisation" and model != LEADER:
         return "+".join(config.starts_of(model))
-    other = {"size": None, "steps_factor": 1.0}
+    other: dict[str, Any] = {"size": None, "steps_factor": 1.0}
+    other |= {argument: values[0] for argument, values in config.specs[model].choices.items()}
     return other[name] if name in other else run_config.value_of(config.of(model), name)
 
 

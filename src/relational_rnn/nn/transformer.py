@@ -10,11 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
-from relational_rnn.config.checks import check_bool, check_number, check_size
+from relational_rnn.config.checks import check_bool, check_choice, check_number, check_size
 from relational_rnn.kernels import dot_product_attention, transformed
 from relational_rnn.nn.factory import FactoryKwargs, make_factory_kwargs
 from relational_rnn.nn.initialise import initialise_linear_
 from relational_rnn.nn.inputs import Resets, Sequence, check_tensor, open_sequence, refuse_sparse_gradients
+from relational_rnn.nn.positions import POSITIONS, rotate, sinusoids
 from relational_rnn.nn.sublayers import call_norm, like_of
 
 
@@ -27,24 +28,6 @@ class TransformerState(NamedTuple):
     """(B, layers, H, P, K)"""
     valid: Tensor
     """(B, P) bool: which of the steps the row's next one sees: its own, since its last reset."""
-
-
-def sinusoids(positions: Tensor, width: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Return sinusoids of the positions: (...) -> (..., width).
-
-        sin(p / 10000^(2i/width)) for the first half of the features, cos of the same for the second
-
-    Source: Vaswani et al. 2017, section 3.5, where sine and cosine take turns; a linear layer sees no
-    difference.
-
-    Example:
-        >>> sinusoids(torch.tensor([0, 1]), 3).shape
-        torch.Size([2, 3])
-    """
-    half = (width + 1) // 2
-    exponents = torch.arange(half, dtype=dtype, device=positions.device) * (2 / width)
-    angles = positions.unsqueeze(-1) * 10000**-exponents
-    return torch.cat([angles.sin(), angles.cos()], -1)[..., :width]
 
 
 class _Layer(nn.Module):
@@ -64,7 +47,12 @@ class _Layer(nn.Module):
         self.narrow = linear(mlp_size, width)
 
     def forward(
-        self, rows: Tensor, keys: Tensor, values: Tensor, visible: Tensor | None
+        self,
+        rows: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        visible: Tensor | None,
+        turned_by: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Run over the new steps.
 
@@ -73,12 +61,15 @@ class _Layer(nn.Module):
             keys, values: (B, H, P, K) of earlier steps.
             visible: (B, 1, T, P + T) bool, what each new step may look at; None where P = 0 and all new
                 steps up to itself are.
+            turned_by: (T,) or (B, T), positions by which queries and keys are turned; None for not at all.
 
         Returns:
             The steps' features (B, T, D), and keys and values with the new ones, (B, H, P + T, K).
         """
         projected = self.qkv(call_norm(self.attention_norm, rows)).unflatten(-1, (3, self.num_heads, -1))
         q, k, v = projected.permute(2, 0, 3, 1, 4)  # (B, H, T, K) each
+        if turned_by is not None:
+            q, k = rotate(q, turned_by), rotate(k, turned_by)
         if keys.shape[2]:
             k, v = torch.cat([keys, k], 2), torch.cat([values, v], 2)
         dropout = self.dropout if self.training else 0.0
@@ -91,12 +82,12 @@ class _Layer(nn.Module):
 class CausalTransformer(nn.Module):
     """A Transformer in which no step sees a later one, called like `torch.nn.LSTM`.
 
-        x = linear(input) + sinusoids(position);  for each layer: x = x + attention(LN(x)), x = x + MLP(LN(x))
+        x = linear(input) + position(t);  for each layer: x = x + attention(LN(x)), x = x + MLP(LN(x))
         output = LN(x)
 
     Source: Vaswani et al. 2017; the layer norm before each part, and one at the end, as in Xiong et al. 2020.
-    Positions are sinusoids, so no length is too long; they count from the row's last reset. The state holds
-    keys and values of all steps so far: it grows with the sequence, and so does a step's work.
+    Positions count from the row's last reset, and no length is too long. The state holds keys and values of
+    all steps so far: it grows with the sequence, and so does a step's work.
 
     Args:
         input_size: F, features of an input.
@@ -106,13 +97,18 @@ class CausalTransformer(nn.Module):
         mlp_size: hidden features of the MLP (ReLU); None means 4 D.
         dropout: share of attention weights, and of what each part adds, that training drops (drawn from
             torch's own generator).
+        positions: "sinusoidal" (added to the first layer's input, as in Vaswani et al. 2017), "learned" (rows
+            of a table instead), "rotary" (queries and keys of every layer are turned, Su et al. 2021) or
+            "none": the causal mask alone tells the order, which reaches further than the others beyond the
+            length of training (NoPE, Kazemnejad et al. 2023).
+        learned_positions: rows of the table; all later steps have its last row.
         batch_first: inputs and outputs are (B, T, ...) instead of (T, B, ...); the state has B first always.
         device, dtype: as everywhere in torch.
         generator: where initial values are drawn from (as for `RelationalMemory`); None means torch's own.
 
     Raises:
         TypeError: a size is no integer, a dtype that is not floating point.
-        ValueError: a size below 1, dropout outside 0 to 1.
+        ValueError: a size below 1, dropout outside 0 to 1, unknown positions.
 
     Example:
         >>> transformer = CausalTransformer(input_size=5, head_size=4, num_heads=2, batch_first=True)
@@ -130,6 +126,8 @@ class CausalTransformer(nn.Module):
         mlp_size: int | None = None,
         dropout: float = 0.0,
         *,
+        positions: str = "sinusoidal",
+        learned_positions: int = 128,
         batch_first: bool = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -140,6 +138,8 @@ class CausalTransformer(nn.Module):
         self.head_size = check_size("head_size", head_size)
         self.num_heads = check_size("num_heads", num_heads)
         self.num_layers = check_size("num_layers", num_layers)
+        self.positions = check_choice("positions", positions, POSITIONS)
+        learned_positions = check_size("learned_positions", learned_positions)
         self.batch_first = check_bool("batch_first", batch_first)
         width = self.head_size * self.num_heads
         mlp_size = 4 * width if mlp_size is None else check_size("mlp_size", mlp_size)
@@ -150,6 +150,8 @@ class CausalTransformer(nn.Module):
             _Layer(width, self.num_heads, mlp_size, dropout, factory_kwargs) for _ in range(self.num_layers)
         )
         self.output_norm = nn.LayerNorm(width, **factory_kwargs)
+        if self.positions == "learned":
+            self.position_table = nn.Parameter(torch.empty(learned_positions, width, **factory_kwargs))
         self.reset_parameters(generator)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
@@ -159,6 +161,8 @@ class CausalTransformer(nn.Module):
                 initialise_linear_(module, generator)
             elif isinstance(module, nn.LayerNorm):
                 module.reset_parameters()
+        if self.positions == "learned":
+            nn.init.normal_(self.position_table, std=0.02, generator=generator)  # as in GPT-2
 
     @property
     def output_size(self) -> int:
@@ -212,11 +216,16 @@ class CausalTransformer(nn.Module):
             positions = positions - first
 
         rows = self.input_projection(opened.pad(opened.data))
-        exact = torch.promote_types(rows.dtype, torch.float32)  # smaller floats cannot count far
-        rows = rows + sinusoids(positions, self.output_size, exact).to(rows.dtype)
+        if self.positions == "sinusoidal":
+            exact = torch.promote_types(rows.dtype, torch.float32)  # smaller floats cannot count far
+            rows = rows + sinusoids(positions, self.output_size, exact).to(rows.dtype)
+        elif self.positions == "learned":
+            last_row = len(self.position_table) - 1
+            rows = rows + F.embedding(positions.clamp(max=last_row), self.position_table)
+        turned_by = positions if self.positions == "rotary" else None
         all_keys, all_values = [], []
         for layer, keys, values in zip(self.layers, past.keys.unbind(1), past.values.unbind(1), strict=True):
-            rows, keys, values = layer(rows, keys, values, visible)
+            rows, keys, values = layer(rows, keys, values, visible, turned_by)
             all_keys.append(keys)
             all_values.append(values)
 
@@ -231,8 +240,8 @@ class CausalTransformer(nn.Module):
         return outputs, last
 
     def extra_repr(self) -> str:
-        """Show the number of heads when printed; the layers say all other sizes."""
-        return f"num_heads={self.num_heads}"
+        """Show the number of heads and the positions when printed; the layers say all other sizes."""
+        return f"num_heads={self.num_heads}, positions={self.positions!r}"
 
     def _check_state(self, state: object, batch: int) -> TransformerState:
         if not isinstance(state, tuple) or len(state) != 3:

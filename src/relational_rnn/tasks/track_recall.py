@@ -222,7 +222,8 @@ def sample(task: TrackRecall, batch_size: int, generator: np.random.Generator) -
         """Return `number` distinct ones of 0 to `among` - 1 in random order."""
         return generator.random((count, among)).argsort(1)[:, :number]
 
-    holders, values = some(task.names, task.people), some(task.values, task.people)
+    holders = some(task.names, task.people)
+    values = some(max(task.values, task.people), task.people)  # of kind "binding" there may be fewer: unused
     swaps = np.zeros((count, 0, 2), dtype=np.int64)
     if task.kind == "recall":
         gives = swaps

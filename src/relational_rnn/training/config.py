@@ -48,7 +48,7 @@ OVERRIDES: Final[dict[str, type]] = {
     "size": int,
     "initialisation": str,
 }
-"""What a model can have otherwise than the run."""
+"""What every model can have otherwise than the run."""
 
 FREE: Final = ("workers", "threads", "device")
 """Fields that change no result but for rounding: a run may go on with others."""
@@ -145,6 +145,17 @@ class RunConfig(Generic[Task]):
         """The models that can be named."""
         return MODELS
 
+    def settings_of(self, model: str) -> dict[str, type]:
+        """Return what a model can have otherwise than the run, and its type.
+
+        Example:
+            >>> from relational_rnn.tasks.sorting import Sorting
+            >>> config = RunConfig(task=Sorting())
+            >>> config.settings_of("transformer").keys() - config.settings_of("lstm").keys()
+            {'positions'}
+        """
+        return OVERRIDES | dict.fromkeys(self.specs[model].choices, str)
+
     def overrides_of(self, model: str) -> dict[str, Any]:
         """Return what a model has otherwise than the run, by name.
 
@@ -163,18 +174,21 @@ class RunConfig(Generic[Task]):
             name, _, value = rest.partition("=")
             if owner != model:
                 continue
-            check_choice(f"the setting of {word!r} in overrides", name, tuple(OVERRIDES))
+            kinds, choices = self.settings_of(model), self.specs[model].choices
+            check_choice(f"the setting of {word!r} in overrides", name, tuple(kinds))
             if name in values:
                 raise ValueError(f"overrides name {model}.{name} twice: {self.model.overrides!r}")
             try:
-                values[name] = OVERRIDES[name](value)
+                values[name] = kinds[name](value)
             except ValueError:
-                kind = "an integer" if OVERRIDES[name] is int else "a number"
+                kind = "an integer" if kinds[name] is int else "a number"
                 raise ValueError(f"{word!r} in overrides must give {kind}") from None
             if name == "initialisation":
                 for one in value.split("+"):
                     known = self.specs[model].initialisations
                     check_choice(f"{model}.initialisation in overrides", one, known)
+            if name in choices:
+                check_choice(f"{model}.{name} in overrides", value, choices[name])
             if name == "size" and model == LEADER:
                 raise ValueError(f"{model} has no size of its own in overrides; its features are head_size")
             if name == "size":
@@ -188,7 +202,8 @@ class RunConfig(Generic[Task]):
             ValueError: see `overrides_of`; or a value is out of range.
         """
         values = self.overrides_of(model)
-        kept = {name: values.pop(name) for name in ("size", "initialisation") if name in values}
+        of_core = ("size", "initialisation", *self.specs[model].choices)
+        kept = {name: values.pop(name) for name in of_core if name in values}
         if model == LEADER and "initialisation" in kept:
             values["initialisation"] = kept.pop("initialisation")
         if "steps_factor" in values:

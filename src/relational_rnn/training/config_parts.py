@@ -108,7 +108,8 @@ class ModelConfig:
     learning_rate, optimiser, warmup_steps, clip_norm, steps, steps_factor (so many times the run's steps),
     size (the features of an opponent: the size of a head for the Transformer, else the hidden size), and
     initialisation, which is "torch" or "orthogonal" for lstm and gru, "authors" or "torch" for the others
-    ("xavier" or "torch" for hybrid); orthogonal+torch trains an opponent once with each. Those of models that
+    ("xavier" or "torch" for hybrid); orthogonal+torch trains an opponent once with each. The transformer also
+    has positions: "sinusoidal", "learned", "rotary" or "none". Those of models that
     the run does not have are left aside."""
 
     def __post_init__(self) -> None:

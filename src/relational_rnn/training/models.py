@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,6 +39,8 @@ class ModelSpec:
     """Whether the core's class has an argument for it; else "torch" is drawn over what it started with."""
     options: Callable[[ModelConfig], dict[str, Any]] = lambda config: {}
     """(config) -> further arguments of the core."""
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Arguments of the torch core that overrides can set, and their values, the usual one first."""
 
     def core(self, framework: str) -> Callable[..., Any]:
         """Return what builds the core.
@@ -112,6 +114,7 @@ MODELS: Final[dict[str, ModelSpec]] = {
             size="head_size",
             torch="relational_rnn.nn:CausalTransformer",
             options=lambda config: {"num_heads": config.num_heads},
+            choices={"positions": ("sinusoidal", "learned", "rotary", "none")},
         ),
         ModelSpec(name="dnc", label="DNC", size="hidden_size", torch="relational_rnn.nn:DNC"),
         ModelSpec(

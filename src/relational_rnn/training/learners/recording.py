@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from relational_rnn.nn import CausalTransformer, SequenceClassifier
+from relational_rnn.nn.positions import rotate
 from relational_rnn.tasks.nth_farthest import NthFarthest, NthFarthestBatch, sample
 from relational_rnn.tasks.nth_farthest_variants import with_reference_at
 from relational_rnn.training.recordings import RecordedAttention, RecordedMemories
@@ -92,6 +93,8 @@ def record_transformer(core: CausalTransformer, inputs: np.ndarray) -> Float[np.
 
     def keep(layer: torch.nn.Module, given: tuple[Tensor, ...], projected: Tensor) -> None:
         q, k, _ = projected.unflatten(-1, (3, core.num_heads, -1)).permute(2, 0, 3, 1, 4)  # (B, H, T, K)
+        if core.positions == "rotary":
+            q, k = (rotate(x, torch.arange(x.shape[2])) for x in (q, k))
         scores = q @ k.transpose(-1, -2) / core.head_size**0.5
         later = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
         weights.append(scores.masked_fill(later, -torch.inf).softmax(-1).masked_fill(later, torch.nan))

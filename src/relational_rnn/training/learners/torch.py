@@ -365,6 +365,8 @@ def _build(
         core: nn.Module = kind(features, size)
     else:
         options = {spec.size: size, **spec.options(model), "batch_first": True, "generator": generator}
+        chosen = config.overrides_of(name)
+        options |= {argument: chosen[argument] for argument in spec.choices if argument in chosen}
         otherwise: dict[str, Any] = {}
         if name == LEADER:
             faults = {argument: True for fault, argument in CORE_FAULTS.items() if model.has_fault(fault)}
