@@ -117,6 +117,25 @@ def test_the_snippet_on_ones_own_data_in_numpy_runs_and_learns(monkeypatch, tmp_
     assert scope["numpy_accuracy"] > 0.7  # a guess has half
 
 
+@pytest.mark.torch
+def test_the_snippets_for_users_of_r2gen_run(monkeypatch, tmp_path, capsys):
+    torch = pytest.importorskip("torch")
+    from relational_rnn.interop.r2gen import ConditionalLayerNorm, R2GenMemory, export_r2gen
+
+    monkeypatch.chdir(tmp_path)
+    place = "encoder_decoder.model.decoder.layers.0.sublayer.0.norm."
+    norm = {f"{place}{name}": x for name, x in ConditionalLayerNorm().state_dict().items()}
+    weights = norm | export_r2gen(R2GenMemory())  # names and sizes of R2Gen's own checkpoints
+    torch.save({"epoch": 3, "state_dict": weights}, "model_best.pth")
+    scope = {}
+    for snippet in blocks(ROOT / "docs" / "r2gen.md", "python"):
+        exec(snippet, scope)
+    (sizes,) = capsys.readouterr().out.splitlines()
+    assert scope["features"].shape == (1, 20, 512)
+    assert scope["outputs"].shape == (2, 60, 1536)
+    assert len(sizes.split(",")) == 2
+
+
 def test_commands_in_the_docs_parse():
     from relational_rnn.cli.main import COMMANDS
     from relational_rnn.cli.train import parse
