@@ -135,3 +135,11 @@ def test_readme_commands_exist():
     makefile = (ROOT / "Makefile").read_text()
     for target in ("demo", "test", "lint"):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_the_snippets_on_reinforcement_learning_run(capsys):
+    scope = {}
+    for snippet in blocks(ROOT / "docs" / "reinforcement_learning.md", "python"):
+        exec(snippet, scope)
+    assert scope["observations"].shape == (16, 3, 5, 5)
+    assert "level 1  power 0  step 1" in capsys.readouterr().out
