@@ -15,7 +15,7 @@ STEPS = 100
 
 
 def play(games: MiniPacmanBatch, actions: np.ndarray) -> float:
-    """Play and observe a step for each row of actions, with new episodes; return the frames a second of processor time."""
+    """Play and observe a step for each row of actions; return the frames a second of processor time."""
     start = time.process_time()
     for chosen in actions:
         outcome = games.step(chosen)

@@ -142,4 +142,7 @@ def test_the_snippets_on_reinforcement_learning_run(capsys):
     for snippet in blocks(ROOT / "docs" / "reinforcement_learning.md", "python"):
         exec(snippet, scope)
     assert scope["observations"].shape == (16, 3, 5, 5)
-    assert "level 1  power 0  step 1" in capsys.readouterr().out
+    assert scope["pictures"].shape == (16, 3, 14, 14)
+    printed = capsys.readouterr().out
+    assert "level 1  power 0  step 1" in printed
+    assert printed.endswith("(16, 3, 5, 5) (16, 3) (16, 2)\n")

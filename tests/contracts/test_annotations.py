@@ -19,8 +19,9 @@ def test_annotations_hold_at_run_time():
         with install_import_hook(["relational_rnn.reference", "relational_rnn.tasks"], "beartype.beartype"):
             from relational_rnn import reference
             from relational_rnn.tasks import TASKS
-            from relational_rnn.tasks import mini_pacman
+            from relational_rnn.tasks import box_world, mini_pacman
             from relational_rnn.tasks import nth_farthest as task
+            from relational_rnn.tasks.box_world.players import PLAYERS as box_world_players
             from relational_rnn.tasks.mini_pacman.players import PLAYERS as mini_pacman_players
 
         import numpy as np
@@ -39,13 +40,17 @@ def test_annotations_hold_at_run_time():
             entry.oracle(one, batch.inputs)
 
         for view in ("full", "viewport"):
-            for sizes in ({}, {"observation": "planes"}):
-                games = mini_pacman.MiniPacman(view=view, **sizes).batch(7)
+            for game, players in (
+                (mini_pacman.MiniPacman(view=view), mini_pacman_players),
+                (mini_pacman.MiniPacman(view=view, observation="planes"), {}),
+                (box_world.BoxWorld(view=view), box_world_players),
+            ):
+                games = game.batch(7)
                 games.reset(0)
-                games.restart(games.step(generator.integers(5, size=7)).terminated)
+                games.restart(games.step(generator.integers(4, size=7)).terminated)
                 games.observe()
                 games.picture(0), games.text(0)
-                for player in mini_pacman_players.values():
+                for player in players.values():
                     player(games, generator)
 
         for dtype in (np.float64, np.float32):

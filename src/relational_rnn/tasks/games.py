@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
-from relational_rnn.config.checks import MOST_SEED, check_seed
+from relational_rnn.config.checks import MOST_SEED, check_seed, check_size
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float64, Int64, UInt8
@@ -16,16 +16,20 @@ Observations = Any
 """A float32 array (B, C, H, W), or a dict of arrays whose first axis is B."""
 
 
+VIEWS: Final = ("full", "viewport")
+"""The player sees the board, or the cells around him."""
+
+
 class Outcome(NamedTuple):
     """What one step of a batch came to."""
 
-    rewards: Float64[np.ndarray, B]
+    rewards: Float64[np.ndarray, " B"]
     """0 for a game that was over before."""
-    terminated: Bool[np.ndarray, B]
+    terminated: Bool[np.ndarray, " B"]
     """The game is over by its rules; stays True until the game is restarted."""
-    truncated: Bool[np.ndarray, B]
+    truncated: Bool[np.ndarray, " B"]
     """The game was stopped at its frame cap; stays True until it is restarted."""
-    events: dict[str, Int64[np.ndarray, B]]
+    events: dict[str, Int64[np.ndarray, " B"]]
     """Name -> how often it happened in this step; rewards are a sum over these."""
 
 
@@ -36,16 +40,16 @@ class Games(Protocol):
     """B."""
     actions: tuple[str, ...]
     """In words, by number."""
-    frames: Int64[np.ndarray, B]
+    frames: Int64[np.ndarray, " B"]
     """Steps of the present episodes."""
 
     def reset(self, seed: int | Sequence[int] | np.ndarray) -> Observations:
         """Start every game anew: game i with the seed `seed + i`, or each with its own."""
 
-    def restart(self, which: Bool[np.ndarray, B]) -> None:
+    def restart(self, which: Bool[np.ndarray, " B"]) -> None:
         """Begin the next episode of the games in `which`; their random numbers go on."""
 
-    def step(self, actions: Int64[np.ndarray, B]) -> Outcome:
+    def step(self, actions: Int64[np.ndarray, " B"]) -> Outcome:
         """Play one step of each game that is not over."""
 
     def observe(self) -> Observations:
@@ -58,7 +62,7 @@ class Games(Protocol):
         """Return one game as lines of text."""
 
 
-def check_seeds(seed: Any, batch_size: int) -> Int64[np.ndarray, B]:
+def check_seeds(seed: Any, batch_size: int) -> Int64[np.ndarray, " B"]:
     """Return the seed of each game: `seed + i` for game i, or the seeds as they are.
 
     Args:
@@ -85,7 +89,7 @@ def check_seeds(seed: Any, batch_size: int) -> Int64[np.ndarray, B]:
     return first + np.arange(batch_size)
 
 
-def check_actions(actions: Any, batch_size: int, names: Sequence[str]) -> Int64[np.ndarray, B]:
+def check_actions(actions: Any, batch_size: int, names: Sequence[str]) -> Int64[np.ndarray, " B"]:
     """Return `actions` if there is one a game and each is one of the game's.
 
     Args:
@@ -115,7 +119,7 @@ def check_actions(actions: Any, batch_size: int, names: Sequence[str]) -> Int64[
     return numbers.astype(np.int64, copy=False)
 
 
-def check_which(which: Any, batch_size: int) -> Bool[np.ndarray, B]:
+def check_which(which: Any, batch_size: int) -> Bool[np.ndarray, " B"]:
     """Return `which` if it says of each game whether it is meant.
 
     Raises:
@@ -128,3 +132,16 @@ def check_which(which: Any, batch_size: int) -> Bool[np.ndarray, B]:
     if mask.shape != (batch_size,):
         raise ValueError(f"which must have shape ({batch_size},), one a game; got {mask.shape}")
     return mask
+
+
+def check_window(value: int) -> int:
+    """Return the side of a viewport, odd and from 3 to 31.
+
+    Raises:
+        TypeError: no integer.
+        ValueError: even, or out of range.
+    """
+    size = check_size("window", value, 3, 31)
+    if size % 2 == 0:
+        raise ValueError(f"window must be odd, so that the player is in its centre; got {size}")
+    return size

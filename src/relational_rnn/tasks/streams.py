@@ -31,7 +31,7 @@ def mix(counter: UInt64[np.ndarray, "*shape"]) -> UInt64[np.ndarray, "*shape"]:
     return np.asarray(mixed ^ (mixed >> np.uint64(31)))
 
 
-def start(seeds: Int64[np.ndarray, B]) -> UInt64[np.ndarray, B]:
+def start(seeds: Int64[np.ndarray, " B"]) -> UInt64[np.ndarray, " B"]:
     """Return the counters of new streams, far apart for seeds that are neighbours.
 
     Args:
@@ -40,7 +40,7 @@ def start(seeds: Int64[np.ndarray, B]) -> UInt64[np.ndarray, B]:
     return mix(seeds.astype(np.uint64) + INCREMENT)
 
 
-def uniforms(counters: UInt64[np.ndarray, B], count: int) -> Float64[np.ndarray, "B count"]:
+def uniforms(counters: UInt64[np.ndarray, " B"], count: int) -> Float64[np.ndarray, "B count"]:
     """Return the next `count` numbers of each stream, uniform in [0, 1); the counters stay as they are.
 
     A game that needs only the first k goes on from `counters + k * INCREMENT`.

@@ -89,7 +89,7 @@ class MiniPacmanBatch:
         self.restart(np.ones(self.batch_size, bool))
         return self.observe()
 
-    def restart(self, which: Bool[np.ndarray, B]) -> None:
+    def restart(self, which: Bool[np.ndarray, " B"]) -> None:
         """Begin the next episode of the games in `which`; their random numbers go on.
 
         Raises:
@@ -102,7 +102,7 @@ class MiniPacmanBatch:
         self.level[games] = 0
         self._next_level(games)
 
-    def _next_level(self, games: Int64[np.ndarray, G]) -> None:
+    def _next_level(self, games: Int64[np.ndarray, " G"]) -> None:
         """Lay out the next level of some games, given by their numbers."""
         if not len(games):
             return
@@ -129,7 +129,7 @@ class MiniPacmanBatch:
             self.ghosts[games, ghost] = np.where(ghost < ghosts, cell, NOWHERE)
             self.looks[games, ghost] = looks
 
-    def step(self, actions: Int64[np.ndarray, B] | Sequence[int]) -> Outcome:
+    def step(self, actions: Int64[np.ndarray, " B"] | Sequence[int]) -> Outcome:
         """Play one step of each game that is not over.
 
         Args:
@@ -171,7 +171,7 @@ class MiniPacmanBatch:
             events={name: happened.astype(np.int64) for name, happened in events.items()},
         )
 
-    def _eat(self, plays: Bool[np.ndarray, B]) -> tuple[Bool[np.ndarray, B], Bool[np.ndarray, B]]:
+    def _eat(self, plays: Bool[np.ndarray, " B"]) -> tuple[Bool[np.ndarray, " B"], Bool[np.ndarray, " B"]]:
         """Let PacMan eat food and pill of his cell; return which games had them."""
         food = plays & self.food[self._rows, self.pacman]
         self.food[self._rows, self.pacman] ^= food
@@ -182,14 +182,16 @@ class MiniPacmanBatch:
         self.power[pill] = POWER
         return food, pill
 
-    def _is_cleared(self) -> Bool[np.ndarray, B]:
+    def _is_cleared(self) -> Bool[np.ndarray, " B"]:
         """Return in which games everything is eaten that ends a level."""
         if self.mode.ends == "food":
             return np.asarray(self.food_left == 0)
         left = self.pills if self.mode.ends == "pills" else self.ghosts
         return np.asarray((left == NOWHERE).all(1))
 
-    def _move_ghosts(self, going: Bool[np.ndarray, B]) -> tuple[Bool[np.ndarray, B], Bool[np.ndarray, B]]:
+    def _move_ghosts(
+        self, going: Bool[np.ndarray, " B"]
+    ) -> tuple[Bool[np.ndarray, " B"], Bool[np.ndarray, " B"]]:
         """Move the ghosts of the games in `going`; return where one was eaten, and where PacMan died."""
         ghosts = 1 + (self.level - 1) // 2
         drawn = streams.uniforms(self._counters, 3 * self.ghosts.shape[1])
@@ -227,7 +229,7 @@ class MiniPacmanBatch:
         """Return one game as lines of text; what a viewport does not show is blank."""
         return view.text(self, game, self._seen(game))
 
-    def _seen(self, game: int) -> Bool[np.ndarray, 285]:
+    def _seen(self, game: int) -> Bool[np.ndarray, " 285"]:
         """Return which cells the player of a game sees."""
         if self.task.view == "full":
             return np.ones(maze.CELLS, bool)
@@ -237,6 +239,8 @@ class MiniPacmanBatch:
         return np.asarray((np.abs(rows - row) <= reach) & (np.abs(columns - column) <= reach))
 
 
-def _which(uniform: Float64[np.ndarray, G], count: int | Int64[np.ndarray, G]) -> Int64[np.ndarray, G]:
+def _which(
+    uniform: Float64[np.ndarray, " G"], count: int | Int64[np.ndarray, " G"]
+) -> Int64[np.ndarray, " G"]:
     """Return numbers from 0 to count - 1, all equally likely."""
     return (uniform * count).astype(np.int64)

@@ -18,12 +18,12 @@ CAUTION: Final = 3
 """The scripted player keeps at least so many steps from ghosts where it can."""
 
 
-def random(games: MiniPacmanBatch, generator: np.random.Generator) -> Int64[np.ndarray, B]:
+def random(games: MiniPacmanBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
     """Return any action for each game."""
     return generator.integers(len(ACTIONS), size=games.batch_size)
 
 
-def scripted(games: MiniPacmanBatch, generator: np.random.Generator) -> Int64[np.ndarray, B]:
+def scripted(games: MiniPacmanBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
     """Return the step towards the nearest thing that is worth points, away from ghosts if one is near.
 
     It knows the whole maze, whatever the view. Worth points are, by the mode, food, pills, and ghosts that

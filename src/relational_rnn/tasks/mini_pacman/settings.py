@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from relational_rnn.config.checks import check_choice, check_size
+from relational_rnn.tasks.games import VIEWS, check_window
 
 if TYPE_CHECKING:
     from relational_rnn.tasks.mini_pacman.batch import MiniPacmanBatch
@@ -34,7 +35,6 @@ MODES: Final = {
     "ambush": Mode(food=-0.1, ghost=10.0, death=-20.0, ends="ghosts"),
     "rush": Mode(food=-0.1, pill=10.0, ends="pills"),
 }
-VIEWS: Final = ("full", "viewport")
 OBSERVATIONS: Final = ("rgb", "planes")
 PILLS: Final = 2
 """In a level."""
@@ -86,16 +86,3 @@ class MiniPacman:
         from relational_rnn.tasks.mini_pacman.batch import MiniPacmanBatch
 
         return MiniPacmanBatch(self, batch_size)
-
-
-def check_window(value: int) -> int:
-    """Return the side of a viewport, odd and from 3 to 31.
-
-    Raises:
-        TypeError: no integer.
-        ValueError: even, or out of range.
-    """
-    size = check_size("window", value, 3, 31)
-    if size % 2 == 0:
-        raise ValueError(f"window must be odd, so that the player is in its centre; got {size}")
-    return size

@@ -85,8 +85,8 @@ def _background(
 def _put(
     plane: Float32[np.ndarray, "B cells"],
     around: Int64[np.ndarray, "B cells"] | None,
-    cells: Int64[np.ndarray, B],
-    value: Float64[np.ndarray, B] | int,
+    cells: Int64[np.ndarray, " B"],
+    value: Float64[np.ndarray, " B"] | int,
 ) -> None:
     """Write a value of each game where one of its cells is seen."""
     if around is None:
@@ -105,13 +105,15 @@ def _square(shown: Float32[np.ndarray, "B C cells"]) -> Float32[np.ndarray, "B C
     return shown.reshape(batch, channels, math.isqrt(cells), -1)
 
 
-def picture(games: MiniPacmanBatch, game: int, seen: Bool[np.ndarray, 285]) -> UInt8[np.ndarray, "15 19 3"]:
+def picture(
+    games: MiniPacmanBatch, game: int, seen: Bool[np.ndarray, " 285"]
+) -> UInt8[np.ndarray, "15 19 3"]:
     """Return one game's whole maze, one pixel a cell; what is not seen is dimmed."""
     colours = np.rint(255 * rgb(games, None)[game]).astype(np.uint8).transpose(1, 2, 0)
     return np.asarray(np.where(seen.reshape(maze.ROWS, maze.COLUMNS, 1), colours, colours // DIM))
 
 
-def text(games: MiniPacmanBatch, game: int, seen: Bool[np.ndarray, 285]) -> str:
+def text(games: MiniPacmanBatch, game: int, seen: Bool[np.ndarray, " 285"]) -> str:
     """Return one game as text: # wall, . food, o pill, C PacMan, M ghost, w a ghost that can be eaten."""
     cells = np.where(maze.WALLS, "#", np.where(games.food[game], ".", " "))
     for places, letter in (
