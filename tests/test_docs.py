@@ -138,11 +138,14 @@ def test_readme_commands_exist():
 
 
 def test_the_snippets_on_reinforcement_learning_run(capsys):
+    pytest.importorskip("gymnasium")
     scope = {}
     for snippet in blocks(ROOT / "docs" / "reinforcement_learning.md", "python"):
         exec(snippet, scope)
-    assert scope["observations"].shape == (16, 3, 5, 5)
+    assert scope["observations"].shape == (64, 3, 14, 14)
     assert scope["pictures"].shape == (16, 3, 14, 14)
     printed = capsys.readouterr().out
     assert "level 1  power 0  step 1" in printed
-    assert printed.endswith("(16, 3, 5, 5) (16, 3) (16, 2)\n")
+    assert "(16, 3, 5, 5) (16, 3) (16, 2)\n" in printed
+    assert scope["observation"].shape == (3, 5, 5)
+    assert scope["rewards"].shape == (64,)

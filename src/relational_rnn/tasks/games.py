@@ -46,8 +46,10 @@ class Games(Protocol):
     def reset(self, seed: int | Sequence[int] | np.ndarray) -> Observations:
         """Start every game anew: game i with the seed `seed + i`, or each with its own."""
 
-    def restart(self, which: Bool[np.ndarray, " B"]) -> None:
-        """Begin the next episode of the games in `which`; their random numbers go on."""
+    def restart(
+        self, which: Bool[np.ndarray, " B"], seed: int | Sequence[int] | np.ndarray | None = None
+    ) -> None:
+        """Begin the next episode of the games in `which`; without a seed their random numbers go on."""
 
     def step(self, actions: Int64[np.ndarray, " B"]) -> Outcome:
         """Play one step of each game that is not over."""

@@ -66,7 +66,7 @@ class BoxWorldBatch:
         self.ended = np.zeros(batch, bool)
         """The gem is taken or a distractor opened."""
         self._steps = np.array([-task.size, task.size, -1, 1])
-        self._generators: list[np.random.Generator] = []
+        self._generators: dict[int, np.random.Generator] = {}
         self._rows = np.arange(batch)
 
     def reset(self, seed: int | Sequence[int] | np.ndarray) -> Observations:
@@ -76,20 +76,32 @@ class BoxWorldBatch:
             TypeError: a seed is no integer.
             ValueError: a seed is out of range, or there are not as many as games.
         """
-        self._generators = [np.random.default_rng(one) for one in check_seeds(seed, self.batch_size)]
-        self.restart(np.ones(self.batch_size, bool))
+        self.restart(np.ones(self.batch_size, bool), seed)
         return self.observe()
 
-    def restart(self, which: Bool[np.ndarray, " B"]) -> None:
-        """Begin the next episode, a new level, of the games in `which`; their random numbers go on.
+    def restart(
+        self, which: Bool[np.ndarray, " B"], seed: int | Sequence[int] | np.ndarray | None = None
+    ) -> None:
+        """Begin the next episode, a new level, of the games in `which`.
+
+        Args:
+            which: games.
+            seed: as `reset` takes it, for these games alone; None lets their random numbers go on.
 
         Raises:
-            TypeError: no booleans.
-            ValueError: wrong shape.
+            RuntimeError: without a seed, before these games were reset.
+            TypeError: no booleans, or a seed is no integer.
+            ValueError: wrong shape, or a seed is out of range.
         """
         games = np.flatnonzero(check_which(which, self.batch_size))
+        if seed is not None:
+            seeds = check_seeds(seed, self.batch_size)
+            for game in games.tolist():
+                self._generators[game] = np.random.default_rng(seeds[game])
+        elif not self._generators.keys() >= {*games.tolist()}:
+            raise RuntimeError("call reset before restart")
         self.frames[games], self.held[games], self.ended[games] = 0, NO_KEY, False
-        for game in games:
+        for game in games.tolist():
             level = draw_level(self.task, self._generators[game])
             self.cells[game], self.distractors[game] = level.cells.ravel(), level.distractors.ravel()
             self.player[game] = level.player[0] * self.task.size + level.player[1]
@@ -109,7 +121,7 @@ class BoxWorldBatch:
             TypeError: actions are no integers.
             ValueError: they have another shape, or one is no action.
         """
-        if not self._generators:
+        if len(self._generators) < self.batch_size:
             raise RuntimeError("call reset before the first step")
         chosen = check_actions(actions, self.batch_size, ACTIONS)
         plays = ~self.ended & (self.frames < self.task.frame_cap)

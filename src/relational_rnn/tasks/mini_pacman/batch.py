@@ -85,18 +85,28 @@ class MiniPacmanBatch:
             TypeError: a seed is no integer.
             ValueError: a seed is out of range, or there are not as many as games.
         """
-        self._counters = streams.start(check_seeds(seed, self.batch_size))
-        self.restart(np.ones(self.batch_size, bool))
+        self.restart(np.ones(self.batch_size, bool), seed)
         return self.observe()
 
-    def restart(self, which: Bool[np.ndarray, " B"]) -> None:
-        """Begin the next episode of the games in `which`; their random numbers go on.
+    def restart(
+        self, which: Bool[np.ndarray, " B"], seed: int | Sequence[int] | np.ndarray | None = None
+    ) -> None:
+        """Begin the next episode of the games in `which`.
+
+        Args:
+            which: games.
+            seed: as `reset` takes it, for these games alone; None lets their random numbers go on.
 
         Raises:
-            TypeError: no booleans.
-            ValueError: wrong shape.
+            RuntimeError: without a seed, before these games were reset.
+            TypeError: no booleans, or a seed is no integer.
+            ValueError: wrong shape, or a seed is out of range.
         """
         games = np.flatnonzero(check_which(which, self.batch_size))
+        if seed is not None:
+            self._counters[games] = streams.start(check_seeds(seed, self.batch_size))[games]
+        elif not self.level[games].all():
+            raise RuntimeError("call reset before restart")
         self.frames[games] = 0
         self.dead[games] = False
         self.level[games] = 0
@@ -144,7 +154,7 @@ class MiniPacmanBatch:
             TypeError: actions are no integers.
             ValueError: they have another shape, or one is no action.
         """
-        if not self.level[0]:
+        if not self.level.all():
             raise RuntimeError("call reset before the first step")
         chosen = check_actions(actions, self.batch_size, ACTIONS)
         plays = ~self.dead & (self.frames < self.task.frame_cap)
