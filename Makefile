@@ -58,7 +58,7 @@ lint: .venv/.ok
 # The same package without torch: proves that everything NumPy works there.
 .venv-numpy/.ok: pyproject.toml constraints.txt
 	test -x .venv-numpy/bin/python || $(PYTHON) -m venv .venv-numpy
-	.venv-numpy/bin/python $(PIP_INSTALL) -e '.[plot,sweep]' pytest pytest-xdist hypothesis beartype playwright
+	.venv-numpy/bin/python $(PIP_INSTALL) -e '.[plot,sweep,rl]' pytest pytest-xdist hypothesis beartype playwright
 	touch $@
 
 clean:

@@ -154,3 +154,17 @@ def test_readme_commands_exist():
     makefile = (ROOT / "Makefile").read_text()
     for target in ("demo", "test", "lint"):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_the_snippets_on_reinforcement_learning_run(capsys):
+    pytest.importorskip("gymnasium")
+    scope = {}
+    for snippet in blocks(ROOT / "docs" / "reinforcement_learning.md", "python"):
+        exec(snippet, scope)
+    assert scope["observations"].shape == (64, 3, 14, 14)
+    assert scope["pictures"].shape == (16, 3, 14, 14)
+    printed = capsys.readouterr().out
+    assert "level 1  power 0  step 1" in printed
+    assert "(16, 3, 5, 5) (16, 3) (16, 2)\n" in printed
+    assert scope["observation"].shape == (3, 5, 5)
+    assert scope["rewards"].shape == (64,)

@@ -13,12 +13,16 @@ def test_annotations_hold_at_run_time():
         from jaxtyping import install_import_hook
 
         # Tasks import these for type checkers alone.
-        for name in ("Bool", "Float", "Float32", "Float64", "Int", "Int32", "Int64", "Integer", "UInt8"):
+        names = "Bool Float Float32 Float64 Int Int32 Int64 Integer UInt8 UInt64"
+        for name in names.split():
             setattr(builtins, name, getattr(jaxtyping, name))
         with install_import_hook(["relational_rnn.reference", "relational_rnn.tasks"], "beartype.beartype"):
             from relational_rnn import reference
             from relational_rnn.tasks import TASKS
+            from relational_rnn.tasks import box_world, mini_pacman
             from relational_rnn.tasks import nth_farthest as task
+            from relational_rnn.tasks.box_world.players import PLAYERS as box_world_players
+            from relational_rnn.tasks.mini_pacman.players import PLAYERS as mini_pacman_players
 
         import numpy as np
 
@@ -34,6 +38,20 @@ def test_annotations_hold_at_run_time():
             one = entry.factory(**sizes)
             batch = entry.sample(one, 7, generator)
             entry.oracle(one, batch.inputs)
+
+        for view in ("full", "viewport"):
+            for game, players in (
+                (mini_pacman.MiniPacman(view=view), mini_pacman_players),
+                (mini_pacman.MiniPacman(view=view, observation="planes"), {}),
+                (box_world.BoxWorld(view=view), box_world_players),
+            ):
+                games = game.batch(7)
+                games.reset(0)
+                games.restart(games.step(generator.integers(4, size=7)).terminated)
+                games.observe()
+                games.picture(0), games.text(0)
+                for player in players.values():
+                    player(games, generator)
 
         for dtype in (np.float64, np.float32):
             for options in (

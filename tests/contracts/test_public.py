@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
-SHOWN = ("nn", "nn.functional", "reference", "tasks", "experiments", "recipes", "interop")
+SHOWN = ("nn", "nn.functional", "reference", "tasks", "rl", "experiments", "recipes", "interop")
 TORCH = ("nn", "nn.functional")
 
 

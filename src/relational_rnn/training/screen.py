@@ -39,6 +39,31 @@ def silence(stream: TextIO | None) -> None:
             os.dup2(nowhere.fileno(), number)
 
 
+class Animation:
+    """Text that takes the place of the one before where stdout is a terminal; else one below the other.
+
+    Example:
+        >>> animation = Animation()
+        >>> animation.show("one frame")
+        one frame
+        <BLANKLINE>
+    """
+
+    def __init__(self) -> None:
+        """Nothing is shown yet."""
+        self._lines = 0
+
+    def show(self, text: str) -> None:
+        """Show the next text."""
+        stream = sys.stdout
+        if stream is None:
+            return
+        terminal = stream.isatty()
+        back = f"\x1b[{self._lines}F\x1b[J" if terminal and self._lines else ""
+        print(f"{back}{text}" if terminal else f"{text}\n", file=stream, flush=True)
+        self._lines = text.count("\n") + 1
+
+
 class _Lasting:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -1,0 +1,85 @@
+"""The games by name: where a string from outside becomes a game."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import numpy as np
+
+from relational_rnn.config.checks import did_you_mean, shortened
+from relational_rnn.tasks import box_world, mini_pacman
+from relational_rnn.tasks.box_world.players import PLAYERS as BOX_WORLD_PLAYERS
+from relational_rnn.tasks.mini_pacman.players import PLAYERS as MINI_PACMAN_PLAYERS
+from relational_rnn.tasks.registry import task_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Game:
+    """What every game offers, under the same names.
+
+    Example:
+        >>> game = GAMES["mini-pacman"]
+        >>> games = game.make(view="viewport").batch(2)
+        >>> games.reset(seed=0).shape
+        (2, 3, 5, 5)
+        >>> game.players["random"](games, np.random.default_rng(0)).shape
+        (2,)
+    """
+
+    name: str
+    """What people type."""
+    environment: str
+    """Its name as a Gymnasium environment."""
+    kind: type[Any]
+    """The settings, with `batch(batch_size)`."""
+    players: Mapping[str, Callable[[Any, np.random.Generator], np.ndarray]]
+    """Name -> (games, generator) -> an action for each game: what an agent is measured against."""
+
+    def make(self, **settings: Any) -> Any:
+        """Return the game with these settings, the others being the standard ones.
+
+        Raises:
+            TypeError: a value of a wrong type.
+            ValueError: no such setting, or a value that is not allowed.
+        """
+        known = [field.name for field in fields(self.kind)]
+        for setting in settings:
+            if setting not in known:
+                near = did_you_mean(setting, known)
+                raise ValueError(f"{self.name} has no setting {setting}{near}; it has {', '.join(known)}")
+        return self.kind(**settings)
+
+
+GAMES: Final = {
+    "mini-pacman": Game(
+        name="mini-pacman",
+        environment="MiniPacMan",
+        kind=mini_pacman.MiniPacman,
+        players=MINI_PACMAN_PLAYERS,
+    ),
+    "box-world": Game(
+        name="box-world",
+        environment="BoxWorld",
+        kind=box_world.BoxWorld,
+        players=BOX_WORLD_PLAYERS,
+    ),
+}
+
+
+def find_game(name: str) -> Game:
+    """Return a game; its name may be written with underscores.
+
+    Raises:
+        ValueError: there is no such game; the message lists the known ones.
+
+    Example:
+        >>> find_game("box_world").name
+        'box-world'
+    """
+    found = task_name(name)
+    if not isinstance(found, str) or found not in GAMES:
+        near = did_you_mean(found, GAMES)
+        raise ValueError(f"there is no game {shortened(name)}{near}; known games: {', '.join(GAMES)}")
+    return GAMES[found]

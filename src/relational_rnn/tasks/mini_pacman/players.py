@@ -1,0 +1,74 @@
+"""Players of Mini PacMan that learn nothing: what an agent is measured against."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from relational_rnn.tasks.mini_pacman import maze
+from relational_rnn.tasks.mini_pacman.batch import ACTIONS, MiniPacmanBatch
+
+if TYPE_CHECKING:
+    from jaxtyping import Int64
+
+FAR: Final = 1000
+"""Steps to what cannot be reached."""
+CAUTION: Final = 3
+"""The scripted player keeps at least so many steps from ghosts where it can."""
+
+
+def random(games: MiniPacmanBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
+    """Return any action for each game."""
+    return generator.integers(len(ACTIONS), size=games.batch_size)
+
+
+def scripted(games: MiniPacmanBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
+    """Return the step towards the nearest thing that is worth points, away from ghosts if one is near.
+
+    It knows the whole maze, whatever the view. Worth points are, by the mode, food, pills, and ghosts that
+    it reaches while they can be eaten; pills also where only eating ghosts is rewarded.
+
+    Args:
+        games: the batch.
+        generator: not used: it always plays the same.
+    """
+    mode = games.mode
+    ahead = maze.MOVES[games.pacman]  # (B, 5)
+    to_ghosts = DISTANCES[ahead[:, :, None], games.ghosts[:, None]]  # (B, 5, ghosts)
+    nearest = to_ghosts.min(-1)
+    powered = games.power > 1  # it runs down before the move
+    hunts = powered & (mode.ghost > 0) & (nearest.min(-1) < games.power)
+    targets = np.zeros((games.batch_size, maze.CELLS), bool)
+    if mode.food > 0:
+        targets |= games.food
+    rows = np.arange(games.batch_size)[:, None]
+    wants_pills = (mode.pill > 0) | ((mode.ghost > 0) & ~powered)
+    targets[rows, games.pills] |= np.broadcast_to(wants_pills, games.batch_size)[:, None]
+    to_target = np.where(targets[:, None], DISTANCES[ahead], FAR).min(-1)  # (B, 5)
+    to_target = np.where(hunts[:, None], nearest, to_target)
+    shuns = mode.ghost < 0
+    safety = np.where(powered[:, None] & (not shuns), CAUTION, np.minimum(nearest, CAUTION))
+    costs = (mode.food < 0) * games.food[rows, ahead]
+    costs = costs + FAR * (mode.pill < 0) * (ahead[:, :, None] == games.pills[:, None]).any(-1)
+    return np.asarray((10 * FAR * safety - to_target - costs).argmax(-1))
+
+
+PLAYERS: Final = {"random": random, "scripted": scripted}
+"""Name -> (games, generator) -> an action for each game."""
+
+
+def _distances() -> np.ndarray:
+    """(CELLS, CELLS): steps from one cell to another; `FAR` from and to walls."""
+    distances = np.full((maze.CELLS, maze.CELLS), FAR)
+    distances[maze.FREE, maze.FREE] = 0
+    neighbours = maze.MOVES[:, 1:]
+    while True:
+        nearer = np.minimum(distances, distances[neighbours].min(1) + 1)
+        nearer[maze.WALLS] = FAR
+        if (nearer >= distances).all():
+            return distances
+        distances = np.minimum(nearer, FAR)
+
+
+DISTANCES: Final = _distances()
