@@ -5,6 +5,7 @@ from relational_rnn.nn.classifier import SequenceClassifier
 from relational_rnn.nn.cores import Core
 from relational_rnn.nn.dnc import DNC
 from relational_rnn.nn.gru import GRU
+from relational_rnn.nn.language_model import LanguageModel
 from relational_rnn.nn.lstm import LSTM
 from relational_rnn.nn.relational_memory import RelationalMemory, RelationalMemoryCell
 from relational_rnn.nn.relational_rnn import RelationalRNN, RelationalRNNCell
@@ -16,6 +17,7 @@ __all__ = [
     "LSTM",
     "CausalTransformer",
     "Core",
+    "LanguageModel",
     "RelationalMemory",
     "RelationalMemoryCell",
     "RelationalRNN",
