@@ -90,7 +90,7 @@ def test_subwords_without_their_library_name_the_extra(monkeypatch):
         return real(name, *rest, **named)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'relational-rnn\[language\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'relational-rnn\[language\]'"):
         built("subwords")
 
 

@@ -146,7 +146,8 @@ def _heading(runs: Sequence[RunPage]) -> str:
         for run in runs
         for model in run.results.models.values()
     )
-    return f"{task}: the best test score is {score.in_words(value)}, of {label} in {name}"
+    which = "highest" if score.rises else "lowest"
+    return f"{task}: the {which} test score is {score.in_words(value)}, of {label} in {name}"
 
 
 def check_one_task(runs: Sequence[tuple[str, RunResult]]) -> None:

@@ -169,7 +169,7 @@ def build_vocabulary(
 
     Raises:
         ValueError: more different words than can be held, or a size too small.
-        ModuleNotFoundError: subwords need the `tokenizers` library.
+        ImportError: subwords need the `tokenizers` library.
     """
     if units == "subwords":
         return _subwords(pieces, SUBWORDS if size is None else size, min_count)
@@ -253,13 +253,13 @@ def import_tokenizers() -> Any:
     """Return the `tokenizers` library.
 
     Raises:
-        ModuleNotFoundError: it is absent; the message names the extra that brings it.
+        ImportError: it is absent; the message names the extra that brings it.
     """
     try:
         import tokenizers
         from tokenizers import decoders, models, pre_tokenizers, trainers  # noqa: F401
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
+        raise ImportError(
             "units 'subwords' needs tokenizers: pip install 'relational-rnn[language]'", name=error.name
         ) from None
     return tokenizers
