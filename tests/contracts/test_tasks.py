@@ -13,7 +13,7 @@ from relational_rnn.tasks.registry import draw
 from relational_rnn.tasks.splits import Counts, score_to_beat, trivial_scores
 
 ENTRIES = pytest.mark.parametrize("entry", TASKS.values(), ids=TASKS)
-AS_IS = ("nth-farthest", "babi")  # no model reads more objects; the stories are as they are
+AS_IS = ("nth-farthest", "babi", "language")  # no model reads more objects; stories and texts are as they are
 LARGER = pytest.mark.parametrize(
     "entry", [entry for name, entry in TASKS.items() if name not in AS_IS], ids=lambda entry: entry.name
 )
@@ -65,7 +65,10 @@ def test_oracle_scores_100_percent(entry):
 def test_targets_are_classes(entry):
     task = make(entry)
     batch = entry.sample(task, 300, np.random.default_rng(4))
-    assert batch.inputs.shape[-1] == task.input_size
+    if entry.tokens:
+        assert batch.inputs.max() < task.input_size
+    else:
+        assert batch.inputs.shape[-1] == task.input_size
     assert batch.targets.min() >= 0
     assert batch.targets.max() < task.classes
 
@@ -191,8 +194,9 @@ def test_the_splits_of_a_seed(entry):
         assert fresh.train is None
         np.testing.assert_array_equal(fresh.test.inputs, found.test.inputs)
     assert (found.harder is None) == (found.changes is None) == (found.harder_sizes is None)
-    assert found.trivial.keys() == {"test"} | ({"harder"} if found.harder is not None else set())
-    for scores in found.trivial.values():
+    splits = {"test"} | ({"harder"} if found.harder is not None else set())
+    assert found.trivial.keys() == splits | set(entry.score.kept)
+    for scores in (found.trivial[split] for split in splits):
         assert scores.keys() == {"chance", "majority", "shortcut"}
         assert 0 < scores["chance"] < 1
         assert 0 < scores["majority"] < 1

@@ -118,7 +118,7 @@ def programs_table(records: Sequence[Record]) -> str:
         for model in PROGRAM_MODELS:
             trainings = trainings_of(record)[model]
             right = sum(training.test_accuracy for training in trainings) / len(trainings)
-            solved = sum(training.test_sequence_accuracy for training in trainings) / len(trainings)
+            solved = sum(training.test_sequence_accuracy or 0.0 for training in trainings) / len(trainings)
             cells.append(f"{percent(right)} ({percent(solved)})")
         majority = results_of(record).trivial["test"]["majority"]
         cells.append("-" if majority is None else percent(majority))

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from relational_rnn.analysis.confidence import binomial_half_width
 from relational_rnn.analysis.tables import marked
+from relational_rnn.tasks import score_of
+from relational_rnn.tasks.score import ACCURACY
 from relational_rnn.tasks.splits import score_to_beat
-from relational_rnn.training.results import ModelResult, RunResult
+from relational_rnn.training.results import ModelResult, RunResult, value_of
 
 NEAR = 0.02
 """A score counts as near the trivial one up to this much above it, besides what chance explains."""
@@ -38,6 +40,8 @@ def finding(results: RunResult) -> str:
         >>> finding(from_json(run | {"models": models}))
         'RMC reaches 96.9 %, the trivial score is 25 % (one seed)'
     """
+    if score_of(results.task) is not ACCURACY:
+        return _finding_of_losses(results)
     ranked = sorted(results.models.values(), key=lambda model: -model.test_accuracy)
     best, examples = ranked[0], results.test_examples
     low = [model for model in ranked if is_trivial(model, results)]
@@ -51,6 +55,34 @@ def finding(results: RunResult) -> str:
     separator = "; " if any("," in part for part in parts) else ", "
     sentence = separator.join(parts) + (" (one seed)" if results.seeds == 1 else "")
     return sentence[0].upper() + sentence[1:]
+
+
+def _finding_of_losses(results: RunResult) -> str:
+    """Say the same of a task that is scored by its loss: models are level if their seeds' scores overlap."""
+    score = score_of(results.task)
+    name = f"test_{score.key}"
+    trivial = min(value for value in results.trivial[score.key].values() if value is not None)
+    ranked = sorted(results.models.values(), key=lambda model: value_of(model, name))
+    scores = {
+        model.name: [value_of(one, name) for one in model.trainings if one.name in model.selected]
+        for model in ranked
+    }
+    best = ranked[0]
+    level = [best] + [one for one in ranked[1:] if min(scores[one.name]) <= max(scores[best.name])]
+    low = [model for model in ranked if value_of(model, name) >= trivial]
+    told = [f"{_name(model)} {score.cell(value_of(model, name))}" for model in ranked]
+    if low == ranked:
+        first = f"{_and([_name(model) for model in ranked])} {'do' if len(low) > 1 else 'does'} not get below"
+        return f"{first} the trivial {score.in_words(trivial)}" + (
+            " (one seed)" if results.seeds == 1 else ""
+        )
+    lead = f"{_name(best)} reaches {score.in_words(value_of(best, name))}"
+    if len(level) > 1:
+        values = ", ".join(score.cell(value_of(model, name)) for model in level)
+        lead = f"the seeds of {_and([_name(model) for model in level])} overlap at {score.name} {values}"
+    others = ", ".join(told[len(level) :])
+    sentence = f"{lead}{', ' * bool(others)}{others}; the trivial score is {score.cell(trivial)}"
+    return sentence[0].upper() + sentence[1:] + (" (one seed)" if results.seeds == 1 else "")
 
 
 def _lead(level: Sequence[ModelResult], examples: int) -> str:

@@ -24,8 +24,10 @@ from relational_rnn.analysis.sizes import draw_generalisation
 from relational_rnn.analysis.supervised import model_costs, model_efficiencies, size_axes
 from relational_rnn.analysis.tables import selected_only
 from relational_rnn.analysis.titles import title_of
+from relational_rnn.tasks import score_of
+from relational_rnn.tasks.score import ACCURACY
 from relational_rnn.training.config import RunConfig
-from relational_rnn.training.results import RunResult
+from relational_rnn.training.results import RunResult, value_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -110,7 +112,11 @@ def accuracy_figure(config: RunConfig, results: RunResult, split: str) -> Figure
     trivial = trivial_score(results, split)
     what = f"{results.test_examples:,} test examples"
     title = finding(results)
-    if split == "harder":
+    if score_of(results.task) is not ACCURACY:
+        what = f"the {split} text"
+        scores = {model.label: value_of(model, f"{split}_accuracy") for model in results.models.values()}
+        title = _told(scores_in_words(scores, trivial), results)
+    elif split == "harder":
         what = f"{results.test_examples:,} harder examples, {results.harder}"
         scores = {model.label: model.harder_accuracy or 0.0 for model in results.models.values()}
         title = _told(f"On harder examples {scores_in_words(scores, trivial)}", results)
@@ -124,7 +130,8 @@ def _bars(results: RunResult, name: str) -> list[Bar]:
     bars = []
     for family, label, trainings in regimes_of(results):
         scores = [getattr(training, name) for training in trainings]
-        one = binomial_half_width(scores[0], results.test_examples) if len(scores) == 1 else None
+        apart = len(scores) == 1 and score_of(results.task) is ACCURACY  # tokens of a text are not
+        one = binomial_half_width(scores[0], results.test_examples) if apart else None
         chosen = trainings[0].name in results.models[family].selected
         seeds = scores if len(scores) > 1 else ()
         bars.append(Bar(label, family, sum(scores) / len(scores), one, chosen, seeds))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,11 @@ from relational_rnn.analysis.efficiency import Efficiency, examples_to_accuracy
 from relational_rnn.analysis.sizes import Reach, SizeAxis
 from relational_rnn.analysis.style import mean_and_range, percent
 from relational_rnn.analysis.tables import Table, marked, to_ninety
+from relational_rnn.tasks import score_of
 from relational_rnn.tasks.babi import mean_and_failed
+from relational_rnn.tasks.score import ACCURACY
 from relational_rnn.tasks.splits import score_to_beat
-from relational_rnn.training.results import ModelResult, RunResult
+from relational_rnn.training.results import ModelResult, RunResult, value_of
 
 MOST_COLUMNS = 6
 """More kinds of questions stand below each other."""
@@ -26,6 +28,8 @@ def summary_table(results: RunResult) -> Table:
 
     "to 90 %" is what `to_ninety` tells.
     """
+    if score_of(results.task) is not ACCURACY:
+        return _losses_table(results)
     rows = []
     best = max(model.test_accuracy for model in results.models.values())
     trivial = score_to_beat(results.trivial["test"])
@@ -49,25 +53,80 @@ def summary_table(results: RunResult) -> Table:
     return Table((*columns, "parameters", "seconds", "examples", "to 90 %"), rows)
 
 
+def _losses_table(results: RunResult) -> Table:
+    """Return the same of a task that is scored by its loss, the lowest in bold."""
+    score = score_of(results.task)
+    splits = [split for split in ("test", "harder") if results.harder or split == "test"]
+    names = {f"{split}_{score.key}": f"{split} {score.head}" for split in splits}
+    others = {f"test_{key}": head for key, head in score.others if head}
+    best = min(value_of(model, f"test_{score.key}") for model in results.models.values())
+    rows = []
+    for model in results.models.values():
+        cells = [
+            marked(model.label, model.trainings),
+            *(
+                _spread([value_of(one, name) for one in model.trainings], score.cell)
+                for name in (*names, *others)
+            ),
+            f"{model.parameters:,}",
+            f"{model.seconds:,.0f}",
+            f"{model.examples:,.0f}",
+        ]
+        rows.append((value_of(model, f"test_{score.key}") == best, cells))
+    for name in results.trivial[score.key]:
+        told = [
+            results.trivial[key][name] for key in (score.key, *(key for key, head in score.others if head))
+        ]
+        first, *rest = ["" if value is None else score.cell(value) for value in told]
+        rows.append((False, [name, first, *[""] * (len(names) - 1), *rest, "", "", ""]))
+    columns = ("model", *names.values(), *others.values(), "parameters", "seconds", "examples")
+    return Table(columns, rows)
+
+
+def _spread(values: Sequence[float], cell: Callable[[float], str]) -> str:
+    """Return a mean, and of several values the lowest and the highest."""
+    mean = cell(sum(values) / len(values))
+    return mean if len(values) == 1 else f"{mean} ({cell(min(values))}\N{EN DASH}{cell(max(values))})"
+
+
 def seeds_table(results: RunResult) -> Table:
     """Return one row a training."""
+    score = score_of(results.task)
+    if score is not ACCURACY:
+        names = {f"{split}_{key}": f"{split} {key}" for split in ("test", "validation") for key in score.kept}
+        plain = [
+            (
+                False,
+                [
+                    marked(one.label, [one]),
+                    *(f"{value_of(one, name):,.4g}" for name in names),
+                    percent(one.test_accuracy),
+                    f"{one.seconds:,.0f}",
+                    f"{one.best_step:,}",
+                ],
+            )
+            for model in results.models.values()
+            for one in model.trainings
+        ]
+        heads = (head.replace("_", " ") for head in names.values())
+        return Table(("training", *heads, "next token right", "seconds", "kept after step"), plain)
     harder = ["harder"] if "harder" in results.trivial else []
     columns = ("training", "test", "all steps right", *harder, "seconds", "examples", "kept after step")
     rows = [
         (
             False,
             [
-                marked(score.label, [score]),
-                percent(score.test_accuracy),
-                percent(score.test_sequence_accuracy),
-                *(percent(getattr(score, f"{split}_accuracy")) for split in harder),
-                f"{score.seconds:,.0f}",
-                f"{score.examples:,}",
-                f"{score.best_step:,}",
+                marked(one.label, [one]),
+                percent(one.test_accuracy),
+                percent(one.test_sequence_accuracy or 0.0),
+                *(percent(getattr(one, f"{split}_accuracy")) for split in harder),
+                f"{one.seconds:,.0f}",
+                f"{one.examples:,}",
+                f"{one.best_step:,}",
             ],
         )
         for model in results.models.values()
-        for score in model.trainings
+        for one in model.trainings
     ]
     return Table(columns, rows)
 

@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 from relational_rnn.analysis.confidence import binomial_half_width
 from relational_rnn.analysis.style import mean_and_range, mean_or_never
+from relational_rnn.tasks import score_of
 from relational_rnn.tasks.nth_farthest_variants import MORE_STEPS
-from relational_rnn.training.results import RunResult, TrainingResult
+from relational_rnn.tasks.score import ACCURACY
+from relational_rnn.training.results import RunResult, TrainingResult, value_of
 
 TO_NINETY = "to 90 %: examples until 90 % of the best validation accuracy, if that is above the trivial score"
 """What the column says."""
@@ -50,19 +52,23 @@ def score_table(results: RunResult) -> Table:
     "to 90 %" is what `to_ninety` tells.
     """
     rows = []
+    scored = score_of(results.task)
     for model in results.models.values():
         for score in model.trainings:
             half = binomial_half_width(score.test_accuracy, results.test_examples)
+            told = f"{score.test_accuracy:.2%} ± {half:.2%}"
+            if scored is not ACCURACY:
+                told = scored.cell(value_of(score, f"test_{scored.key}"))
             cells = [
                 marked(score.label, [score]),
-                f"{score.test_accuracy:.2%} ± {half:.2%}",
+                told,
                 f"{score.seconds:,.0f}",
                 f"{score.examples:,}",
                 f"{score.parameters:,}",
                 to_ninety([score], results.trivial_accuracy),
             ]
             rows.append((score.name in model.selected, cells))
-    return Table(("training", "test accuracy", "seconds", "examples", "parameters", "to 90 %"), rows)
+    return Table(("training", f"test {scored.name}", "seconds", "examples", "parameters", "to 90 %"), rows)
 
 
 def marked(label: str, trainings: Sequence[TrainingResult]) -> str:
@@ -122,6 +128,7 @@ def selected_only(results: RunResult) -> RunResult:
 def regimes_table(results: RunResult) -> Table:
     """Return each training regime, means over the seeds, in bold the best of its model on validation."""
     rows = []
+    scored = score_of(results.task)
     for model in results.models.values():
         regimes: dict[str, list[TrainingResult]] = {}
         for score in model.trainings:
@@ -129,14 +136,16 @@ def regimes_table(results: RunResult) -> Table:
         for label, scores in regimes.items():
             cells = [
                 marked(label, scores),
-                mean_and_range([score.test_accuracy for score in scores]),
+                mean_and_range([score.test_accuracy for score in scores])
+                if scored is ACCURACY
+                else scored.cell(sum(value_of(one, f"test_{scored.key}") for one in scores) / len(scores)),
                 f"{sum(score.seconds for score in scores) / len(scores):,.0f}",
                 f"{sum(score.examples for score in scores) / len(scores):,.0f}",
                 f"{scores[0].parameters:,}",
                 to_ninety(scores, results.trivial_accuracy),
             ]
             rows.append((scores[0].name in model.selected, cells))
-    return Table(("training", "test %", "seconds", "examples", "parameters", "to 90 %"), rows)
+    return Table(("training", f"test {scored.head}", "seconds", "examples", "parameters", "to 90 %"), rows)
 
 
 def regime_of(score: TrainingResult) -> str:

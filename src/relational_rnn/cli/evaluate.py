@@ -54,6 +54,9 @@ def main(argv: Sequence[str]) -> int:
         accuracy = (
             f"{score['accuracy']:.2%}, trivial score {score['trivial_accuracy']:.2%}" if known else "unknown"
         )
+        if "perplexity" in score:
+            print(text_in_words(score))
+            continue
         harder = f"; harder sizes {score['harder_accuracy']:.2%}" if "harder_accuracy" in score else ""
         print(f"{score['label']}: {score['examples']:,} examples, accuracy {accuracy}{harder}")
         if options.input is not None and not known:
@@ -61,6 +64,16 @@ def main(argv: Sequence[str]) -> int:
             told = [" ".join(map(str, row)) for row in rows]
             print("predictions: " + ("; " if len(rows[0]) > 1 else " ").join(told))
     return 0
+
+
+def text_in_words(score: dict[str, Any]) -> str:
+    """Return the scores of a language model in a line."""
+    told = {
+        what: f"{what}{score[f'{part}perplexity']:,.2f} ({score[f'{part}bits_per_byte']:.3f} bits per byte)"
+        for what, part in (("perplexity ", ""), ("with its memory cut ", "harder_"))
+    }
+    unigram = score["trivial_perplexity"]["unigram"]
+    return f"{score['label']}: {'; '.join(told.values())}; the trivial score is {unigram:,.2f}"
 
 
 def evaluate(weights: Path, options: Evaluate) -> dict[str, Any]:

@@ -142,9 +142,16 @@ class FinishedRun:
 
     @cached_property
     def twins(self) -> dict[str, Classifier]:
-        """Model -> it in NumPy, of those whose memories can be recorded."""
+        """Model -> it in NumPy, of those whose memories can be recorded; none reads tokens."""
+        if self.of_tokens:
+            return {}
         named = {name: numpy_model(one) for name, one in self.trained.items() if name in NUMPY_MODELS}
         return {name: twin for name, twin in named.items() if twin is not None}
+
+    @property
+    def of_tokens(self) -> bool:
+        """Whether the models read tokens."""
+        return entry_of(self.config.task).tokens
 
     def label(self, model: str) -> str:
         """Return what people read of a model."""
@@ -198,7 +205,7 @@ class FinishedRun:
             for label, one in self._record([self.example]).items()
             if one.attention is not None
         }
-        transformer = self.trained.get("transformer")
+        transformer = None if self.of_tokens else self.trained.get("transformer")
         if transformer is not None:
             from relational_rnn.training.learners.recording import record_transformer
 

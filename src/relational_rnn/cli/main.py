@@ -46,7 +46,7 @@ COMMANDS: Final = {
     "tasks": ("relational_rnn.cli.tasks", "List the tasks or show examples of one."),
 }
 """Name -> module with `main(argv) -> exit code`, and one line of help."""
-LIBRARIES: Final = ("torch", "matplotlib", "optuna", "pytorch_optimizer")
+LIBRARIES: Final = ("torch", "matplotlib", "optuna", "pytorch_optimizer", "tokenizers")
 """What only some commands need; each is installed by its own name."""
 
 

@@ -33,6 +33,7 @@ from relational_rnn.experiments.many import (
     train_jobs,
     write_results,
 )
+from relational_rnn.tasks import entry_of
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.run import check
 from relational_rnn.training.run_folder import RunFolder
@@ -67,7 +68,8 @@ def folder_of(command: str, task: str, options: Experiment[Any]) -> Path:
 
 def overview_of(console: Console, config: RunConfig, total: int, done: int) -> Overview:
     """Return the progress of so many runs, of which some are done."""
-    return Overview(console, total=total, done=done, stages=config.curriculum.grow)
+    of = entry_of(config.task).score
+    return Overview(console, total=total, done=done, of=of, stages=config.curriculum.grow)
 
 
 def train_variants(

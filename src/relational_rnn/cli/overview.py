@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from relational_rnn.cli.progress import Display
+from relational_rnn.tasks.score import ACCURACY, Score
 
 
 class Overview(Display):
@@ -17,12 +18,15 @@ class Overview(Display):
         console: where to.
         total: runs, of this command or of all workers on its study.
         done: of them when it begins.
+        of: what the task is scored by.
         stages: whether the task grows.
     """
 
-    def __init__(self, console: Console, *, total: int, done: int, stages: bool) -> None:
+    def __init__(
+        self, console: Console, *, total: int, done: int, of: Score = ACCURACY, stages: bool = False
+    ) -> None:
         self.total, self.done = total, done
-        super().__init__(console, {}, score="validation", stages=stages)
+        super().__init__(console, {}, of=of, stages=stages)
 
     def show(self, name: str, record: dict[str, Any]) -> None:
         """Take note of a record of a process, or of the end of its run.
@@ -54,12 +58,17 @@ class Overview(Display):
         return table
 
 
+def _score(score: dict[str, Any]) -> str:
+    """Return the test score of a training: its perplexity if it has one."""
+    known = "test_perplexity" in score
+    return f"perplexity {score['test_perplexity']:,.2f}" if known else f"{score['test_accuracy']:.1%}"
+
+
 def _ending(run: dict[str, Any]) -> str:
     """Return in words what `experiment.read_scores` found."""
     several = len(run["models"]) + len(run["diverged"]) > 1
     told = {name: f"diverged ({reason})" for name, reason in run["diverged"].items()}
     told |= {
-        name: f"test {score['test_accuracy']:.1%} after {score['seconds']:.0f} s"
-        for name, score in run["models"].items()
+        name: f"test {_score(score)} after {score['seconds']:.0f} s" for name, score in run["models"].items()
     }
     return ", ".join(f"{name} {what}" if several else what for name, what in told.items())

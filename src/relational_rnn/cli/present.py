@@ -25,6 +25,8 @@ from relational_rnn.cli.finished import FinishedRun
 from relational_rnn.cli.progress import Display
 from relational_rnn.cli.report import run_page
 from relational_rnn.cli.run import make_console, print_table, seeds_in_words, train_and_show
+from relational_rnn.tasks import entry_of
+from relational_rnn.tasks.score import ACCURACY
 from relational_rnn.tasks.splits import score_to_beat
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.contestants import contestants
@@ -43,17 +45,18 @@ def train(config: RunConfig, path: Path, resume: bool) -> int:
     """
     console, folder = make_console(of_training=True), RunFolder(path)
     check(config)
-    trivial = score_to_beat(splits_of(alone(config, config.seed)).trivial["test"])
+    trivial = trivial_in_words(config)
 
     def work() -> RunResult:
         labels = {contestant.name: contestant.label for contestant in contestants(config)}
-        with Display(console, labels, score="validation", stages=config.curriculum.grow) as display:
+        of = entry_of(config.task).score
+        with Display(console, labels, of=of, stages=config.curriculum.grow) as display:
             return run(config, folder, resume=resume, show=lambda c, record: display.show(c.name, record))
 
     with folder.writing(command_of(config), config, resume):
         console.print(
             f"{title_of(config)}; {seeds_in_words(config)}, into {path}. "
-            f"Trivial score: {trivial:.1%}. Ctrl-C saves and stops."
+            f"Trivial score: {trivial}. Ctrl-C saves and stops."
         )
         return train_and_show(
             console,
@@ -62,6 +65,14 @@ def train(config: RunConfig, path: Path, resume: bool) -> int:
             work,
             lambda results: present(console, config, folder, results),
         )
+
+
+def trivial_in_words(config: RunConfig) -> str:
+    """Return what a model without understanding scores on the test of a run."""
+    score, known = entry_of(config.task).score, splits_of(alone(config, config.seed)).trivial
+    if score is ACCURACY:
+        return f"{score_to_beat(known['test']):.1%}"
+    return score.in_words(min(value for value in known[score.key].values() if value is not None))
 
 
 def present(console: Console, config: RunConfig, folder: RunFolder, results: RunResult) -> list[Path]:
@@ -111,10 +122,11 @@ def print_tables(
         config: of the run.
         results: of the run.
         selected: as `selected_only` returns it.
-        what: the accuracies are of, in words.
+        what: the scores are of, in words.
     """
-    summary = summary_table(selected)
-    print_table(console, summary, title=f"{title_of(config)}: accuracy on {what}", caption=TO_NINETY)
+    summary, score = summary_table(selected), entry_of(config.task).score
+    caption = TO_NINETY if score is ACCURACY else None
+    print_table(console, summary, title=f"{title_of(config)}: {score.name} on {what}", caption=caption)
     if any(len(model.trainings) > len(model.selected) for model in results.models.values()):
         regimes = regimes_table(results) if config.seeds > 1 else score_table(results)
         print_table(console, regimes, title="Every training.", caption="* counts for its model", mark="*")

@@ -11,6 +11,8 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from relational_rnn.tasks.score import ACCURACY, Score
+
 LINE_SECONDS = 10.0
 
 
@@ -20,15 +22,19 @@ class Display:
     Args:
         console: where to.
         labels: of the run's trainings by name, in the order of the rows.
-        score: what the validation accuracy is called.
+        of: what the task is scored by.
         stages: whether the task grows.
     """
 
-    def __init__(self, console: Console, labels: dict[str, str], *, score: str, stages: bool = False) -> None:
+    def __init__(
+        self, console: Console, labels: dict[str, str], *, of: Score = ACCURACY, stages: bool = False
+    ) -> None:
         self._console = console
         self._labels = labels
+        self._score = of
+        measured = ("batch", "validation") if of is ACCURACY else (f"validation {of.name}",)
         self._columns = (
-            *(("stage",) if stages else ()), "loss", "batch", score, "examples/s", "time left",
+            *(("stage",) if stages else ()), "loss", *measured, "examples/s", "time left",
         )  # fmt: skip
         self._latest: dict[str, dict[str, Any]] = {name: {} for name in self._labels}
         self._last_line: dict[str, float] = {}
@@ -83,8 +89,8 @@ class Display:
         return [
             *([stage] if "stage" in self._columns else []),
             _number(record.get("loss"), "{:.3f}"),
-            _number(record.get("accuracy"), "{:.0%}"),
-            _number(record.get("validation_accuracy"), "{:.1%}"),
+            *([_number(record.get("accuracy"), "{:.0%}")] if "batch" in self._columns else []),
+            _number(record.get(f"validation_{self._score.key}"), self._score.form),
             _number(record.get("speed"), "{:,.0f}"),
             "diverged"
             if "diverged" in record

@@ -43,7 +43,7 @@ def look(run: FinishedRun) -> Looked:
     shown = of_one_length(lengths, WATCHED)
     length = int(lengths[shown[0]])
     inputs = np.asarray(batch.inputs[shown])[:, :length]
-    watched = {name: _watch(run, name, inputs) for name in trained}
+    watched = {} if run.of_tokens else {name: _watch(run, name, inputs) for name in trained}
     blind = [run.label(name) for name, one in watched.items() if one is None]
     if blind:
         notes.append(

@@ -191,6 +191,7 @@ def _score(folder: RunFolder, best: TrainingResult, results: RunResult) -> dict[
             name: getattr(best, name)
             for name in ("test_accuracy", "validation_accuracy", "parameters", "seconds", "steps", "examples")
         },
+        **{name: value for name, value in best.more.items() if name.endswith("perplexity")},
         **{name: left and left[key] for name, key in zip(LEAVING, ("step", "examples", "seconds"))},
     }
 

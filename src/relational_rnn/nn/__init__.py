@@ -6,6 +6,7 @@ from relational_rnn.nn.cores import Core
 from relational_rnn.nn.deltanet import GatedDeltaNet
 from relational_rnn.nn.dnc import DNC
 from relational_rnn.nn.gru import GRU
+from relational_rnn.nn.language_model import LanguageModel
 from relational_rnn.nn.lstm import LSTM
 from relational_rnn.nn.relational_memory import RelationalMemory, RelationalMemoryCell
 from relational_rnn.nn.relational_rnn import RelationalRNN, RelationalRNNCell
@@ -20,6 +21,7 @@ __all__ = [
     "CausalTransformer",
     "Core",
     "GatedDeltaNet",
+    "LanguageModel",
     "RelationalMemory",
     "RelationalMemoryCell",
     "RelationalRNN",

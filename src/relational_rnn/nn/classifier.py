@@ -18,6 +18,29 @@ ACTIVATIONS: Final[dict[str, type[nn.Module]]] = {"relu": nn.ReLU, "gelu": nn.GE
 """By the names of `config.core.HEAD_ACTIVATIONS`."""
 
 
+def hidden_layers(
+    width: int, count: int, units: int, activation: str, factory_kwargs: FactoryKwargs
+) -> tuple[list[nn.Module], int]:
+    """Return the hidden layers of a head, without values, and the features of the last.
+
+    Args:
+        width: features that the first reads.
+        count: how many; may be 0.
+        units: features of each.
+        activation: after each, "relu" or "gelu".
+        factory_kwargs: device and dtype.
+
+    Raises:
+        TypeError, ValueError: a size too small, an unknown activation.
+    """
+    chosen = ACTIVATIONS[check_choice("head_activation", activation, HEAD_ACTIVATIONS)]
+    widths = [width] + [check_size("head_units", units)] * check_size("head_layers", count, minimum=0)
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        layers += [skip_init(nn.Linear, inputs, outputs, **factory_kwargs), chosen()]
+    return layers, widths[-1]
+
+
 class SequenceClassifier(nn.Module):
     """Read a sequence with a core, then classify its last output with an MLP.
 
@@ -56,16 +79,16 @@ class SequenceClassifier(nn.Module):
             raise ValueError("core must be built with batch_first=True")
         self.core = core
         like = next(core.parameters())
-        widths = [int(core.output_size)] + [check_size("head_units", head_units)] * check_size(  # type: ignore[arg-type]
-            "head_layers", head_layers, minimum=0
-        )
-        self.head_activation = check_choice("head_activation", head_activation, HEAD_ACTIVATIONS)
-        activation = ACTIVATIONS[head_activation]
-        layers: list[nn.Module] = []
         factory_kwargs: FactoryKwargs = {"device": like.device, "dtype": like.dtype}
-        for inputs, outputs in pairwise(widths):
-            layers += [skip_init(nn.Linear, inputs, outputs, **factory_kwargs), activation()]
-        layers.append(skip_init(nn.Linear, widths[-1], check_size("classes", classes), **factory_kwargs))
+        layers, width = hidden_layers(
+            int(core.output_size),  # type: ignore[arg-type]
+            head_layers,
+            head_units,
+            head_activation,
+            factory_kwargs,
+        )
+        self.head_activation = head_activation
+        layers.append(skip_init(nn.Linear, width, check_size("classes", classes), **factory_kwargs))
         self.head = nn.Sequential(*layers)
         for layer in self.head:
             if isinstance(layer, nn.Linear):

@@ -27,7 +27,8 @@ def truncated_normal_(weight: Tensor, fan_in: int, generator: torch.Generator | 
 def initialise_linear_(layer: nn.Linear, generator: torch.Generator | None = None) -> None:
     """Draw the weight as the authors do and set the bias to 0."""
     truncated_normal_(layer.weight, layer.in_features, generator)
-    nn.init.zeros_(layer.bias)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
 
 
 @torch.no_grad()

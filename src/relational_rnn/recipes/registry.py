@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from relational_rnn.config.checks import did_you_mean
-from relational_rnn.recipes import nth_farthest, reasoning
+from relational_rnn.recipes import language, nth_farthest, reasoning
 from relational_rnn.tasks import TASKS, find_task
 from relational_rnn.training.config import RunConfig
 
@@ -18,6 +18,14 @@ RECIPES: Final[dict[str, dict[str, Callable[[], RunConfig]]]] = {
         "paper": nth_farthest.paper,
         "plane": nth_farthest.plane,
         "tiny": nth_farthest.tiny,
+    },
+    "language": {
+        "quick": language.characters,
+        "characters": language.characters,
+        "bytes": language.of_bytes,
+        "wikitext2": language.wikitext2,
+        "wikitext103-paper": language.wikitext103_paper,
+        "tiny": language.tiny,
     },
     **{
         task: {"quick": recipe, "tiny": reasoning.tiny(recipe)}

@@ -3,7 +3,7 @@
 from relational_rnn.tasks import nth_farthest
 from relational_rnn.tasks.batch import ReasoningBatch
 from relational_rnn.tasks.reasoning import REASONING_TASKS, ReasoningData, generate_reasoning_data
-from relational_rnn.tasks.registry import TASKS, TaskEntry, entry_of, find_task, task_name
+from relational_rnn.tasks.registry import TASKS, TaskEntry, entry_of, find_task, score_of, task_name
 
 __all__ = [
     "REASONING_TASKS",
@@ -15,5 +15,6 @@ __all__ = [
     "find_task",
     "generate_reasoning_data",
     "nth_farthest",
+    "score_of",
     "task_name",
 ]

@@ -25,8 +25,11 @@ from relational_rnn.tasks import (
 from relational_rnn.tasks.babi import examples as babi
 from relational_rnn.tasks.babi.task import Babi
 from relational_rnn.tasks.checks import one_example_generators
+from relational_rnn.tasks.language import examples as language
+from relational_rnn.tasks.language.task import Language
 from relational_rnn.tasks.nth_farthest_text import as_text as nth_farthest_as_text
 from relational_rnn.tasks.nth_farthest_variants import lengthen, longer_scores
+from relational_rnn.tasks.score import ACCURACY, PERPLEXITY, Score
 from relational_rnn.tasks.splits import Counts, Grow, Splits, draw_splits, grow
 
 
@@ -73,6 +76,10 @@ class TaskEntry:
     """(entry, full task, counts, seed) -> the examples of a training."""
     resolve: Callable[[Any], tuple[Any, str] | None] = lambda task: None
     """(task) -> it with its files found, and where they are in words; None if there is nothing to find."""
+    score: Score = ACCURACY
+    """What models are compared by."""
+    tokens: bool = False
+    """Whether inputs are the numbers of tokens, (B, T), which a model embeds; else features (B, T, F)."""
     from_files: bool = False
     """Whether the examples are as they are, none can be drawn, and `sample` says so."""
     at_full_size: Callable[[Any], Any] = lambda task: task
@@ -319,6 +326,25 @@ TASKS: dict[str, TaskEntry] = {
         from_kinds=babi.from_kinds,
         trivial_by_kind=babi.trivial_by_kind,
     ),
+    "language": TaskEntry(
+        name="language",
+        description="Predict the next word, character, byte or sub-word of a text.",
+        trivial="a model that knows only how often each token comes, by the text",
+        factory=_factory("language", Language),
+        sample=language.sample,
+        oracle=language.oracle,
+        records=language.records,
+        as_record=language.as_record,
+        as_text=language.as_text,
+        title=language.title,
+        score=PERPLEXITY,
+        tokens=True,
+        make_splits=language.splits,
+        resolve=language.resolve,
+        from_files=True,
+        harder=lambda task: None,
+        stages=None,
+    ),
 }
 
 
@@ -337,6 +363,16 @@ def find_task(name: str) -> TaskEntry:
         near = did_you_mean(found, TASKS)
         raise ValueError(f"there is no task {shortened(name)}{near}; known tasks: {', '.join(TASKS)}")
     return TASKS[found]
+
+
+def score_of(task: str) -> Score:
+    """Return what a task is scored by, as its name stands in results; one of one's own by its accuracy.
+
+    Example:
+        >>> score_of("language").name, score_of("mine").name
+        ('perplexity', 'accuracy')
+    """
+    return TASKS[task].score if task in TASKS else ACCURACY
 
 
 def task_name(text: Any) -> Any:

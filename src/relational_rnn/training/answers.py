@@ -10,6 +10,7 @@ from jaxtyping import Bool
 from relational_rnn.reference.arrays import Array
 from relational_rnn.tasks import TaskEntry
 from relational_rnn.tasks.batch import ReasoningBatch
+from relational_rnn.tasks.language.task import Stream
 from relational_rnn.training.data import Ragged
 from relational_rnn.training.weights import Trained
 
@@ -43,6 +44,8 @@ def some_of(examples: Any, numbers: Any) -> Any:
         >>> some_of(sample(Sorting(), 9, np.random.default_rng(0)), [4]).targets.shape
         (1, 16)
     """
+    if isinstance(examples, Stream):
+        return examples.select(numbers)
     if isinstance(examples, Ragged):
         inputs, targets, mask, lengths = examples.inputs, examples.targets, examples.mask, examples.lengths
         return ReasoningBatch(inputs[numbers], targets[numbers], mask[numbers], lengths[numbers])

@@ -110,6 +110,8 @@ class RunConfig(Generic[Task]):
         if train is not None and size > train:
             raise ValueError(f"batch_size must be at most train_examples = {train}, got {size}")
         if runtime.framework == "numpy":
+            if entry.tokens:
+                raise ValueError(f"{entry.name} needs framework='torch', got 'numpy'")
             plain = {"optimiser": "adam", "average_decay": 0.0, "compute_dtype": "float32", "device": "cpu"}
             plain |= {"initialisation": "authors", "port_fault": "none", "layer_norm_placement": "authors"}
             for name, value in plain.items():

@@ -100,6 +100,17 @@ class ModelConfig:
     """All models: features of each of them."""
     head_activation: str = "relu"
     """All models: "relu" or "gelu", after each of them."""
+    embedding_size: int = 64
+    """language: features of a token's embedding, which the core reads."""
+    tied_embeddings: bool = False
+    """language: the weights of the softmax are the embeddings, behind a linear layer to their size."""
+    adaptive_softmax: bool = False
+    """language: rarer tokens stand in clusters with fewer features (Grave et al. 2017); exact, and faster for
+    large vocabularies."""
+    input_dropout: float = 0.0
+    """language: share of the embeddings' features that training drops, the same at all steps of a window."""
+    output_dropout: float = 0.0
+    """language: the same of the core's outputs; the memory itself is never dropped."""
     match_parameters: bool = True
     """Opponents without a size of their own get the smallest with at least the RMC's parameters; off: as many
     features as the RMC's whole memory has."""
@@ -120,6 +131,12 @@ class ModelConfig:
         check_size("head_layers", self.head_layers, minimum=0, maximum=MOST_OF["head_layers"])
         check_size("head_units", self.head_units, maximum=MOST_OF["head_units"])
         check_choice("head_activation", self.head_activation, HEAD_ACTIVATIONS)
+        check_size("embedding_size", self.embedding_size, maximum=MOST_OF["head_size"])
+        if self.tied_embeddings and self.adaptive_softmax:
+            raise ValueError("tied_embeddings need the full softmax: adaptive_softmax must be off")
+        for name in ("input_dropout", "output_dropout"):
+            if not 0 <= check_number(name, getattr(self, name)) < 1:
+                raise ValueError(f"{name} must be from 0 to below 1, got {getattr(self, name)}")
         check_choice("gate_style", self.gate_style, GATE_STYLES)
         check_choice("initial_memory", self.initial_memory, INITIAL_MEMORIES)
         check_choice("input_fusion", self.input_fusion, INPUT_FUSIONS)
@@ -131,7 +148,12 @@ class ModelConfig:
             check_number(name, getattr(self, name))
         check_choice("initialisation", self.initialisation, MODELS["rmc"].initialisations)
         check_choice("compute_dtype", self.compute_dtype, COMPUTE_DTYPES)
-        for name in ("match_parameters", *(name for name in CORE_OPTIONS if name.startswith("use_"))):
+        for name in (
+            "match_parameters",
+            "tied_embeddings",
+            "adaptive_softmax",
+            *(name for name in CORE_OPTIONS if name.startswith("use_")),
+        ):
             check_bool(name, getattr(self, name))
         fault = check_choice("port_fault", self.port_fault, PORT_FAULTS)
         if fault != "none" and self.compute_dtype != "float32":

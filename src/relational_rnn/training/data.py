@@ -11,6 +11,7 @@ import numpy as np
 from relational_rnn.reference import Batch
 from relational_rnn.reference.training import Examples
 from relational_rnn.tasks import entry_of
+from relational_rnn.tasks.language.task import Stream, Windows
 from relational_rnn.tasks.registry import draw
 from relational_rnn.tasks.splits import TRAINING, Counts, Splits
 from relational_rnn.training.config import RunConfig, Task
@@ -175,6 +176,48 @@ class StoryBatches(Given):
         return generator.permutation(np.concatenate(sorted_pools).reshape(-1, size))
 
 
+class TextBatches(Given):
+    """Windows of a text that is read in B streams side by side; what is left of a stream is no whole window.
+
+    Each pass begins a little later in the text, so that windows end elsewhere.
+
+    Args:
+        text: to learn from.
+        batch_size: B.
+        seed: of where passes begin.
+
+    Raises:
+        ValueError: a stream would be shorter than a window.
+
+    Example:
+        >>> text = Stream(np.arange(10, dtype=np.uint16), size=10, window=2, count=1)
+        >>> batches = TextBatches(text, batch_size=2, seed=0)
+        >>> [(batches(step).inputs.tolist(), batches(step).begins) for step in (0, 1)]
+        [([[0, 1], [4, 5]], True), ([[2, 3], [6, 7]], False)]
+    """
+
+    def __init__(self, text: Stream, batch_size: int, seed: int) -> None:
+        self.text, self.batch_size, self.seed = text, batch_size, seed
+        self.length = text.predictions // batch_size
+        self.windows = self.length // text.window
+        if not self.windows:
+            raise ValueError(
+                f"the training text of {len(text.tokens):,} tokens has no window of {text.window} in each of "
+                f"batch_size = {batch_size} streams; set a smaller window or batch_size"
+            )
+
+    def __call__(self, step: int, losses: Sequence[float] = ()) -> Windows:
+        """Return the next window of all streams."""
+        text = self.text
+        number, place = divmod(step, self.windows)
+        left = self.length - self.windows * text.window
+        shift = int(np.random.default_rng([self.seed, TRAINING, number]).integers(left + 1))
+        first = np.arange(self.batch_size)[:, None] * self.length + shift + place * text.window
+        places = first + np.arange(text.window)
+        inputs, targets = (text.tokens[places + ahead].astype(np.int64) for ahead in (0, 1))
+        return Windows(inputs, targets, np.ones(inputs.shape, dtype=bool), begins=place == 0)
+
+
 class Fresh:
     """New examples at every step, of the sizes that a curriculum says.
 
@@ -266,6 +309,8 @@ def batches_of(config: RunConfig, splits: Splits, growth: Growth | None) -> Batc
     size, train = config.budget.batch_size, splits.train
     if train is None:
         return Fresh(config, growth)
+    if isinstance(train, Stream):
+        return TextBatches(train, size, config.seed)
     if isinstance(train, Ragged):
         return StoryBatches(train, size, config.seed)
     return Shuffled(train, size, config.seed)
@@ -300,6 +345,9 @@ def check_examples(config: RunConfig) -> None:
     task = entry.at_full_size(config.task)
     if entry.from_files:
         task.input_size  # noqa: B018 - which reads them
+        if entry.tokens:
+            for model in config.model.models:
+                batches_of(config.of(model), splits_of(alone(config, config.seed)), None)
         return
     check_memory(task, data.validation_examples + data.test_examples + (data.train_examples or 0))
     check_memory(task, config.budget.batch_size)

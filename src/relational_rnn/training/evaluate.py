@@ -40,7 +40,8 @@ def evaluate(
 
     Returns:
         name, label, examples, accuracy (None without targets), trivial_accuracy; for fresh examples also
-        harder_accuracy, if there are harder ones; for given ones predictions.
+        harder_accuracy, if there are harder ones; for given ones predictions; of a text also its loss,
+        perplexity and bits_per_byte, harder_... of the same with a memory that is cut, and trivial_...
 
     Raises:
         ValueError: the file's arrays do not fit the model, or the task has no such changes.
@@ -65,9 +66,16 @@ def evaluate(
     if entry.from_files:
         splits = splits_of(config)
         score["examples"] = len(splits.test.inputs)
-        score["accuracy"] = learner.evaluate(splits.test)["accuracy"]
+        test, harder = learner.evaluate(splits.test), learner.evaluate(splits.harder)
+        score["accuracy"], score["harder_accuracy"] = test["accuracy"], harder["accuracy"]
         score["trivial_accuracy"] = score_to_beat(splits.trivial["test"])
-        return score | {"harder_accuracy": learner.evaluate(splits.harder)["accuracy"]}
+        for name in entry.score.kept:
+            score |= {
+                name: test[name],
+                f"harder_{name}": harder[name],
+                f"trivial_{name}": splits.trivial[name],
+            }
+        return score
     for key, sizes in (("accuracy", task), ("harder_accuracy", entry.harder(task))):
         if sizes is not None:
             check_memory(sizes, examples)

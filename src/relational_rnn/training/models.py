@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from relational_rnn.config import RelationalMemoryConfig, parameter_shapes
 from relational_rnn.config.checks import check_choice
+from relational_rnn.tasks import entry_of
 
 if TYPE_CHECKING:
     from relational_rnn.training.config import RunConfig
@@ -35,6 +36,8 @@ class ModelSpec:
     """The NumPy core's class; None if there is none."""
     initialisations: tuple[str, ...] = ("authors", "torch")
     """What it can start with, its usual one first; "torch" are torch's own initial values."""
+    carries: bool = True
+    """Whether its state is of one size, so that it can go on from one window of a text to the next."""
     takes_initialisation: bool = False
     """Whether the core's class has an argument for it; else "torch" is drawn over what it started with."""
     options: Callable[[ModelConfig], dict[str, Any]] = lambda config: {}
@@ -115,6 +118,7 @@ MODELS: Final[dict[str, ModelSpec]] = {
             torch="relational_rnn.nn:CausalTransformer",
             options=lambda config: {"num_heads": config.num_heads},
             choices={"positions": ("sinusoidal", "learned", "rotary", "none")},
+            carries=False,  # it holds all steps so far, with their positions: its context is the window
         ),
         ModelSpec(name="dnc", label="DNC", size="hidden_size", torch="relational_rnn.nn:DNC"),
         ModelSpec(
@@ -222,6 +226,19 @@ def find_model(name: str) -> ModelSpec:
     return MODELS[check_choice("model", name, MODELS)]
 
 
+def features_of(config: RunConfig) -> int:
+    """Return what a core reads at each step: the task's features, or those of a token's embedding.
+
+    Example:
+        >>> from relational_rnn.tasks.sorting import Sorting
+        >>> from relational_rnn.training.config import RunConfig
+        >>> features_of(RunConfig(task=Sorting())) == Sorting().input_size
+        True
+    """
+    tokens = entry_of(config.task).tokens
+    return config.model.embedding_size if tokens else int(config.task.input_size)
+
+
 def size_of(config: RunConfig, spec: ModelSpec, matched: Callable[[str], int]) -> int:
     """Return the size of a model: the RMC's, the one that is set, else by parameters or by width.
 
@@ -280,11 +297,13 @@ def check_model_memory(config: RunConfig) -> None:
     if LEADER not in model.models and not model.match_parameters:
         return
     core = RelationalMemoryConfig(
-        input_size=config.task.input_size, head_size=model.head_size, **model.core_options()
+        input_size=features_of(config), head_size=model.head_size, **model.core_options()
     )
     widths = [core.output_size, *[model.head_units] * model.head_layers, config.task.classes]
     parameters = sum(math.prod(shape) for shape in parameter_shapes(core).values())
     parameters += sum((inputs + 1) * outputs for inputs, outputs in pairwise(widths))
+    if entry_of(config.task).tokens:
+        parameters += model.embedding_size * config.task.classes
     if memory and COPIES * parameters > memory:
         sizes = ", ".join(
             f"{name}={getattr(model, name)}" for name in ("mem_slots", "head_size", "num_heads")

@@ -47,8 +47,8 @@ class TrainingResult:
     None in a record from before it was kept."""
     test_accuracy: float
     """Share of right answers on the test examples."""
-    test_sequence_accuracy: float
-    """Share of the sequences of which all answers are right."""
+    test_sequence_accuracy: float | None = None
+    """Share of the sequences of which all answers are right; None of a text, which is one sequence."""
     harder_accuracy: float | None = None
     """The same on the harder examples; None where the task has none."""
     harder_sequence_accuracy: float | None = None
@@ -75,7 +75,8 @@ class TrainingResult:
     """What was no longer finite, and when; the scores are of the parameters that were kept before. None for a
     training that came to its end."""
     more: Scores = field(default_factory=dict)
-    """Scores that only this task has: of Nth farthest `longer`, of group words `long_words`."""
+    """Scores that only this task has: of Nth farthest `longer`, of group words `long_words`, of language
+    `test_perplexity` and others."""
 
     def __post_init__(self) -> None:
         """Check what no training can come to.
@@ -107,8 +108,8 @@ class ModelResult:
     """Of the model."""
     test_accuracy: float
     """Mean, as all numbers below."""
-    test_sequence_accuracy: float
-    """Share of the sequences of which all answers are right."""
+    test_sequence_accuracy: float | None = None
+    """Share of the sequences of which all answers are right; None of a text, which is one sequence."""
     harder_accuracy: float | None = None
     """On the harder examples; None where the task has none."""
     seconds: float
@@ -130,7 +131,8 @@ class ModelResult:
     test_by_kind: Mapping[str, float] | None = None
     """Kind of question -> accuracy; None where all are alike."""
     more: Scores = field(default_factory=dict)
-    """Scores that only this task has: of bAbI `mean_error` and `failed_tasks`."""
+    """Scores that only this task has: of bAbI `mean_error` and `failed_tasks`, of language `test_perplexity`
+    and others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +165,23 @@ class RunResult:
     """By name."""
     generalisation: tuple[Mapping[str, Any], ...]
     """For each size that can grow what `generalisation.summarise` returns."""
+
+
+def value_of(result: TrainingResult | ModelResult, name: str) -> float:
+    """Return a score by its name, wherever it stands.
+
+    Raises:
+        ValueError: the result lacks it.
+
+    Example:
+        >>> from types import SimpleNamespace as Result
+        >>> value_of(Result(test_accuracy=0.9, more={"test_loss": 1.5}), "test_loss")
+        1.5
+    """
+    found = result.more[name] if name in result.more else getattr(result, name, None)
+    if not isinstance(found, int | float):
+        raise ValueError(f"{result.name} lacks its {name}")
+    return found
 
 
 def to_json(result: TrainingResult | ModelResult | RunResult) -> dict[str, Any]:

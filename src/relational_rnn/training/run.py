@@ -23,7 +23,7 @@ from relational_rnn.training.curriculum import Growth
 from relational_rnn.training.data import alone, batches_of, check_examples, splits_of
 from relational_rnn.training.files import joined, read_object, write_json
 from relational_rnn.training.framework import Framework, framework_of
-from relational_rnn.training.models import check_model_memory, check_sizes
+from relational_rnn.training.models import check_model_memory, check_sizes, features_of
 from relational_rnn.training.processes import Interrupted, asked_to_stop, train_side_by_side
 from relational_rnn.training.results import (
     ModelResult,
@@ -32,6 +32,7 @@ from relational_rnn.training.results import (
     read_results,
     to_json,
     training_from,
+    value_of,
 )
 from relational_rnn.training.run_folder import RunFolder
 from relational_rnn.training.schedule import warmup_cosine
@@ -174,12 +175,19 @@ def read_score(
         for what, there, wanted in (
             ("validation_accuracy", score.validation_accuracy is not None, True),
             ("harder_accuracy", score.harder_accuracy is not None, harder),
-            ("harder_sequence_accuracy", score.harder_sequence_accuracy is not None, harder),
+            (
+                "harder_sequence_accuracy",
+                score.harder_sequence_accuracy is not None,
+                harder and not entry.tokens,
+            ),
             ("test_by_kind", bool(score.test_by_kind), entry.kinds is not None),
             ("changes", bool(score.changes), contestant.grown),
         ):
             if there != wanted:
                 raise ValueError(f"it {'has' if there else 'lacks'} {what}")
+        for kept in entry.score.kept:
+            for split in ("validation", "test", *(("harder",) if harder else ())):
+                value_of(score, f"{split}_{kept}")
     except ValueError as error:
         raise BadFile(path, f"does not hold the score of a training: {error}", remedy) from None
     return score, larger
@@ -223,7 +231,7 @@ def train_one(config: RunConfig, folder: RunFolder, name: str, report: Report, s
             own.budget,
             peak=optimisation.learning_rate,
             schedule=schedule,
-            monitor="accuracy",
+            monitor=entry_of(own.task).score.monitor,
             notes={"seed": contestant.seed, "framework": framework.name},
         )
         quiet = np.errstate(over="ignore", invalid="ignore")
@@ -281,15 +289,18 @@ def score_of(
         "parameters": framework.count_parameters(model),
         "validation_accuracy": kept["validation_accuracy"],
         "test_accuracy": scores["accuracy"],
-        "test_sequence_accuracy": scores["sequence_accuracy"],
+        "test_sequence_accuracy": scores.get("sequence_accuracy"),
     }
-    state = framework.state_size(model, config.task.input_size, test.inputs[:1].shape[1])
+    state = framework.state_size(model, features_of(config), test.inputs[:1].shape[1])
     if state is not None:
         score["state_size"] = state
     if splits.harder is not None:
         harder = learner.evaluate(splits.harder)
         score["harder_accuracy"] = harder["accuracy"]
-        score["harder_sequence_accuracy"] = harder["sequence_accuracy"]
+        score["harder_sequence_accuracy"] = harder.get("sequence_accuracy")
+        score |= {f"harder_{name}": harder[name] for name in entry.score.kept}
+    for name in entry.score.kept:
+        score |= {f"validation_{name}": kept[f"validation_{name}"], f"test_{name}": scores[name]}
     score |= {
         "seconds": round(result.seconds, 2),
         "steps": steps,
@@ -397,6 +408,7 @@ def model_results(label: str, trainings: Sequence[TrainingResult], seeds: int) -
     best = max(regimes, key=lambda regime: sum(map(validation_of, regime)))
     front = max(best, key=validation_of)
     by_kind = [training.test_by_kind for training in best if training.test_by_kind is not None]
+    kept = [name for name, value in front.more.items() if isinstance(value, int | float)]
     means = {name: _mean([getattr(training, name) for training in best]) for name in AVERAGED}
     return ModelResult(
         label=label,
@@ -407,16 +419,19 @@ def model_results(label: str, trainings: Sequence[TrainingResult], seeds: int) -
         test_by_kind={kind: _mean([scores[kind] for scores in by_kind]) for kind in by_kind[0]}
         if by_kind
         else None,
+        more={name: _mean([value_of(training, name) for training in best]) for name in kept},
         **means,
     )
 
 
 def validation_of(training: TrainingResult) -> float:
-    """Return what a training is chosen by.
+    """Return what a training is chosen by, more for a better one: the loss of a task that is scored by it.
 
     Raises:
         ValueError: it is from before this was kept.
     """
+    if "validation_loss" in training.more:
+        return -value_of(training, "validation_loss")
     if training.validation_accuracy is None:
         raise ValueError(f"{training.name} lacks its validation_accuracy")
     return training.validation_accuracy

@@ -29,10 +29,17 @@ def scores_of(variants: Iterable[dict[str, Any]], model: str) -> list[dict[str, 
 def objective(runs: Iterable[dict[str, Any]], model: str) -> float:
     """Return what a search makes large: a model's mean validation accuracy; a run without one counts as 0.
 
+    Of a text it is 1 / perplexity, the geometric mean of the probabilities of its tokens.
+
     With a curriculum times the share of it that was reached: the validation examples are those of the full
     task, and of models that have not come there they tell nothing.
     """
     lost = {"validation_accuracy": 0.0, "task_share": 1.0}
     found = [run["models"].get(model, lost) for run in runs]
-    scores = [float(score["validation_accuracy"] * score["task_share"]) for score in found]
+    scores = [
+        float(1 / score["validation_perplexity"])
+        if "validation_perplexity" in score
+        else float(score["validation_accuracy"] * score["task_share"])
+        for score in found
+    ]
     return sum(0.0 if math.isnan(score) else score for score in scores) / len(scores)

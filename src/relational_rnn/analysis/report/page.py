@@ -24,7 +24,6 @@ from relational_rnn.analysis.report.data import (
     model_values,
 )
 from relational_rnn.analysis.report.shell import again_html, filled, page, part, table_html
-from relational_rnn.analysis.style import percent
 from relational_rnn.analysis.supervised import (
     cost_table,
     generalisation_table,
@@ -43,8 +42,10 @@ from relational_rnn.analysis.tables import (
     score_table,
     selected_only,
 )
+from relational_rnn.tasks import score_of
+from relational_rnn.tasks.score import ACCURACY
 from relational_rnn.training.files import write_text
-from relational_rnn.training.results import RunResult, to_json
+from relational_rnn.training.results import RunResult, to_json, value_of
 
 MOST_COLUMNS = 6
 """Of the table on the first screen; what it leaves out stands further down."""
@@ -57,6 +58,10 @@ TRIVIAL = {
     "shortcut": "the shortcut is a regularity that takes no reasoning",
 }
 """The scores that take no understanding, in words."""
+
+
+LOSSES = "uniform guesses; unigram knows how often each token is in the training text"
+"""The same of a text."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,10 +140,14 @@ def _heading(runs: Sequence[RunPage]) -> str:
     task = f"{len(runs)} runs of {runs[0].results.task}"
     if any(run.results.size != runs[0].results.size for run in runs):
         return f"{task} of different sizes"
-    score, label, name = max(
-        (model.test_accuracy, model.label, run.name) for run in runs for model in run.results.models.values()
+    score = score_of(runs[0].results.task)
+    value, label, name = (max if score.rises else min)(
+        (value_of(model, f"test_{score.key}"), model.label, run.name)
+        for run in runs
+        for model in run.results.models.values()
     )
-    return f"{task}: the highest test score is {percent(score)}, of {label} in {name}"
+    which = "highest" if score.rises else "lowest"
+    return f"{task}: the {which} test score is {score.in_words(value)}, of {label} in {name}"
 
 
 def check_one_task(runs: Sequence[tuple[str, RunResult]]) -> None:
@@ -178,17 +187,20 @@ def _values(run: RunPage, count: int) -> dict[str, Any]:
 
 def _run_html(run: RunPage, at: int, several: bool) -> str:
     results, selected = run.results, selected_only(run.results)
+    score = score_of(results.task)
+    loss = " selected" if score is not ACCURACY else ""
     harder = f"; harder: {results.harder}" if results.harder else ""
     seeds = f"mean of {results.seeds} seeds (lowest to highest)" if results.seeds > 1 else "one seed"
     caption = (
-        f"<b>Test accuracy</b>, {results.test_examples:,} examples{escape(harder)}; {seeds}. "
-        "Bold: the highest on test."
+        f"<b>Test {score.name}</b>, {results.test_examples:,} examples{escape(harder)}; {seeds}. "
+        f"Bold: the {'highest' if score.rises else 'lowest'} on test."
     )
     about = f'<p><b>{escape(finding(results))}.</b></p><p class="note">{escape(run.title)}</p>'
     head = f"<h2>{escape(run.name)}</h2>{about}" if several else ""
     known = [words for name, words in TRIVIAL.items() if results.trivial["test"].get(name) is not None]
     seconds = "seconds: of one training by the clock, its evaluations included"
-    words = " ".join(map(_sentence, ("; ".join(known), seconds, TO_NINETY)))
+    told = ("; ".join(known), seconds, TO_NINETY) if score is ACCURACY else (LOSSES, seconds)
+    words = " ".join(map(_sentence, told))
     ranges = " Shaded: lowest to highest seed." if results.seeds > 1 else ""
     lost = "".join(f'<p class="note">{escape(told)}</p>' for told in divergences(results))
     return "\n".join(
@@ -201,7 +213,7 @@ def _run_html(run: RunPage, at: int, several: bool) -> str:
             "</figcaption>",
             '<div class="controls"><label>show <select class="view">'
             '<option value="accuracy">validation accuracy</option>'
-            '<option value="validation">validation loss (nats, log scale)</option>'
+            f'<option value="validation"{loss}>validation loss (nats, log scale)</option>'
             '<option value="training">training loss (nats, log scale)</option></select></label>'
             '<label>against <select class="axis-of"><option value="examples">examples seen</option>'
             '<option value="seconds">seconds</option></select></label></div>',

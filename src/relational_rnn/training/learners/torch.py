@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -15,11 +15,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from relational_rnn.config.checks import MOST, shortened
-from relational_rnn.nn import SequenceClassifier
+from relational_rnn.nn import LanguageModel, SequenceClassifier
 from relational_rnn.nn.initialise import start_as_torch_
 from relational_rnn.nn.variant import VariantRelationalMemory
 from relational_rnn.reference.arrays import Array
 from relational_rnn.reference.training import Examples
+from relational_rnn.tasks import entry_of
+from relational_rnn.tasks.language import cut_offs, read
 from relational_rnn.training.arrays_file import check_arrays, with_prefix, without_prefix
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.contestants import Contestant
@@ -27,7 +29,7 @@ from relational_rnn.training.files import parse_json
 from relational_rnn.training.framework import Framework
 from relational_rnn.training.learners.optimisers import averaged, build_optimiser
 from relational_rnn.training.matching import smallest_size
-from relational_rnn.training.models import LEADER, size_of
+from relational_rnn.training.models import LEADER, features_of, size_of
 from relational_rnn.training.processes import peak_memory
 
 CHUNK = 256
@@ -45,6 +47,10 @@ NORMS: Final[dict[str, dict[str, Any]]] = {
 """Where the layer norms are -> the arguments of `nn.variant.VariantRelationalMemory`."""
 
 
+Metrics = Callable[[], dict[str, float]]
+"""What else a step is told by, worked out when the parameters have changed."""
+
+
 class TorchLearner:
     """A torch model with its optimiser, as the common loop wants them.
 
@@ -53,7 +59,7 @@ class TorchLearner:
         config: of its training.
     """
 
-    def __init__(self, model: SequenceClassifier, config: RunConfig) -> None:
+    def __init__(self, model: nn.Module, config: RunConfig) -> None:
         self.device = torch.device(config.runtime.device)
         if self.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats()  # of another training in this process
@@ -78,8 +84,7 @@ class TorchLearner:
         """
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate
-        scores, targets, queries = self._answers(self.model, batch)
-        loss = F.cross_entropy(scores.softmax(1) if self.twice else scores, targets)
+        loss, metrics = self._loss(batch)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.max_norm).item()
@@ -89,8 +94,17 @@ class TorchLearner:
         self.optimiser.step()
         if self.average is not None:
             self.average.update_parameters(self.model)
-        right = scores.argmax(1) == targets
-        return {"loss": value, "grad_norm": norm} | _shares(right, _solved(right, queries))
+        return {"loss": value, "grad_norm": norm} | metrics()
+
+    def _loss(self, batch: Any) -> tuple[Tensor, Metrics]:
+        """Return the mean loss of the answers that count, and what counts their shares."""
+        scores, targets, queries = self._answers(self.model, batch)
+
+        def metrics() -> dict[str, float]:
+            right = scores.argmax(1) == targets
+            return _shares(right, _solved(right, queries))
+
+        return F.cross_entropy(scores.softmax(1) if self.twice else scores, targets), metrics
 
     @torch.no_grad()
     def evaluate(self, examples: Examples) -> dict[str, float]:
@@ -312,7 +326,16 @@ def _shares(right: Tensor, solved: Tensor) -> dict[str, float]:
     }
 
 
-def build_model(config: RunConfig, contestant: Contestant) -> SequenceClassifier:
+def make_learner(model: nn.Module, config: RunConfig) -> TorchLearner:
+    """Return a model with its optimiser."""
+    if isinstance(model, LanguageModel):
+        from relational_rnn.training.learners.language import LanguageLearner  # which builds on this module
+
+        return LanguageLearner(model, config)
+    return TorchLearner(model, config)
+
+
+def build_model(config: RunConfig, contestant: Contestant) -> nn.Module:
     """Build a model in float32; its initial values follow from its seed."""
     name, generator = contestant.model, torch.Generator().manual_seed(contestant.seed)
     size = size_of(config, config.specs[name], lambda opponent: matched_size(config, opponent))
@@ -358,8 +381,8 @@ def _build(
     size: int,
     initialisation: str | None,
     generator: torch.Generator | None,
-) -> SequenceClassifier:
-    spec, model, features = config.specs[name], config.model, config.task.input_size
+) -> nn.Module:
+    spec, model, features = config.specs[name], config.model, features_of(config)
     kind = spec.core("torch")
     if callable(spec.torch):
         core: nn.Module = kind(features, size)
@@ -382,6 +405,20 @@ def _build(
         )
         if initialisation == "torch" and not spec.takes_initialisation:
             start_as_torch_(core, generator)
+    if entry_of(config.task).tokens:
+        return LanguageModel(
+            core,
+            config.task.classes,
+            model.embedding_size,
+            tied=model.tied_embeddings,
+            cut_offs=cut_offs(read(config.task).vocabulary.counts) if model.adaptive_softmax else (),
+            input_dropout=model.input_dropout,
+            output_dropout=model.output_dropout,
+            head_layers=model.head_layers,
+            head_units=model.head_units,
+            head_activation=model.head_activation,
+            generator=generator,
+        )
     return SequenceClassifier(
         core,
         config.task.classes,
@@ -393,12 +430,18 @@ def _build(
 
 
 @torch.no_grad()
-def predict(model: SequenceClassifier, inputs: Array, every_step: bool) -> Array:
-    """Return the most likely class of sequences (B, T, F): at each step (B, T), or after the last (B,)."""
+def predict(model: nn.Module, inputs: Array, every_step: bool) -> Array:
+    """Return the most likely class of sequences (B, T, F): at each step (B, T), or after the last (B,).
+
+    Of a text's tokens (B, T), each sequence with a memory that starts anew, the most likely next ones.
+    """
     device = next(model.parameters()).device
     model.eval()
     found = []
     for piece in torch.from_numpy(inputs).split(CHUNK):
+        if isinstance(model, LanguageModel):
+            found.append(model.log_probabilities(model(piece.to(device))[0]).argmax(-1).cpu())
+            continue
         queries = torch.ones(piece.shape[:2], dtype=torch.bool, device=device) if every_step else None
         found.append(model(piece.to(device), query_mask=queries).argmax(1).cpu())
     model.train()
@@ -433,7 +476,7 @@ def most_memory(device: str) -> int | None:
 
 
 @torch.no_grad()
-def load_arrays(model: SequenceClassifier, values: Mapping[str, Array]) -> None:
+def load_arrays(model: nn.Module, values: Mapping[str, Array]) -> None:
     """Give a model these weights.
 
     Raises:
@@ -451,7 +494,7 @@ TORCH = Framework(
     matched_size=matched_size,
     count_parameters=count_parameters,
     state_size=state_size,
-    learner=TorchLearner,
+    learner=make_learner,
     arrays=lambda model: _copies(model.state_dict()),
     load_arrays=load_arrays,
     predict=predict,

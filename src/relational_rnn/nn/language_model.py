@@ -1,0 +1,172 @@
+"""A core between an embedding of tokens and a softmax over the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils import skip_init
+
+from relational_rnn.config.checks import check_bool, check_number, check_size
+from relational_rnn.nn.classifier import hidden_layers
+from relational_rnn.nn.factory import FactoryKwargs
+from relational_rnn.nn.initialise import initialise_linear_
+
+START = 0.1
+"""Embeddings are drawn uniformly from -START to START."""
+
+
+class LanguageModel(nn.Module):
+    """Predict each next token of a text: embed, run the core, score the vocabulary.
+
+        x_t = dropout(E[token_t]);  o_t, memory = core(x_t, memory);  p(next) = softmax(W dropout(o_t) + b)
+
+    Tied, W is E (Press & Wolf 2017), behind a linear layer if the core's outputs have another size. The
+    adaptive softmax (Grave et al. 2017) is `torch.nn.AdaptiveLogSoftmaxWithLoss`; its probabilities sum to 1,
+    so its perplexity is exact. A dropout mask is the same at all steps of a call and never touches the
+    memory (Gal & Ghahramani 2016).
+
+    Source: Santoro et al. 2018, appendix A.4: embeddings of 512 with dropout 0.5, tied to the softmax.
+
+    Args:
+        core: called as `core(inputs, memory) -> (outputs, memory)` with `batch_first=True`; has
+            `output_size`, and reads `embedding_size` features.
+        vocabulary: V, different tokens.
+        embedding_size: E, features of a token.
+        tied: the softmax's weights are the embeddings.
+        cut_offs: of the adaptive softmax, rising and below V; none for the full one.
+        input_dropout: share of the embeddings' features that training drops.
+        output_dropout: of the outputs' features.
+        head_layers, head_units, head_activation: hidden layers before the softmax, see `SequenceClassifier`.
+        generator: where initial values are drawn from; None means torch's own.
+
+    Raises:
+        TypeError: a size is no integer.
+        ValueError: a size too small, a share outside 0 to 1, a core that is not batch first, or both tied
+            and cut.
+
+    Example:
+        >>> from relational_rnn.nn import LSTM
+        >>> model = LanguageModel(LSTM(5, 6, batch_first=True), vocabulary=9, embedding_size=5)
+        >>> features, memory = model(torch.tensor([[1, 2, 3]]))
+        >>> model.log_probabilities(features).shape
+        torch.Size([1, 3, 9])
+    """
+
+    def __init__(
+        self,
+        core: nn.Module,
+        vocabulary: int,
+        embedding_size: int,
+        *,
+        tied: bool = False,
+        cut_offs: Sequence[int] = (),
+        input_dropout: float = 0.0,
+        output_dropout: float = 0.0,
+        head_layers: int = 0,
+        head_units: int = 256,
+        head_activation: str = "relu",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        if not getattr(core, "batch_first", False):
+            raise ValueError("core must be built with batch_first=True")
+        if check_bool("tied", tied) and cut_offs:
+            raise ValueError("tied embeddings need the full softmax: cut_offs must be empty")
+        self.vocabulary = check_size("vocabulary", vocabulary)
+        self.embedding_size = check_size("embedding_size", embedding_size)
+        self.input_dropout = check_number("input_dropout", input_dropout, 0.0, 1.0)
+        self.output_dropout = check_number("output_dropout", output_dropout, 0.0, 1.0)
+        self.tied = tied
+        like = next(core.parameters())
+        place: FactoryKwargs = {"device": like.device, "dtype": like.dtype}
+        self.embedding = skip_init(nn.Embedding, self.vocabulary, self.embedding_size, **place)
+        nn.init.uniform_(self.embedding.weight, -START, START, generator=generator)
+        self.core = core
+        layers, width = hidden_layers(
+            int(core.output_size),  # type: ignore[arg-type]
+            head_layers,
+            head_units,
+            head_activation,
+            place,
+        )
+        if tied and width != self.embedding_size:
+            layers.append(skip_init(nn.Linear, width, self.embedding_size, **place))
+        self.head = nn.Sequential(*layers)
+        self.softmax: nn.Module | None = None
+        self.bias: nn.Parameter | None = None
+        if tied:
+            self.bias = nn.Parameter(torch.zeros(self.vocabulary, **place))
+        elif cut_offs:
+            narrower = 4.0 if width >= 4 ** len(cut_offs) else 1.0  # none would be left of fewer features
+            self.softmax = skip_init(
+                nn.AdaptiveLogSoftmaxWithLoss,
+                width,
+                self.vocabulary,
+                list(cut_offs),
+                div_value=narrower,
+                **place,
+            )
+        else:
+            self.softmax = skip_init(nn.Linear, width, self.vocabulary, **place)
+        for part in (self.head, self.softmax):
+            for layer in () if part is None else part.modules():
+                if isinstance(layer, nn.Linear):
+                    initialise_linear_(layer, generator)
+
+    def forward(
+        self, tokens: Tensor, memory: Any = None, *, dropout: torch.Generator | None = None
+    ) -> tuple[Tensor, Any]:
+        """Run over tokens.
+
+        Args:
+            tokens: (B, T) int64.
+            memory: of the core before the first; None for its start.
+            dropout: where masks are drawn from; None means torch's own generator.
+
+        Returns:
+            What the next tokens are told from, (B, T, features), and the core's memory.
+
+        Raises:
+            ValueError: tokens of another shape.
+        """
+        if tokens.ndim != 2:
+            raise ValueError(f"tokens must have shape (B, T), got {tuple(tokens.shape)}")
+        inputs = self._drop(self.embedding(tokens), self.input_dropout, dropout)
+        outputs, memory = self.core(inputs, memory)
+        return self.head(self._drop(outputs, self.output_dropout, dropout)), memory
+
+    def _drop(self, rows: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
+        """Drop features of (B, T, F), the same ones at all steps."""
+        if not self.training or not share:
+            return rows
+        kept = rows.new_empty(rows.shape[0], 1, rows.shape[2]).bernoulli_(1 - share, generator=generator)
+        return rows * (kept / max(1 - share, 1e-9))
+
+    def _scores(self, features: Tensor) -> Tensor:
+        if self.softmax is None:
+            return F.linear(features, self.embedding.weight, self.bias)
+        return self.softmax(features)  # type: ignore[no-any-return]
+
+    def losses(self, features: Tensor, targets: Tensor) -> Tensor:
+        """Return -log p of each target in nats: (K, features), (K,) -> (K,)."""
+        if isinstance(self.softmax, nn.AdaptiveLogSoftmaxWithLoss):
+            return -self.softmax(features, targets).output  # type: ignore[no-any-return]
+        return F.cross_entropy(self._scores(features), targets, reduction="none")
+
+    def log_probabilities(self, features: Tensor) -> Tensor:
+        """Return log p of every next token: (..., features) -> (..., V)."""
+        if isinstance(self.softmax, nn.AdaptiveLogSoftmaxWithLoss):
+            flat = self.softmax.log_prob(features.reshape(-1, features.shape[-1]))
+            return flat.view(*features.shape[:-1], -1)
+        return self._scores(features).log_softmax(-1)
+
+    def judge(self, features: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the losses of targets (K,), and which were the likeliest (K,), from features (K, F)."""
+        if isinstance(self.softmax, nn.AdaptiveLogSoftmaxWithLoss):
+            return self.losses(features, targets), self.softmax.predict(features) == targets
+        scores = self._scores(features)
+        return F.cross_entropy(scores, targets, reduction="none"), scores.argmax(-1) == targets

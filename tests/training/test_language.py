@@ -1,0 +1,293 @@
+"""Language models: what is carried and when, perplexities against plain sums, and runs that are resumed."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from relational_rnn.config.checks import BadFile  # noqa: E402
+from relational_rnn.nn import LSTM, LanguageModel, RelationalMemory  # noqa: E402
+from relational_rnn.recipes import find_recipe  # noqa: E402
+from relational_rnn.tasks.language import Language, Stream, read  # noqa: E402
+from relational_rnn.tasks.language.examples import trivial_losses  # noqa: E402
+from relational_rnn.tasks.score import PERPLEXITY  # noqa: E402
+from relational_rnn.training import run as runs  # noqa: E402
+from relational_rnn.training.arrays_file import load_arrays  # noqa: E402
+from relational_rnn.training.config import with_values  # noqa: E402
+from relational_rnn.training.contestants import contestants  # noqa: E402
+from relational_rnn.training.data import TextBatches, splits_of  # noqa: E402
+from relational_rnn.training.framework import framework_of  # noqa: E402
+from relational_rnn.training.run_folder import RunFolder  # noqa: E402
+from relational_rnn.training.weights import load_weights  # noqa: E402
+
+pytestmark = pytest.mark.torch
+
+SMALL = {"steps": 6, "evaluate_every": 3, "seeds": 1, "models": ("rmc",), "streams": 128, "window": 8}
+MODELS = ("rmc", "lstm", "gru", "hybrid", "transformer")
+
+
+def config_of(**changes):
+    return with_values(find_recipe("language", "tiny"), {**SMALL, **changes})
+
+
+def learner_of(config):
+    framework = framework_of("torch")
+    (contestant,) = contestants(config)
+    return framework.learner(framework.build(config, contestant), config)
+
+
+def batches(config):
+    return TextBatches(splits_of(config, with_training=True).train, config.budget.batch_size, config.seed)
+
+
+def short(stream, length, window=8, count=3):
+    return Stream(stream.tokens[:length], length, window, count)
+
+
+def plain_losses(model, tokens):
+    """The losses of a text after its first token, by one step after another."""
+    memory, losses = None, []
+    with torch.no_grad():
+        for token, target in itertools.pairwise(tokens):
+            features, memory = model(torch.tensor([[int(token)]]), memory)
+            losses.append(-model.log_probabilities(features)[0, 0, int(target)].item())
+    return losses
+
+
+@pytest.mark.parametrize("model", ["rmc", "lstm"])
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_perplexity_is_that_of_one_step_after_another(model, adaptive):
+    config = config_of(models=(model,), adaptive_softmax=adaptive)
+    learner = learner_of(config)
+    stream = short(splits_of(config).test, 60, count=1)
+    found = learner.evaluate(stream)
+    losses = plain_losses(learner.model.eval(), stream.tokens)
+    mean = sum(losses) / len(losses)
+    assert found["loss"] == pytest.approx(mean, rel=1e-5)
+    assert found["perplexity"] == pytest.approx(math.exp(mean), rel=1e-4)
+    assert found["bits_per_byte"] == pytest.approx(mean / math.log(2), rel=1e-5)  # a token is a byte here
+
+
+def test_streams_and_cuts_begin_with_an_empty_memory():
+    config = config_of()
+    learner = learner_of(config)
+    tokens = splits_of(config).test.tokens[:61]
+    model = learner.model.eval()
+    parts = [plain_losses(model, tokens[begin : begin + 21]) for begin in (0, 20, 40)]
+    whole = [loss for part in parts for loss in part]
+    assert learner.evaluate(Stream(tokens, 61, 7, 3))["loss"] == pytest.approx(np.mean(whole), rel=1e-5)
+    cut = Stream(tokens, 61, 7, 1).cut(20)
+    assert learner.evaluate(cut)["loss"] == pytest.approx(np.mean(whole), rel=1e-5)
+    assert learner.evaluate(Stream(tokens, 61, 7, 1))["loss"] != pytest.approx(np.mean(whole), rel=1e-5)
+
+
+def test_a_transformer_has_the_window_as_its_context():
+    config = config_of(models=("transformer",))
+    learner = learner_of(config)
+    tokens = splits_of(config).test.tokens[:41]
+    model = learner.model.eval()
+    parts = [plain_losses(model, tokens[begin : begin + 9]) for begin in range(0, 40, 8)]
+    expected = np.mean([loss for part in parts for loss in part])
+    assert learner.evaluate(Stream(tokens, 41, 8, 1))["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("model", ["rmc", "lstm", "hybrid"])
+def test_memory_goes_from_window_to_window_and_gradients_do_not(model):
+    """Two windows have the losses of one call over both."""
+    config = config_of(models=(model,), output_dropout=0.0)
+    learner, given = learner_of(config), batches(config)
+    one, two = given(0), given(1)
+    assert one.begins
+    assert not two.begins
+    np.testing.assert_array_equal(one.targets[:, -1], two.inputs[:, 0])
+    learner._loss(one)
+    loss, _ = learner._loss(two)
+    both = torch.from_numpy(np.concatenate([one.inputs, two.inputs], 1))
+    features, _ = learner.model(both)
+    expected = learner.model.losses(features[:, 8:].flatten(0, 1), torch.from_numpy(two.targets).flatten())
+    assert loss.item() == pytest.approx(expected.mean().item(), rel=1e-5)
+    memory = learner.memory
+    assert not any(part.requires_grad for part in ([memory] if torch.is_tensor(memory) else memory))
+    fresh = learner_of(config)
+    assert fresh._loss(two)[0].item() != pytest.approx(loss.item(), rel=1e-6)  # with an empty memory
+
+
+def test_a_pass_begins_with_an_empty_memory_and_sees_every_window():
+    stream = Stream(np.arange(1_000, dtype=np.uint16), 1_000, 10, 1)
+    given = TextBatches(stream, batch_size=3, seed=1)
+    steps = [given(step) for step in range(2 * given.windows)]
+    assert [step for step, one in enumerate(steps) if one.begins] == [0, given.windows]
+    for number in (0, 1):
+        first = steps[number * given.windows]
+        for place, one in enumerate(steps[number * given.windows : (number + 1) * given.windows]):
+            np.testing.assert_array_equal(one.inputs, first.inputs + 10 * place)
+            np.testing.assert_array_equal(one.targets, one.inputs + 1)
+    with pytest.raises(ValueError, match=r"1,000 tokens has no window of 10 in each of batch_size = 101"):
+        TextBatches(stream, batch_size=101, seed=1)
+
+
+def test_a_window_that_no_stream_has_is_refused_before_a_run():
+    with pytest.raises(ValueError, match=r"has no window of 90000 in each of batch_size = 8 streams"):
+        runs.check(config_of(window=90_000))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"tied_embeddings": True, "embedding_size": 12, "output_dropout": 0.3, "input_dropout": 0.2},
+        {"adaptive_softmax": True, "average_decay": 0.9},
+        {"models": ("lstm",), "input_dropout": 0.5},
+        {"models": ("transformer",)},
+        {"models": ("hybrid",)},
+    ],
+)
+def test_a_run_that_is_stopped_and_resumed_ends_in_the_same_numbers(tmp_path, changes):
+    """To the last digit: weights, losses, and the memory that the streams were left with."""
+    config = config_of(steps=7, **changes)
+    (contestant,) = contestants(config)
+    whole = RunFolder(tmp_path / "whole")
+    with whole.writing("train language", config, False):
+        runs.train_one(config, whole, contestant.name, lambda record: None, lambda: False)
+    parts = RunFolder(tmp_path / "parts")
+    with parts.writing("train language", config, False):
+        while not parts.score(contestant.name).exists():
+            stops = iter((False, True))
+            runs.train_one(config, parts, contestant.name, lambda record: None, stops.__next__)
+    one, other = (load_arrays(folder.weights(contestant.name))[0] for folder in (whole, parts))
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        np.testing.assert_array_equal(value, other[name], err_msg=name)
+    points = [folder.evaluations(contestant.name) for folder in (whole, parts)]
+    losses = [[(point["step"], point["loss"], point["validation_loss"]) for point in of] for of in points]
+    assert losses[0] == losses[1]
+
+
+def test_a_checkpoint_with_another_memory_is_refused(tmp_path):
+    config = config_of()
+    learner = learner_of(config)
+    learner._loss(batches(config)(0))
+    state = learner.state()
+    assert state["memory.0"].shape == (config.budget.batch_size, 1, 16)
+    learner_of(config).load_state(state)
+    for name, value in (("memory.0", state["memory.0"][:1]), ("generator.dropout", np.zeros(3, np.uint8))):
+        with pytest.raises(ValueError, match=r"memory|dropout|0"):
+            learner_of(config).load_state({**state, name: value})
+
+
+def test_results_tell_the_perplexity_and_choose_by_it(tmp_path):
+    config = config_of(models=("rmc", "lstm"), steps=6)
+    folder = RunFolder(tmp_path / "run")
+    with folder.writing("train language", config, False):
+        results = runs.run(config, folder, in_process=True)
+    assert results.task == "language"
+    for name, model in results.models.items():
+        (training,) = model.trainings
+        for split in ("validation", "test", "harder"):
+            loss = training.more[f"{split}_loss"]
+            assert training.more[f"{split}_perplexity"] == pytest.approx(math.exp(loss))
+            assert training.more[f"{split}_bits_per_byte"] == pytest.approx(loss / math.log(2))
+        assert model.more["test_perplexity"] == training.more["test_perplexity"]
+        points = folder.evaluations(training.name)
+        best = min(points, key=lambda point: point["validation_loss"])
+        assert (training.best_step, training.more["validation_loss"]) == (
+            best["step"],
+            best["validation_loss"],
+        )
+        trained = load_weights(folder.weights(training.name))
+        learner = framework_of("torch").learner(trained.model, config.of(name))
+        assert learner.evaluate(splits_of(config).test)["loss"] == training.more["test_loss"]
+    assert results.trivial["loss"].keys() == {"uniform", "unigram"}
+    assert PERPLEXITY.better(3.0, 4.0)
+
+
+def test_the_trivial_losses_are_those_of_counts():
+    task = Language(units="characters")
+    text = read(task)
+    train, test = text.streams["train"], text.streams["test"][1:]
+    counts = np.bincount(train, minlength=task.classes) + 1
+    expected = -np.log(counts[test] / counts.sum()).mean()
+    found = trivial_losses(task)
+    assert found["loss"]["unigram"] == pytest.approx(expected)
+    assert found["loss"]["uniform"] == pytest.approx(math.log(task.classes))
+    assert found["bits_per_byte"]["unigram"] == pytest.approx(expected / math.log(2))
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"tied": True}, {"cut_offs": (3, 7)}, {"head_layers": 2, "head_units": 4}]
+)
+def test_probabilities_sum_to_one_and_losses_are_theirs(options):
+    generator = torch.Generator().manual_seed(3)
+    core = RelationalMemory(5, mem_slots=1, head_size=3, num_heads=2, batch_first=True, generator=generator)
+    model = LanguageModel(core, 11, 5, generator=generator, **options)
+    tokens = torch.randint(11, (2, 6), generator=generator)
+    features, memory = model(tokens)
+    found = model.log_probabilities(features)
+    assert found.shape == (2, 6, 11)
+    torch.testing.assert_close(found.exp().sum(-1), torch.ones(2, 6))
+    targets = torch.randint(11, (12,), generator=generator)
+    losses, right = model.judge(features.flatten(0, 1), targets)
+    torch.testing.assert_close(losses, -found.flatten(0, 1)[torch.arange(12), targets])
+    assert right.tolist() == (found.flatten(0, 1).argmax(-1) == targets).tolist()
+    assert memory.shape == (2, 1, 6)
+
+
+def test_a_mask_is_the_same_at_all_steps_and_spares_the_memory():
+    core = LSTM(5, 6, batch_first=True, generator=torch.Generator().manual_seed(0))
+    model = LanguageModel(core, 11, 5, output_dropout=0.5)
+    model.head = torch.nn.Identity()
+    tokens = torch.randint(11, (3, 7), generator=torch.Generator().manual_seed(1))
+    dropped, (h, _) = model(tokens, dropout=torch.Generator().manual_seed(2))
+    kept, (other, _) = model.eval()(tokens)
+    torch.testing.assert_close(h, other)
+    gone = dropped == 0
+    assert (gone == gone[:, :1]).all()
+    assert 0 < gone[:, 0].sum() < gone[:, 0].numel()
+    torch.testing.assert_close(dropped[~gone], 2 * kept[~gone])
+
+
+def test_tied_weights_are_one_tensor():
+    core = LSTM(5, 6, batch_first=True)
+    model = LanguageModel(core, 11, 5, tied=True)
+    assert sum(11 in parameter.shape and parameter.ndim == 2 for parameter in model.parameters()) == 1
+    with pytest.raises(ValueError, match="tied embeddings need the full softmax"):
+        LanguageModel(core, 11, 5, tied=True, cut_offs=(3,))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_model_learns_a_text_beyond_its_frequencies(model):
+    config = config_of(
+        models=(model,), learning_rate=2e-2, head_size=16, embedding_size=16, steps=60, window=16
+    )
+    learner, given = learner_of(config), batches(config)
+    for step in range(60):
+        learner.train_step(given(step), 2e-2)
+    found = learner.evaluate(short(splits_of(config).validation, 1_000, 16, 20))
+    assert found["loss"] < trivial_losses(config.task)["loss"]["unigram"] - 0.3
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"framework": "numpy"}, "language needs framework='torch', got 'numpy'"),
+        ({"tied_embeddings": True, "adaptive_softmax": True}, "adaptive_softmax must be off"),
+        ({"input_dropout": 1.0}, "input_dropout must be from 0 to below 1, got 1.0"),
+        ({"grow": True, "start": ("window=2",)}, "comes as it is and cannot grow"),
+        ({"embedding_size": 0}, "embedding_size must be an integer of at least 1"),
+    ],
+)
+def test_wrong_values_are_refused(changes, told):
+    with pytest.raises(ValueError, match=told):
+        config_of(**changes)
+
+
+def test_a_text_that_is_gone_is_told(tmp_path):
+    with pytest.raises(ValueError, match="there is no text"):
+        runs.check(config_of(data=str(tmp_path / "gone")))
+    (tmp_path / "train.txt").write_text("")
+    (tmp_path / "valid.txt").write_text("a b\n")
+    with pytest.raises(BadFile, match="is empty"):
+        runs.check(config_of(data=str(tmp_path)))
