@@ -44,6 +44,7 @@ def variant(values, *runs):
 
 
 ABLATION = {
+    "task": "sorting",
     "title": "a task, one factor at a time",
     "models": ["rmc"],
     "base": {"num_heads": 4, "gate_style": "unit"},
@@ -58,6 +59,7 @@ ABLATION = {
 
 RATES = [0.001, 0.002, 0.003, 0.02, 0.05, 0.1]
 SWEEP = {
+    "task": "sorting",
     "title": "a task, sweep",
     "models": ["rmc"],
     "base": None,

@@ -130,6 +130,7 @@ def ablation() -> dict[str, Any]:
         }  # fmt: skip
 
     return {
+        "task": "nth-farthest",
         "title": "Nth farthest, one factor at a time",
         "models": ["rmc", "lstm"],
         "base": {"num_heads": 4, "use_attention": True},

@@ -14,12 +14,14 @@ from relational_rnn.analysis.factors import (
     Level,
     add_model_legend,
     beside,
+    heads_of,
     levels,
     name_of,
 )
 from relational_rnn.analysis.finding import NEAR
 from relational_rnn.analysis.headlines import MOST_NAMED
 from relational_rnn.analysis.tables import Table
+from relational_rnn.tasks import score_of
 from relational_rnn.training.models import LABELS
 from relational_rnn.training.variants import text_of
 
@@ -152,7 +154,7 @@ def overview_table(results: dict[str, Any]) -> Table:
         results: content of an ablation's results.json.
     """
     rows = []
-    several = len(results["models"]) > 1
+    several, score = len(results["models"]) > 1, score_of(results["task"])
     base = next(level for level in levels(results, next(iter(results["factors"]))) if level.base)
     changes = [("base" + base.lost(), base)]
     for factor in results["factors"]:
@@ -161,10 +163,10 @@ def overview_table(results: dict[str, Any]) -> Table:
     for change, level in changes:
         for model in results["models"]:
             label = change + (f", {LABELS.get(model, model)}{level.lost(model)}" if several else "")
-            cells = [label, level.accuracy_told(model)]
+            cells = [label, *level.score_told(model, score), level.accuracy_told(model)]
             cells += [level.leaving_told(model), level.leaving_seconds_told(model)]
             rows.append((level.base, cells))
-    return Table(("change", "test %", *HALF_WAY_COLUMNS), rows)
+    return Table(("change", *heads_of(results), "test %", *HALF_WAY_COLUMNS), rows)
 
 
 def _rows(results: dict[str, Any]) -> list[Row]:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from relational_rnn.analysis import style
 from relational_rnn.analysis.finding import NEAR
-from relational_rnn.analysis.tables import Table
+from relational_rnn.analysis.tables import Table, spread_told
+from relational_rnn.tasks import score_of
+from relational_rnn.tasks.score import ACCURACY, Score
 from relational_rnn.training.models import LABELS
 from relational_rnn.training.variants import objective, scores_of, text_of
 
@@ -81,6 +83,18 @@ class Level(NamedTuple):
         """Return the mean accuracy on test and its range, in percent."""
         return _mean_and_range(self.scores(model, "test_accuracy"))
 
+    def score_told(self, model: str, score: Score, split: str = "test") -> list[str]:
+        """Return the mean of what the task is scored by and its range; nothing if that is the accuracy."""
+        if score is ACCURACY:
+            return []
+        values = self.scores(model, f"{split}_{score.key}")
+        return [spread_told(values, score.cell) if values else DASH]
+
+    def rank(self, model: str, score: Score) -> float:
+        """Return a number that is larger for a better mean on test."""
+        values = self.scores(model, f"test_{score.key}")
+        return score.rank(_average(values)) if values else -math.inf
+
     def leaving_told(self, model: str) -> str:
         """Return the mean number of examples until the trivial score was left, and how many runs left it."""
         left = self.scores(model, "examples_to_leave")
@@ -131,15 +145,14 @@ def factor_table(results: dict[str, Any], factor: str) -> Table:
         factor: one of its `factors`.
     """
     rows = []
-    several = len(results["models"]) > 1
+    several, score = len(results["models"]) > 1, score_of(results["task"])
     for level in _grouped(levels(results, factor), results["factors"][factor]):
         for model in results["models"]:
-            test = level.scores(model, "test_accuracy")
             label = level.name + (f", {LABELS.get(model, model)}" if several else "") + level.lost(model)
-            cells = [label, level.accuracy_told(model)]
+            cells = [label, *level.score_told(model, score), level.accuracy_told(model)]
             cells += [level.leaving_told(model), level.leaving_seconds_told(model)]
             cells += [_spread(level.scores(model, "parameters")), _mean(level.scores(model, "seconds"))]
-            rows.append((_average(test), cells))
+            rows.append((level.rank(model, score), cells))
     return _table(factor, rows, results)
 
 
@@ -154,7 +167,7 @@ def points_table(results: dict[str, Any], most: int | None = None) -> Table:
         most: how many rows at most; None for all.
     """
     rows = []
-    first, factors = results["models"][0], list(results["factors"])
+    first, factors, score = results["models"][0], list(results["factors"]), score_of(results["task"])
     apart = len(factors) <= APART
     grows = any(score["task_reached"] for score in scores_of(results["variants"], first))
     for variant in results["variants"]:
@@ -165,6 +178,8 @@ def points_table(results: dict[str, Any], most: int | None = None) -> Table:
         cells = [
             *(values if apart else [told]),
             *([_tasks(level.scores(first, "task_reached"))] if grows else []),
+            *level.score_told(first, score, "validation"),
+            *level.score_told(first, score),
             _mean_and_range(scores) + level.lost(first),
             _mean_and_range(test),
         ]
@@ -173,6 +188,7 @@ def points_table(results: dict[str, Any], most: int | None = None) -> Table:
     columns = (
         *(factors if apart else ["values"]),
         *(["task reached"] if grows else []),
+        *([] if score is ACCURACY else [f"validation {score.head}", f"test {score.head}"]),
         *("validation %", "test %"),
     )
     return Table(columns, [(place == 0, cells) for place, (_, cells) in enumerate(rows)][:most])
@@ -207,8 +223,16 @@ def _table(factor: str, rows: Sequence[tuple[float, list[str]]], results: dict[s
     found = [(average == best, cells) for average, cells in rows]
     trivial = sorted({v["trivial_accuracy"] for v in results["variants"]})
     several = f"{DASH}{100 * trivial[-1]:.1f}" if len(trivial) > 1 else ""
-    found.append((False, ["trivial score", f"{100 * trivial[0]:.1f}{several}", *4 * [""]]))
-    return Table((factor, "test %", *HALF_WAY_COLUMNS, "parameters", "seconds"), found)
+    others = heads_of(results)
+    cells = ["trivial score", *[""] * len(others), f"{100 * trivial[0]:.1f}{several}", *4 * [""]]
+    found.append((False, cells))
+    return Table((factor, *others, "test %", *HALF_WAY_COLUMNS, "parameters", "seconds"), found)
+
+
+def heads_of(results: dict[str, Any]) -> list[str]:
+    """Return the column of what a task is scored by, if that is not the accuracy."""
+    score = score_of(results["task"])
+    return [] if score is ACCURACY else [f"test {score.head}"]
 
 
 def factor_figure(results: dict[str, Any], factor: str, path: str | os.PathLike[str]) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from relational_rnn.analysis.curves import Curve
 from relational_rnn.analysis.efficiency import Efficiency, examples_to_accuracy
 from relational_rnn.analysis.sizes import Reach, SizeAxis
 from relational_rnn.analysis.style import mean_and_range, percent
-from relational_rnn.analysis.tables import Table, marked, to_ninety
+from relational_rnn.analysis.tables import Table, marked, spread_told, to_ninety
 from relational_rnn.tasks import score_of
 from relational_rnn.tasks.babi import mean_and_failed
 from relational_rnn.tasks.score import ACCURACY
@@ -65,7 +65,7 @@ def _losses_table(results: RunResult) -> Table:
         cells = [
             marked(model.label, model.trainings),
             *(
-                _spread([value_of(one, name) for one in model.trainings], score.cell)
+                spread_told([value_of(one, name) for one in model.trainings], score.cell)
                 for name in (*names, *others)
             ),
             f"{model.parameters:,}",
@@ -81,12 +81,6 @@ def _losses_table(results: RunResult) -> Table:
         rows.append((False, [name, first, *[""] * (len(names) - 1), *rest, "", "", ""]))
     columns = ("model", *names.values(), *others.values(), "parameters", "seconds", "examples")
     return Table(columns, rows)
-
-
-def _spread(values: Sequence[float], cell: Callable[[float], str]) -> str:
-    """Return a mean, and of several values the lowest and the highest."""
-    mean = cell(sum(values) / len(values))
-    return mean if len(values) == 1 else f"{mean} ({cell(min(values))}\N{EN DASH}{cell(max(values))})"
 
 
 def seeds_table(results: RunResult) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from html import escape
 from typing import NamedTuple
@@ -69,6 +69,12 @@ def score_table(results: RunResult) -> Table:
             ]
             rows.append((score.name in model.selected, cells))
     return Table(("training", f"test {scored.name}", "seconds", "examples", "parameters", "to 90 %"), rows)
+
+
+def spread_told(values: Sequence[float], cell: Callable[[float], str]) -> str:
+    """Return a mean, and of several values the lowest and the highest."""
+    mean = cell(sum(values) / len(values))
+    return mean if len(values) == 1 else f"{mean} ({cell(min(values))}\N{EN DASH}{cell(max(values))})"
 
 
 def marked(label: str, trainings: Sequence[TrainingResult]) -> str:

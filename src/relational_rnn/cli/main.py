@@ -30,6 +30,7 @@ COMMANDS: Final = {
         "Train the RMC, LSTM, GRU, Transformer and DNC on a task, with three seeds.",
     ),
     "evaluate": ("relational_rnn.cli.evaluate", "Score the models of a run on fresh or given examples."),
+    "generate": ("relational_rnn.cli.generate", "Let a trained language model write."),
     "visualize": ("relational_rnn.cli.visualize", "Draw the figures of a run again."),
     "report": ("relational_rnn.cli.report", "Write the report of runs: one page to look through them."),
     "failures": ("relational_rnn.cli.failures", "Show the examples that models get wrong."),

@@ -33,7 +33,8 @@ from relational_rnn.experiments.many import (
     train_jobs,
     write_results,
 )
-from relational_rnn.tasks import entry_of
+from relational_rnn.tasks import entry_of, score_of
+from relational_rnn.tasks.score import ACCURACY
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.run import check
 from relational_rnn.training.run_folder import RunFolder
@@ -124,7 +125,10 @@ def present(console: Console, folder: RunFolder, results: dict[str, Any]) -> lis
         some = f", the best {SHOWN} of {count}" if count > SHOWN else ""
         shown = points_table(results, most=SHOWN)
         print_table(console, shown, title=f"{results['title']}: by the validation examples{some}.")
-    what = f"accuracy on {results['test_examples']:,} test examples, mean of the runs (lowest to highest)"
+    score, of_runs = score_of(results["task"]), "mean of the runs (lowest to highest)"
+    what = f"accuracy on {results['test_examples']:,} test examples, {of_runs}"
+    if score is not ACCURACY:
+        what = f"how often the likeliest answer is right, {of_runs}; test {score.head}: {score.name} on test"
     for factor in results["factors"]:
         table = factor_table(results, factor)
         tables.append(table)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,10 @@ class TaskEntry:
     """What models are compared by."""
     tokens: bool = False
     """Whether inputs are the numbers of tokens, (B, T), which a model embeds; else features (B, T, F)."""
+    keep: Callable[[Any], dict[str, Any]] | None = None
+    """(task) -> what a run keeps of the task's files, as plain values; None where models need none of it."""
+    with_kept: Callable[[Any, Path], Any] = lambda task, file: task
+    """(task, file of what was kept) -> it as its models can be built where its own files are gone."""
     from_files: bool = False
     """Whether the examples are as they are, none can be drawn, and `sample` says so."""
     at_full_size: Callable[[Any], Any] = lambda task: task
@@ -341,6 +346,8 @@ TASKS: dict[str, TaskEntry] = {
         tokens=True,
         make_splits=language.splits,
         resolve=language.resolve,
+        keep=language.keep,
+        with_kept=language.with_kept,
         from_files=True,
         harder=lambda task: None,
         stages=None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
@@ -37,6 +37,9 @@ class Framework(NamedTuple):
     predict: Callable[[Any, Array, bool], Array]
     """(model, inputs (B, T, F), at every step?) -> the most likely class at each step (B, T), or after the
     last one (B,)."""
+    generate: Callable[..., Iterator[str]] | None
+    """(`Trained`, prompt, options of `Trained.stream`) -> the text that a language model writes; None without
+    such models."""
     limit_threads: Callable[[int], AbstractContextManager[Any]]
     """Gives a training so many threads."""
     peak_memory: Callable[[str], int | None]

@@ -94,6 +94,9 @@ def run(
         Interrupted: stopped by the user; everything is saved.
     """
     start = time.perf_counter()
+    entry = entry_of(config.task)
+    if entry.keep is not None:
+        write_json(folder.kept, entry.keep(config.task))
     everyone = {contestant.name: contestant for contestant in contestants(config)}
     if resume:
         go_back(folder, everyone)

@@ -48,7 +48,7 @@ INSIDES: Final = ("memory", "mistakes", "slots", "attention")
 
 OWN: Final = frozenset(
     (
-        *("config.json", "metrics.jsonl", "results.json", "study.db"),
+        *("config.json", "metrics.jsonl", "results.json", "study.db", "vocabulary.json"),
         *(f"{name}.json" for name in INSIDES),
         *("checkpoints", "plots", "runs", "trials"),
     )
@@ -91,6 +91,7 @@ class RunFolder:
         self.config, self.metrics = path / "config.json", path / "metrics.jsonl"
         self.results, self.report = path / "results.json", path / "report.html"
         self.checkpoints, self.plots = path / "checkpoints", path / "plots"
+        self.kept = path / "vocabulary.json"
 
     @contextmanager
     def writing(self, command: str, config: RunConfig, resume: bool) -> Iterator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ class Trained:
     """A trained model and where it comes from."""
 
     model: Any
-    """A torch `SequenceClassifier`, or a NumPy `Classifier`."""
+    """A torch `SequenceClassifier` or `LanguageModel`, or a NumPy `Classifier`."""
     config: RunConfig
     """Of its run."""
     contestant: Contestant
@@ -49,6 +49,62 @@ class Trained:
     def task(self) -> Any:
         """Its task, as it is scored."""
         return entry_of(self.config.task).at_full_size(self.config.task)
+
+    def stream(
+        self,
+        prompt: str = "",
+        *,
+        max_tokens: int = 200,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float = 1.0,
+        seed: int | None = None,
+        state: Path | str | None = None,
+    ) -> Iterator[str]:
+        """Yield the text that a language model writes after a prompt, piece by piece.
+
+        The tokens of characters, bytes and sub-words come as they are drawn, words with a space before them;
+        `<unk>` is never drawn. What the model keeps is of one size, and a token takes the same time, however
+        long the text.
+
+        Args:
+            prompt: what the text begins with, which is not yielded; without it a line begins.
+            max_tokens: how many tokens to write.
+            temperature: above 0; below 1 likely tokens become likelier.
+            top_k: draw from so many of the likeliest tokens; None for all.
+            top_p: draw from the fewest likeliest tokens that have this share of the probability.
+            seed: of the draws; None for 0, or for where `state` was.
+            state: file (.safetensors) to go on from, if it is there; it gets where the text ends.
+
+        Raises:
+            ValueError: the model is of another task, a number is out of range, the prompt has characters that
+                are not in the vocabulary, or `state` is another model's (`BadFile`).
+
+        Example:
+            >>> trained = find_trained("runs/shakespeare", "rmc")  # doctest: +SKIP
+            >>> print(*trained.stream("ROMEO:", temperature=0.8), sep="")  # doctest: +SKIP
+        """
+        entry, write = entry_of(self.config.task), self.framework.generate
+        if not entry.tokens or write is None:
+            raise ValueError(f"only models of language write text; this one is of {entry.name}")
+        return write(
+            self,
+            prompt,
+            max_tokens=max_tokens,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            seed=seed,
+            state=state,
+        )
+
+    def generate(self, prompt: str = "", **options: Any) -> str:
+        """Return the text that a language model writes after a prompt; `stream` has the options.
+
+        Example:
+            >>> find_trained("runs/shakespeare", "rmc").generate("ROMEO:", max_tokens=80)  # doctest: +SKIP
+        """
+        return "".join(self.stream(prompt, **options))
 
     def predict(self, inputs: Array, every_step: bool) -> Array:
         """Return the most likely classes of sequences (B, T, F): (B, T) at every step, else (B,)."""
@@ -117,6 +173,9 @@ def read_weights(path: Path, task: Any = None) -> tuple[dict[str, Array], RunCon
     try:
         entry = find_task(notes["task"]) if task is None else entry_of(task)
         config, contestant = _described(entry, notes)
+        kept = RunFolder(path.parent.parent).kept
+        if kept.exists():
+            config = dataclasses.replace(config, task=entry.with_kept(config.task, kept))
     except ValueError as error:
         raise BadFile(path, f"does not tell how to build its model: {error}", remedy_of(path)) from None
     if entry.name != notes["task"]:

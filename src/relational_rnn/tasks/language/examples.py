@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,17 @@ def resolve(task: Language) -> tuple[Language, str] | None:
     if task.data == MADE:
         return task, "Made-up sentences; name your own text with --data."
     return task, find(task.data, task.validation_share, task.test_share).how
+
+
+def keep(task: Language) -> dict[str, Any]:
+    """Return the vocabulary as plain values."""
+    return read(task).vocabulary.to_json()
+
+
+def with_kept(task: Language, file: Path) -> Language:
+    """Return a task with the vocabulary of a run, where its text is gone: nothing can be read then."""
+    there = task.data == MADE or Path(task.data).exists()
+    return task if there else replace(task, data=str(file))
 
 
 def title(task: Language) -> str:

@@ -105,7 +105,7 @@ def on_disk(source: Source, units: str, size: int | None, min_count: int, cache:
     try:
         vocabulary = encode(units, pieces, size, min_count)
         dtype = dtype_of(len(vocabulary))
-        described: dict[str, Any] = {"units": units, "dtype": dtype.name, "sizes": {}, "lengths": {}}
+        described: dict[str, Any] = {"dtype": dtype.name, "sizes": {}, "lengths": {}}
         for split in source.spans:
             length = written = 0
             with (made / f"{split}.bin").open("wb") as file:
@@ -119,14 +119,27 @@ def on_disk(source: Source, units: str, size: int | None, min_count: int, cache:
                     path, f"is too short: its {split} text has {length} {units}, at least 2 are needed"
                 )
             described["sizes"][split], described["lengths"][split] = written, length
-        words = {"tokens": vocabulary.tokens, "counts": vocabulary.counts, "subwords": vocabulary.subwords}
-        (made / "text.json").write_text(json.dumps(described | words), encoding="utf-8")
+        told = json.dumps(described | vocabulary.to_json())
+        (made / "text.json").write_text(told, encoding="utf-8")
         made.chmod(0o755)
         with contextlib.suppress(OSError):  # another process has been quicker, with the same
             os.rename(made, place)
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return _open(place)
+
+
+def without_text(file: Path) -> Text:
+    """Return the vocabulary alone, of a file that a run has kept.
+
+    Raises:
+        BadFile: it is damaged.
+        OSError: it cannot be read.
+    """
+    try:
+        return Text({}, {}, Vocabulary.from_json(json.loads(file.read_text(encoding="utf-8"))))
+    except ValueError as error:
+        raise BadFile(file, f"is damaged: {error}", "bring back the text of the run") from None
 
 
 def _name(source: Source, units: str, size: int | None, min_count: int) -> str:
@@ -148,9 +161,7 @@ def _open(place: Path) -> Text:
     told, remedy = place / "text.json", f"remove {place}: it is written again"
     try:
         values = json.loads(told.read_text(encoding="utf-8"))
-        vocabulary = Vocabulary(
-            values["units"], tuple(values["tokens"]), tuple(values["counts"]), values["subwords"]
-        )
+        vocabulary = Vocabulary.from_json(values)
         dtype, lengths, sizes = np.dtype(values["dtype"]), dict(values["lengths"]), dict(values["sizes"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadFile(told, f"does not describe an encoded text: {error!r}", remedy) from None

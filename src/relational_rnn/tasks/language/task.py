@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 
@@ -14,11 +14,15 @@ from relational_rnn.config.checks import check_choice, check_number, check_size
 from relational_rnn.tasks.batch import ReasoningBatch
 from relational_rnn.tasks.language.made import LINES, made_text
 from relational_rnn.tasks.language.source import MADE, find
-from relational_rnn.tasks.language.stream import Text, in_memory, on_disk
+from relational_rnn.tasks.language.stream import Text, in_memory, on_disk, without_text
 from relational_rnn.tasks.language.vocabulary import MOST, UNITS
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Int64
+
+
+KEPT: Final = "vocabulary.json"
+"""In a run's folder: what its models need where the text is gone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +122,8 @@ def read(task: Language) -> Text:
     encoding = task.units, task.vocabulary_size, task.min_count
     if task.data == MADE:
         return in_memory(encoding[0], {split: made_text(split) for split in LINES}, *encoding[1:])
+    if Path(task.data).name == KEPT:
+        return without_text(Path(task.data))
     source = find(task.data, task.validation_share, task.test_share)
     return on_disk(source, *encoding, None if task.cache is None else Path(task.cache))
 

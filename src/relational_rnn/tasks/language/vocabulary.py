@@ -26,6 +26,9 @@ MOST: Final = 1_000_000
 MOST_COUNTED: Final = 5_000_000
 """Different words that are counted."""
 
+LONGEST: Final = 4
+"""Bytes of a character."""
+
 SUBWORDS: Final = 8_192
 """Of the vocabulary, where nobody says how many."""
 
@@ -53,6 +56,27 @@ class Vocabulary:
 
     def __len__(self) -> int:
         return len(self.tokens)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain values."""
+        return {name: getattr(self, name) for name in ("units", "tokens", "counts", "subwords")}
+
+    @classmethod
+    def from_json(cls, values: Any) -> Vocabulary:
+        """Return the vocabulary of such values.
+
+        Raises:
+            ValueError: they are none of one.
+        """
+        try:
+            units, tokens, counts = values["units"], tuple(values["tokens"]), tuple(values["counts"])
+            subwords = values["subwords"]
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"it describes no vocabulary: {error!r}") from None
+        right = units in UNITS and isinstance(subwords, str) and len(tokens) == len(counts) > 0
+        if not right or not all(isinstance(token, str) for token in tokens) or len({*tokens}) < len(tokens):
+            raise ValueError("it describes no vocabulary: tokens must be texts, each once, with their counts")
+        return cls(units, tokens, counts, subwords)
 
     @cached_property
     def number_of(self) -> dict[str, int]:
@@ -128,6 +152,45 @@ class Vocabulary:
         """
         text = self.tokens[number] if self.units == "words" else self.decode([number])
         return text.encode("unicode_escape").decode() if not text.isprintable() else text or "?"
+
+
+class Spelling:
+    r"""The text of tokens that come one after another.
+
+    Example:
+        >>> spelling = Spelling(Vocabulary("words", ("the", "<eos>", "<unk>", "cat"), (5, 2, 1, 1)))
+        >>> [spelling.spell(number) for number in (0, 3, 1, 0)]
+        ['the', ' cat', '\n', 'the']
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        self._parted = False  # whether a word has to stand apart from what is there
+        self._held: list[int] = []  # parts of a character
+
+    def goes_on(self, number: int) -> None:
+        """Take note of the token before the first."""
+        self._parted = self.vocabulary.units == "words" and self.vocabulary.tokens[number] != END
+
+    def spell(self, number: int) -> str:
+        """Return what a token adds to the text: nothing while it is a part of a character."""
+        if self.vocabulary.units == "words":
+            ends = self.vocabulary.tokens[number] == END
+            text = "\n" if ends else " " * self._parted + self.vocabulary.tokens[number]
+            self._parted = not ends
+            return text
+        self._held.append(number)
+        text = self.vocabulary.decode(self._held)
+        if text.endswith("\N{REPLACEMENT CHARACTER}") and len(self._held) < LONGEST:
+            return ""
+        self._held = []
+        return text
+
+    def rest(self) -> str:
+        """Return what is left of a character that never came to its end."""
+        text = self.vocabulary.decode(self._held)
+        self._held = []
+        return text
 
 
 def words_of(piece: Piece) -> Iterator[str]:

@@ -273,6 +273,7 @@ NUMPY = Framework(
     arrays=lambda model: dict(model.params),
     load_arrays=load_arrays,
     predict=predict,
+    generate=None,
     limit_threads=limit_threads,
     peak_memory=lambda device: peak_memory(),
 )

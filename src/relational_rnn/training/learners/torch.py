@@ -487,6 +487,13 @@ def load_arrays(model: nn.Module, values: Mapping[str, Array]) -> None:
     _write(tensors, values)
 
 
+def generate(*arguments: Any, **options: Any) -> Iterator[str]:
+    """Yield the text that a language model writes; see `training.learners.generation.generate`."""
+    from relational_rnn.training.learners import generation  # which builds on this module
+
+    return generation.generate(*arguments, **options)
+
+
 TORCH = Framework(
     name="torch",
     check=check,
@@ -498,6 +505,7 @@ TORCH = Framework(
     arrays=lambda model: _copies(model.state_dict()),
     load_arrays=load_arrays,
     predict=predict,
+    generate=generate,
     limit_threads=limit_threads,
     peak_memory=most_memory,
 )
