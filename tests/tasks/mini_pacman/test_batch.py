@@ -86,7 +86,8 @@ def test_the_plain_games_went_through_everything():
         reached[mode] = int(games.level.max())
         for game, one in enumerate(plain):
             check_equal(one, games, game)
-    assert min(reached.values()) >= 3, reached
+    assert reached["avoid"] >= 2, reached
+    assert min(reached["hunt"], reached["rush"]) >= 3, reached
 
 
 @pytest.mark.parametrize("view", ["full", "viewport"])
