@@ -50,19 +50,19 @@ def test_settings_reach_the_game(capsys):
     words = "box_world --player scripted --path-lengths 2 --distractors 0 1 --size 11 --view viewport"
     assert main(["play", *words.split(), "--episodes", "5"]) == 0
     assert "return    mean 12.0, range 12.0 to 12.0" in capsys.readouterr().out
-    words = "mini-pacman --mode rush --player scripted --episodes 3 --json"
+    words = "mini-pacman --mode rush --player scripted --episodes 3 --frame-cap 200 --json"
     assert main(["play", *words.split()]) == 0
     rush = GAMES["mini-pacman"].players["scripted"]
-    expected = play_episodes(MiniPacman(mode="rush"), rush, 3, 0).returns
+    expected = play_episodes(MiniPacman(mode="rush", frame_cap=200), rush, 3, 0).returns
     assert [json.loads(line)["return"] for line in capsys.readouterr().out.splitlines()] == expected.tolist()
 
 
 def test_scripts_are_better_than_chance():
     for mode in ("regular", "hunt", "rush", "ambush", "avoid"):
         players = GAMES["mini-pacman"].players
-        task = MiniPacman(mode=mode, frame_cap=300)
+        task = MiniPacman(mode=mode, frame_cap=200)
         random, scripted = (
-            play_episodes(task, players[name], 20, 0).returns for name in ("random", "scripted")
+            play_episodes(task, players[name], 12, 0).returns for name in ("random", "scripted")
         )
         assert scripted.mean() > random.mean() + 10, mode
     boxes = play_episodes(BoxWorld(), GAMES["box-world"].players["scripted"], 20, 0)
