@@ -43,6 +43,7 @@ COMMANDS: Final = {
         "relational_rnn.cli.playground",
         "Write a page in which a trained RMC answers, step by step.",
     ),
+    "play": ("relational_rnn.cli.play", "Play Mini PacMan or Box-World, or see what a player scores."),
     "course": ("relational_rnn.cli.course", "Learn it: exercises with checks that say what is wrong."),
     "tasks": ("relational_rnn.cli.tasks", "List the tasks or show examples of one."),
 }

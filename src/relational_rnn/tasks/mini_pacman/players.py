@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 FAR: Final = 1000
 """Steps to what cannot be reached."""
-CAUTION: Final = 3
+CAUTION: Final = 2
 """The scripted player keeps at least so many steps from ghosts where it can."""
+WANDERS: Final = 0.05
+"""Share of its steps that lead anywhere, away from ghosts."""
 
 
 def random(games: MiniPacmanBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
@@ -27,11 +29,12 @@ def scripted(games: MiniPacmanBatch, generator: np.random.Generator) -> Int64[np
     """Return the step towards the nearest thing that is worth points, away from ghosts if one is near.
 
     It knows the whole maze, whatever the view. Worth points are, by the mode, food, pills, and ghosts that
-    it reaches while they can be eaten; pills also where only eating ghosts is rewarded.
+    it reaches while they can be eaten; pills also where only eating ghosts is rewarded. Now and then it takes
+    any step that keeps as far from ghosts: else a ghost and it can stand before each other for ever.
 
     Args:
         games: the batch.
-        generator: not used: it always plays the same.
+        generator: of these steps.
     """
     mode = games.mode
     ahead = maze.MOVES[games.pacman]  # (B, 5)
@@ -51,7 +54,9 @@ def scripted(games: MiniPacmanBatch, generator: np.random.Generator) -> Int64[np
     safety = np.where(powered[:, None] & (not shuns), CAUTION, np.minimum(nearest, CAUTION))
     costs = (mode.food < 0) * games.food[rows, ahead]
     costs = costs + FAR * (mode.pill < 0) * (ahead[:, :, None] == games.pills[:, None]).any(-1)
-    return np.asarray((10 * FAR * safety - to_target - costs).argmax(-1))
+    wanders = generator.random((games.batch_size, 1)) < WANDERS
+    worth = np.where(wanders, generator.random(ahead.shape), -to_target - costs)
+    return np.asarray((10 * FAR * safety + worth).argmax(-1))
 
 
 PLAYERS: Final = {"random": random, "scripted": scripted}

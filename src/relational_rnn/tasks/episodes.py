@@ -1,0 +1,62 @@
+"""Whole episodes of a game, and what they came to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from relational_rnn.config.checks import check_seed, check_size
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float64, Int64
+
+MOST_EPISODES: Final = 100_000
+"""At once: a game of each is kept in memory."""
+
+
+class Episodes(NamedTuple):
+    """What episodes came to, one a row."""
+
+    returns: Float64[np.ndarray, " B"]
+    """Sum of the rewards, not discounted."""
+    steps: Int64[np.ndarray, " B"]
+    truncated: Bool[np.ndarray, " B"]
+    """Stopped at the frame cap."""
+    events: dict[str, Int64[np.ndarray, " B"]]
+    """Name -> how often it happened."""
+
+
+def play_episodes(
+    task: Any, player: Callable[[Any, np.random.Generator], np.ndarray], episodes: int, seed: int
+) -> Episodes:
+    """Play one episode of each of the seeds from `seed` on, as one batch.
+
+    Args:
+        task: a game with its settings, such as `MiniPacman()`.
+        player: (games, generator) -> an action for each game.
+        episodes: B, how many.
+        seed: of the first; also of the player's random numbers.
+
+    Raises:
+        TypeError: `episodes` or `seed` is no integer.
+        ValueError: `episodes` or `seed` is out of range.
+
+    Example:
+        >>> from relational_rnn.tasks.box_world import BoxWorld
+        >>> from relational_rnn.tasks.box_world.players import PLAYERS
+        >>> play_episodes(BoxWorld(path_lengths=(2,)), PLAYERS["scripted"], 3, seed=0).returns
+        array([12., 12., 12.])
+    """
+    games = task.batch(check_size("episodes", episodes, 1, MOST_EPISODES))
+    games.reset(check_seed("seed", seed))
+    generator = np.random.default_rng(seed)
+    returns, counts = np.zeros(episodes), dict[str, Any]()
+    while True:
+        outcome = games.step(player(games, generator))  # games that are over stay as they are
+        returns += outcome.rewards
+        for name, happened in outcome.events.items():
+            counts[name] = counts.get(name, 0) + happened
+        if (outcome.terminated | outcome.truncated).all():
+            return Episodes(returns, games.frames.copy(), outcome.truncated, counts)
