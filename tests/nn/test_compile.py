@@ -110,7 +110,7 @@ def test_any_batch_and_length_take_one_graph_with_one_operator(backend):
     assert called.count(torch.ops.relational_rnn.sequence.default) == 1
 
 
-@in_one_piece
+@one_backend
 def test_training_inside_a_larger_model(backend):
     core = make_core(dtype=torch.float32, backend=backend, batch_first=True, initial_memory="trainable")
     usual = SequenceClassifier(core, 3, generator=torch.Generator().manual_seed(0))
@@ -163,7 +163,7 @@ def test_a_parameter_of_another_shape_is_refused():
         whole(core)(make_inputs(core, T, B))
 
 
-@every_backend
+@one_backend
 def test_a_cell(backend):
     cell = make_core(RelationalMemoryCell, dtype=torch.float32, backend=backend)
     x = make_inputs(cell, B, dtype=torch.float32)
@@ -202,7 +202,12 @@ def test_export_with_resets(backend, strict):
 
 
 @pytest.mark.parametrize(
-    "label", ["hybrid", pytest.param("hybrid, attend", marks=pytest.mark.slow), "transformer", "dnc"]
+    "label",
+    [
+        "hybrid",
+        "transformer",
+        *(pytest.param(label, marks=pytest.mark.slow) for label in ("hybrid, attend", "dnc")),
+    ],
 )
 def test_other_models(label):
     model = make_model(label)
