@@ -202,7 +202,11 @@ def test_export_with_resets(backend, strict):
 
 
 @pytest.mark.parametrize(
-    "label", ["hybrid", pytest.param("hybrid, attend", marks=pytest.mark.slow), "transformer", "dnc"]
+    "label",
+    [
+        *("hybrid", "transformer", "dnc"),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("hybrid, attend", "deltanet", "slstm")),
+    ],
 )
 def test_other_models(label):
     model = make_model(label)
