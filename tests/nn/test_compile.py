@@ -204,9 +204,11 @@ def test_export_with_resets(backend, strict):
 @pytest.mark.parametrize(
     "label",
     [
-        "hybrid",
-        "transformer",
-        *(pytest.param(label, marks=pytest.mark.slow) for label in ("hybrid, attend", "dnc")),
+        *("hybrid", "transformer"),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("hybrid, attend", "dnc", "deltanet", "slstm")
+        ),
     ],
 )
 def test_other_models(label):
