@@ -118,6 +118,21 @@ def test_the_snippet_on_ones_own_data_in_numpy_runs_and_learns(monkeypatch, tmp_
 
 
 @pytest.mark.torch
+def test_the_snippet_on_the_adapter_runs():
+    torch = pytest.importorskip("torch")
+    (snippet,) = blocks(ROOT / "docs" / "adapter.md", "python")
+    scope = {}
+    exec(snippet, scope)
+    assert scope["hidden"].shape == (2, 16, 64)
+    assert scope["memory"].shape == (2, 8, 64)
+    alone = scope["chunk"]
+    mask = torch.nn.Transformer.generate_square_subsequent_mask(16)
+    for block in scope["blocks"]:
+        alone = block(alone, mask, is_causal=True)
+    assert alone.equal(scope["hidden"])  # it changes nothing at first
+
+
+@pytest.mark.torch
 def test_the_snippets_for_users_of_r2gen_run(monkeypatch, tmp_path, capsys):
     torch = pytest.importorskip("torch")
     from relational_rnn.interop.r2gen import ConditionalLayerNorm, R2GenMemory, export_r2gen

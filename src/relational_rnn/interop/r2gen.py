@@ -15,7 +15,7 @@ from torch import Tensor
 
 from relational_rnn.nn.r2gen import ConditionalLayerNorm, R2GenMemory
 
-__all__ = ["ConditionalLayerNorm", "R2GenMemory", "carry_memory", "export_r2gen", "load_r2gen"]
+__all__ = ["PREFIX", "ConditionalLayerNorm", "R2GenMemory", "carry_memory", "export_r2gen", "load_r2gen"]
 
 PREFIX: Final = "encoder_decoder.model.rm."
 """What stands before the names of the memory's weights in a checkpoint of R2Gen."""

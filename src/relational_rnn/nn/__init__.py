@@ -1,6 +1,7 @@
 """What learns: torch modules."""
 
 from relational_rnn.nn import functional
+from relational_rnn.nn.adapter import RelationalMemoryAdapter
 from relational_rnn.nn.classifier import SequenceClassifier
 from relational_rnn.nn.cores import Core
 from relational_rnn.nn.deltanet import GatedDeltaNet
@@ -23,6 +24,7 @@ __all__ = [
     "GatedDeltaNet",
     "LanguageModel",
     "RelationalMemory",
+    "RelationalMemoryAdapter",
     "RelationalMemoryCell",
     "RelationalRNN",
     "RelationalRNNCell",
