@@ -171,10 +171,10 @@ def test_readme_commands_exist():
         assert re.search(rf"^{target}:", makefile, re.MULTILINE)
 
 
-def test_the_snippets_on_reinforcement_learning_run(capsys):
+def test_the_snippets_on_games_run(capsys):
     pytest.importorskip("gymnasium")
     scope = {}
-    for snippet in blocks(ROOT / "docs" / "reinforcement_learning.md", "python"):
+    for snippet in blocks(ROOT / "docs" / "reinforcement_learning.md", "python")[:-1]:
         exec(snippet, scope)
     assert scope["observations"].shape == (64, 3, 14, 14)
     assert scope["pictures"].shape == (16, 3, 14, 14)
@@ -183,3 +183,13 @@ def test_the_snippets_on_reinforcement_learning_run(capsys):
     assert "(16, 3, 5, 5) (16, 3) (16, 2)\n" in printed
     assert scope["observation"].shape == (3, 5, 5)
     assert scope["rewards"].shape == (64,)
+
+
+@pytest.mark.torch
+def test_the_snippet_on_recurrent_ppo_learns():
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("gymnasium")
+    torch.manual_seed(0)
+    scope = {}
+    exec(blocks(ROOT / "docs" / "reinforcement_learning.md", "python")[-1], scope)
+    assert scope["recalled"] > 0.9  # chance is a quarter

@@ -36,6 +36,8 @@ class Outcome(NamedTuple):
 class Games(Protocol):
     """A batch of games of one kind, played in step. Games that are over wait for `restart`."""
 
+    task: Any
+    """What is played, with its settings."""
     batch_size: int
     """B."""
     actions: tuple[str, ...]
