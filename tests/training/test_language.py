@@ -16,6 +16,7 @@ from relational_rnn.nn import LSTM, LanguageModel, RelationalMemory  # noqa: E40
 from relational_rnn.recipes import find_recipe  # noqa: E402
 from relational_rnn.tasks.language import Language, Stream, read  # noqa: E402
 from relational_rnn.tasks.language.examples import trivial_losses  # noqa: E402
+from relational_rnn.tasks.language.source import Piece  # noqa: E402
 from relational_rnn.tasks.score import PERPLEXITY  # noqa: E402
 from relational_rnn.training import run as runs  # noqa: E402
 from relational_rnn.training.arrays_file import load_arrays  # noqa: E402
@@ -309,6 +310,18 @@ def test_the_commands_on_a_finished_run(tmp_path, capsys):
     assert found["harder_perplexity"] == pytest.approx(results.models["rmc"].more["harder_perplexity"])
     assert main(["evaluate", str(folder.path)]) == 0
     assert f"perplexity {found['perplexity']:.2f} (" in capsys.readouterr().out
+    (tmp_path / "own.txt").write_text("Anna takes a key to the station .\n" * 9)
+    assert main(["evaluate", str(folder.path), "--input", str(tmp_path / "own.txt"), "--json"]) == 0
+    given = json.loads(capsys.readouterr().out)
+    trained = load_weights(folder.weights("rmc-0"))
+    vocabulary = read(config.task).vocabulary
+    numbers = vocabulary.encode(Piece("Anna takes a key to the station .\n" * 9, 0, True))
+    stream = Stream(numbers.astype(np.uint16), 9 * 34, config.task.window, config.task.streams)
+    learner = framework_of("torch").learner(trained.model, config.of("rmc"))
+    assert given["perplexity"] == pytest.approx(learner.evaluate(stream)["perplexity"])
+    (tmp_path / "own.txt").write_text("")
+    assert main(["evaluate", str(folder.path), "--input", str(tmp_path / "own.txt")]) == 2
+    assert "own.txt is empty" in capsys.readouterr().err
     assert main(["failures", str(folder.path), "--examples", "40", "--show", "1"]) == 0
     assert "\nAnswer: " in capsys.readouterr().out
     failed = json.loads((folder.path / "failures.json").read_text())

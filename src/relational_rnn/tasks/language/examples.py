@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from relational_rnn.config.checks import BadFile
+from relational_rnn.config.paths import check_file
 from relational_rnn.tasks.batch import ReasoningBatch
 from relational_rnn.tasks.checks import one_example_generators
-from relational_rnn.tasks.language.source import MADE, find
+from relational_rnn.tasks.language.source import MADE, find, read_pieces, whole
+from relational_rnn.tasks.language.stream import dtype_of
 from relational_rnn.tasks.language.task import Language, Stream, read, windows_at
 from relational_rnn.tasks.splits import Counts, Splits
 
@@ -32,6 +35,21 @@ def resolve(task: Language) -> tuple[Language, str] | None:
     if task.data == MADE:
         return task, "Made-up sentences; name your own text with --data."
     return task, find(task.data, task.validation_share, task.test_share).how
+
+
+def given(task: Language, file: Path) -> Stream:
+    """Return a text of one's own in a task's tokens, as its test is read.
+
+    Raises:
+        BadFile: it is empty, has fewer than two tokens, or is no UTF-8.
+        OSError: it cannot be read.
+    """
+    vocabulary = read(task).vocabulary
+    pieces = [vocabulary.encode(piece) for piece in read_pieces([whole(check_file(file))])]
+    tokens = np.concatenate(pieces).astype(dtype_of(len(vocabulary)))
+    if len(tokens) < 2:
+        raise BadFile(file, f"has {len(tokens)} {task.units}, at least 2 are needed")
+    return Stream(tokens, file.stat().st_size, task.window, task.streams)
 
 
 def keep(task: Language) -> dict[str, Any]:
