@@ -1,6 +1,7 @@
 """Language models: what is carried and when, perplexities against plain sums, and runs that are resumed."""
 
 import itertools
+import json
 import math
 
 import numpy as np
@@ -8,11 +9,14 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from relational_rnn.analysis import finding  # noqa: E402
+from relational_rnn.cli.main import main  # noqa: E402
 from relational_rnn.config.checks import BadFile  # noqa: E402
 from relational_rnn.nn import LSTM, LanguageModel, RelationalMemory  # noqa: E402
 from relational_rnn.recipes import find_recipe  # noqa: E402
 from relational_rnn.tasks.language import Language, Stream, read  # noqa: E402
 from relational_rnn.tasks.language.examples import trivial_losses  # noqa: E402
+from relational_rnn.tasks.language.source import Piece  # noqa: E402
 from relational_rnn.tasks.score import PERPLEXITY  # noqa: E402
 from relational_rnn.training import run as runs  # noqa: E402
 from relational_rnn.training.arrays_file import load_arrays  # noqa: E402
@@ -20,6 +24,7 @@ from relational_rnn.training.config import with_values  # noqa: E402
 from relational_rnn.training.contestants import contestants  # noqa: E402
 from relational_rnn.training.data import TextBatches, splits_of  # noqa: E402
 from relational_rnn.training.framework import framework_of  # noqa: E402
+from relational_rnn.training.results import from_json  # noqa: E402
 from relational_rnn.training.run_folder import RunFolder  # noqa: E402
 from relational_rnn.training.weights import load_weights  # noqa: E402
 
@@ -291,3 +296,78 @@ def test_a_text_that_is_gone_is_told(tmp_path):
     (tmp_path / "valid.txt").write_text("a b\n")
     with pytest.raises(BadFile, match="is empty"):
         runs.check(config_of(data=str(tmp_path)))
+
+
+def test_the_commands_on_a_finished_run(tmp_path, capsys):
+    """Evaluate has the scores of the run, failures the next tokens that are wrong, the report its finding."""
+    config = config_of()
+    folder = RunFolder(tmp_path / "run")
+    with folder.writing("train language", config, False):
+        results = runs.run(config, folder, in_process=True)
+    assert main(["evaluate", str(folder.path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["perplexity"] == pytest.approx(results.models["rmc"].more["test_perplexity"])
+    assert found["harder_perplexity"] == pytest.approx(results.models["rmc"].more["harder_perplexity"])
+    assert main(["evaluate", str(folder.path)]) == 0
+    assert f"perplexity {found['perplexity']:.2f} (" in capsys.readouterr().out
+    (tmp_path / "own.txt").write_text("Anna takes a key to the station .\n" * 9)
+    assert main(["evaluate", str(folder.path), "--input", str(tmp_path / "own.txt"), "--json"]) == 0
+    given = json.loads(capsys.readouterr().out)
+    trained = load_weights(folder.weights("rmc-0"))
+    vocabulary = read(config.task).vocabulary
+    numbers = vocabulary.encode(Piece("Anna takes a key to the station .\n" * 9, 0, True))
+    stream = Stream(numbers.astype(np.uint16), 9 * 34, config.task.window, config.task.streams)
+    learner = framework_of("torch").learner(trained.model, config.of("rmc"))
+    assert given["perplexity"] == pytest.approx(learner.evaluate(stream)["perplexity"])
+    (tmp_path / "own.txt").write_text("")
+    assert main(["evaluate", str(folder.path), "--input", str(tmp_path / "own.txt")]) == 2
+    assert "own.txt is empty" in capsys.readouterr().err
+    assert main(["failures", str(folder.path), "--examples", "40", "--show", "1"]) == 0
+    assert "\nAnswer: " in capsys.readouterr().out
+    failed = json.loads((folder.path / "failures.json").read_text())
+    assert 0 <= failed["models"][0]["accuracy"] < 1
+    assert main(["report", str(folder.path)]) == 0
+    page = folder.report.read_text()
+    assert f"{finding(results)}." in page
+    assert '<option value="validation" selected>' in page
+
+
+def test_the_finding_ranks_by_perplexity():
+    def of(name, perplexities):
+        one = {"parameters": 9, "test_accuracy": 0.5, "seconds": 1.0, "steps": 9, "examples": 9}
+        one |= {
+            "seconds_per_example": 1.0,
+            "peak_memory": None,
+            "examples_to_converge": 9,
+            "label": name.upper(),
+        }
+        trainings = [
+            one | {"name": f"{name}-{seed}", "best_step": 9, "test_perplexity": value}
+            for seed, value in enumerate(perplexities)
+        ]
+        mean = sum(perplexities) / len(perplexities)
+        chosen = [training["name"] for training in trainings]
+        return one | {
+            "name": chosen[0],
+            "selected": chosen,
+            "trainings": trainings,
+            "test_perplexity": mean,
+        }
+
+    run = {"task": "language", "framework": "torch", "size": {}, "harder_size": None, "harder": None}
+    run |= {"seed": 0, "test_examples": 10, "trivial_accuracy": 0.2, "wall_seconds": None}
+    run |= {"generalisation": [], "trivial": {"perplexity": {"uniform": 40.0, "unigram": 20.0}}}
+
+    def told(seeds, **models):
+        models = {name: of(name, perplexities) for name, perplexities in models.items()}
+        return finding(from_json(run | {"seeds": seeds, "models": models}))
+
+    assert told(1, rmc=[5.0], lstm=[4.0]) == (
+        "LSTM reaches perplexity 4.00, RMC 5.00; the trivial score is 20.00 (one seed)"
+    )
+    assert told(2, rmc=[4.0, 5.0], lstm=[4.5, 6.0], gru=[8.0, 9.0]) == (
+        "The seeds of RMC and LSTM overlap at perplexity 4.50, 5.25, GRU 8.50; the trivial score is 20.00"
+    )
+    assert told(2, rmc=[21.0, 22.0], lstm=[30.0, 31.0]) == (
+        "RMC and LSTM do not get below the trivial perplexity 20.0"
+    )

@@ -24,9 +24,9 @@ class Evaluate:
     """Fresh examples to score on."""
     seed: int = 1
     """Seed of the fresh examples. They are drawn apart from those of training and of the run's own test."""
-    input: Annotated[Path | None, tyro.conf.arg(metavar="FILE.npz")] = None
-    """Examples to score on instead: arrays `inputs` (B, T, F) and, if known, `targets` (B,), or for
-    the reasoning tasks (B, T) with a `mask` (B, T)."""
+    input: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Examples to score on instead: for models of language a text; else an .npz file with arrays `inputs`
+    (B, T, F) and, if known, `targets` (B,), or for the reasoning tasks (B, T) with a `mask` (B, T)."""
     distractors: int = 0
     """Nth farthest: steps with a vector but no label to put among those of fresh examples."""
     repeats: int = 0
@@ -68,12 +68,14 @@ def main(argv: Sequence[str]) -> int:
 
 def text_in_words(score: dict[str, Any]) -> str:
     """Return the scores of a language model in a line."""
-    told = {
-        what: f"{what}{score[f'{part}perplexity']:,.2f} ({score[f'{part}bits_per_byte']:.3f} bits per byte)"
-        for what, part in (("perplexity ", ""), ("with its memory cut ", "harder_"))
-    }
-    unigram = score["trivial_perplexity"]["unigram"]
-    return f"{score['label']}: {'; '.join(told.values())}; the trivial score is {unigram:,.2f}"
+    told = [
+        f"{what} {score[f'{part}perplexity']:,.2f} ({score[f'{part}bits_per_byte']:.3f} bits per byte)"
+        for what, part in (("perplexity", ""), ("with its memory cut", "harder_"))
+        if f"{part}perplexity" in score
+    ]
+    line = f"{score['label']}: {'; '.join(told)}"
+    unigram = score.get("trivial_perplexity", {}).get("unigram")
+    return line if unigram is None else f"{line}; the trivial score is {unigram:,.2f}"
 
 
 def evaluate(weights: Path, options: Evaluate) -> dict[str, Any]:

@@ -85,6 +85,8 @@ class TaskEntry:
     """(task) -> what a run keeps of the task's files, as plain values; None where models need none of it."""
     with_kept: Callable[[Any, Path], Any] = lambda task, file: task
     """(task, file of what was kept) -> it as its models can be built where its own files are gone."""
+    given: Callable[[Any, Path], Any] | None = None
+    """(task, file) -> what a file of one's own holds, to be scored; None where that is arrays (.npz)."""
     from_files: bool = False
     """Whether the examples are as they are, none can be drawn, and `sample` says so."""
     at_full_size: Callable[[Any], Any] = lambda task: task
@@ -346,6 +348,7 @@ TASKS: dict[str, TaskEntry] = {
         tokens=True,
         make_splits=language.splits,
         resolve=language.resolve,
+        given=language.given,
         keep=language.keep,
         with_kept=language.with_kept,
         from_files=True,

@@ -33,8 +33,8 @@ def evaluate(
         examples: how many fresh ones, of the model's task and of its harder sizes, unless `path` is given; a
             task that comes in files has none, and all of its test counts.
         seed: of the fresh ones.
-        path: .npz with `inputs` (B, T, F) and perhaps `targets`, (B, T) with a `mask`, or (B,) for an answer
-            after the last step.
+        path: of a text any text file; else .npz with `inputs` (B, T, F) and perhaps `targets`, (B, T) with a
+            `mask`, or (B,) for an answer after the last step.
         compute_dtype: of an RMC's matrix products; None for that of its training.
         **changes: what is put among the steps of fresh examples, by name, where the task knows how.
 
@@ -60,9 +60,13 @@ def evaluate(
     changes = {name: count for name, count in changes.items() if count}
     if changes and entry.lengthen is None:
         raise ValueError(f"{' and '.join(changes)} change no examples of {entry.name}, of which {weights} is")
-    if path is not None:
+    if path is not None and entry.given is None:
         return score | _given(trained, path)
     learner = trained.framework.learner(trained.model, config.of(contestant.model))
+    if path is not None and entry.given is not None:
+        found = entry.given(task, path)
+        score["examples"], score["trivial_accuracy"] = len(found.inputs), None
+        return score | learner.evaluate(found)
     if entry.from_files:
         splits = splits_of(config)
         score["examples"] = len(splits.test.inputs)

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from relational_rnn.config.checks import BadFile
+from relational_rnn.config.paths import check_file
 from relational_rnn.tasks.batch import ReasoningBatch
 from relational_rnn.tasks.checks import one_example_generators
-from relational_rnn.tasks.language.source import MADE, find
-from relational_rnn.tasks.language.task import Language, Stream, read
+from relational_rnn.tasks.language.source import MADE, find, read_pieces, whole
+from relational_rnn.tasks.language.stream import dtype_of
+from relational_rnn.tasks.language.task import Language, Stream, read, windows_at
 from relational_rnn.tasks.splits import Counts, Splits
 
 if TYPE_CHECKING:
@@ -32,6 +35,21 @@ def resolve(task: Language) -> tuple[Language, str] | None:
     if task.data == MADE:
         return task, "Made-up sentences; name your own text with --data."
     return task, find(task.data, task.validation_share, task.test_share).how
+
+
+def given(task: Language, file: Path) -> Stream:
+    """Return a text of one's own in a task's tokens, as its test is read.
+
+    Raises:
+        BadFile: it is empty, has fewer than two tokens, or is no UTF-8.
+        OSError: it cannot be read.
+    """
+    vocabulary = read(task).vocabulary
+    pieces = [vocabulary.encode(piece) for piece in read_pieces([whole(check_file(file))])]
+    tokens = np.concatenate(pieces).astype(dtype_of(len(vocabulary)))
+    if len(tokens) < 2:
+        raise BadFile(file, f"has {len(tokens)} {task.units}, at least 2 are needed")
+    return Stream(tokens, file.stat().st_size, task.window, task.streams)
 
 
 def keep(task: Language) -> dict[str, Any]:
@@ -114,30 +132,28 @@ def measures(loss: float, stream: Stream) -> dict[str, float]:
 
 
 def sample(task: Language, batch_size: int, generator: np.random.Generator) -> ReasoningBatch:
-    """Draw windows of the test, (B, T) tokens with those that come next.
+    """Draw windows of the test, (B, T) tokens, of which the last answer counts: what comes after them.
 
     Example:
         >>> batch = sample(Language(window=12), 3, np.random.default_rng(0))
-        >>> batch.inputs.shape, bool((batch.inputs[:, 1:] == batch.targets[:, :-1]).all())
-        ((3, 12), True)
+        >>> batch.inputs.shape, batch.mask.sum(1).tolist()
+        ((3, 12), [1, 1, 1])
     """
     tokens = read(task).streams["test"]
     window = min(task.window, len(tokens) - 1)
-    first = generator.integers(len(tokens) - window, size=batch_size)[:, None]
-    inputs, targets = (tokens[first + np.arange(shift, shift + window)].astype(np.int64) for shift in (0, 1))
-    lengths = np.full(batch_size, window, dtype=np.int64)
-    return ReasoningBatch(inputs, targets, np.ones(inputs.shape, dtype=bool), lengths)
+    first = generator.integers(len(tokens) - window, size=batch_size)
+    return windows_at(tokens, first, window)
 
 
 def oracle(task: Language, inputs: Int64[np.ndarray, "B T"]) -> Int64[np.ndarray, "B T"]:
-    """Tell what comes next in the test, where a window is first found there.
+    """Tell what comes after windows of the test, where each is first found; 0 at the steps before the last.
 
     Raises:
         ValueError: a window that is not in the test, or ends it.
     """
     tokens = np.asarray(read(task).streams["test"])
     text, width = tokens.tobytes(), tokens.itemsize
-    answers = np.empty_like(inputs)
+    answers = np.zeros_like(inputs)
     for row, window in enumerate(inputs):
         wanted = window.astype(tokens.dtype).tobytes()
         at = text.find(wanted)
@@ -146,7 +162,7 @@ def oracle(task: Language, inputs: Int64[np.ndarray, "B T"]) -> Int64[np.ndarray
         end = at // width + len(window)
         if at < 0 or end >= len(tokens):
             raise ValueError(f"inputs[{row}] is no window of the test with a token behind it")
-        answers[row] = tokens[end - len(window) + 1 : end + 1]
+        answers[row, -1] = tokens[end]
     return answers
 
 

@@ -90,7 +90,7 @@ def find(data: str, validation_share: float, test_share: float) -> Source:
         )
         named = _by_split(path, [file for file in files if file.parent == path])
         if named:
-            spans: Spans = {split: (_whole(file),) for split, file in named.items()}
+            spans: Spans = {split: (whole(file),) for split, file in named.items()}
             told = ", ".join(file.name for file in named.values())
             without = "" if "test" in named else "; without a test file, test scores are on validation"
             return Source(spans, path, f"Text from {path}: {told}{without}.")
@@ -98,7 +98,7 @@ def find(data: str, validation_share: float, test_share: float) -> Source:
             raise ValueError(f"{path} has no text: no file ends in {', '.join(SUFFIXES)}")
     else:
         files = [path]
-    spans = _by_shares([_whole(file) for file in files], validation_share, test_share)
+    spans = _by_shares([whole(file) for file in files], validation_share, test_share)
     lacking = [split for split in SPLITS if not spans[split]]
     if lacking:
         raise ValueError(f"{path} is too short: nothing is left for {lacking[0]} at the shares that are set")
@@ -132,7 +132,12 @@ def _by_split(folder: Path, files: Sequence[Path]) -> dict[str, Path]:
     return {split: found[split] for split in SPLITS if split in found}
 
 
-def _whole(file: Path) -> Span:
+def whole(file: Path) -> Span:
+    """Return all of a file.
+
+    Raises:
+        BadFile: it is empty.
+    """
     size = file.stat().st_size
     if not size:
         raise BadFile(file, "is empty")

@@ -194,15 +194,26 @@ class Stream:
 
     def select(self, numbers: Any) -> ReasoningBatch:
         """Return some of its windows as examples of which the last answer counts: what comes after them."""
-        inputs, targets = self.inputs[numbers], self.targets[numbers]
-        mask = np.zeros(inputs.shape, dtype=bool)
-        mask[:, -1] = True
-        lengths = np.full(len(inputs), inputs.shape[1], dtype=np.int64)
-        return ReasoningBatch(inputs, np.where(mask, targets, 0), mask, lengths)
+        window = min(self.window, self.predictions)
+        return windows_at(self.tokens, np.arange(len(self.inputs))[numbers] * window, window)
 
     def cut(self, every: int) -> Stream:
         """Return it with a memory that starts anew after so many steps."""
         return replace(self, cut_every=every)
+
+
+def windows_at(tokens: np.ndarray, first: np.ndarray, window: int) -> ReasoningBatch:
+    """Return the windows that begin at some places; their last answer counts, what comes after them.
+
+    Example:
+        >>> batch = windows_at(np.arange(9, dtype=np.uint16), np.array([1, 4]), 3)
+        >>> batch.inputs.tolist(), batch.targets.tolist()
+        ([[1, 2, 3], [4, 5, 6]], [[0, 0, 4], [0, 0, 7]])
+    """
+    inputs = tokens[first[:, None] + np.arange(window)].astype(np.int64)
+    targets, mask = np.zeros_like(inputs), np.zeros(inputs.shape, dtype=bool)
+    targets[:, -1], mask[:, -1] = tokens[first + window], True
+    return ReasoningBatch(inputs, targets, mask, np.full(len(first), window, dtype=np.int64))
 
 
 def _pieces(length: int, part: int, window: int) -> Iterator[tuple[int, int, bool]]:
