@@ -95,6 +95,7 @@ def main(arguments: list[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--r2gen", type=Path, help="the folder of R2Gen, with `modules` in it")
+    parser.add_argument("--tokens", type=int, nargs="+", default=TOKENS, help="lengths of reports")
     parser.add_argument("--rounds", type=int, default=5)
     parsed = parser.parse_args(arguments)
     theirs = None
@@ -105,7 +106,7 @@ def main(arguments: list[str] | None = None) -> None:
         theirs = importlib.import_module("modules.encoder_decoder").RelationalMemory
     found = ways(theirs)
     with threads(1) as clock:
-        rows = [report(count, found, parsed.rounds, clock) for count in TOKENS]
+        rows = [report(count, found, parsed.rounds, clock) for count in parsed.tokens]
     header = ["tokens", *(f"{name}, ms" for name in found), "carried, ms a token", "times faster"]
     first, *_, last = found
     header += ["difference in float64", f"float32 off float64: {first}; {last}"]
