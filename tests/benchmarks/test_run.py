@@ -55,9 +55,11 @@ def green(scripts, monkeypatch):
 @pytest.mark.parametrize(
     "name",
     [
-        *("speed", "streaming", "compiled", "training", "gpu"),
-        pytest.param("scaling", marks=pytest.mark.slow),
-        pytest.param("memory", marks=pytest.mark.slow),  # a process for each row
+        *("speed", "gpu"),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("streaming", "compiled", "training", "scaling", "memory")
+        ),
     ],
 )
 def test_a_benchmark_prints_and_keeps_its_record(run, green, scripts, capsys, name, tmp_path):

@@ -1,4 +1,4 @@
-"""Every preset trains every model for two steps, by itself, and is scored."""
+"""Every preset trains its models for two steps, by itself, and is scored."""
 
 import pytest
 
@@ -24,8 +24,10 @@ def is_slow(task, preset):
 
 
 def two_steps(framework, task, preset):
-    """Train every model of a framework for two steps and score it."""
-    changes = {"framework": framework, "models": models_of(framework), "seeds": 1, "batch_size": 4}
+    """Train a preset's models for two steps and score them, of the preset `tiny` every model there is."""
+    changes = {"framework": framework, "seeds": 1, "batch_size": 4}
+    if framework == "numpy" or preset == "tiny":
+        changes["models"] = models_of(framework)
     changes |= {"validation_examples": 4, "test_examples": 4} | (PLAIN if framework == "numpy" else {})
     base = find_recipe(task, preset)
     if base.data.train_examples is not None:
@@ -40,7 +42,7 @@ def two_steps(framework, task, preset):
     trains = framework_of(framework)
     splits = splits_of(config, with_training=True)
     everyone = {c.model: c for c in contestants(config)}
-    assert tuple(everyone) == models_of(framework)
+    assert tuple(everyone) == config.model.models
     for model, contestant in everyone.items():
         own = config.of(model)
         learner = trains.learner(trains.build(own, contestant), own)

@@ -1,5 +1,6 @@
 """Every core that has a name, small, with weights that all count, and small tools for what it keeps."""
 
+import pytest
 import torch
 
 from relational_rnn.training.models import find_model
@@ -30,6 +31,12 @@ MODELS = {
     "dnc, two layers": ("dnc", 6, dict(mem_slots=8, word_size=3, read_heads=1, num_layers=2)),
 }
 """What it is -> the core's name, its size, and its other arguments, but for the input size."""
+
+PLAIN = ("rmc", "hybrid", "hybrid, one size", "lstm", "gru", "transformer", "dnc", "deltanet", "slstm")
+every_model = pytest.mark.parametrize(
+    "label", [pytest.param(label, marks=() if label in PLAIN else pytest.mark.slow) for label in MODELS]
+)
+"""The others differ in options, and are slow tests."""
 
 
 def generator(seed):

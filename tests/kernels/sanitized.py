@@ -22,7 +22,7 @@ from relational_rnn.kernels import eager, workspace
 from relational_rnn.kernels.native import backend, library
 from tolerances import difference
 
-EXAMPLES = 12
+EXAMPLES = 5
 """Drawn sequences for every instruction set."""
 
 WIDE = dict(input_size=70, mem_slots=2, head_size=3)

@@ -28,7 +28,11 @@ TILE = RelationalMemoryConfig(
     input_size=2, mem_slots=3, head_size=2, input_fusion="tile", treat_input_as_matrix=True, input_rows=2
 )
 sequence = sequence_by(fused.BACKEND)
-both = pytest.mark.parametrize("config", [CONFIG, MORE, TILE], ids=["one block", "two blocks", "tile"])
+NAMES = ["one block", "two blocks", "tile"]
+both = pytest.mark.parametrize("config", [CONFIG, MORE, TILE], ids=NAMES)
+first = pytest.mark.parametrize(
+    "config", [CONFIG, *(pytest.param(one, marks=pytest.mark.slow) for one in (MORE, TILE))], ids=NAMES
+)
 
 
 @pytest.fixture
@@ -204,7 +208,7 @@ def test_results_may_be_changed_in_place():
 # what the eager twin does instead
 
 
-@both
+@first
 def test_gradients_of_gradients(config):
     case = make_case(config, [2, 2, 1])
     tensors = list(case.tensors.values())
@@ -278,7 +282,7 @@ def test_why_a_call_is_left_to_the_eager_twin(caplog, monkeypatch):
     assert "eager instead of fused: a trace is asked for" in caplog.text
 
 
-@both
+@first
 def test_compiling_sees_the_eager_twin(config):
     case = make_case(config, [3, 3])
 

@@ -93,7 +93,7 @@ def test_drawn_sequences(case, outputs, recompute, dtype):
 
 @needs_triton
 @pytest.mark.usefixtures("poisoned")
-@pytest.mark.parametrize("recompute", [False, True])
+@pytest.mark.parametrize("recompute", [False, pytest.param(True, marks=SLOW)])
 @pytest.mark.parametrize(
     "name",
     [pytest.param(n, marks=() if n in ("smallest", "odd") else SLOW) for n in CONFIGS],

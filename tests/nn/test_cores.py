@@ -19,6 +19,7 @@ from helpers.model_zoo import (  # noqa: E402
     T,
     build,
     draw,
+    every_model,
     generator,
     make_model,
     parts,
@@ -31,7 +32,6 @@ from relational_rnn.training import models as registry  # noqa: E402
 from relational_rnn.training.matching import smallest_size  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 
-every_model = pytest.mark.parametrize("label", MODELS)
 LENGTHS = {"unsorted": [3, 7, 1, 4], "sorted": [7, 5, 5, 2]}
 
 

@@ -6,7 +6,7 @@ pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
 from defaults import DEFAULTS, torch_defaults  # noqa: E402
-from helpers.model_zoo import MODELS, B, F, T, draw, make_model, parts  # noqa: E402
+from helpers.model_zoo import B, F, T, draw, every_model, make_model, parts  # noqa: E402
 from helpers.torch_cores import CONFIGURATIONS, gradients, make_core, make_inputs, make_memory  # noqa: E402
 from relational_rnn.kernels import BACKENDS  # noqa: E402
 from relational_rnn.kernels.backends import cannot_run  # noqa: E402
@@ -40,8 +40,8 @@ def weighed(x):
 
 
 @every_default
-@pytest.mark.parametrize("own", [torch.float32, torch.float64])
-@pytest.mark.parametrize("label", MODELS)
+@pytest.mark.parametrize("own", [torch.float32, pytest.param(torch.float64, marks=pytest.mark.slow)])
+@every_model
 def test_every_core(label, own, dtype, device):
     core = make_model(label, dtype=own)
     x = draw(T, B, F).to(own).requires_grad_()

@@ -60,7 +60,10 @@ MAKERS = {
     "transformer": lambda dtype: make_model("transformer", dtype=dtype),
     "dnc": lambda dtype: make_model("dnc", dtype=dtype),
 }
-every_model = pytest.mark.parametrize("label", MAKERS)
+SLOW = ("key size", "tile", "RelationalMemoryCell, eager", "RelationalMemoryCell, fused")
+every_model = pytest.mark.parametrize(
+    "label", [pytest.param(label, marks=pytest.mark.slow if label in SLOW else ()) for label in MAKERS]
+)
 
 
 def make(label, dtype=None):

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence  # noqa: E402
 
-from helpers.model_zoo import MODELS, B, F, T, draw, make_model, parts  # noqa: E402
+from helpers.model_zoo import B, F, T, draw, every_model, make_model, parts  # noqa: E402
 from helpers.torch_cores import SIZES, gradients, make_core, make_inputs, make_memory, weigh  # noqa: E402
 from relational_rnn.config import RelationalMemoryConfig, parameter_shapes  # noqa: E402
 from relational_rnn.kernels import BACKENDS  # noqa: E402
@@ -23,7 +23,6 @@ BACKENDS_HERE = [
     if name != "triton" and cannot_run(name, CONFIG, torch.float32, torch.device("cpu")) is None
 ]
 every_backend = pytest.mark.parametrize("backend", BACKENDS_HERE)
-every_model = pytest.mark.parametrize("label", MODELS)
 READING = dict(initial_memory="trainable", read_head="attention")
 
 

@@ -13,7 +13,7 @@ from torch import nn  # noqa: E402
 from torch.nn.utils import parametrizations, parametrize, prune  # noqa: E402
 from torch.nn.utils.rnn import pack_padded_sequence  # noqa: E402
 
-from helpers.model_zoo import MODELS, B, F, T, draw, make_model  # noqa: E402
+from helpers.model_zoo import MODELS, PLAIN, B, F, T, draw, make_model  # noqa: E402
 from helpers.torch_cores import (  # noqa: E402
     BATCH,
     CONFIGURATIONS,
@@ -124,7 +124,13 @@ MORE = {
     ),
 }
 EVERYTHING = {label: (lambda label=label: make_model(label)) for label in MODELS} | MORE
-every_model = pytest.mark.parametrize("make", EVERYTHING.values(), ids=EVERYTHING)
+every_model = pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(make, id=label, marks=() if label in (*PLAIN, *MORE) else pytest.mark.slow)
+        for label, make in EVERYTHING.items()
+    ],
+)
 
 
 def run(model, requires_grad=False):

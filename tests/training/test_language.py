@@ -145,9 +145,14 @@ def test_a_window_that_no_stream_has_is_refused_before_a_run():
         {},
         {"tied_embeddings": True, "embedding_size": 12, "output_dropout": 0.3, "input_dropout": 0.2},
         {"adaptive_softmax": True, "average_decay": 0.9},
-        {"models": ("lstm",), "input_dropout": 0.5},
-        {"models": ("transformer",)},
-        {"models": ("hybrid",)},
+        *(
+            pytest.param(changes, marks=pytest.mark.slow)
+            for changes in (
+                {"models": ("lstm",), "input_dropout": 0.5},
+                {"models": ("transformer",)},
+                {"models": ("hybrid",)},
+            )
+        ),
     ],
 )
 def test_a_run_that_is_stopped_and_resumed_ends_in_the_same_numbers(tmp_path, changes):
@@ -262,7 +267,10 @@ def test_tied_weights_are_one_tensor():
         LanguageModel(core, 11, 5, tied=True, cut_offs=(3,))
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "model",
+    [pytest.param(name, marks=() if name in ("rmc", "lstm") else pytest.mark.slow) for name in MODELS],
+)
 def test_every_model_learns_a_text_beyond_its_frequencies(model):
     config = config_of(
         models=(model,), learning_rate=2e-2, head_size=16, embedding_size=16, steps=60, window=16

@@ -201,7 +201,10 @@ def pull(task, lever, framework, tmp_path):
 
 @pytest.mark.torch
 @pytest.mark.parametrize("lever", LEVERS)
-@pytest.mark.parametrize("task", ["nth-farthest", "sorting", "copy", "babi"])
+@pytest.mark.parametrize(
+    "task",
+    ["nth-farthest", "babi", *(pytest.param(name, marks=pytest.mark.slow) for name in ("sorting", "copy"))],
+)
 def test_every_lever_on_every_kind_of_task(task, lever, tmp_path):
     pytest.importorskip("torch")
     if lever == "SOAP":

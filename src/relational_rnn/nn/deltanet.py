@@ -12,7 +12,7 @@ from torch.nn.utils import skip_init
 
 from relational_rnn.config.checks import check_bool, check_size
 from relational_rnn.nn.factory import FactoryKwargs, make_factory_kwargs
-from relational_rnn.nn.initialise import initialise_linear_, truncated_normal_
+from relational_rnn.nn.initialise import truncated_normal_
 from relational_rnn.nn.inputs import Resets, Sequence, check_parts, open_sequence, refuse_sparse_gradients
 from relational_rnn.nn.sublayers import like_of
 from relational_rnn.nn.unroll import unroll
@@ -239,7 +239,11 @@ class GatedDeltaNet(nn.Module):
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
         """Draw all initial values anew."""
-        initialise_linear_(self.input_projection, generator)
+        truncated_normal_(self.input_projection.weight, self.input_size, generator)
+        # No other layer has a bias: with 0 here an input of zeros, as models get where they answer, would
+        # close the output gate and stay 0 whatever the memory holds.
+        bound = self.input_size**-0.5
+        nn.init.uniform_(self.input_projection.bias, -bound, bound, generator=generator)
         for layer in self.layers:
             assert isinstance(layer, _Layer)
             layer.reset_parameters(generator)
