@@ -1,6 +1,7 @@
 # `make demo` and `make test` set everything up by themselves; they need Python 3.11+, git and make.
 PYTHON ?= python3
 BIN := .venv/bin
+EXTRAS = all,dev
 # The pins in constraints.txt are what the tests ran with. pip resolves torch to the build its index
 # offers; install the small CPU build into .venv first if you want that one, and it is kept. What is imported
 # is compiled then; to compile all of it now would take a minute.
@@ -48,7 +49,7 @@ lint: .venv/.ok
 
 .venv/.ok: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python $(PIP_INSTALL) -e '.[all,dev]'
+	$(BIN)/python $(PIP_INSTALL) -e '.[$(EXTRAS)]'
 	touch $@
 
 .venv/.docs-ok: .venv/.ok

@@ -163,9 +163,9 @@ class GatedDeltaNet(nn.Module):
     """Layers of the gated delta rule and of an MLP, called like `torch.nn.LSTM`.
 
         x = linear(input);  for each layer: x = x + mix(RMS(x)), x = x + MLP(RMS(x));  output = RMS(x)
-        mix: q, k, v = SiLU(convolution(W x));  q, k of length 1;  β = σ(W_β x);
-             α = exp(-exp(A) softplus(W_α x + b));  o = delta rule, see `gated_delta_step`;
-             W_o (RMS(o) SiLU(W_g x))
+        q, k, v = SiLU(convolution(W x));  q, k of length 1;  β = σ(W_β x);
+        α = exp(-exp(A) softplus(W_α x + b));  o = delta rule, see `gated_delta_step`;
+        mix = W_o (RMS(o) SiLU(W_g x))
 
     Source: Yang, Kautz & Hatamizadeh 2024, "Gated Delta Networks", section 3.4; sizes of a head and initial
     values of A, b and the convolution as in flash-linear-attention. The MLP is SwiGLU. With
