@@ -7,7 +7,7 @@ EXTRAS = all,dev
 # is compiled then; to compile all of it now would take a minute.
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
-.PHONY: demo test test-all test-faults docs site notebooks lint clean
+.PHONY: demo test test-all test-torch test-numpy test-faults docs site notebooks lint clean
 
 # A finished demo is moved aside, an interrupted one goes on. ARGS="--seed 1" passes flags.
 demo: .venv/.ok
@@ -17,11 +17,16 @@ demo: .venv/.ok
 
 # Every test once: what needs torch in one environment, all else in the one without (and the smoke tests in both).
 # As many processes as cores, each with one thread: together they would only wait for each other.
-test: FAST = not slow and
-test test-all: export OMP_NUM_THREADS = 1
+FAST = not slow and
+test-all: FAST =
 test-all: export RELATIONAL_RNN_EXAMPLES = 100
-test test-all: lint .venv-numpy/.ok
+test test-all: lint test-torch test-numpy
+
+test-torch test-numpy: export OMP_NUM_THREADS = 1
+test-torch: .venv/.ok
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "$(FAST) (torch or smoke)"
+
+test-numpy: .venv-numpy/.ok
 	.venv-numpy/bin/python -m pytest -n auto --dist worksteal -m "$(FAST) not torch"
 
 # Kills runs, 200 times instead of 20.
@@ -53,7 +58,7 @@ lint: .venv/.ok
 	touch $@
 
 .venv/.docs-ok: .venv/.ok
-	$(BIN)/python $(PIP_INSTALL) -e '.[docs]'
+	case "$(EXTRAS)" in *docs*) ;; *) $(BIN)/python $(PIP_INSTALL) -e '.[docs]' ;; esac
 	touch $@
 
 # The same package without torch: proves that everything NumPy works there.

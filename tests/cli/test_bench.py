@@ -32,6 +32,7 @@ def run(capsys, *arguments):
 
 
 @pytest.mark.torch
+@pytest.mark.slow
 def test_every_backend_is_checked_and_timed(tiny, capsys):
     from relational_rnn.bench.fwd_bwd_torch import auto_backend
     from relational_rnn.kernels import BACKENDS
@@ -112,6 +113,7 @@ class RelationalMemory(torch.nn.Module):
 
 
 @pytest.mark.torch
+@pytest.mark.slow
 def test_a_port_beside(tiny, capsys, tmp_path):
     file = tmp_path / "port.py"
     file.write_text(PORT)

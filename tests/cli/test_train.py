@@ -296,7 +296,8 @@ def test_devices(tmp_path, capsys):
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("signal_sent", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("signal_sent", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_interrupted_then_resumed(tmp_path, signal_sent):
     pytest.importorskip("torch")

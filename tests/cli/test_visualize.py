@@ -27,6 +27,7 @@ def run(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_train_and_visualize_draw_the_same(run, capsys):
     drawn = {file.name: file.read_bytes() for file in (run / "plots").iterdir()}
     shutil.rmtree(run / "plots")

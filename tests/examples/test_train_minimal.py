@@ -21,6 +21,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_without_a_model_named_it_trains_both_and_draws_what_is_asked_for(tmp_path):
     pytest.importorskip("matplotlib")
     done = run(tmp_path, "--size", "small", "--steps", "3", "--save_plot", "--visualize", "--seed", "4")

@@ -1,5 +1,6 @@
 """Torch cores in which every parameter counts, and small tools for the tests of the modules."""
 
+import pytest
 import torch
 
 from relational_rnn.nn import RelationalMemory
@@ -22,6 +23,15 @@ CONFIGURATIONS = {
     "mean read, no attention": dict(read_head="mean", use_attention=False, num_blocks=2),
     "no MLP, no layer norm": dict(use_mlp=False, use_layer_norm=False),
 }
+PLAIN = ("the paper's", "matrix input, two blocks", "tile, trainable memory", "random memory, attention read")
+some_configurations = pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(options, id=name, marks=() if name in PLAIN else pytest.mark.slow)
+        for name, options in CONFIGURATIONS.items()
+    ],
+)
+"""All of them; those that are not plain are slow tests."""
 
 
 def make_core(kind=RelationalMemory, seed=0, dtype=torch.float64, **options):

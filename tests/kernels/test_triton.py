@@ -184,8 +184,9 @@ def recorded():
 
 @needs_triton
 @pytest.mark.usefixtures("poisoned")
-@pytest.mark.parametrize("name", [pytest.param("odd", marks=SLOW), "no gates"])
-@pytest.mark.parametrize("with_resets", [False, pytest.param(True, marks=SLOW)])
+@SLOW
+@pytest.mark.parametrize("name", ["odd", "no gates"])
+@pytest.mark.parametrize("with_resets", [False, True])
 def test_recorded_loops_give_the_same(recorded, name, with_resets):
     call, graphs = recorded
     config = RelationalMemoryConfig(**CONFIGS[name])

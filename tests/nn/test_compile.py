@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 from torch.nn.utils.rnn import pack_padded_sequence  # noqa: E402
 
 from helpers.model_zoo import draw, make_model  # noqa: E402
-from helpers.torch_cores import CONFIGURATIONS, gradients, make_core, make_inputs, make_memory, weigh  # noqa: E402
+from helpers.torch_cores import gradients, make_core, make_inputs, make_memory, some_configurations, weigh  # noqa: E402
 from relational_rnn.config import RelationalMemoryConfig  # noqa: E402
 from relational_rnn.kernels import BACKENDS, KernelOptions, SequenceInputs, compiled  # noqa: E402
 from relational_rnn.kernels.backends import cannot_run  # noqa: E402
@@ -80,7 +80,7 @@ def test_the_same_numbers_and_gradients(backend, options):
         assert_alike(run(x), core(x))
 
 
-@pytest.mark.parametrize("options", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
+@some_configurations
 def test_every_option(options):
     core = make_core(**options)
     x, memory = make_inputs(core, T, B).requires_grad_(), make_memory(core, B).requires_grad_()

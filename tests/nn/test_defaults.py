@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 
 from defaults import DEFAULTS, torch_defaults  # noqa: E402
 from helpers.model_zoo import B, F, T, draw, every_model, make_model, parts  # noqa: E402
-from helpers.torch_cores import CONFIGURATIONS, gradients, make_core, make_inputs, make_memory  # noqa: E402
+from helpers.torch_cores import gradients, make_core, make_inputs, make_memory, some_configurations  # noqa: E402
 from relational_rnn.kernels import BACKENDS  # noqa: E402
 from relational_rnn.kernels.backends import cannot_run  # noqa: E402
 from relational_rnn.nn import RelationalMemoryCell, RelationalRNNCell  # noqa: E402
@@ -58,7 +58,7 @@ def test_every_core(label, own, dtype, device):
 
 
 @every_default
-@pytest.mark.parametrize("options", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
+@some_configurations
 @pytest.mark.parametrize("backend", [name for name in BACKENDS if name != "triton"])
 def test_every_backend(backend, options, dtype, device):
     core = make_core(**options, dtype=torch.float32)

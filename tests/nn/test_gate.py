@@ -377,7 +377,9 @@ def test_batch_sizes_of_another_dtype():
 EDGES = [1e4, 1e14, 1e15, 1e16, 1e20, 1e25, 1e30, 9.96921e36, 1e37, 3e38, torch.inf, torch.nan, 1e-38, 1e-42]
 
 
-@pytest.mark.parametrize("gate_style", ["unit", "memory", "none"])
+@pytest.mark.parametrize(
+    "gate_style", ["unit", *(pytest.param(style, marks=pytest.mark.slow) for style in ("memory", "none"))]
+)
 @pytest.mark.parametrize("value", EDGES)
 @pytest.mark.parametrize("where", ["one", "all", "signs"])
 def test_backends_agree_at_the_ends_of_float32(gate_style, value, where):

@@ -11,7 +11,14 @@ pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 nn = pytest.importorskip("relational_rnn.nn")
 
-every_configuration = pytest.mark.parametrize("options", CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())
+QUICK = ("the paper's", "two blocks, matrix input", "tile", "random memory, attention read", "no layer norm")
+every_configuration = pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(options, id=name, marks=() if name in QUICK else pytest.mark.slow)
+        for name, options in CONFIGURATIONS.items()
+    ],
+)
 
 
 def make(options, kind):

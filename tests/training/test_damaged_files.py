@@ -299,10 +299,11 @@ def test_a_folder_of_another_task_or_command(there, capsys):
 @pytest.mark.parametrize(
     ("name", "data", "told"),
     [
-        (
+        pytest.param(
             "checkpoints/lstm-0.json",
             "{}",
             "remove it: with --resume lstm-0 is scored again, from its checkpoint",
+            marks=pytest.mark.slow,
         ),
         ("checkpoints/lstm-0.json", '{"steps": -1}', "remove it: with --resume lstm-0 is scored again"),
         ("checkpoints/lstm-0.safetensors", "x", "remove it: --resume writes a run's weights again"),
