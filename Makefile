@@ -20,7 +20,8 @@ demo: .venv/.ok
 FAST = not slow and
 test-all: FAST =
 test-all: export RELATIONAL_RNN_EXAMPLES = 100
-test test-all: lint test-torch test-numpy
+test: lint test-torch test-numpy
+test-all: lint test-torch test-numpy
 
 test-torch test-numpy: export OMP_NUM_THREADS = 1
 test-torch: .venv/.ok

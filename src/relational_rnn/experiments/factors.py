@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from relational_rnn.tasks import entry_of
 from relational_rnn.training import config as run_config
 from relational_rnn.training.config import FREE, RunConfig, parts_of
 from relational_rnn.training.models import LEADER
@@ -23,6 +24,12 @@ START: Final = "start"
 
 NO_FACTORS: Final = ("models", "overrides", "framework", "seed", "seeds", *FREE)
 """Settings that are not varied: a run has one framework, and all its variants the same models and seeds."""
+
+OF_TOKENS: Final = (
+    *("embedding_size", "tied_embeddings", "adaptive_softmax"),
+    *("input_dropout", "output_dropout"),
+)
+"""Settings that change nothing but the models of a text."""
 
 BASE: Final = "base"
 """Names the variant in which nothing is changed."""
@@ -62,13 +69,14 @@ def kinds_of(config: RunConfig) -> dict[str, tuple[type, bool]]:
         (<class 'int'>, True)
     """
     found: dict[str, tuple[type, bool]] = {SLOT_SIZE: (int, False), START: (str, False)}
+    left_out = NO_FACTORS if entry_of(config.task).tokens else (*NO_FACTORS, *OF_TOKENS)
     for _, part in parts_of(config):
         hints = get_type_hints(type(part))
         for field in dataclasses.fields(part):
             hint = hints[field.name]
             choices = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
             kinds = [choice for choice in choices if choice in (bool, int, float, str)]
-            if field.name not in NO_FACTORS and len(kinds) == 1:
+            if field.name not in left_out and len(kinds) == 1:
                 found[field.name] = (kinds[0], type(None) in choices)
     for model in config.model.models:
         found |= {f"{model}.{name}": (kind, False) for name, kind in config.settings_of(model).items()}
