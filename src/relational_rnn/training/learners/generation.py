@@ -19,7 +19,7 @@ from relational_rnn.tasks.language.source import Piece
 from relational_rnn.tasks.language.task import read
 from relational_rnn.tasks.language.vocabulary import END, Spelling
 from relational_rnn.training.arrays_file import check_arrays, load_arrays, save_arrays
-from relational_rnn.training.learners.language import mapped, parts_of
+from relational_rnn.training.learners.language import memory_arrays, memory_from
 
 if TYPE_CHECKING:
     from relational_rnn.training.weights import Trained
@@ -64,9 +64,9 @@ class Writer:
 
     def arrays(self) -> dict[str, Array]:
         """Return what it keeps."""
-        parts = parts_of(self.memory) if self.context is None and self.memory is not None else ()
-        memory = {f"memory.{number}": part.cpu().numpy().copy() for number, part in enumerate(parts)}
-        return memory | {"tokens": np.array(self.tokens, dtype=np.int64)}
+        return memory_arrays(self.memory if self.context is None else None) | {
+            "tokens": np.array(self.tokens, dtype=np.int64)
+        }
 
     @torch.no_grad()
     def restore(self, arrays: dict[str, Array]) -> None:
@@ -75,7 +75,6 @@ class Writer:
         Raises:
             ValueError: it is another model's.
         """
-        like = self.model.embedding.weight
         given = dict(arrays)
         tokens = given.pop("tokens", None)
         if tokens is None or tokens.dtype != np.int64 or tokens.ndim != 1 or not len(tokens):
@@ -84,11 +83,7 @@ class Writer:
             raise ValueError(f"its tokens must be from 0 to {self.model.vocabulary - 1}")
         self.tokens, self.memory, self._known = tokens.tolist(), None, 0
         if given:
-            _, start = self.model.core(like.new_zeros(1, 1, self.model.embedding_size))
-            wanted = {f"memory.{n}": part.numpy(force=True) for n, part in enumerate(parts_of(start))}
-            check_arrays(given, wanted)
-            tensors = iter([torch.from_numpy(np.array(given[name])).to(like.device) for name in wanted])
-            self.memory = mapped(lambda part: next(tensors), start)
+            self.memory = memory_from(given, self.model, 1)
 
 
 def generate(

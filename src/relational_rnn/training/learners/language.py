@@ -73,10 +73,8 @@ class LanguageLearner(TorchLearner):
 
     def state(self) -> dict[str, Array]:
         """Return that of any torch learner, the memory and where the dropout is."""
-        parts = [] if self.memory is None else list(parts_of(self.memory))
-        memory = {str(number): part.cpu().numpy().copy() for number, part in enumerate(parts)}
         drawn = {"dropout": self.dropout.get_state().numpy().copy()}
-        return super().state() | with_prefix("memory", memory) | with_prefix("generator", drawn)
+        return super().state() | memory_arrays(self.memory) | with_prefix("generator", drawn)
 
     @torch.no_grad()
     def load_state(self, values: Mapping[str, Array]) -> None:
@@ -85,21 +83,35 @@ class LanguageLearner(TorchLearner):
         Raises:
             ValueError: it is another model's, or holds a memory that this one cannot have.
         """
-        memory, drawn = without_prefix("memory", values), without_prefix("generator", values)
-        own = {name for part in ("memory", "generator") for name in values if name.startswith(f"{part}.")}
+        memory = {name: array for name, array in values.items() if name.startswith("memory.")}
+        drawn = without_prefix("generator", values)
+        own = memory.keys() | with_prefix("generator", drawn).keys()
         check_arrays(drawn, {"dropout": self.dropout.get_state().numpy()})
-        start: Any = None
-        if memory:
-            like = self.model.embedding.weight
-            _, start = self.model.core(like.new_zeros(self.batch_size, 1, self.model.embedding_size))
-            parts = {str(number): part.numpy(force=True) for number, part in enumerate(parts_of(start))}
-            check_arrays(memory, parts)
+        carried = memory_from(memory, self.model, self.batch_size) if memory else None
         super().load_state({name: value for name, value in values.items() if name not in own})
         self.dropout.set_state(torch.from_numpy(np.array(drawn["dropout"])))
-        tensors = iter(
-            [torch.from_numpy(np.array(memory[str(n)])).to(self.device) for n in range(len(memory))]
-        )
-        self.memory = mapped(lambda part: next(tensors), start) if memory else None
+        self.memory = carried
+
+
+def memory_arrays(state: Any) -> dict[str, Array]:
+    """Return the tensors of a core's state as arrays, in order "memory.0", "memory.1", ...; of None none."""
+    parts = () if state is None else parts_of(state)
+    return {f"memory.{number}": part.cpu().numpy().copy() for number, part in enumerate(parts)}
+
+
+@torch.no_grad()
+def memory_from(arrays: Mapping[str, Array], model: LanguageModel, batch: int) -> Any:
+    """Return the state of a model's core that `memory_arrays` made these arrays of.
+
+    Raises:
+        ValueError: the core has no such state for so many streams.
+    """
+    like = model.embedding.weight
+    _, start = model.core(like.new_zeros(batch, 1, model.embedding_size))
+    wanted = memory_arrays(start)
+    check_arrays(arrays, wanted)
+    tensors = iter([torch.from_numpy(np.array(arrays[name])).to(like.device) for name in wanted])
+    return mapped(lambda part: next(tensors), start)
 
 
 def parts_of(state: Any) -> Iterator[Tensor]:
