@@ -6,6 +6,8 @@ EXTRAS = all,dev
 # offers; install the small CPU build into .venv first if you want that one, and it is kept. What is imported
 # is compiled then; to compile all of it now would take a minute.
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
+# An environment in which Python keeps nothing it compiled would have every process compile torch anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-all test-torch test-numpy test-faults docs site notebooks lint clean
 
@@ -30,7 +32,7 @@ test-torch: .venv/.ok
 test-numpy: .venv-numpy/.ok
 	.venv-numpy/bin/python -m pytest -n auto --dist worksteal -m "$(FAST) not torch"
 
-# Kills runs, 200 times instead of 20.
+# Kills runs, 200 times instead of 10.
 test-faults: export OMP_NUM_THREADS = 1
 test-faults: .venv-numpy/.ok
 	RELATIONAL_RNN_KILLS=200 .venv-numpy/bin/python -m pytest -n auto tests/faults

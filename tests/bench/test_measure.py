@@ -147,6 +147,7 @@ def test_an_estimate_follows_the_budgets(monkeypatch):
 
 
 @pytest.mark.torch
+@pytest.mark.slow
 def test_ways_to_multiply_agree():
     torch = pytest.importorskip("torch")
     from relational_rnn.bench.products import best_products, routes

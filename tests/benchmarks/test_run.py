@@ -55,10 +55,10 @@ def green(scripts, monkeypatch):
 @pytest.mark.parametrize(
     "name",
     [
-        *("speed", "gpu"),
+        "speed",
         *(
             pytest.param(name, marks=pytest.mark.slow)
-            for name in ("streaming", "compiled", "training", "scaling", "memory")
+            for name in ("gpu", "streaming", "compiled", "training", "scaling", "memory")
         ),
     ],
 )
@@ -82,6 +82,7 @@ def test_a_benchmark_prints_and_keeps_its_record(run, green, scripts, capsys, na
     assert (tmp_path / "cost.png").exists() == (name == "scaling")
 
 
+@pytest.mark.slow
 def test_the_routes_of_products_and_the_rule(run, green, scripts, capsys, monkeypatch):
     monkeypatch.setattr(run.routes, "SHAPES", ((2, 3, 3), (2048, 64, 64)))
     monkeypatch.setattr(run.routes, "MULTIPLICATIONS", 1)
@@ -113,7 +114,7 @@ def test_the_tables_follow_from_the_record(run):
     assert "other could not run: no compiler." in text
 
 
-@pytest.mark.parametrize("passes", [True, False])
+@pytest.mark.parametrize("passes", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_red_parity_tests_stop_everything(run, scripts, monkeypatch, tmp_path, capfd, passes):
     test = tmp_path / "test_parity.py"
     test.write_text(f"def test_parity():\n    assert {passes}\n")

@@ -314,6 +314,7 @@ def test_a_storage_that_takes_no_result(place, monkeypatch):
         study.work(train, never)
 
 
+@pytest.mark.slow
 def test_commands_that_open_a_new_study_at_once(tmp_path):
     code = """
 import sys

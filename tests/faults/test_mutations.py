@@ -31,7 +31,7 @@ from relational_rnn.training.run import command_of, go_back, read_score, run, su
 from relational_rnn.training.run_folder import RunFolder, config_from
 from relational_rnn.training.weights import find_trained, load_weights
 
-COUNT = int(os.environ.get("RELATIONAL_RNN_MUTATIONS", "1000"))
+COUNT = int(os.environ.get("RELATIONAL_RNN_MUTATIONS", "500"))
 SHARES = {
     "config": 10,
     "results": 10,

@@ -1,6 +1,7 @@
 """Small cores with pairwise distinct axis sizes that together use every option, and a way to draw more."""
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 
 from relational_rnn.config.core import INITIAL_MEMORIES
@@ -36,6 +37,15 @@ CONFIGURATIONS = {
     ),
     "fewer features than slots": dict(head_size=1),
 }
+PLAIN = ("the paper's", "two blocks, matrix input", "tile", "random memory, attention read", "no layer norm")
+some_configurations = pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(options, id=name, marks=() if name in PLAIN else pytest.mark.slow)
+        for name, options in CONFIGURATIONS.items()
+    ],
+)
+"""All of them; those that are not plain are slow tests."""
 
 drawn_options = st.fixed_dictionaries(
     dict(

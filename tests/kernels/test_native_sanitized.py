@@ -45,6 +45,7 @@ def sanitized(tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_wrong_calls_end_at_a_check_and_right_ones_are_clean(sanitized):
     # One test, so that the library is compiled once however many processes share the tests.
     for task, printed in ("wrong", "total == p->total"), ("right", "baseline"):

@@ -106,6 +106,7 @@ def test_sizes(name, recompute, monkeypatch):
         assert_as_eager(sequence(), case_of(config, with_resets=False, dtype=torch.float32))
 
 
+@SLOW
 @needs_triton
 @pytest.mark.parametrize("recompute", [False, pytest.param(True, marks=SLOW)])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, pytest.param(torch.float16, marks=SLOW)])
@@ -139,6 +140,7 @@ def test_what_is_computed_again_is_the_same():
         assert fwd_bwd.TritonSequence().forward(case, False)[2] == {}
 
 
+@SLOW
 @needs_triton
 def test_backward_leaves_what_was_kept():
     case = case_of()
@@ -230,6 +232,7 @@ def test_recordings_make_room_for_each_other(recorded):
     assert [key[1] for key in graphs.held] == sizes[1:]
 
 
+@SLOW
 @needs_triton
 def test_where_recording_fails_the_steps_run_one_by_one(caplog):
     def refuse(run):
@@ -241,6 +244,7 @@ def test_where_recording_fails_the_steps_run_one_by_one(caplog):
     assert caplog.messages == ["no CUDA graphs, the steps run one by one: operation not permitted"]
 
 
+@SLOW
 @needs_triton
 def test_a_recording_is_of_one_precision(recorded):
     call, graphs = recorded

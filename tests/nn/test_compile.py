@@ -31,7 +31,6 @@ HERE = [
     for name in ("eager", "fused", "native")
     if cannot_run(name, CONFIG, torch.float32, torch.device("cpu")) is None
 ]
-every_backend = pytest.mark.parametrize("backend", HERE)
 one_backend = pytest.mark.parametrize(
     "backend", [name if name == HERE[-1] else pytest.param(name, marks=pytest.mark.slow) for name in HERE]
 )
@@ -64,7 +63,7 @@ def all_of(core, run, x, memory, **options):
     return [outputs, last, *gradients(weigh(outputs) + weigh(last), leaves)]
 
 
-@every_backend
+@one_backend
 @pytest.mark.parametrize(
     "options",
     [{}, pytest.param(dict(gate_style="memory", read_head="attention"), marks=pytest.mark.slow)],
@@ -204,10 +203,10 @@ def test_export_with_resets(backend, strict):
 @pytest.mark.parametrize(
     "label",
     [
-        *("hybrid", "transformer"),
+        "hybrid",
         *(
             pytest.param(name, marks=pytest.mark.slow)
-            for name in ("hybrid, attend", "dnc", "deltanet", "slstm")
+            for name in ("hybrid, attend", "transformer", "dnc", "deltanet", "slstm")
         ),
     ],
 )
@@ -220,17 +219,9 @@ def test_other_models(label):
         assert_alike(run(x, resets=flags)[:1], model(x, resets=flags)[:1])
 
 
+@pytest.mark.slow
 @one_backend
-@pytest.mark.parametrize(
-    "transform",
-    [
-        "gradient",
-        *(
-            pytest.param(name, marks=pytest.mark.slow)
-            for name in ("forward mode", "vmap", "hessian-vector product")
-        ),
-    ],
-)
+@pytest.mark.parametrize("transform", ["gradient", "forward mode", "vmap", "hessian-vector product"])
 def test_transforms_inside_a_compiled_function(backend, transform):
     core = make_core(dtype=torch.float32, backend=backend)
     x = make_inputs(core, 2, B, dtype=torch.float32)

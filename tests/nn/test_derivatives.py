@@ -61,8 +61,12 @@ MAKERS = {
     "dnc": lambda dtype: make_model("dnc", dtype=dtype),
 }
 SLOW = ("key size", "tile", "RelationalMemoryCell, eager", "RelationalMemoryCell, fused")
+COSTLY = (*SLOW, "RelationalMemory, eager", "transformer", "dnc")
 every_model = pytest.mark.parametrize(
     "label", [pytest.param(label, marks=pytest.mark.slow if label in SLOW else ()) for label in MAKERS]
+)
+costly_models = pytest.mark.parametrize(
+    "label", [pytest.param(label, marks=pytest.mark.slow if label in COSTLY else ()) for label in MAKERS]
 )
 
 
@@ -96,7 +100,7 @@ def test_gradients_of_gradients(label):
     assert sum(p.grad is not None and p.grad.any() for p in model.parameters()) > 2
 
 
-@every_model
+@costly_models
 def test_third_derivatives(label):
     _, outputs, x = make(label, torch.float64)
     if "native" in label:
@@ -153,7 +157,7 @@ def test_forward_mode(label):
     assert_close(tangent.detach(), slope.detach(), tolerance)
 
 
-@every_model
+@costly_models
 def test_hessians(label):
     _, outputs, x = make(label)
 
@@ -255,7 +259,13 @@ def attended():
     return sum(type(t) is torch.Tensor and t.ndim == 4 and t.grad_fn is not None for t in gc.get_objects())
 
 
-@pytest.mark.parametrize("label", ["RelationalMemory, eager", "hybrid", "transformer"])
+@pytest.mark.parametrize(
+    "label",
+    [
+        "RelationalMemory, eager",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("hybrid", "transformer")),
+    ],
+)
 def test_a_checkpoint_keeps_no_more_than_its_input(label):
     from torch.utils.checkpoint import checkpoint
 

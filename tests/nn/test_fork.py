@@ -53,10 +53,7 @@ FIRST = {
 
 @pytest.mark.parametrize(
     "first",
-    [
-        pytest.param(first, id=name, marks=() if name == "a backward" else pytest.mark.slow)
-        for name, first in FIRST.items()
-    ],
+    [pytest.param(first, id=name, marks=pytest.mark.slow) for name, first in FIRST.items()],
 )
 def test_every_model_answers_in_a_forked_child(first):
     from relational_rnn.config import RelationalMemoryConfig

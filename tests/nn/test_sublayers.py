@@ -13,7 +13,7 @@ from torch import nn  # noqa: E402
 from torch.nn.utils import parametrizations, parametrize, prune  # noqa: E402
 from torch.nn.utils.rnn import pack_padded_sequence  # noqa: E402
 
-from helpers.model_zoo import MODELS, PLAIN, B, F, T, draw, make_model  # noqa: E402
+from helpers.model_zoo import MODELS, B, F, T, draw, make_model  # noqa: E402
 from helpers.torch_cores import (  # noqa: E402
     BATCH,
     CONFIGURATIONS,
@@ -123,11 +123,12 @@ MORE = {
         F, 6, num_slots=3, slot_size=8, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
     ),
 }
+USUAL = ("rmc", "hybrid", "lstm", "transformer", "dnc", "rmc, all options", "rmc cell")
 EVERYTHING = {label: (lambda label=label: make_model(label)) for label in MODELS} | MORE
 every_model = pytest.mark.parametrize(
     "make",
     [
-        pytest.param(make, id=label, marks=() if label in (*PLAIN, *MORE) else pytest.mark.slow)
+        pytest.param(make, id=label, marks=() if label in USUAL else pytest.mark.slow)
         for label, make in EVERYTHING.items()
     ],
 )

@@ -4,21 +4,12 @@ import numpy as np
 import pytest
 
 from helpers.core_pairs import make_memory, make_pair
-from helpers.numpy_cores import BASE, CONFIGURATIONS
+from helpers.numpy_cores import BASE, some_configurations
 from relational_rnn import reference
 
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 nn = pytest.importorskip("relational_rnn.nn")
-
-QUICK = ("the paper's", "two blocks, matrix input", "tile", "random memory, attention read", "no layer norm")
-every_configuration = pytest.mark.parametrize(
-    "options",
-    [
-        pytest.param(options, id=name, marks=() if name in QUICK else pytest.mark.slow)
-        for name, options in CONFIGURATIONS.items()
-    ],
-)
 
 
 def make(options, kind):
@@ -29,7 +20,7 @@ def make(options, kind):
     return core, names, parameters, memory, rng
 
 
-@every_configuration
+@some_configurations
 @pytest.mark.parametrize("memory_given", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_sequence_with_resets(options, memory_given):
     core, names, parameters, memory, rng = make(options, "RelationalMemory")
@@ -44,7 +35,7 @@ def test_a_sequence_with_resets(options, memory_given):
     assert torch.autograd.gradcheck(run, (inputs, memory, *parameters), fast_mode=True)
 
 
-@every_configuration
+@some_configurations
 def test_a_step_without_input(options):
     core, names, parameters, memory, _ = make(options, "RelationalMemoryCell")
 

@@ -24,7 +24,7 @@ def make(core, hidden_sizes=()):
 
 
 @pytest.mark.parametrize("core", CORES)
-@pytest.mark.parametrize("hidden_sizes", [(), (6,), (6, 7)])
+@pytest.mark.parametrize("hidden_sizes", [(), pytest.param((6,), marks=pytest.mark.slow), (6, 7)])
 @pytest.mark.parametrize("return_sequences", [True, False])
 def test_backward_is_the_derivative(core, hidden_sizes, return_sequences):
     model, rng, x = make(core, hidden_sizes), np.random.default_rng(0), X.copy()

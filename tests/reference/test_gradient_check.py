@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers.numpy_cores import CONFIGURATIONS, make_core, make_inputs
+from helpers.numpy_cores import make_core, make_inputs, some_configurations
 from relational_rnn.reference import (
     LSTM,
     Classifier,
@@ -156,7 +156,7 @@ def test_every_array_of_every_model(name):
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=pytest.mark.slow if name.startswith(("classifier", "hybrid,")) else ())
+        pytest.param(name, marks=pytest.mark.slow if name.startswith(("classifier", "hybrid")) else ())
         for name in MODELS
     ],
 )
@@ -180,7 +180,7 @@ def test_whichever_gradient_is_wrong_it_is_named(name):
         assert wrong == [victim]
 
 
-@pytest.mark.parametrize("options", CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())
+@some_configurations
 def test_a_classifier_of_every_core(options):
     core = make_core(options)
     inputs, _ = make_inputs(core, np.random.default_rng(0), batch=2)

@@ -13,6 +13,7 @@ from relational_rnn.reference import (
     mse_loss,
 )
 
+SLOW = pytest.mark.slow
 B, T, F, C = 3, 4, 5, 3
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((B, T, F))
@@ -28,8 +29,15 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("masked", [False, True])
-@pytest.mark.parametrize("return_sequences", [True, False])
+@pytest.mark.parametrize(
+    ("return_sequences", "masked"),
+    [
+        (True, True),
+        pytest.param(True, False, marks=SLOW),
+        pytest.param(False, True, marks=SLOW),
+        (False, False),
+    ],
+)
 @pytest.mark.parametrize(("loss", "targets"), [(cross_entropy_loss, CLASSES), (mse_loss, NUMBERS)])
 @pytest.mark.parametrize("name", MODELS)
 def test_the_losss_gradient_reaches_every_parameter(name, loss, targets, return_sequences, masked):

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 
 from helpers.gradients import check_gradient
-from helpers.numpy_cores import BATCH, CONFIGURATIONS, TIME, drawn_options, make_core, make_inputs
+from helpers.numpy_cores import (
+    BATCH,
+    CONFIGURATIONS,
+    TIME,
+    drawn_options,
+    make_core,
+    make_inputs,
+    some_configurations,
+)
 from helpers.plain_core import plain_read, plain_step
 from relational_rnn.config import RelationalMemoryConfig, parameter_shapes
 from relational_rnn.reference import RelationalMemory, RelationalMemoryCell
@@ -84,7 +92,7 @@ def check_all_gradients(core, memory_given, entries, resets=None):
         check_gradient(loss, value, grads[name], name, entries)
 
 
-@every_configuration
+@some_configurations
 def test_backward_is_the_derivative(options):
     check_all_gradients(make_core(options), memory_given=True, entries=3)
 

@@ -158,7 +158,7 @@ def test_its_hidden_state_is_the_lstms():
 
 @pytest.mark.parametrize("slot_size", [S, HIDDEN])
 @pytest.mark.parametrize(("output_size", "return_sequences"), [(None, True), (OUT, True), (OUT, False)])
-@pytest.mark.parametrize("own_start", [True, False])
+@pytest.mark.parametrize("own_start", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_backward_is_the_derivative(slot_size, output_size, return_sequences, own_start):
     rnn, rng, x = make(slot_size=slot_size, output_size=output_size), np.random.default_rng(2), X.copy()
     start = make_state(rng, slot_size) if own_start else None
