@@ -12,7 +12,7 @@ class Score:
     """What models of a task are compared by.
 
     Example:
-        >>> ACCURACY.better(0.9, 0.8), ACCURACY.in_words(0.913)
+        >>> ACCURACY.rank(0.9) > ACCURACY.rank(0.8), ACCURACY.in_words(0.913)
         (True, '91.3 %')
     """
 
@@ -40,10 +40,6 @@ class Score:
         """The metrics that results keep beside the accuracy."""
         own = () if self.key == "accuracy" else (self.key,)
         return (*own, *(key for key, _ in self.others))
-
-    def better(self, one: float, other: float) -> bool:
-        """Say whether a score is better than another."""
-        return one > other if self.rises else one < other
 
     def rank(self, value: float) -> float:
         """Return a number that is larger for a better score."""
