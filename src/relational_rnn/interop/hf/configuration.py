@@ -44,7 +44,7 @@ class RelationalConfig(PreTrainedConfig):  # type: ignore[misc]  # untyped where
     """
 
     model_type = "relational_rnn"
-    keys_to_ignore_at_inference = ("state",)
+    keys_to_ignore_at_inference = ["state"]
     attribute_map = {  # what others call them
         "hidden_size": "embedding_size",
         "num_attention_heads": "num_heads",
