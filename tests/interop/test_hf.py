@@ -1,16 +1,23 @@
 """The language model in transformers: the cache is its memory, padding changes nothing, it can be shared."""
 
 import importlib
+import re
 import sys
+from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.torch
 torch = pytest.importorskip("torch")
 
+import relational_rnn  # noqa: E402
 from relational_rnn.nn import LSTM, LanguageModel, RelationalMemory  # noqa: E402
+from relational_rnn.recipes import find_recipe  # noqa: E402
 from relational_rnn.tasks.language.source import Piece  # noqa: E402
 from relational_rnn.tasks.language.vocabulary import UNITS, build_vocabulary  # noqa: E402
+from relational_rnn.training import run as runs  # noqa: E402
+from relational_rnn.training.config import with_values  # noqa: E402
+from relational_rnn.training.run_folder import RunFolder  # noqa: E402
 
 TEXT = "Anna takes the lamp . Ben sees Anna .\n\nÄrger ☃ und 🐌 .\tx  y\n  the lamp sees Ben\n" * 5
 SIZES = dict(vocab_size=20, embedding_size=6, mem_slots=2, head_size=4, num_heads=2)
@@ -192,6 +199,7 @@ def test_more_tokens_and_fewer(make, variant, tmp_path):
 def test_it_learns_from_padded_batches_of_a_collator(make, hf):
     """What `Trainer` does: a collator's batch, a loss over the whole batch's labels, a step."""
     from transformers import DataCollatorForLanguageModeling
+    from transformers.utils.generic import find_labels
 
     vocabulary = build_vocabulary("characters", [Piece(TEXT, len(TEXT), True)])
     tokenizer = hf.tokenizer_of(vocabulary, pad_token="<unk>")
@@ -200,7 +208,8 @@ def test_it_learns_from_padded_batches_of_a_collator(make, hf):
     model = make(vocab_size=len(vocabulary), embedding_size=16, head_size=16).train()
     optimiser = torch.optim.Adam(model.parameters(), 1e-2)
     losses = []
-    for _ in range(30):
+    assert find_labels(type(model)) == ["labels"]
+    for _ in range(12):
         batch = collate([dict(line) for line in lines])
         loss = model(**batch, num_items_in_batch=batch["labels"].ne(-100).sum()).loss
         optimiser.zero_grad()
@@ -208,6 +217,10 @@ def test_it_learns_from_padded_batches_of_a_collator(make, hf):
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0] / 2
+    assert [key for key in model(**batch) if key not in model.config.keys_to_ignore_at_inference] == [
+        "loss",
+        "logits",
+    ]
 
 
 def test_a_language_model_is_taken_over(hf):
@@ -283,6 +296,41 @@ def test_wrong_settings(make, hf):
         make(tie_word_embeddings=True, cut_offs=[5])
     with pytest.raises(ValueError, match="adaptive softmax"):
         make(cut_offs=[5]).resize_token_embeddings(30)
+
+
+def test_the_snippets_of_the_page_run(hf):
+    page = (Path(__file__).parents[2] / "docs" / "transformers.md").read_text()
+    scope = {}
+    for snippet in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(snippet, scope)
+    assert scope["output"].state.shape == (8, 2, 64)
+    assert scope["beams"].shape == (8, 25)
+    assert scope["more"].shape == (8, 21)
+
+
+@pytest.mark.slow
+def test_a_trained_run_is_shared(hf, tmp_path):
+    from transformers import pipeline
+
+    config = with_values(
+        find_recipe("language", "tiny"), {"steps": 4, "evaluate_every": 4, "seeds": 1, "models": ("rmc",)}
+    )
+    folder = RunFolder(tmp_path / "run")
+    with folder.writing("train language", config, False):
+        runs.run(config, folder, in_process=True)
+    trained = relational_rnn.load(folder.path)
+    hf.RelationalLM.from_language_model(trained.model).save_pretrained(tmp_path / "shared")
+    hf.tokenizer_of(trained.vocabulary).save_pretrained(tmp_path / "shared")
+    write = pipeline("text-generation", str(tmp_path / "shared"))
+    (found,) = write("Anna", max_new_tokens=20, do_sample=False)
+    assert found["generated_text"] == "Anna" + trained.generate("Anna", max_tokens=20, top_k=1)
+
+
+def test_models_of_other_tasks_have_no_vocabulary():
+    with pytest.raises(
+        ValueError, match="only models of language have a vocabulary; this one is of nth-farthest"
+    ):
+        relational_rnn.load("pretrained:nth-farthest-plane").vocabulary  # noqa: B018
 
 
 def test_assisted_decoding_is_refused(make):
