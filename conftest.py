@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent
+HEAVY = ROOT / "src" / "relational_rnn" / "interop" / "hf"
 TORCH = importlib.util.find_spec("torch") is not None
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 (ROOMS,) = (one["source_modules"] for one in CONTRACTS if one.get("forbidden_modules") == ["torch"])
@@ -23,12 +24,17 @@ def needs_torch(module):
     return not any(module.with_suffix("").is_relative_to(room) for room in rooms)
 
 
-def pytest_ignore_collect(collection_path):
-    """Look for no examples in the helpers of tests, nor in modules that cannot be imported here."""
+def pytest_ignore_collect(collection_path, config):
+    """Look for no examples in the helpers of tests, nor in modules that cannot be imported here.
+
+    Those that import transformers, which takes seconds in every process, have theirs run with the slow tests.
+    """
     if collection_path.suffix != ".py" or collection_path.name.startswith("test_"):
         return None
     helper = collection_path.is_relative_to(ROOT / "tests")
-    return True if helper or (needs_torch(collection_path) and not TORCH) else None
+    slow = "not slow" in config.option.markexpr or importlib.util.find_spec("transformers") is None
+    heavy = slow and collection_path.is_relative_to(HEAVY)
+    return True if helper or heavy or (needs_torch(collection_path) and not TORCH) else None
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m selects

@@ -1,6 +1,7 @@
 """torch.compile and torch.export keep the layer in one piece, with the same numbers and the same kernels."""
 
 import copy
+import io
 
 import pytest
 
@@ -21,7 +22,7 @@ from relational_rnn.kernels.backends import cannot_run  # noqa: E402
 from relational_rnn.kernels.fused.forward import shared_shapes  # noqa: E402
 from relational_rnn.kernels.native.fwd_bwd import saved_size  # noqa: E402
 from relational_rnn.kernels.workspace import buffer_for  # noqa: E402
-from relational_rnn.nn import RelationalMemory, RelationalMemoryCell, SequenceClassifier  # noqa: E402
+from relational_rnn.nn import LanguageModel, RelationalMemory, RelationalMemoryCell, SequenceClassifier  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 
 B, T = 3, 4
@@ -198,6 +199,46 @@ def test_export_with_resets(backend, strict):
     ).module()
     x, resets = make_inputs(core, 7, 2, dtype=torch.float32), torch.arange(14).view(7, 2) % 3 == 1
     assert_alike(exported(x, resets=resets), core(x, resets=resets))
+
+
+@pytest.mark.slow  # the snippet in docs/layer.md is the quick one
+@pytest.mark.parametrize("backend", ["eager", HERE[-1]])
+@pytest.mark.parametrize("strict", [True, False])
+def test_export_of_a_step_for_any_batch(backend, strict):
+    """A program of torch's own operations whatever the backend; it can be saved and loaded."""
+    cell = make_core(RelationalMemoryCell, dtype=torch.float32, backend=backend)
+    x, memory = make_inputs(cell, 4, dtype=torch.float32), make_memory(cell, 4)
+    axes = {0: torch.export.Dim("batch")}
+    exported = torch.export.export(
+        cell, (x, memory), dynamic_shapes={"input": axes, "memory": axes}, strict=strict
+    )
+    kinds = {
+        node.target.namespace
+        for node in exported.graph.nodes
+        if isinstance(node.target, torch._ops.OpOverload)
+    }
+    assert kinds == {"aten"}
+    file = io.BytesIO()
+    torch.export.save(exported, file)
+    file.seek(0)
+    run = torch.export.load(file).module()
+    for batch in (1, 4, 9):
+        x, memory = make_inputs(cell, batch, dtype=torch.float32), make_memory(cell, batch)
+        assert_alike(run(x, memory), cell(x, memory))
+
+
+def test_export_of_a_language_models_step():
+    """What serves tokens: one of them and the memory in, what the next is told from and the memory out."""
+    core = make_core(dtype=torch.float32, batch_first=True)
+    model = LanguageModel(core, 9, core.input_size).eval()
+    axes = {0: torch.export.Dim("batch")}
+    tokens = torch.arange(4)[:, None]
+    exported = torch.export.export(
+        model, (tokens, make_memory(core, 4)), dynamic_shapes={"tokens": axes, "memory": axes}
+    ).module()
+    for batch in (1, 9):
+        tokens, memory = torch.arange(batch)[:, None], make_memory(core, batch)
+        assert_alike(exported(tokens, memory), model(tokens, memory))
 
 
 @pytest.mark.parametrize(

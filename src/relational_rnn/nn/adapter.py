@@ -8,7 +8,6 @@ from typing import Unpack
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
-from torch.nn.utils.rnn import pack_padded_sequence
 
 from relational_rnn.config import CoreOptions
 from relational_rnn.config.checks import check_shape, check_size, check_unknown, tells_names
@@ -16,6 +15,7 @@ from relational_rnn.kernels import dot_product_attention
 from relational_rnn.nn.factory import make_factory_kwargs
 from relational_rnn.nn.initialise import initialise_linear_
 from relational_rnn.nn.inputs import check_state, check_tensor
+from relational_rnn.nn.padding import check_mask, find_tokens
 from relational_rnn.nn.relational_memory import RelationalMemory
 from relational_rnn.nn.sublayers import call_norm
 
@@ -151,7 +151,7 @@ class RelationalMemoryAdapter(nn.Module):
             check_state("memory", memory, batch, self.core.config, like)
         for name, mask in (("padding_mask", padding_mask), ("resets", resets)):
             if mask is not None:
-                _check_mask(name, mask, batch, time, hidden.device)
+                check_mask(name, mask, batch, time, hidden.device)
         # Padding is 0 before any layer: what it holds, NaN perhaps, must not reach their gradients.
         clean = hidden if padding_mask is None else hidden.masked_fill(padding_mask.unsqueeze(-1), 0.0)
         rows = call_norm(self.hidden_norm, clean)  # (B, T, W)
@@ -186,9 +186,7 @@ class RelationalMemoryAdapter(nn.Module):
         if padding_mask is None:
             written: Tensor = self.core(rows, memory, resets=resets)[1]
             return written
-        lengths = (~padding_mask).sum(1)
-        order = padding_mask.to(torch.uint8).argsort(dim=1, stable=True)  # padding behind, wherever it was
-        some = lengths > 0  # a row of padding alone is not run: a packed sequence has no empty ones
+        order, lengths, some = tokens = find_tokens(padding_mask)
         flags = None
         if begun is not None:  # a row may begin anew at its padding
             texts = begun.gather(1, order)
@@ -196,20 +194,11 @@ class RelationalMemoryAdapter(nn.Module):
             last = texts.gather(1, (lengths - 1).clamp(min=0).unsqueeze(1)).squeeze(1) * some
         written = memory
         if some.any():
-            moved = rows.gather(1, order.unsqueeze(-1).expand_as(rows))[some]
-            kept = lengths[some].cpu()
-            packed = pack_padded_sequence(moved, kept, batch_first=True, enforce_sorted=False)
-            starts = None if flags is None else flags[some][:, : int(kept.max())]
+            packed = tokens.pack(rows)
+            starts = None if flags is None else flags[some][:, : len(packed.batch_sizes)]
             after = self.core(packed, memory[some], resets=starts)[1]
             written = memory.masked_scatter(some[:, None, None], after)
         if begun is not None:  # those that begin anew behind their last token
             ended = begun[:, -1] > last
             written = torch.where(ended[:, None, None], self.initial_state(len(rows)), written)
         return written
-
-
-def _check_mask(name: str, mask: object, batch: int, time: int, device: torch.device) -> None:
-    if not isinstance(mask, Tensor) or mask.dtype != torch.bool or mask.device != device:
-        got = f"{mask.dtype} on {mask.device}" if isinstance(mask, Tensor) else type(mask).__name__
-        raise TypeError(f"{name} must be a torch.bool tensor on {device}, got {got}")
-    check_shape(name, mask.shape, ("B", "T"), B=batch, T=time)

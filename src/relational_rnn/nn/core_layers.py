@@ -141,6 +141,11 @@ class CoreLayers(nn.Module):
                 initialise_linear_(module, generator)
             elif isinstance(module, nn.LayerNorm):
                 module.reset_parameters()
+        self.reset_own_parameters(generator)
+
+    @torch.no_grad()
+    def reset_own_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw the initial values that no layer inside has: of the memory and of the read head."""
         width = self.config.memory_width
         if self.config.initial_memory in DRAWN_MEMORIES:
             deviation = 1.0 if self.config.initial_memory == "normal" else width**-0.5

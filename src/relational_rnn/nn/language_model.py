@@ -14,6 +14,8 @@ from relational_rnn.config.checks import check_bool, check_number, check_size
 from relational_rnn.nn.classifier import hidden_layers
 from relational_rnn.nn.factory import FactoryKwargs
 from relational_rnn.nn.initialise import initialise_linear_
+from relational_rnn.nn.padding import check_mask, run_unpadded
+from relational_rnn.nn.relational_memory import RelationalMemory
 
 START = 0.1
 """Embeddings are drawn uniformly from -START to START."""
@@ -80,7 +82,8 @@ class LanguageModel(nn.Module):
         self.embedding_size = check_size("embedding_size", embedding_size)
         self.input_dropout = check_number("input_dropout", input_dropout, 0.0, 1.0)
         self.output_dropout = check_number("output_dropout", output_dropout, 0.0, 1.0)
-        self.tied = tied
+        self.tied, self.cut_offs = tied, tuple(cut_offs)
+        self.head_layers, self.head_units, self.head_activation = head_layers, head_units, head_activation
         like = next(core.parameters())
         place: FactoryKwargs = {"device": like.device, "dtype": like.dtype}
         self.embedding = skip_init(nn.Embedding, self.vocabulary, self.embedding_size, **place)
@@ -118,25 +121,64 @@ class LanguageModel(nn.Module):
                     initialise_linear_(layer, generator)
 
     def forward(
-        self, tokens: Tensor, memory: Any = None, *, dropout: torch.Generator | None = None
+        self,
+        tokens: Tensor,
+        memory: Any = None,
+        *,
+        padding_mask: Tensor | None = None,
+        dropout: torch.Generator | None = None,
     ) -> tuple[Tensor, Any]:
         """Run over tokens.
 
         Args:
             tokens: (B, T) int64.
             memory: of the core before the first; None for its start.
+            padding_mask, dropout: as for `read`.
+
+        Returns:
+            What the next tokens are told from, (B, T, features), and the core's memory.
+
+        Raises:
+            TypeError, ValueError: tokens of another shape; or see `read`.
+        """
+        if tokens.ndim != 2:
+            raise ValueError(f"tokens must have shape (B, T), got {tuple(tokens.shape)}")
+        return self.read(self.embedding(tokens), memory, padding_mask=padding_mask, dropout=dropout)
+
+    def read(
+        self,
+        embedded: Tensor,
+        memory: Any = None,
+        *,
+        padding_mask: Tensor | None = None,
+        dropout: torch.Generator | None = None,
+    ) -> tuple[Tensor, Any]:
+        """Run over embedded tokens.
+
+        Args:
+            embedded: (B, T, E).
+            memory: of the core before the first; None for its start.
+            padding_mask: (B, T) bool, True where a step is padding, on any side: it leaves the memory, and
+                with it the output, as it is (before a row's first token outputs are 0). An RMC has it.
             dropout: where masks are drawn from; None means torch's own generator.
 
         Returns:
             What the next tokens are told from, (B, T, features), and the core's memory.
 
         Raises:
-            ValueError: tokens of another shape.
+            TypeError: a mask that is not bool, or for another core.
+            ValueError: another shape.
         """
-        if tokens.ndim != 2:
-            raise ValueError(f"tokens must have shape (B, T), got {tuple(tokens.shape)}")
-        inputs = self._drop(self.embedding(tokens), self.input_dropout, dropout)
-        outputs, memory = self.core(inputs, memory)
+        inputs = self._drop(embedded, self.input_dropout, dropout)
+        if padding_mask is None:
+            outputs, memory = self.core(inputs, memory)
+        elif isinstance(self.core, RelationalMemory):
+            batch, time, _ = inputs.shape
+            check_mask("padding_mask", padding_mask, batch, time, inputs.device)
+            start = self.core.initial_state(batch) if memory is None else memory
+            outputs, memory = run_unpadded(self.core, inputs, start, padding_mask)
+        else:
+            raise TypeError(f"padding_mask is for a RelationalMemory, the core is {type(self.core).__name__}")
         return self.head(self._drop(outputs, self.output_dropout, dropout)), memory
 
     def _drop(self, rows: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
@@ -146,7 +188,8 @@ class LanguageModel(nn.Module):
         kept = rows.new_empty(rows.shape[0], 1, rows.shape[2]).bernoulli_(1 - share, generator=generator)
         return rows * (kept / max(1 - share, 1e-9))
 
-    def _scores(self, features: Tensor) -> Tensor:
+    def scores(self, features: Tensor) -> Tensor:
+        """Return what the full softmax is taken of: (..., features) -> (..., V)."""
         if self.softmax is None:
             return F.linear(features, self.embedding.weight, self.bias)
         return self.softmax(features)  # type: ignore[no-any-return]
@@ -155,18 +198,18 @@ class LanguageModel(nn.Module):
         """Return -log p of each target in nats: (K, features), (K,) -> (K,)."""
         if isinstance(self.softmax, nn.AdaptiveLogSoftmaxWithLoss):
             return -self.softmax(features, targets).output  # type: ignore[no-any-return]
-        return F.cross_entropy(self._scores(features), targets, reduction="none")
+        return F.cross_entropy(self.scores(features), targets, reduction="none")
 
     def log_probabilities(self, features: Tensor) -> Tensor:
         """Return log p of every next token: (..., features) -> (..., V)."""
         if isinstance(self.softmax, nn.AdaptiveLogSoftmaxWithLoss):
             flat = self.softmax.log_prob(features.reshape(-1, features.shape[-1]))
             return flat.view(*features.shape[:-1], -1)
-        return self._scores(features).log_softmax(-1)
+        return self.scores(features).log_softmax(-1)
 
     def judge(self, features: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Return the losses of targets (K,), and which were the likeliest (K,), from features (K, F)."""
         if isinstance(self.softmax, nn.AdaptiveLogSoftmaxWithLoss):
             return self.losses(features, targets), self.softmax.predict(features) == targets
-        scores = self._scores(features)
+        scores = self.scores(features)
         return F.cross_entropy(scores, targets, reduction="none"), scores.argmax(-1) == targets

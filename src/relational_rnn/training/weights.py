@@ -11,6 +11,8 @@ from typing import Any
 from relational_rnn.config.checks import BadFile, check_choice, check_seed, shortened
 from relational_rnn.reference.arrays import Array
 from relational_rnn.tasks import TaskEntry, entry_of, find_task
+from relational_rnn.tasks.language import read
+from relational_rnn.tasks.language.vocabulary import Vocabulary
 from relational_rnn.training.arrays_file import load_arrays, load_notes, save_arrays
 from relational_rnn.training.config import FREE, RunConfig, with_values
 from relational_rnn.training.contestants import Contestant
@@ -49,6 +51,18 @@ class Trained:
     def task(self) -> Any:
         """Its task, as it is scored."""
         return entry_of(self.config.task).at_full_size(self.config.task)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The tokens of a language model, by number.
+
+        Raises:
+            ValueError: the model is of another task.
+        """
+        entry = entry_of(self.config.task)
+        if not entry.tokens:
+            raise ValueError(f"only models of language have a vocabulary; this one is of {entry.name}")
+        return read(self.config.task).vocabulary
 
     def stream(
         self,
