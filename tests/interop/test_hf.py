@@ -223,6 +223,37 @@ def test_it_learns_from_padded_batches_of_a_collator(make, hf):
     ]
 
 
+@pytest.mark.slow
+def test_trainer_trains_evaluates_and_resumes(hf, tmp_path):
+    pytest.importorskip("accelerate")
+    from transformers import DataCollatorForLanguageModeling, Trainer, TrainingArguments
+
+    vocabulary = build_vocabulary("characters", [Piece(TEXT, len(TEXT), True)])
+    tokenizer = hf.tokenizer_of(vocabulary, pad_token="<unk>")
+    lines = [dict(tokenizer(line)) for line in TEXT.splitlines() if line]
+    collate = DataCollatorForLanguageModeling(tokenizer, mlm=False)
+
+    def train(resume):
+        torch.manual_seed(0)
+        config = hf.RelationalConfig(**SIZES | dict(vocab_size=len(vocabulary), embedding_size=16))
+        arguments = TrainingArguments(
+            str(tmp_path),
+            **dict(max_steps=20, save_steps=10, per_device_train_batch_size=4, gradient_accumulation_steps=2),
+            **dict(learning_rate=2e-2, report_to=[], use_cpu=True, disable_tqdm=True, logging_steps=10),
+        )
+        trainer = Trainer(
+            hf.RelationalLM(config), arguments, collate, train_dataset=lines, eval_dataset=lines
+        )
+        before = trainer.evaluate()["eval_loss"]
+        trainer.train(resume_from_checkpoint=resume)
+        assert trainer.evaluate()["eval_loss"] < before - 0.5
+        return trainer.model.state_dict()
+
+    whole = train(None)
+    for name, value in train(str(tmp_path / "checkpoint-10")).items():
+        assert value.equal(whole[name]), name
+
+
 def test_a_language_model_is_taken_over(hf):
     core = RelationalMemory(6, 2, 4, 2, batch_first=True, gate_style="memory", forget_bias=0.5).double()
     for options in (dict(tied=True), dict(cut_offs=(4, 9)), dict(head_layers=2, head_units=3)):
