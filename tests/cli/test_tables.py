@@ -17,3 +17,13 @@ def test_a_narrow_terminal_cuts_nothing():
     words = [line.split() for line in lines]
     assert "".join(row[0] for row in words if row)[: len(columns[0])] == columns[0]
     assert words[-1] == ["0.016", "3x16", "98.5", "98.3"]
+
+
+def test_names_of_models_stay_whole_in_the_usual_width():
+    columns = ("model", "test %", "harder %", "parameters", "seconds", "examples", "to 90 %")
+    row = ["Transformer", "100.0 (100.0-100.0)", "13.2 (11.6-14.8)", "76,063", "3,175", "384,000", "153,333"]
+    console = Console(file=io.StringIO(), width=80)
+    print_table(console, Table(columns, [(True, row)]), title="A table")
+    shown = console.file.getvalue().splitlines()[1:]
+    assert [line.split()[0] for line in shown] == ["model", "Transformer"]
+    assert "params" in shown[0]

@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from rich.console import Console
 from rich.measure import Measurement
@@ -135,6 +135,10 @@ def seeds_in_words(config: RunConfig) -> str:
     return f"seed {config.seed}" if config.seeds == 1 else f"seeds {config.seed} to {last}"
 
 
+SHORT: Final = {"parameters": "params", "seconds": "s"}
+"""Heads of columns on a terminal that is too narrow for the whole words."""
+
+
 def print_table(
     console: Console, table: Table, *, title: str, caption: str | None = None, mark: str = ""
 ) -> None:
@@ -148,7 +152,7 @@ def print_table(
         header_style="bold",
     )
     first, *numbers = table.columns
-    screen.add_column(first, overflow="fold")  # gives way on a narrow terminal, the numbers do not
+    screen.add_column(first, overflow="fold")  # gives way at last, the numbers do not
     for name in numbers:
         screen.add_column(name, justify="right", no_wrap=True)
     for bold, (label, *cells) in table.rows:
@@ -158,4 +162,7 @@ def print_table(
     anywhere = console.options.update(max_width=sys.maxsize)
     if Measurement.get(console, anywhere, screen).maximum > console.width:
         screen.padding = (0, 1, 0, 0)
+    if Measurement.get(console, anywhere, screen).maximum > console.width:
+        for column in screen.columns:
+            column.header = SHORT.get(str(column.header), column.header)
     console.print(screen)
