@@ -76,6 +76,8 @@ def check_run(config, content):
     wanted |= {"longer"} if entry.name == "nth-farthest" else set()
     grown = {one.name for one in contestants(config) if one.grown}
     wanted |= {"validation_accuracy"} if "evaluations" in content else set()
+    if "state_size" in trainings(results)[0]:  # kept since models have been compared by it
+        wanted |= {"state_size"}
     for training in trainings(results):
         assert training.keys() == wanted | ({"changes"} if training["name"] in grown else set())
         for change in training.get("changes", ()):

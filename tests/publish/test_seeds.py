@@ -59,17 +59,23 @@ def test_sentences_of_records():
         compared.best_sentence(
             records("compare-paper8x16", "compare-paper8x16-0-dnc", "compare-paper8x16-1-dnc")
         )
-    with pytest.raises(ValueError, match=r"copy has 0 for '798 s for all trainings"):
-        compared.comparison_command(records("copy", "copy"))
+    with pytest.raises(ValueError, match=r"reverse has 0 for '1026 s for all trainings"):
+        compared.comparison_command(records("reverse", "reverse"))
 
 
 def test_a_summary_of_one_seed_has_its_numbers_in_the_table_alone():
-    sentence, _, table = supervised.summary(read_group(MANIFEST["copy"])).split("\n\n")
+    sentence, _, table = supervised.summary(read_group(MANIFEST["reverse"])).split("\n\n")
     assert not re.search(r"\d s\b", sentence)
     assert table.startswith("| model, one seed |")
     sentence, _, table = supervised.summary(read_group(MANIFEST["sorting"])).split("\n\n")
     assert "means of 3 seeds (lowest to highest), 102 s for all 9 trainings" in sentence
     assert table.startswith("| model |")
+
+
+def test_a_run_that_was_interrupted_has_no_time_of_all_trainings():
+    sentence, *_ = supervised.summary(read_group(MANIFEST["copy"])).split("\n\n")
+    assert sentence.endswith("means of 3 seeds (lowest to highest):")
+    assert compared.comparison_command(records("copy", "copy")).startswith("12,800 test examples:")
 
 
 def test_sentences_on_pages_are_of_several_seeds():

@@ -21,9 +21,11 @@ def comparison_command(records: Sequence[Record]) -> str:
     """Return how long a comparison took, and its command."""
     (record,) = records
     results = results_of(record)
-    wall = f"{results.wall_seconds:.0f} s for all trainings, {results.test_examples:,} test examples"
-    check_seeds(record.name, wall, seeds_of(record))
-    return f"{wall}:\n\n{commands(records)}"
+    told = f"{results.test_examples:,} test examples"
+    if results.wall_seconds is not None:  # of a run that was never interrupted
+        told = f"{results.wall_seconds:.0f} s for all trainings, {told}"
+    check_seeds(record.name, told, seeds_of(record))
+    return f"{told}:\n\n{commands(records)}"
 
 
 def summary_table(records: Sequence[Record]) -> str:

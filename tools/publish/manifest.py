@@ -153,6 +153,7 @@ MANIFEST: Final[dict[str, Group]] = {
         ("quick-0", "quick-1", "quick-2", "repeated-quick"),
         ("table",),
     ),
+    "search-copy": Group("tuning", ("search-copy",), ("command", "summary")),
     "search-addition": Group("tuning", ("search-addition",), ("command", "summary")),
     "control": Group("supervised", ("control",), ("summary", "generalisation", "efficiency")),
     "program": Group("supervised", ("program",), ("summary", "generalisation", "efficiency")),

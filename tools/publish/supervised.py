@@ -44,10 +44,9 @@ def summary(records: Sequence[Record]) -> str:
 
 def _several(record: Record) -> str:
     results = results_of(record)
-    sentence = (
-        f", means of {results.seeds} seeds (lowest to highest), {results.wall_seconds:.0f} s for all "
-        f"{results.seeds * len(results.models)} trainings"
-    )
+    sentence = f", means of {results.seeds} seeds (lowest to highest)"
+    if results.wall_seconds is not None:  # of a run that was never interrupted
+        sentence += f", {results.wall_seconds:.0f} s for all {results.seeds * len(results.models)} trainings"
     check_seeds(record.name, sentence, seeds_of(record))
     return sentence
 
