@@ -244,7 +244,9 @@ class CurriculumConfig:
         for name in ("growth_threshold", "smaller_share"):
             check_number(name, getattr(self, name), 0.0, 1.0)
         if self.grow and not self.starts():
-            raise ValueError("a curriculum (grow) needs a start, as in --start items=2")
+            raise ValueError(
+                'a curriculum (grow) needs a start, as in --start items=2 (Python: start=["items=2"])'
+            )
 
     def starts(self) -> dict[str, int]:
         """Return where the sizes start.
