@@ -206,9 +206,15 @@ def test_a_sweep_has_a_row_a_combination():
     assert len(found.table().rows) == 4
 
 
-def test_a_comparison_has_three_seeds_and_the_opponents():
-    config = experiments.configure("sorting", models=experiments.api.OPPONENTS, seeds=3, framework="torch")
-    assert config.model.models == ("rmc", "lstm", "gru", "transformer", "dnc")
+@pytest.mark.parametrize(
+    ("framework", "models"),
+    [("torch", ("rmc", "lstm", "gru", "transformer", "dnc")), ("numpy", ("rmc", "lstm"))],
+)
+def test_a_comparison_has_three_seeds_and_the_opponents_of_its_framework(monkeypatch, framework, models):
+    monkeypatch.setattr(experiments.api, "train", lambda *given, **options: (given, options))
+    (task, named), options = experiments.compare("sorting", framework=framework)
+    assert (task, tuple(named)) == ("sorting", models)
+    assert options == {"seeds": 3, "framework": framework}
 
 
 def test_a_task_object_has_its_preset_and_its_own_sizes():

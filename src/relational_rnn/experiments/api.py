@@ -24,7 +24,7 @@ from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.tasks import entry_of
 from relational_rnn.training.config import RunConfig, check_overridden, with_values
 from relational_rnn.training.data import with_files
-from relational_rnn.training.models import Factory, ModelSpec, added_models, specs_of
+from relational_rnn.training.models import Factory, ModelSpec, added_models, models_of, specs_of
 from relational_rnn.training.results import RunResult
 from relational_rnn.training.run import check, command_of, run
 from relational_rnn.training.run_folder import RunFolder
@@ -38,7 +38,7 @@ Models = Sequence[str] | Mapping[str, Factory | None]
 """Names of the package's models; or name -> None for one of them, or the factory of one's own."""
 
 OPPONENTS = ("rmc", "lstm", "gru", "transformer", "dnc")
-"""What `compare` trains if nothing is said."""
+"""What `compare` trains if nothing is said: of them what the framework has."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,14 +226,18 @@ def train(
     return _with_folder(Comparison(config, results, path, specs), out)
 
 
-def compare(task: Any, models: Models = OPPONENTS, *, seeds: int = 3, **options: Any) -> Comparison:
+def compare(
+    task: Any, models: Models | None = None, *, seeds: int = 3, framework: str = "torch", **options: Any
+) -> Comparison:
     """Train the RMC and its opponents with several seeds, as `relational-rnn compare` does.
 
     Args:
         task: see `configure`.
         models: which; `{"rmc": None, "mine": lambda input_size, size: MyCore(input_size, size)}` compares a
-            core of one's own, sized to have at least the RMC's parameters.
+            core of one's own, sized to have at least the RMC's parameters. None for RMC, LSTM, GRU,
+            Transformer and DNC, as far as the framework has them.
         seeds: how many.
+        framework: "torch" or "numpy".
         **options: see `train`.
 
     Example:
@@ -241,7 +245,9 @@ def compare(task: Any, models: Models = OPPONENTS, *, seeds: int = 3, **options:
         >>> mine = lambda features, size: GRU(features, size, batch_first=True)  # doctest: +SKIP
         >>> print(compare("sorting", {"rmc": None, "mine": mine}).table())  # doctest: +SKIP
     """
-    return train(task, models, seeds=seeds, **{"framework": "torch", **options})
+    if models is None:
+        models = [name for name in OPPONENTS if name in models_of(framework)]
+    return train(task, models, seeds=seeds, framework=framework, **options)
 
 
 def ablate(
