@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +17,19 @@ from relational_rnn.nn.initialise import initialise_linear_
 
 START = 0.1
 """Embeddings are drawn uniformly from -START to START."""
+
+
+class Masks(NamedTuple):
+    """What a call keeps of the embeddings' and of the core's features; None keeps all."""
+
+    input: Tensor | None
+    """(B, 1, E), 0 or 1 / the share that is kept."""
+    output: Tensor | None
+    """(B, 1, features)."""
+
+    def of(self, rows: slice) -> Masks:
+        """Return those of some streams."""
+        return Masks(*(None if mask is None else mask[rows] for mask in self))
 
 
 class LanguageModel(nn.Module):
@@ -118,14 +131,14 @@ class LanguageModel(nn.Module):
                     initialise_linear_(layer, generator)
 
     def forward(
-        self, tokens: Tensor, memory: Any = None, *, dropout: torch.Generator | None = None
+        self, tokens: Tensor, memory: Any = None, *, dropout: torch.Generator | Masks | None = None
     ) -> tuple[Tensor, Any]:
         """Run over tokens.
 
         Args:
             tokens: (B, T) int64.
             memory: of the core before the first; None for its start.
-            dropout: where masks are drawn from; None means torch's own generator.
+            dropout: masks, or where they are drawn from; None means torch's own generator.
 
         Returns:
             What the next tokens are told from, (B, T, features), and the core's memory.
@@ -135,16 +148,26 @@ class LanguageModel(nn.Module):
         """
         if tokens.ndim != 2:
             raise ValueError(f"tokens must have shape (B, T), got {tuple(tokens.shape)}")
-        inputs = self._drop(self.embedding(tokens), self.input_dropout, dropout)
-        outputs, memory = self.core(inputs, memory)
-        return self.head(self._drop(outputs, self.output_dropout, dropout)), memory
+        masks = dropout if isinstance(dropout, Masks) else self.draw_masks(len(tokens), dropout)
+        outputs, memory = self.core(_masked(self.embedding(tokens), masks.input), memory)
+        return self.head(_masked(outputs, masks.output)), memory
 
-    def _drop(self, rows: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
-        """Drop features of (B, T, F), the same ones at all steps."""
+    def draw_masks(self, batch: int, generator: torch.Generator | None = None) -> Masks:
+        """Draw which features of B streams a call drops, the same ones at all its steps.
+
+        Args:
+            batch: B.
+            generator: where they are drawn from; None means torch's own.
+        """
+        output = int(self.core.output_size)  # type: ignore[arg-type]
+        sizes = ((self.embedding_size, self.input_dropout), (output, self.output_dropout))
+        return Masks(*(self._mask(batch, size, share, generator) for size, share in sizes))
+
+    def _mask(self, batch: int, size: int, share: float, generator: torch.Generator | None) -> Tensor | None:
         if not self.training or not share:
-            return rows
-        kept = rows.new_empty(rows.shape[0], 1, rows.shape[2]).bernoulli_(1 - share, generator=generator)
-        return rows * (kept / max(1 - share, 1e-9))
+            return None
+        mask: Tensor = self.embedding.weight.new_empty(batch, 1, size)
+        return mask.bernoulli_(1 - share, generator=generator).div_(max(1 - share, 1e-9))
 
     def _scores(self, features: Tensor) -> Tensor:
         if self.softmax is None:
@@ -170,3 +193,7 @@ class LanguageModel(nn.Module):
             return self.losses(features, targets), self.softmax.predict(features) == targets
         scores = self._scores(features)
         return F.cross_entropy(scores, targets, reduction="none"), scores.argmax(-1) == targets
+
+
+def _masked(rows: Tensor, mask: Tensor | None) -> Tensor:
+    return rows if mask is None else rows * mask

@@ -38,7 +38,7 @@ OF_TOKENS: Final = (
     *("embedding_size", "tied_embeddings", "adaptive_softmax"),
     *("input_dropout", "output_dropout"),
 )
-"""Fields of `ModelConfig` that change nothing but the models of a text; elsewhere they keep their defaults."""
+"""Fields of `ModelConfig` that only the models of a text have; elsewhere they keep their defaults."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ from relational_rnn.tasks.language import cut_offs, read
 from relational_rnn.training.arrays_file import check_arrays, with_prefix, without_prefix
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.contestants import Contestant
+from relational_rnn.training.distributed import ALONE, Team
 from relational_rnn.training.files import parse_json
 from relational_rnn.training.framework import Framework
 from relational_rnn.training.learners.optimisers import averaged, build_optimiser
@@ -326,12 +327,12 @@ def _shares(right: Tensor, solved: Tensor) -> dict[str, float]:
     }
 
 
-def make_learner(model: nn.Module, config: RunConfig) -> TorchLearner:
+def make_learner(model: nn.Module, config: RunConfig, team: Team = ALONE) -> TorchLearner:
     """Return a model with its optimiser."""
     if isinstance(model, LanguageModel):
         from relational_rnn.training.learners.language import LanguageLearner  # which builds on this module
 
-        return LanguageLearner(model, config)
+        return LanguageLearner(model, config, team)
     return TorchLearner(model, config)
 
 
