@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import copy
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from relational_rnn.config.checks import check_number
 from relational_rnn.nn.language_model import LanguageModel, Masks
 from relational_rnn.reference.arrays import Array
 from relational_rnn.tasks.language.examples import measures
-from relational_rnn.tasks.language.task import Windows
+from relational_rnn.tasks.language.task import Stream, Windows
 from relational_rnn.training.arrays_file import check_arrays, with_prefix, without_prefix
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.distributed import ALONE, Team
@@ -20,6 +22,9 @@ from relational_rnn.training.learners.torch import Metrics, TorchLearner
 
 CHUNK: Final = 4_096
 """Tokens whose vocabulary is scored at once."""
+
+DIVERGED: Final = 100.0
+"""Nats a token; who knows nothing of a million different tokens needs 14."""
 
 
 class WindowLoss(nn.Module):
@@ -81,9 +86,47 @@ class LanguageLearner(TorchLearner):
         return inputs, targets
 
     @torch.no_grad()
-    def evaluate(self, examples: Any) -> dict[str, float]:
-        """Return loss (nats a token), perplexity, bits per byte and accuracy over a whole `Stream`."""
+    def evaluate(self, examples: Stream) -> dict[str, float]:
+        """Return loss (nats a token), perplexity, bits per byte and accuracy over a whole text."""
         model = self.counts.eval()
+        found = self._scores(model, examples, lambda loss: None)
+        model.train()
+        return found
+
+    def evaluate_dynamic(self, examples: Stream, learning_rate: float) -> dict[str, float]:
+        """Return the same of weights that follow the gradient of each window after it was scored.
+
+        The steps are plain gradient descent on a copy, clipped as in training; dropout is off.
+
+        Source: Mikolov et al. 2010; Krause et al. 2018.
+
+        Args:
+            examples: the text; its streams are read side by side and change the same weights.
+            learning_rate: above 0.
+
+        Raises:
+            ValueError: the learning rate is not above 0, or so large that the model gets lost.
+        """
+        if check_number("dynamic", learning_rate) <= 0:
+            raise ValueError(f"dynamic must be a learning rate above 0, got {learning_rate}")
+        model = copy.deepcopy(self.counts).eval()
+        optimiser = torch.optim.SGD(model.parameters(), lr=learning_rate)
+
+        def follow(loss: Tensor) -> None:
+            optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), self.max_norm)
+            optimiser.step()
+
+        found = self._scores(model, examples, follow)
+        if not found["loss"] < DIVERGED:
+            raise ValueError(f"dynamic = {learning_rate} is too large: the loss is {found['loss']:.3g}")
+        return found
+
+    def _scores(
+        self, model: nn.Module, examples: Stream, follow: Callable[[Tensor], None]
+    ) -> dict[str, float]:
+        """Score a text window by window; `follow` gets the mean loss of each when it was scored."""
         assert isinstance(model, LanguageModel)
         memory: Any = None
         total, right = 0.0, 0.0
@@ -93,12 +136,15 @@ class LanguageLearner(TorchLearner):
                 continue
             inputs, targets = self._placed(window, rows)
             features, memory = model(inputs, None if window.begins or not self.carries else memory)
+            memory = mapped(Tensor.detach, memory)
             mask = torch.from_numpy(window.mask[rows]).to(self.device)
+            parts = []
             for some, wanted in zip(features[mask].split(CHUNK), targets[mask].split(CHUNK)):
                 losses, hits = model.judge(some, wanted)
-                total += losses.double().sum().item()
+                parts.append(losses)
+                total += losses.detach().double().sum().item()
                 right += int(hits.sum())
-        model.train()
+            follow(torch.cat(parts).mean())
         total, right = self.team.total((total, right))
         count = examples.predictions
         return measures(total / count, examples) | {"accuracy": right / count}
