@@ -4,7 +4,7 @@
     python benchmarks/generation.py --lengths 100 1000 --figure speed.png
 
 The models are those of the preset `characters`, with equal parameters and weights as they are drawn: speed
-does not depend on what was learned. Each reads a text of so many tokens, then 100 more are written, the
+does not depend on what was learned. Each reads a text of so many tokens, then 64 more are written, the
 likeliest each time, as `relational-rnn generate` does. The Transformer comes twice. As `generate` runs it,
 the window of its training is its context, of which it reads the newer half anew whenever it is full. The
 other has keys and values of the whole text: each token looks back on all. Without kept keys and values it
@@ -34,8 +34,8 @@ from relational_rnn.training.learners.generation import Writer
 from relational_rnn.training.learners.language import parts_of
 
 LENGTHS: Final = (100, 300, 1_000, 3_000, 10_000)
-WRITTEN: Final = 100
-"""Tokens that are timed: the Transformer's window is full twice in them."""
+WRITTEN: Final = 64
+"""Tokens that are timed: the Transformer's window of 64 is full twice in them."""
 
 FIGURE: Final = pages.FIGURES / "generation.png"
 
@@ -142,7 +142,7 @@ def main(arguments: list[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS, help="tokens before those timed")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--figure", type=Path, default=FIGURE, help="file of the figure")
     parsed = parser.parse_args(arguments)
     lengths = sorted(set(parsed.lengths))

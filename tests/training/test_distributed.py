@@ -156,7 +156,7 @@ def test_one_process_goes_on_for_two_and_two_for_one(tmp_path):
         told = finish(process, None)
         assert "Stopped; everything is saved. Go on with:" in told
         assert ("torchrun --standalone --nproc-per-node 2" in told) == (before == 2)
-        assert "error: " not in told
+        assert "\nerror: " not in told
         assert not (folder / "results.json").exists()
         finish(start(folder, *flags, "--resume", processes=after))
         np.testing.assert_allclose(curves(folder)["lstm-0"], expected, rtol=1e-3)

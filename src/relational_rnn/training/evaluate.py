@@ -46,8 +46,8 @@ def evaluate(
         path: of a text any text file; else .npz with `inputs` (B, T, F) and perhaps `targets`, (B, T) with a
             `mask`, or (B,) for an answer after the last step.
         compute_dtype: of an RMC's matrix products; None for that of its training.
-        dynamic: of a text, the learning rate with which the weights, in a copy, follow each window after it was
-            scored; None leaves them as they are.
+        dynamic: of a text, the learning rate with which a copy of the weights follows each window once it was
+            scored; None scores the weights as they are.
         **changes: what is put among the steps of fresh examples, by name, where the task knows how.
 
     Returns:
