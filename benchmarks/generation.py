@@ -73,27 +73,30 @@ def write(writer: Writer, count: int) -> None:
 
 def speeds(
     found: dict[str, tuple[str, Callable[[], Writer]]],
-    length: int,
+    lengths: Sequence[int],
     rounds: int,
     clock: Callable[[], float],
-) -> dict[str, Speed]:
-    """Let each read a text of that length, then time what it writes."""
-    text = torch.randint(30, (length,), generator=torch.Generator().manual_seed(length)).tolist()
+) -> list[dict[str, Speed]]:
+    """Let each read texts of these lengths, then time what it writes: all in turn, round after round."""
+    text = torch.randint(30, (lengths[-1],), generator=torch.Generator().manual_seed(0)).tolist()
     runs, kept = dict[str, Callable[[], None]](), dict[str, int]()
-    for name, (_, make) in found.items():
-        writer = make()
-        writer.tokens += text
-        write(writer, 1)
-        kept[name] = sum(part.numel() for part in parts_of(writer.memory) if part.is_floating_point())
+    for length in lengths:
+        for name, (_, make) in found.items():
+            writer = make()
+            writer.tokens += text[:length]
+            write(writer, 1)
+            numbers = (part.numel() for part in parts_of(writer.memory) if part.is_floating_point())
+            kept[f"{name} {length}"] = sum(numbers)
 
-        def run(writer: Writer = writer) -> None:
-            again = copy.copy(writer)  # whose memory is never changed in place
-            again.tokens = list(writer.tokens)
-            write(again, WRITTEN)
+            def run(writer: Writer = writer) -> None:
+                again = copy.copy(writer)  # whose memory is never changed in place
+                again.tokens = list(writer.tokens)
+                write(again, WRITTEN)
 
-        runs[name] = run
+            runs[f"{name} {length}"] = run
     taken = measure(runs, rounds, clock=clock)
-    return {name: Speed(WRITTEN / taken[name].median, kept[name]) for name in found}
+    every = {one: Speed(WRITTEN / taken[one].median, kept[one]) for one in runs}
+    return [{name: every[f"{name} {length}"] for name in found} for length in lengths]
 
 
 def finding(rows: Sequence[dict[str, Speed]], lengths: Sequence[int]) -> str:
@@ -142,7 +145,7 @@ def main(arguments: list[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS, help="tokens before those timed")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--figure", type=Path, default=FIGURE, help="file of the figure")
     parsed = parser.parse_args(arguments)
     lengths = sorted(set(parsed.lengths))
@@ -150,7 +153,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(f"--lengths must be at least 1, got {lengths[0]}")
     found = writers(find_recipe("language", "characters"))
     with threads(1) as clock:
-        rows = [speeds(found, length, parsed.rounds, clock) for length in lengths]
+        rows = speeds(found, lengths, parsed.rounds, clock)
     header = ["tokens so far", *(f"{name}, {what}" for what in ("tokens/s", "keeps") for name in found)]
     cells = [
         [

@@ -86,7 +86,7 @@ class LanguageLearner(TorchLearner):
         return inputs, targets
 
     @torch.no_grad()
-    def evaluate(self, examples: Stream) -> dict[str, float]:
+    def evaluate(self, examples: Any) -> dict[str, float]:
         """Return loss (nats a token), perplexity, bits per byte and accuracy over a whole text."""
         model = self.counts.eval()
         found = self._scores(model, examples, lambda loss: None)
