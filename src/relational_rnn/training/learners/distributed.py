@@ -22,7 +22,7 @@ from relational_rnn.training.run_folder import RunFolder
 
 T = TypeVar("T")
 
-LOST: Final = ("gloo", "Connection closed by peer", "Connection reset by peer", "Broken pipe")
+LOST: Final = ("gloo/transport", "Connection closed by peer", "Connection reset by peer", "Broken pipe")
 """In an error of torch, what says that another process is gone."""
 
 
