@@ -118,7 +118,7 @@ def draw(rows: Sequence[dict[str, Speed]], lengths: Sequence[int], models: Seque
         from matplotlib.ticker import LogLocator
 
         figure, looks = style.new_figure(8.0), style.lines_of(models)
-        note = "Both axes are logarithmic. All have at least the RMC's parameters."
+        note = "Both axes are logarithmic. The models have equal parameters."
         handles = [Line2D([], [], **look) for look in looks]
         bottom = style.add_legend(figure, handles, names, note) + 0.65
         about = "Characters one after another, one thread"
