@@ -126,7 +126,7 @@ def _run(arguments: list[str]) -> int:
             raise ValueError(f"there is no command {arguments[0]!r}{near}; commands: {', '.join(COMMANDS)}")
         _check_not_empty(arguments[1:])
         if _is_started_too_often(arguments[0]):
-            return 2
+            return 0  # the first says what is wrong; torchrun would end it before that if this one failed
         module = importlib.import_module(COMMANDS[arguments[0]][0])
         return int(module.main(arguments[1:]))
     except SystemExit as wanted:  # the argument parser's own: 0 after --help, 2 for wrong use

@@ -60,8 +60,8 @@ def main(argv: Sequence[str], command: str = "train", defaults: Mapping[str, Any
         defaults: values that replace the preset's.
     """
     own = place()
-    if own is not None and own.rank and not {"-h", "--help"} & set(argv):
-        return _follow(own)
+    if own is not None and own.rank:
+        return 0 if {"-h", "--help"} & set(argv) else _follow(own)
     task, arguments = split_task(command, argv)
     options = parse(task, arguments, command=command, defaults=defaults)
     origin = options.preset if options.config is None else options.config.stem
