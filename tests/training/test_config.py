@@ -41,6 +41,8 @@ def with_overrides(config, *words):
             {"port_fault": "tied-mlp", "input_fusion": "tile"},
             "port_fault and layer_norm_placement need input_fusion 'append', got 'tile'",
         ),
+        ({"embedding_size": 32}, "embedding_size is of models that read texts, and nth-farthest is no text"),
+        ({"tied_embeddings": True}, "tied_embeddings .* must be left at False, got True"),
         ({"steps": 0}, "steps must be an integer of at least 1, got 0"),
         ({"evaluate_every": 0}, "evaluate_every must be an integer of at least 1, got 0"),
         ({"patience": 0}, "patience must be an integer of at least 1, got 0"),

@@ -330,6 +330,8 @@ def test_the_commands_on_a_finished_run(tmp_path, capsys):
     (tmp_path / "own.txt").write_text("")
     assert main(["evaluate", str(folder.path), "--input", str(tmp_path / "own.txt")]) == 2
     assert "own.txt is empty" in capsys.readouterr().err
+    assert main(["evaluate", str(folder.path), "--dynamic", "0.5"]) == 0
+    assert "RMC, dynamic evaluation with learning rate 0.5: perplexity " in capsys.readouterr().out
     assert main(["failures", str(folder.path), "--examples", "40", "--show", "1"]) == 0
     assert "\nAnswer: " in capsys.readouterr().out
     failed = json.loads((folder.path / "failures.json").read_text())
@@ -338,6 +340,35 @@ def test_the_commands_on_a_finished_run(tmp_path, capsys):
     page = folder.report.read_text()
     assert f"{finding(results)}." in page
     assert '<option value="validation" selected>' in page
+
+
+def test_dynamic_evaluation_scores_each_window_before_it_learns_from_it():
+    """One window has the score of the weights as they are; of a text that repeats itself, later ones less."""
+    config = config_of(models=("lstm",), window=20)
+    learner = learner_of(config)
+    before = learner.parameters()
+    tokens = splits_of(config).test.tokens[:21]
+    first = Stream(tokens, 21, 20, 1)
+    assert learner.evaluate_dynamic(first, 1.0) == pytest.approx(learner.evaluate(first))
+    again = Stream(np.tile(tokens[:20], 8), 160, 20, 1)
+    plain, dynamic = learner.evaluate(again)["loss"], learner.evaluate_dynamic(again, 1.0)["loss"]
+    model, memory, losses = learner_of(config).model.eval(), None, []
+    for begin in range(0, 159, 20):
+        piece = torch.from_numpy(again.tokens[begin : begin + 21].astype(np.int64))[None]
+        features, memory = model(piece[:, :-1], memory)
+        memory = tuple(part.detach() for part in memory)
+        losses.append(model.losses(features[0], piece[0, 1:]))
+        grads = torch.autograd.grad(losses[-1].mean(), list(model.parameters()))
+        norm = torch.stack([grad.norm() for grad in grads]).norm()
+        with torch.no_grad():
+            for parameter, grad in zip(model.parameters(), grads):
+                parameter -= grad * min(1.0, config.optimisation.clip_norm / norm)
+    assert dynamic == pytest.approx(torch.cat(losses).mean().item(), rel=1e-5)
+    assert dynamic < plain - 0.1
+    after = learner.parameters()
+    assert all((before[name] == after[name]).all() for name in before)
+    with pytest.raises(ValueError, match="dynamic must be a learning rate above 0, got -1"):
+        learner.evaluate_dynamic(first, -1.0)
 
 
 def test_the_finding_ranks_by_perplexity():

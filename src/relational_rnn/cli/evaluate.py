@@ -33,6 +33,9 @@ class Evaluate:
     """Nth farthest: objects to show once more among the steps of fresh examples."""
     compute_dtype: str | None = None
     """Dtype of the RMC's matrix products, "float32" or "bfloat16"; else as in training."""
+    dynamic: Annotated[float | None, tyro.conf.arg(metavar="LEARNING_RATE")] = None
+    """Models of language: let the weights follow the gradient of each window after it was scored (dynamic
+    evaluation); the run's own weights stay as they are."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print one JSON object a line: with --input also every prediction."""
 
@@ -73,7 +76,8 @@ def text_in_words(score: dict[str, Any]) -> str:
         for what, part in (("perplexity", ""), ("with its memory cut", "harder_"))
         if f"{part}perplexity" in score
     ]
-    line = f"{score['label']}: {'; '.join(told)}"
+    how = f", dynamic evaluation with learning rate {score['dynamic']:g}" if "dynamic" in score else ""
+    line = f"{score['label']}{how}: {'; '.join(told)}"
     unigram = score.get("trivial_perplexity", {}).get("unigram")
     return line if unigram is None else f"{line}; the trivial score is {unigram:,.2f}"
 
@@ -88,6 +92,7 @@ def evaluate(weights: Path, options: Evaluate) -> dict[str, Any]:
         seed=options.seed,
         path=options.input,
         compute_dtype=options.compute_dtype,
+        dynamic=options.dynamic,
         distractors=options.distractors,
         repeats=options.repeats,
     )

@@ -48,6 +48,8 @@ COMMANDS: Final = {
     "tasks": ("relational_rnn.cli.tasks", "List the tasks or show examples of one."),
 }
 """Name -> module with `main(argv) -> exit code`, and one line of help."""
+TOGETHER: Final = ("train", "compare")
+"""Commands that several processes of torchrun can share."""
 LIBRARIES: Final = ("torch", "matplotlib", "optuna", "pytorch_optimizer", "tokenizers")
 """What only some commands need; each is installed by its own name."""
 
@@ -123,6 +125,8 @@ def _run(arguments: list[str]) -> int:
             near = did_you_mean(arguments[0], COMMANDS)
             raise ValueError(f"there is no command {arguments[0]!r}{near}; commands: {', '.join(COMMANDS)}")
         _check_not_empty(arguments[1:])
+        if _is_started_too_often(arguments[0]):
+            return 0  # the first says what is wrong; torchrun would end it before that if this one failed
         module = importlib.import_module(COMMANDS[arguments[0]][0])
         return int(module.main(arguments[1:]))
     except SystemExit as wanted:  # the argument parser's own: 0 after --help, 2 for wrong use
@@ -147,6 +151,24 @@ def _run(arguments: list[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _is_started_too_often(command: str) -> bool:
+    """Say whether this is one more process of a command that runs in one alone.
+
+    Raises:
+        ValueError: it is the first of several.
+    """
+    from relational_rnn.training.distributed import place
+
+    own = place()
+    if own is None or command in TOGETHER:
+        return False
+    if own.rank == 0:
+        raise ValueError(
+            f"{command} runs in one process; torchrun's several are for {' and '.join(TOGETHER)}"
+        )
+    return True
 
 
 def _check_not_empty(words: Sequence[str]) -> None:

@@ -31,6 +31,7 @@ from relational_rnn.tasks.splits import score_to_beat
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.contestants import contestants
 from relational_rnn.training.data import alone, splits_of
+from relational_rnn.training.distributed import ALONE, Team, check_together, place
 from relational_rnn.training.files import write_json
 from relational_rnn.training.results import RunResult
 from relational_rnn.training.run import check, command_of, run
@@ -43,6 +44,17 @@ def train(config: RunConfig, path: Path, resume: bool) -> int:
     Raises:
         ValueError: the folder or the configuration does not fit; nothing has been done then.
     """
+    own = place()
+    if own is None:
+        return _train(config, path, resume, ALONE)
+    check_together(config, own.size)
+    from relational_rnn.training.learners.distributed import joined
+
+    with joined(own) as team:
+        return _train(config, path, resume, team)
+
+
+def _train(config: RunConfig, path: Path, resume: bool, team: Team) -> int:
     console, folder = make_console(of_training=True), RunFolder(path)
     check(config)
     trivial = trivial_in_words(config)
@@ -51,7 +63,13 @@ def train(config: RunConfig, path: Path, resume: bool) -> int:
         labels = {contestant.name: contestant.label for contestant in contestants(config)}
         of = entry_of(config.task).score
         with Display(console, labels, of=of, stages=config.curriculum.grow) as display:
-            return run(config, folder, resume=resume, show=lambda c, record: display.show(c.name, record))
+            return run(
+                config,
+                folder,
+                resume=resume,
+                show=lambda c, record: display.show(c.name, record),
+                team=team,
+            )
 
     with folder.writing(command_of(config), config, resume):
         console.print(

@@ -21,6 +21,7 @@ from relational_rnn.config.checks import BadFile
 from relational_rnn.config.paths import in_words
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.data import with_files
+from relational_rnn.training.distributed import place
 from relational_rnn.training.processes import Interrupted, RunFailed, stop_signals
 from relational_rnn.training.run_folder import RunFolder
 from relational_rnn.training.screen import lasting, say_error
@@ -90,8 +91,7 @@ def train_and_show(
     """
     if not can_draw():
         console.print(NO_FIGURES)
-    program = [sys.argv[0]] if Path(sys.argv[0]).stem != "__main__" else ["python", "-m", "relational_rnn"]
-    again = f"{shlex.join(program)} {command} --out {shlex.quote(str(folder.path))} --resume"
+    again = f"{_program()} {command} --out {shlex.quote(str(folder.path))} --resume"
     try:
         # A scheduler's polite kill stops like Ctrl-C, also in the background, where Ctrl-C is switched off.
         with stop_signals(signal.default_int_handler):
@@ -116,6 +116,15 @@ def train_and_show(
     written = [file for file in (folder.results, folder.metrics) if file.exists()] + shown
     console.print("Written: " + ", ".join(str(file) for file in written))
     return 0
+
+
+def _program() -> str:
+    """Return how this program was started, as a shell takes it."""
+    own = place()
+    if own is not None:
+        where = "--standalone" if own.size == own.local_size else "..."  # how others are met, torchrun knew
+        return f"torchrun {where} --nproc-per-node {own.local_size} -m relational_rnn"
+    return shlex.quote(sys.argv[0]) if Path(sys.argv[0]).stem != "__main__" else "python -m relational_rnn"
 
 
 def make_console(*, of_training: bool = False) -> Console:

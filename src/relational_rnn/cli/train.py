@@ -18,6 +18,7 @@ from relational_rnn.config.checks import BadFile
 from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.tasks import TASKS, entry_of, task_name
 from relational_rnn.training.config import RunConfig, check_overridden, home_of, parts_of, with_values
+from relational_rnn.training.distributed import Place, place
 from relational_rnn.training.files import read_object
 from relational_rnn.training.models import models_of
 from relational_rnn.training.screen import say_error
@@ -58,6 +59,9 @@ def main(argv: Sequence[str], command: str = "train", defaults: Mapping[str, Any
         command: under which name.
         defaults: values that replace the preset's.
     """
+    own = place()
+    if own is not None and own.rank:
+        return 0 if {"-h", "--help"} & set(argv) else _follow(own)
     task, arguments = split_task(command, argv)
     options = parse(task, arguments, command=command, defaults=defaults)
     origin = options.preset if options.config is None else options.config.stem
@@ -71,6 +75,19 @@ def main(argv: Sequence[str], command: str = "train", defaults: Mapping[str, Any
     from relational_rnn.cli.present import train
 
     return train(find_files(options.run), folder, options.resume)
+
+
+def _follow(own: Place) -> int:
+    """Train what the leader of several processes says, who reads the arguments; return the exit code."""
+    from relational_rnn.training.learners.distributed import follow
+    from relational_rnn.training.processes import RunFailed
+
+    try:
+        follow(own)
+    except RunFailed as failed:
+        say_error(f"error: {failed}")
+        return 1
+    return 0
 
 
 def split_task(command: str, argv: Sequence[str]) -> tuple[str, list[str]]:

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple, TypeVar, Union, get_args, get_origin,
 from relational_rnn.tasks import entry_of
 from relational_rnn.training import config as run_config
 from relational_rnn.training.config import FREE, RunConfig, parts_of
+from relational_rnn.training.config_parts import OF_TOKENS
 from relational_rnn.training.models import LEADER
 from relational_rnn.training.variants import Value, text_of
 
@@ -24,12 +25,6 @@ START: Final = "start"
 
 NO_FACTORS: Final = ("models", "overrides", "framework", "seed", "seeds", *FREE)
 """Settings that are not varied: a run has one framework, and all its variants the same models and seeds."""
-
-OF_TOKENS: Final = (
-    *("embedding_size", "tied_embeddings", "adaptive_softmax"),
-    *("input_dropout", "output_dropout"),
-)
-"""Settings that change nothing but the models of a text."""
 
 BASE: Final = "base"
 """Names the variant in which nothing is changed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +19,19 @@ from relational_rnn.nn.relational_memory import RelationalMemory
 
 START = 0.1
 """Embeddings are drawn uniformly from -START to START."""
+
+
+class Masks(NamedTuple):
+    """What a call keeps of the embeddings' and of the core's features; None keeps all."""
+
+    input: Tensor | None
+    """(B, 1, E), 0 or 1 / the share that is kept."""
+    output: Tensor | None
+    """(B, 1, features)."""
+
+    def of(self, rows: slice) -> Masks:
+        """Return those of some streams."""
+        return Masks(*(None if mask is None else mask[rows] for mask in self))
 
 
 class LanguageModel(nn.Module):
@@ -126,7 +139,7 @@ class LanguageModel(nn.Module):
         memory: Any = None,
         *,
         padding_mask: Tensor | None = None,
-        dropout: torch.Generator | None = None,
+        dropout: torch.Generator | Masks | None = None,
     ) -> tuple[Tensor, Any]:
         """Run over tokens.
 
@@ -151,7 +164,7 @@ class LanguageModel(nn.Module):
         memory: Any = None,
         *,
         padding_mask: Tensor | None = None,
-        dropout: torch.Generator | None = None,
+        dropout: torch.Generator | Masks | None = None,
     ) -> tuple[Tensor, Any]:
         """Run over embedded tokens.
 
@@ -160,7 +173,7 @@ class LanguageModel(nn.Module):
             memory: of the core before the first; None for its start.
             padding_mask: (B, T) bool, True where a step is padding, on any side: it leaves the memory, and
                 with it the output, as it is (before a row's first token outputs are 0). An RMC has it.
-            dropout: where masks are drawn from; None means torch's own generator.
+            dropout: masks, or where they are drawn from; None means torch's own generator.
 
         Returns:
             What the next tokens are told from, (B, T, features), and the core's memory.
@@ -169,7 +182,8 @@ class LanguageModel(nn.Module):
             TypeError: a mask that is not bool, or for another core.
             ValueError: another shape.
         """
-        inputs = self._drop(embedded, self.input_dropout, dropout)
+        masks = dropout if isinstance(dropout, Masks) else self.draw_masks(len(embedded), dropout)
+        inputs = _masked(embedded, masks.input)
         if padding_mask is None:
             outputs, memory = self.core(inputs, memory)
         elif isinstance(self.core, RelationalMemory):
@@ -179,14 +193,24 @@ class LanguageModel(nn.Module):
             outputs, memory = run_unpadded(self.core, inputs, start, padding_mask)
         else:
             raise TypeError(f"padding_mask is for a RelationalMemory, the core is {type(self.core).__name__}")
-        return self.head(self._drop(outputs, self.output_dropout, dropout)), memory
+        return self.head(_masked(outputs, masks.output)), memory
 
-    def _drop(self, rows: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
-        """Drop features of (B, T, F), the same ones at all steps."""
+    def draw_masks(self, batch: int, generator: torch.Generator | None = None) -> Masks:
+        """Draw which features of B streams a call drops, the same ones at all its steps.
+
+        Args:
+            batch: B.
+            generator: where they are drawn from; None means torch's own.
+        """
+        output = int(self.core.output_size)  # type: ignore[arg-type]
+        sizes = ((self.embedding_size, self.input_dropout), (output, self.output_dropout))
+        return Masks(*(self._mask(batch, size, share, generator) for size, share in sizes))
+
+    def _mask(self, batch: int, size: int, share: float, generator: torch.Generator | None) -> Tensor | None:
         if not self.training or not share:
-            return rows
-        kept = rows.new_empty(rows.shape[0], 1, rows.shape[2]).bernoulli_(1 - share, generator=generator)
-        return rows * (kept / max(1 - share, 1e-9))
+            return None
+        mask: Tensor = self.embedding.weight.new_empty(batch, 1, size)
+        return mask.bernoulli_(1 - share, generator=generator).div_(max(1 - share, 1e-9))
 
     def scores(self, features: Tensor) -> Tensor:
         """Return what the full softmax is taken of: (..., features) -> (..., V)."""
@@ -213,3 +237,7 @@ class LanguageModel(nn.Module):
             return self.losses(features, targets), self.softmax.predict(features) == targets
         scores = self.scores(features)
         return F.cross_entropy(scores, targets, reduction="none"), scores.argmax(-1) == targets
+
+
+def _masked(rows: Tensor, mask: Tensor | None) -> Tensor:
+    return rows if mask is None else rows * mask

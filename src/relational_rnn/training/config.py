@@ -26,6 +26,7 @@ from relational_rnn.config.checks import (
 from relational_rnn.tasks import entry_of
 from relational_rnn.training.config_limits import MOST_OF
 from relational_rnn.training.config_parts import (
+    OF_TOKENS,
     BudgetConfig,
     CurriculumConfig,
     DataConfig,
@@ -97,6 +98,13 @@ class RunConfig(Generic[Task]):
         check_models(runtime.framework, model.models, self.specs)
         for word in model.overrides:
             check_choice(f"the model of {word!r} in overrides", word.partition(".")[0], self.specs)
+        for name in () if entry.tokens else OF_TOKENS:
+            value, usual = getattr(model, name), getattr(ModelConfig, name)
+            if value != usual:
+                raise ValueError(
+                    f"{name} is of models that read texts, and {entry.name} is no text: it must be left at "
+                    f"{usual}, got {value}"
+                )
         curriculum, size = self.curriculum, self.budget.batch_size
         if curriculum.grow:
             if entry.stages is None:

@@ -34,6 +34,12 @@ CORE_OPTIONS: Final = (
 )
 """Fields that are the core's arguments, but for `head_size`, which is free to match a size."""
 
+OF_TOKENS: Final = (
+    *("embedding_size", "tied_embeddings", "adaptive_softmax"),
+    *("input_dropout", "output_dropout"),
+)
+"""Fields of `ModelConfig` that only the models of a text have; elsewhere they keep their defaults."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -17,6 +19,13 @@ from relational_rnn.training.examples_file import check_mask, check_targets, rea
 from relational_rnn.training.weights import Trained, load_weights
 
 
+class Dynamic(Protocol):
+    """A learner of texts."""
+
+    def evaluate_dynamic(self, examples: Any, learning_rate: float) -> dict[str, float]:
+        """Return the scores of weights that follow each window after it was scored."""
+
+
 def evaluate(
     weights: Path,
     *,
@@ -24,6 +33,7 @@ def evaluate(
     seed: int,
     path: Path | None = None,
     compute_dtype: str | None = None,
+    dynamic: float | None = None,
     **changes: int,
 ) -> dict[str, Any]:
     """Score a saved model.
@@ -36,6 +46,8 @@ def evaluate(
         path: of a text any text file; else .npz with `inputs` (B, T, F) and perhaps `targets`, (B, T) with a
             `mask`, or (B,) for an answer after the last step.
         compute_dtype: of an RMC's matrix products; None for that of its training.
+        dynamic: of a text, the learning rate with which a copy of the weights follows each window once it was
+            scored; None scores the weights as they are.
         **changes: what is put among the steps of fresh examples, by name, where the task knows how.
 
     Returns:
@@ -44,7 +56,8 @@ def evaluate(
         perplexity and bits_per_byte, harder_... of the same with a memory that is cut, and trivial_...
 
     Raises:
-        ValueError: the file's arrays do not fit the model, or the task has no such changes.
+        ValueError: the file's arrays do not fit the model, the task has no such changes, or `dynamic` is too
+            large, or given for what is no text.
     """
     check_seed("seed", seed)
     trained = load_weights(weights, compute_dtype)
@@ -60,17 +73,23 @@ def evaluate(
     changes = {name: count for name, count in changes.items() if count}
     if changes and entry.lengthen is None:
         raise ValueError(f"{' and '.join(changes)} change no examples of {entry.name}, of which {weights} is")
+    if dynamic is not None and not entry.tokens:
+        raise ValueError(f"dynamic evaluation is of models of texts, and {weights} is of {entry.name}")
     if path is not None and entry.given is None:
         return score | _given(trained, path)
     learner = trained.framework.learner(trained.model, config.of(contestant.model))
+    scores_of: Callable[[Any], dict[str, float]] = learner.evaluate
+    if dynamic is not None:
+        scores_of = functools.partial(cast(Dynamic, learner).evaluate_dynamic, learning_rate=dynamic)
+        score["dynamic"] = dynamic
     if path is not None and entry.given is not None:
         found = entry.given(task, path)
         score["examples"], score["trivial_accuracy"] = len(found.inputs), None
-        return score | learner.evaluate(found)
+        return score | scores_of(found)
     if entry.from_files:
         splits = splits_of(config)
         score["examples"] = len(splits.test.inputs)
-        test, harder = learner.evaluate(splits.test), learner.evaluate(splits.harder)
+        test, harder = scores_of(splits.test), scores_of(splits.harder)
         score["accuracy"], score["harder_accuracy"] = test["accuracy"], harder["accuracy"]
         score["trivial_accuracy"] = score_to_beat(splits.trivial["test"])
         for name in entry.score.kept:

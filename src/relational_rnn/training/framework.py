@@ -28,8 +28,8 @@ class Framework(NamedTuple):
     state_size: Callable[[Any, int, int], int | None]
     """(model, features of an input, steps T) -> how many numbers it keeps from step to step, after T; None
     for a model of one's own that does not hand them out."""
-    learner: Callable[[Any, RunConfig], Learner]
-    """(model, config of its training) -> it with its optimiser."""
+    learner: Callable[..., Learner]
+    """(model, config of its training, of a text also the `Team` that trains it) -> it with its optimiser."""
     arrays: Callable[[Any], dict[str, Array]]
     """(model) -> everything that a file of weights has to hold."""
     load_arrays: Callable[[Any, Mapping[str, Array]], None]

@@ -21,6 +21,7 @@ from relational_rnn.training.config import RunConfig
 from relational_rnn.training.contestants import Contestant, contestants, leader_of
 from relational_rnn.training.curriculum import Growth
 from relational_rnn.training.data import alone, batches_of, check_examples, splits_of
+from relational_rnn.training.distributed import ALONE, Team
 from relational_rnn.training.files import joined, read_object, write_json
 from relational_rnn.training.framework import Framework, framework_of
 from relational_rnn.training.models import check_model_memory, check_sizes, features_of
@@ -75,6 +76,7 @@ def run(
     resume: bool = False,
     show: Callable[[Contestant, Record], None] = lambda contestant, record: None,
     in_process: bool = False,
+    team: Team = ALONE,
 ) -> RunResult:
     """Train every model with every seed and score them.
 
@@ -85,6 +87,8 @@ def run(
         show: gets every record as it comes.
         in_process: train one after the other in this process, so that tasks and models may be of any kind;
             else several at a time, each in a process of its own.
+        team: whose leader this process is; of several processes all train the same model, one after the
+            other.
 
     Returns:
         What results.json has.
@@ -106,11 +110,13 @@ def run(
         return leader is None or folder.score(leader.name).exists()
 
     waiting = [name for name in everyone if not is_finished(folder, name)]
-    if in_process:
+    if in_process or team.size > 1:
         with asked_to_stop() as stopped:
             for name in waiting:  # leaders come first
-                train_one(config, folder, name, functools.partial(show, everyone[name]), stopped)
-                if stopped():
+                with team.training(config, folder.path, name):
+                    train_one(config, folder, name, functools.partial(show, everyone[name]), stopped, team)
+                    halt = team.any(stopped())
+                if halt:
                     raise Interrupted(f"stopped; everything is saved, resume it in {folder.path}")
     else:
         train_side_by_side(
@@ -203,11 +209,18 @@ def _train_apart(config: RunConfig, folder: RunFolder, name: str, report: Report
             train_one(config, folder, name, report, stopped)
 
 
-def train_one(config: RunConfig, folder: RunFolder, name: str, report: Report, stopped: Stopped) -> None:
+def train_one(
+    config: RunConfig,
+    folder: RunFolder,
+    name: str,
+    report: Report,
+    stopped: Stopped,
+    team: Team = ALONE,
+) -> None:
     """Train one contestant in this process and leave its records, weights and score in the folder.
 
     A record is in the folder before the checkpoint that has come past it. A training that diverges is scored
-    with the parameters that were kept before.
+    with the parameters that were kept before. Of a team only the leader writes and reports.
     """
     framework = framework_of(config.runtime.framework)
     contestant = next(c for c in contestants(config) if c.name == name)
@@ -215,12 +228,14 @@ def train_one(config: RunConfig, folder: RunFolder, name: str, report: Report, s
     growth = growth_of(config, own, contestant, folder)
 
     def note(record: Record) -> None:
+        if team.rank:
+            return
         folder.append({"model": name, **record})
         report(record)
 
     with framework.limit_threads(config.runtime.threads):
         model = framework.build(own, contestant)
-        learner = framework.learner(model, own)
+        learner = framework.learner(model, own, *(() if team.size == 1 else (team,)))
         splits = splits_of(own, with_training=True)
         optimisation = own.optimisation
 
@@ -236,6 +251,7 @@ def train_one(config: RunConfig, folder: RunFolder, name: str, report: Report, s
             schedule=schedule,
             monitor=entry_of(own.task).score.monitor,
             notes={"seed": contestant.seed, "framework": framework.name},
+            team=team,
         )
         quiet = np.errstate(over="ignore", invalid="ignore")
         with quiet, contextlib.suppress(FloatingPointError):  # which the result tells
@@ -244,6 +260,8 @@ def train_one(config: RunConfig, folder: RunFolder, name: str, report: Report, s
         if not result.finished:
             return
         score = score_of(own, framework, model, learner, result, splits)
+    if team.rank:
+        return
     if growth is not None:
         score["changes"] = [change._asdict() for change in growth.changes]
     save_weights(folder.weights(name), framework, model, config, contestant)

@@ -6,7 +6,6 @@ import dataclasses
 import json
 import math
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from relational_rnn.training.arrays_file import (
 from relational_rnn.training.config_parts import BudgetConfig
 from relational_rnn.training.data import Batches
 from relational_rnn.training.decode import decode
+from relational_rnn.training.distributed import ALONE, Team
 from relational_rnn.training.files import find_target, rewrite_lines
 from relational_rnn.training.screen import lasting
 
@@ -110,6 +110,7 @@ class Training:
             peak.
         monitor: which metric on the validation examples says which parameters are best.
         notes: what else a checkpoint must have in common with the training that goes on from it.
+        team: the processes that train together; the first of them writes.
 
     Raises:
         ValueError: an unknown metric.
@@ -126,6 +127,7 @@ class Training:
         schedule: Callable[[int, float], float],
         monitor: str,
         notes: Mapping[str, Any],
+        team: Team = ALONE,
     ) -> None:
         self.settings = {
             **dataclasses.asdict(budget),
@@ -134,7 +136,7 @@ class Training:
             **notes,
         }
         self.learner, self.batches, self.validation, self.budget = learner, batches, validation, budget
-        self.peak, self.schedule = peak, schedule
+        self.peak, self.schedule, self.team = peak, schedule, team
         self.learning_rate = peak
         self.result = FitResult()
         self.kept = learner.parameters()
@@ -175,6 +177,7 @@ class Training:
             find_target(file).parent.mkdir(parents=True, exist_ok=True)  # raises before there is work to lose
             if file.exists():
                 self.restore(file)
+            self.team.check_same(self.result.step, file.parent)
         if lines is not None:
             find_target(lines).parent.mkdir(parents=True, exist_ok=True)
             _forget_after(lines, self.result.step)
@@ -197,12 +200,13 @@ class Training:
     ) -> None:
         """Train until the budget or the patience is used up, or somebody stops it."""
         result, budget = self.result, self.budget
-        begin = time.perf_counter() - result.seconds
+        team = self.team
+        begin = team.now() - result.seconds
         next_report, next_save = result.seconds, result.seconds + CHECKPOINT_SECONDS
         while not result.finished:
             try:
                 metrics = self.advance()
-                result.seconds = time.perf_counter() - begin
+                result.seconds = team.now() - begin
                 if result.seconds >= next_report:
                     tell(self.record() | metrics)
                     next_report = result.seconds + REPORT_SECONDS
@@ -213,7 +217,7 @@ class Training:
                     result.finished = last or result.stopped_early
             except FloatingPointError as error:
                 self._diverge(str(error), tell)
-            halt = not result.finished and stopped()
+            halt = not result.finished and team.any(stopped())
             if checkpoint is not None and (halt or result.finished or result.seconds >= next_save):
                 self.save(checkpoint)
                 next_save = result.seconds + CHECKPOINT_SECONDS
@@ -304,7 +308,8 @@ class Training:
             "result": dataclasses.asdict(self.result),
             "batches": self.batches.state(),
         }
-        save_arrays(path, arrays, notes)
+        if self.team.rank == 0:
+            save_arrays(path, arrays, notes)
 
     def restore(self, path: Path) -> None:
         """Go on from a file that `save` wrote.

@@ -18,6 +18,7 @@ from relational_rnn.tasks.checks import one_example_generators
 from relational_rnn.tasks.language.source import MADE, find, read_pieces, whole
 from relational_rnn.tasks.language.stream import dtype_of
 from relational_rnn.tasks.language.task import Language, Stream, read, windows_at
+from relational_rnn.tasks.language.vocabulary import VISIBLE
 from relational_rnn.tasks.splits import Counts, Splits
 
 if TYPE_CHECKING:
@@ -183,12 +184,15 @@ def as_record(task: Language, batch: Any, example: int) -> dict[str, Any]:
 
 
 def as_text(record: dict[str, Any]) -> str:
-    """Return the text in lines that fit a screen, and what comes next below it.
+    """Return the text in lines that fit a screen, and what comes next below it; white space between shows.
 
     Example:
-        >>> print(as_text({"text": "Anna takes a", "answer": "lamp"}))
-        Anna takes a
-        Answer: lamp
+        >>> print(as_text({"text": "Anna takes a ", "answer": "l"}))
+        Anna takes a␣
+        Answer: l
     """
-    lines = [part for line in record["text"].split("\n") for part in textwrap.wrap(line, 96) or [""]]
+    text = record["text"]
+    end = len(text.rstrip())
+    shown = text[:end] + text[end:].translate(VISIBLE)
+    lines = [part for line in shown.split("\n") for part in textwrap.wrap(line, 96) or [""]]
     return "\n".join([*lines, f"Answer: {record['answer']}"])

@@ -32,6 +32,9 @@ LONGEST: Final = 4
 SUBWORDS: Final = 8_192
 """Of the vocabulary, where nobody says how many."""
 
+VISIBLE: Final = str.maketrans({" ": "␣", "\n": "↵", "\t": "⇥"})
+"""White space -> the sign that people see of it where a single token is shown."""
+
 
 @dataclass(frozen=True)
 class Vocabulary:
@@ -144,14 +147,16 @@ class Vocabulary:
         return "".join(self.tokens[number] for number in chosen)
 
     def shown(self, number: int) -> str:
-        r"""Return a token on one line, as people read it.
+        r"""Return a token on one line, as people read it: white space has signs, see `VISIBLE`.
 
         Example:
-            >>> Vocabulary("characters", ("\n", "a", "<unk>"), (3, 2, 0)).shown(0)
-            '\\n'
+            >>> vocabulary = Vocabulary("characters", ("\n", " ", "a", "<unk>"), (3, 2, 2, 0))
+            >>> [vocabulary.shown(number) for number in (0, 1, 2)]
+            ['↵', '␣', 'a']
         """
         text = self.tokens[number] if self.units == "words" else self.decode([number])
-        return text.encode("unicode_escape").decode() if not text.isprintable() else text or "?"
+        signs = text.translate(VISIBLE)
+        return signs.encode("unicode_escape").decode() if not signs.isprintable() else signs or "?"
 
 
 class Spelling:

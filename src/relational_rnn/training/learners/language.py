@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import copy
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from relational_rnn.nn.language_model import LanguageModel
+from relational_rnn.config.checks import check_number
+from relational_rnn.nn.language_model import LanguageModel, Masks
 from relational_rnn.reference.arrays import Array
 from relational_rnn.tasks.language.examples import measures
-from relational_rnn.tasks.language.task import Windows
+from relational_rnn.tasks.language.task import Stream, Windows
 from relational_rnn.training.arrays_file import check_arrays, with_prefix, without_prefix
 from relational_rnn.training.config import RunConfig
+from relational_rnn.training.distributed import ALONE, Team
 from relational_rnn.training.learners.torch import Metrics, TorchLearner
 
 CHUNK: Final = 4_096
 """Tokens whose vocabulary is scored at once."""
+
+DIVERGED: Final = 100.0
+"""Nats a token; who knows nothing of a million different tokens needs 14."""
+
+
+class WindowLoss(nn.Module):
+    """The mean loss of a window's tokens, and the memory after it: what several processes share.
+
+    Args:
+        model: that reads it.
+    """
+
+    def __init__(self, model: LanguageModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, inputs: Tensor, targets: Tensor, memory: Any, masks: Masks) -> tuple[Tensor, Any]:
+        """Return the loss, nats a token, and the memory without gradients: (B, T), (B, T) -> (), memory."""
+        features, memory = self.model(inputs, memory, dropout=masks)
+        losses = self.model.losses(features.flatten(0, 1), targets.flatten())
+        return losses.mean(), None if memory is None else mapped(Tensor.detach, memory)
 
 
 class LanguageLearner(TorchLearner):
@@ -27,54 +51,112 @@ class LanguageLearner(TorchLearner):
     Args:
         model: it is moved to the run's device.
         config: of its training, of one model.
+        team: the processes that train it; each reads some of the streams and carries their memory.
     """
 
     model: LanguageModel
 
-    def __init__(self, model: LanguageModel, config: RunConfig) -> None:
+    def __init__(self, model: LanguageModel, config: RunConfig, team: Team = ALONE) -> None:
         super().__init__(model, config)
+        self.team = team
         self.carries = config.specs[config.model.models[0]].carries
         self.batch_size = config.budget.batch_size
         self.memory: Any = None
-        """Before the next window, without gradients; None for the core's start."""
+        """Of this process's streams before the next window, without gradients; None for the core's start."""
         self.dropout = torch.Generator(self.device).manual_seed(config.seed)
+        unused = config.model.adaptive_softmax or config.task.window == 1  # a cluster without a token, ...
+        self.window_loss = team.shared(WindowLoss(self.model), some_unused=unused)
 
     def _loss(self, batch: Windows) -> tuple[Tensor, Metrics]:
-        """Return the mean loss of a window's tokens, and carry the memory on."""
-        inputs, targets = self._placed(batch)
-        memory = None if batch.begins else self.memory
-        features, memory = self.model(inputs, memory, dropout=self.dropout)
-        self.memory = mapped(Tensor.detach, memory) if self.carries and memory is not None else None
-        losses = self.model.losses(features.flatten(0, 1), targets.flatten())
-        return losses.mean(), dict
+        """Return the mean loss of a window's tokens, and carry the memory on.
 
-    def _placed(self, batch: Windows) -> tuple[Tensor, Tensor]:
-        inputs, targets = (torch.from_numpy(part).to(self.device) for part in (batch.inputs, batch.targets))
+        Of several processes each has the gradient of its own streams; the value is the mean of all.
+        """
+        rows = self.team.rows(len(batch.inputs))
+        masks = self.model.draw_masks(len(batch.inputs), self.dropout).of(rows)
+        inputs, targets = self._placed(batch, rows)
+        loss, memory = self.window_loss(inputs, targets, None if batch.begins else self.memory, masks)
+        self.memory = memory if self.carries else None
+        own = loss.detach()
+        return loss + (self.team.mean(own) - own), dict
+
+    def _placed(self, batch: Windows, rows: slice) -> tuple[Tensor, Tensor]:
+        parts = (batch.inputs[rows], batch.targets[rows])
+        inputs, targets = (torch.from_numpy(part).to(self.device) for part in parts)
         return inputs, targets
 
     @torch.no_grad()
     def evaluate(self, examples: Any) -> dict[str, float]:
-        """Return loss (nats a token), perplexity, bits per byte and accuracy over a whole `Stream`."""
+        """Return loss (nats a token), perplexity, bits per byte and accuracy over a whole text."""
         model = self.counts.eval()
+        found = self._scores(model, examples, lambda loss: None)
+        model.train()
+        return found
+
+    def evaluate_dynamic(self, examples: Stream, learning_rate: float) -> dict[str, float]:
+        """Return the same of weights that follow the gradient of each window after it was scored.
+
+        The steps are plain gradient descent on a copy, clipped as in training; dropout is off.
+
+        Source: Mikolov et al. 2010; Krause et al. 2018.
+
+        Args:
+            examples: the text; its streams are read side by side and change the same weights.
+            learning_rate: above 0.
+
+        Raises:
+            ValueError: the learning rate is not above 0, or so large that the model gets lost.
+        """
+        if check_number("dynamic", learning_rate) <= 0:
+            raise ValueError(f"dynamic must be a learning rate above 0, got {learning_rate}")
+        model = copy.deepcopy(self.counts).eval()
+        optimiser = torch.optim.SGD(model.parameters(), lr=learning_rate)
+
+        def follow(loss: Tensor) -> None:
+            optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), self.max_norm)
+            optimiser.step()
+
+        found = self._scores(model, examples, follow)
+        if not found["loss"] < DIVERGED:
+            raise ValueError(f"dynamic = {learning_rate} is too large: the loss is {found['loss']:.3g}")
+        return found
+
+    def _scores(
+        self, model: nn.Module, examples: Stream, follow: Callable[[Tensor], None]
+    ) -> dict[str, float]:
+        """Score a text window by window; `follow` gets the mean loss of each when it was scored."""
         assert isinstance(model, LanguageModel)
         memory: Any = None
-        total, right = 0.0, 0
+        total, right = 0.0, 0.0
         for window in examples.windows():
-            inputs, targets = self._placed(window)
+            rows = self.team.rows(len(window.inputs))
+            if rows.start == rows.stop:
+                continue
+            inputs, targets = self._placed(window, rows)
             features, memory = model(inputs, None if window.begins or not self.carries else memory)
-            mask = torch.from_numpy(window.mask).to(self.device)
+            memory = mapped(Tensor.detach, memory)
+            mask = torch.from_numpy(window.mask[rows]).to(self.device)
+            parts = []
             for some, wanted in zip(features[mask].split(CHUNK), targets[mask].split(CHUNK)):
                 losses, hits = model.judge(some, wanted)
-                total += losses.double().sum().item()
+                parts.append(losses)
+                total += losses.detach().double().sum().item()
                 right += int(hits.sum())
-        model.train()
+            follow(torch.cat(parts).mean())
+        total, right = self.team.total((total, right))
         count = examples.predictions
         return measures(total / count, examples) | {"accuracy": right / count}
 
     def state(self) -> dict[str, Array]:
-        """Return that of any torch learner, the memory and where the dropout is."""
+        """Return that of any torch learner, the memory of all streams and where the dropout is."""
         drawn = {"dropout": self.dropout.get_state().numpy().copy()}
-        return super().state() | memory_arrays(self.memory) | with_prefix("generator", drawn)
+        memory = self.memory
+        if memory is not None:
+            axes = iter(stream_axes(self.model))
+            memory = mapped(lambda part: self.team.whole(part, next(axes)), memory)
+        return super().state() | memory_arrays(memory) | with_prefix("generator", drawn)
 
     @torch.no_grad()
     def load_state(self, values: Mapping[str, Array]) -> None:
@@ -90,7 +172,23 @@ class LanguageLearner(TorchLearner):
         carried = memory_from(memory, self.model, self.batch_size) if memory else None
         super().load_state({name: value for name, value in values.items() if name not in own})
         self.dropout.set_state(torch.from_numpy(np.array(drawn["dropout"])))
+        if carried is not None:
+            axes, rows = iter(stream_axes(self.model)), self.team.rows(self.batch_size)
+            carried = mapped(
+                lambda part: part.narrow(next(axes), rows.start, rows.stop - rows.start), carried
+            )
         self.memory = carried
+
+
+@torch.no_grad()
+def stream_axes(model: LanguageModel) -> list[int]:
+    """Return the axis along which the streams lie, of each tensor of a core's state in order."""
+    like = model.embedding.weight
+    one, two = (model.core(like.new_zeros(count, 1, model.embedding_size))[1] for count in (1, 2))
+    return [
+        next(axis for axis in range(a.ndim) if a.shape[axis] != b.shape[axis])
+        for a, b in zip(parts_of(one), parts_of(two))
+    ]
 
 
 def memory_arrays(state: Any) -> dict[str, Array]:

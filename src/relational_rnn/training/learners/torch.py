@@ -25,6 +25,7 @@ from relational_rnn.tasks.language import cut_offs, read
 from relational_rnn.training.arrays_file import check_arrays, with_prefix, without_prefix
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.contestants import Contestant
+from relational_rnn.training.distributed import ALONE, Team, place
 from relational_rnn.training.files import parse_json
 from relational_rnn.training.framework import Framework
 from relational_rnn.training.learners.optimisers import averaged, build_optimiser
@@ -326,12 +327,12 @@ def _shares(right: Tensor, solved: Tensor) -> dict[str, float]:
     }
 
 
-def make_learner(model: nn.Module, config: RunConfig) -> TorchLearner:
+def make_learner(model: nn.Module, config: RunConfig, team: Team = ALONE) -> TorchLearner:
     """Return a model with its optimiser."""
     if isinstance(model, LanguageModel):
         from relational_rnn.training.learners.language import LanguageLearner  # which builds on this module
 
-        return LanguageLearner(model, config)
+        return LanguageLearner(model, config, team)
     return TorchLearner(model, config)
 
 
@@ -461,13 +462,18 @@ def limit_threads(count: int) -> Iterator[None]:
 
 
 def check(config: RunConfig) -> None:
-    """Check that the device is there, and count its memory from here on.
+    """Check that the device is there, one for each process of torchrun.
 
     Raises:
         ValueError: it is not.
     """
-    if config.runtime.device == "cuda" and not torch.cuda.is_available():
+    if config.runtime.device != "cuda":
+        return
+    if not torch.cuda.is_available():
         raise ValueError(f"device 'cuda' needs an NVIDIA GPU, and torch {torch.__version__} finds none here")
+    own, here = place(), torch.cuda.device_count()
+    if own is not None and own.local_size > here:
+        raise ValueError(f"torchrun started {own.local_size} processes here; with GPUs at most {here} can be")
 
 
 def most_memory(device: str) -> int | None:

@@ -1,0 +1,167 @@
+"""Processes that train one model together, as torchrun starts them: what learner and trainer ask of them.
+
+One process alone answers the same questions, so that neither has a second path.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol, TypeVar
+
+from relational_rnn.tasks import entry_of
+from relational_rnn.training.config import RunConfig
+
+T = TypeVar("T")
+
+
+class Team(Protocol):
+    """The processes of a training; each calls the same methods in the same order."""
+
+    rank: int
+    """Which of them this one is; 0 leads: it alone writes and shows."""
+    size: int
+    """How many they are."""
+
+    def training(self, config: RunConfig, folder: Path, name: str) -> AbstractContextManager[None]:
+        """Let the others train too, inside this.
+
+        Args:
+            config: of the run.
+            folder: of the run.
+            name: of the training.
+
+        Raises:
+            RunFailed: another process is gone.
+        """
+
+    def now(self) -> float:
+        """Return the leader's clock in seconds, so that all save and end after the same step."""
+
+    def any(self, flag: bool) -> bool:
+        """Say whether one of them says so."""
+
+    def check_same(self, step: int, folder: Path) -> None:
+        """Check that all of them stand at the same step.
+
+        Raises:
+            ValueError: they do not see the same files.
+        """
+
+    def rows(self, count: int) -> slice:
+        """Return which of so many streams are this process's."""
+
+    def whole(self, part: T, axis: int) -> T:
+        """Return a tensor of all streams from each process's own part, along an axis."""
+
+    def mean(self, value: T) -> T:
+        """Return the mean of a tensor over the processes."""
+
+    def total(self, values: tuple[float, ...]) -> tuple[float, ...]:
+        """Return the sums of numbers over the processes, in float64."""
+
+    def shared(self, module: T, *, some_unused: bool) -> T:
+        """Return a module whose gradients are averaged over the processes as they are computed.
+
+        Args:
+            module: the same on all of them.
+            some_unused: whether a step may leave parameters without a gradient.
+        """
+
+
+class Alone:
+    """A team of one."""
+
+    rank, size = 0, 1
+
+    def training(self, config: RunConfig, folder: Path, name: str) -> AbstractContextManager[None]:
+        """Train."""
+        return nullcontext()
+
+    def now(self) -> float:
+        """Return the clock."""
+        return time.perf_counter()
+
+    def any(self, flag: bool) -> bool:
+        """Return the flag."""
+        return flag
+
+    def check_same(self, step: int, folder: Path) -> None:
+        """Find nothing else."""
+
+    def rows(self, count: int) -> slice:
+        """Return all."""
+        return slice(0, count)
+
+    def whole(self, part: T, axis: int) -> T:
+        """Return the part."""
+        return part
+
+    def mean(self, value: T) -> T:
+        """Return the value."""
+        return value
+
+    def total(self, values: tuple[float, ...]) -> tuple[float, ...]:
+        """Return the numbers."""
+        return values
+
+    def shared(self, module: T, *, some_unused: bool) -> T:
+        """Return the module."""
+        return module
+
+
+ALONE: Final = Alone()
+
+
+class Place(NamedTuple):
+    """Where a process is among those that torchrun started."""
+
+    rank: int
+    """Among all."""
+    size: int
+    """How many there are."""
+    local_rank: int
+    """Among those of this machine; also the number of its GPU."""
+    local_size: int
+    """How many there are on this machine."""
+
+
+def place() -> Place | None:
+    """Return the place that torchrun gave this process; None without torchrun.
+
+    It hands it over in the environment, as `torch.distributed` reads it.
+
+    Example:
+        >>> place() is None
+        True
+    """
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return None
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+    return Place(*(int(os.environ[name]) for name in names))
+
+
+def check_together(config: RunConfig, size: int) -> None:
+    """Check that so many processes can share the trainings of a run.
+
+    Raises:
+        ValueError: the task is no text, or the streams cannot be dealt out evenly.
+
+    Example:
+        >>> from relational_rnn.tasks.sorting import Sorting
+        >>> check_together(RunConfig(task=Sorting()), 2)
+        Traceback (most recent call last):
+        ValueError: torchrun started 2 processes, which can share texts alone (train language), not sorting
+    """
+    entry, streams = entry_of(config.task), config.budget.batch_size
+    if not entry.tokens:
+        raise ValueError(
+            f"torchrun started {size} processes, which can share texts alone (train language), "
+            f"not {entry.name}"
+        )
+    if streams % size:
+        raise ValueError(
+            f"batch_size must be a multiple of the {size} processes that torchrun started, got {streams}"
+        )
