@@ -43,12 +43,15 @@ COMMANDS: Final = {
         "relational_rnn.cli.playground",
         "Write a page in which a trained RMC answers, step by step.",
     ),
-    "play": ("relational_rnn.cli.play", "Play Mini PacMan or Box-World, or see what a player scores."),
+    "play": (
+        "relational_rnn.cli.play",
+        "Play Mini PacMan or Box-World, or watch what an agent of a run plays.",
+    ),
     "course": ("relational_rnn.cli.course", "Learn it: exercises with checks that say what is wrong."),
     "tasks": ("relational_rnn.cli.tasks", "List the tasks or show examples of one."),
 }
 """Name -> module with `main(argv) -> exit code`, and one line of help."""
-LIBRARIES: Final = ("torch", "matplotlib", "optuna", "pytorch_optimizer", "tokenizers")
+LIBRARIES: Final = ("torch", "matplotlib", "optuna", "pytorch_optimizer", "tokenizers", "gymnasium")
 """What only some commands need; each is installed by its own name."""
 
 

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import inspect
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
@@ -14,9 +14,10 @@ from typing import Annotated, Any, Generic, TypeVar
 import tyro
 
 from relational_rnn.cli import arguments as parser
-from relational_rnn.config.checks import BadFile
+from relational_rnn.config.checks import BadFile, did_you_mean, shortened
 from relational_rnn.recipes import RECIPES, find_recipe
-from relational_rnn.tasks import TASKS, entry_of, task_name
+from relational_rnn.tasks import TASKS, task_name
+from relational_rnn.tasks.game_registry import TRAINABLE
 from relational_rnn.training.config import RunConfig, check_overridden, home_of, parts_of, with_values
 from relational_rnn.training.files import read_object
 from relational_rnn.training.models import models_of
@@ -30,6 +31,13 @@ BOTH = ("rmc", "lstm")
 
 LISTS = (MODELS_FLAG, "--overrides", "--start", "--supporting-facts", "--tasks")
 """Flags that take several values."""
+
+GAMES_IN_WORDS = {
+    "mini-pacman": "a game for agents: eat food and pills, keep away from ghosts",
+    "box-world": "a game for agents: open boxes with the keys that fit, in the right order",
+    "cue-recall": "a game for agents: name a cue that was shown some steps ago",
+}
+"""What agents are trained on by `train`, in a line each."""
 
 T = TypeVar("T")
 
@@ -59,6 +67,10 @@ def main(argv: Sequence[str], command: str = "train", defaults: Mapping[str, Any
         defaults: values that replace the preset's.
     """
     task, arguments = split_task(command, argv)
+    if task in TRAINABLE:
+        from relational_rnn.cli.agents import main as train_agents
+
+        return train_agents(task, arguments)
     options = parse(task, arguments, command=command, defaults=defaults)
     origin = options.preset if options.config is None else options.config.stem
     folder = options.out or Path("runs") / f"{task}-{origin}-seed{options.run.seed}"
@@ -81,12 +93,21 @@ def split_task(command: str, argv: Sequence[str]) -> tuple[str, list[str]]:
     """
     words = list(argv)
     task = task_name(words.pop(0)) if words and not words[0].startswith("-") else None
+    games = GAMES_IN_WORDS if command == "train" else {}
+    if task in TRAINABLE and not games:
+        raise ValueError(f"{command} takes no games; their agents are trained by relational-rnn train {task}")
+    if task is not None and task not in TASKS and task not in games:
+        near = did_you_mean(task, {**TASKS, **games})
+        known = ", ".join((*TASKS, *games))
+        raise ValueError(f"there is no task {shortened(task)}{near}; known tasks: {known}")
     if task is None and not {"-h", "--help"} & set(words):
-        raise ValueError(f"which task? relational-rnn {command} TASK, with TASK one of {', '.join(RECIPES)}")
+        known = ", ".join((*RECIPES, *games))
+        raise ValueError(f"which task? relational-rnn {command} TASK, with TASK one of {known}")
     if task is None:
         task = next(iter(RECIPES))
+        told = "".join(f"\n  {name:<15}  {line}" for name, line in games.items())
         print(
-            f"usage: relational-rnn {command} TASK [options]\n\ntasks:\n{tasks_in_words()}\n\n"
+            f"usage: relational-rnn {command} TASK [options]\n\ntasks:\n{tasks_in_words()}{told}\n\n"
             f"options, here of {task}; relational-rnn {command} TASK --help has another task's:\n"
         )
     return task, words
@@ -104,6 +125,8 @@ def parse(
     command: str = "train",
     options: Any = Options,
     defaults: Mapping[str, Any] | None = None,
+    find: Callable[[str, str], Any] = find_recipe,
+    models: Sequence[str] | None = None,
 ) -> Any:
     """Resolve preset, then config file, then flags.
 
@@ -113,6 +136,8 @@ def parse(
         command: that has them.
         options: what they are, a kind of `Options`.
         defaults: values that replace the preset's.
+        find: (task, preset) -> the preset's values.
+        models: what `--models all` means; None for all that the framework has.
 
     Returns:
         The options, with the run's configuration resolved.
@@ -127,7 +152,7 @@ def parse(
     early.add_argument("--resume", action="store_true")
     given, _ = early.parse_known_args(argv)
     preset = DEFAULT_PRESET if given.preset is None else given.preset
-    run = with_values(find_recipe(task, preset), defaults or {})
+    run = with_values(find(task, preset), defaults or {})
     # A resumed run keeps its own values unless a flag contradicts them, which the run folder then tells.
     recorded = Path(given.out) / "config.json" if given.resume and given.out else None
     if recorded is not None and recorded.exists():
@@ -136,9 +161,9 @@ def parse(
         folder = RunFolder(recorded.parent)
         folder.check_command(f"{_recorded(command)} {task}", folder.require())
         if given.preset is None and given.config is None:
-            run = from_file(run, recorded)
+            run = from_file(task, run, recorded)
     if given.config is not None:
-        run = from_file(run, Path(given.config))
+        run = from_file(task, run, Path(given.config))
     told = io.StringIO()
     try:
         with contextlib.redirect_stderr(told):
@@ -146,7 +171,7 @@ def parse(
                 options[type(run.task)],
                 prog=f"relational-rnn {command} {task}",
                 description=inspect.getdoc(options),
-                args=spread_lists(argv, models_of(given.framework or run.runtime.framework)),
+                args=spread_lists(argv, models or models_of(given.framework or run.runtime.framework)),
                 default=options(run=run, preset=preset),
                 config=(tyro.conf.OmitArgPrefixes,),
                 registry=parser.NUMBERS,
@@ -186,7 +211,7 @@ def _refused(ended: SystemExit) -> BaseException | None:
     return None
 
 
-def from_file(config: RunConfig[T], path: Path) -> RunConfig[T]:
+def from_file(task: str, config: RunConfig[T], path: Path) -> RunConfig[T]:
     """Replace values by those of a JSON file, named by field or part by part.
 
     Raises:
@@ -210,7 +235,7 @@ def from_file(config: RunConfig[T], path: Path) -> RunConfig[T]:
                 leaves[field] = tuple(one) if isinstance(one, list) else one
         return with_values(config, leaves)
     except (TypeError, ValueError) as error:
-        raise BadFile(path, f"holds no settings of {entry_of(config.task).name}: {error}") from None
+        raise BadFile(path, f"holds no settings of {task}: {error}") from None
 
 
 def spread_lists(argv: Sequence[str], models: Sequence[str]) -> list[str]:

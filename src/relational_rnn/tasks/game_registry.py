@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from relational_rnn.config.checks import did_you_mean, shortened
-from relational_rnn.tasks import box_world, mini_pacman
+from relational_rnn.tasks import box_world, cue_recall, mini_pacman
 from relational_rnn.tasks.box_world.players import PLAYERS as BOX_WORLD_PLAYERS
 from relational_rnn.tasks.mini_pacman.players import PLAYERS as MINI_PACMAN_PLAYERS
 from relational_rnn.tasks.registry import task_name
@@ -30,8 +30,8 @@ class Game:
 
     name: str
     """What people type."""
-    environment: str
-    """Its name as a Gymnasium environment."""
+    environment: str = ""
+    """Its name as a Gymnasium environment; empty if it is none."""
     kind: type[Any]
     """The settings, with `batch(batch_size)`."""
     players: Mapping[str, Callable[[Any, np.random.Generator], np.ndarray]]
@@ -68,8 +68,19 @@ GAMES: Final = {
 }
 
 
-def find_game(name: str) -> Game:
+TRAINABLE: Final = {
+    **GAMES,
+    "cue-recall": Game(name="cue-recall", kind=cue_recall.CueRecall, players=cue_recall.PLAYERS),
+}
+"""What agents are trained on: beside the games that people play, the smallest game of memory."""
+
+
+def find_game(name: str, known: Mapping[str, Game] = GAMES) -> Game:
     """Return a game; its name may be written with underscores.
+
+    Args:
+        name: of the game.
+        known: the games to find it among.
 
     Raises:
         ValueError: there is no such game; the message lists the known ones.
@@ -79,7 +90,7 @@ def find_game(name: str) -> Game:
         'box-world'
     """
     found = task_name(name)
-    if not isinstance(found, str) or found not in GAMES:
-        near = did_you_mean(found, GAMES)
-        raise ValueError(f"there is no game {shortened(name)}{near}; known games: {', '.join(GAMES)}")
-    return GAMES[found]
+    if not isinstance(found, str) or found not in known:
+        near = did_you_mean(found, known)
+        raise ValueError(f"there is no game {shortened(name)}{near}; known games: {', '.join(known)}")
+    return known[found]
