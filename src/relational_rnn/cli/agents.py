@@ -43,7 +43,7 @@ class Options(Generic[T]):
 
 def main(game: str, argv: Sequence[str]) -> int:
     """Train; return the exit code."""
-    options = parse(game, argv, options=Options, find=find_preset, models=MODELS_OF_AGENTS)
+    options = read(game, argv)
     if options.resume and options.out is None:
         raise ValueError("which run? --resume needs the run's folder, --out DIR")
     origin = options.preset if options.config is None else options.config.stem
@@ -52,6 +52,11 @@ def main(game: str, argv: Sequence[str]) -> int:
     if can_draw():
         check_drawing()
     return train(options.run, folder, options.resume)
+
+
+def read(game: str, argv: Sequence[str]) -> Any:
+    """Return the `Options` of a command line; see `cli.train.parse`."""
+    return parse(game, argv, options=Options, find=find_preset, models=MODELS_OF_AGENTS)
 
 
 def train(config: AgentRun, folder: RunFolder, resume: bool) -> int:

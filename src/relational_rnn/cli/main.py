@@ -58,9 +58,11 @@ LIBRARIES: Final = ("torch", "matplotlib", "optuna", "pytorch_optimizer", "token
 def usage() -> str:
     """Return what `--help` prints."""
     from relational_rnn.tasks import TASKS
+    from relational_rnn.tasks.game_registry import TRAINABLE
 
     lines = [f"  {name:<15}  {line}" for name, (_, line) in COMMANDS.items()]
     tasks = [f"  {entry.name:<15}  {entry.description}" for entry in TASKS.values()]
+    games = [f"  {game.name:<15}  {game.description}" for game in TRAINABLE.values()]
     return "\n".join(
         [
             "usage: relational-rnn COMMAND [options]",
@@ -72,6 +74,9 @@ def usage() -> str:
             "",
             "tasks:",
             *tasks,
+            "",
+            "games for agents (train, play):",
+            *games,
             "",
             "relational-rnn COMMAND --help    what a command takes",
             "relational-rnn --version         the version",

@@ -16,8 +16,8 @@ import tyro
 from relational_rnn.cli import arguments as parser
 from relational_rnn.config.checks import BadFile, did_you_mean, shortened
 from relational_rnn.recipes import RECIPES, find_recipe
-from relational_rnn.tasks import TASKS, task_name
-from relational_rnn.tasks.game_registry import TRAINABLE
+from relational_rnn.tasks import TASKS, TaskEntry, task_name
+from relational_rnn.tasks.game_registry import TRAINABLE, Game
 from relational_rnn.training.config import RunConfig, check_overridden, home_of, parts_of, with_values
 from relational_rnn.training.files import read_object
 from relational_rnn.training.models import models_of
@@ -31,13 +31,6 @@ BOTH = ("rmc", "lstm")
 
 LISTS = (MODELS_FLAG, "--overrides", "--start", "--supporting-facts", "--tasks")
 """Flags that take several values."""
-
-GAMES_IN_WORDS = {
-    "mini-pacman": "a game for agents: eat food and pills, keep away from ghosts",
-    "box-world": "a game for agents: open boxes with the keys that fit, in the right order",
-    "cue-recall": "a game for agents: name a cue that was shown some steps ago",
-}
-"""What agents are trained on by `train`, in a line each."""
 
 T = TypeVar("T")
 
@@ -93,11 +86,11 @@ def split_task(command: str, argv: Sequence[str]) -> tuple[str, list[str]]:
     """
     words = list(argv)
     task = task_name(words.pop(0)) if words and not words[0].startswith("-") else None
-    games = GAMES_IN_WORDS if command == "train" else {}
+    games = TRAINABLE if command == "train" else {}
     if task in TRAINABLE and not games:
         raise ValueError(f"{command} takes no games; their agents are trained by relational-rnn train {task}")
     if task is not None and task not in TASKS and task not in games:
-        near = did_you_mean(task, {**TASKS, **games})
+        near = did_you_mean(task, (*TASKS, *games))
         known = ", ".join((*TASKS, *games))
         raise ValueError(f"there is no task {shortened(task)}{near}; known tasks: {known}")
     if task is None and not {"-h", "--help"} & set(words):
@@ -105,17 +98,17 @@ def split_task(command: str, argv: Sequence[str]) -> tuple[str, list[str]]:
         raise ValueError(f"which task? relational-rnn {command} TASK, with TASK one of {known}")
     if task is None:
         task = next(iter(RECIPES))
-        told = "".join(f"\n  {name:<15}  {line}" for name, line in games.items())
+        told = tasks_in_words(TASKS) + (f"\n\ngames for agents:\n{tasks_in_words(games)}" if games else "")
         print(
-            f"usage: relational-rnn {command} TASK [options]\n\ntasks:\n{tasks_in_words()}{told}\n\n"
+            f"usage: relational-rnn {command} TASK [options]\n\ntasks:\n{told}\n\n"
             f"options, here of {task}; relational-rnn {command} TASK --help has another task's:\n"
         )
     return task, words
 
 
-def tasks_in_words() -> str:
-    """Return a line a task: its name and what it asks."""
-    return "\n".join(f"  {entry.name:<15}  {entry.description}" for entry in TASKS.values())
+def tasks_in_words(tasks: Mapping[str, TaskEntry] | Mapping[str, Game]) -> str:
+    """Return a line a task or game: its name and what it asks."""
+    return "\n".join(f"  {entry.name:<15}  {entry.description}" for entry in tasks.values())
 
 
 def parse(

@@ -30,6 +30,8 @@ class Game:
 
     name: str
     """What people type."""
+    description: str
+    """What it asks, in one line."""
     environment: str = ""
     """Its name as a Gymnasium environment; empty if it is none."""
     kind: type[Any]
@@ -55,12 +57,14 @@ class Game:
 GAMES: Final = {
     "mini-pacman": Game(
         name="mini-pacman",
+        description="Eat food and pills, and ghosts while you have power; keep away from them else.",
         environment="MiniPacMan",
         kind=mini_pacman.MiniPacman,
         players=MINI_PACMAN_PLAYERS,
     ),
     "box-world": Game(
         name="box-world",
+        description="Open boxes with the keys that fit, in the right order.",
         environment="BoxWorld",
         kind=box_world.BoxWorld,
         players=BOX_WORLD_PLAYERS,
@@ -70,7 +74,12 @@ GAMES: Final = {
 
 TRAINABLE: Final = {
     **GAMES,
-    "cue-recall": Game(name="cue-recall", kind=cue_recall.CueRecall, players=cue_recall.PLAYERS),
+    "cue-recall": Game(
+        name="cue-recall",
+        description="Name the cue that was shown some steps ago.",
+        kind=cue_recall.CueRecall,
+        players=cue_recall.PLAYERS,
+    ),
 }
 """What agents are trained on: beside the games that people play, the smallest game of memory."""
 
