@@ -182,7 +182,7 @@ def test_readme_commands_exist():
 def test_the_snippets_on_games_run(capsys):
     pytest.importorskip("gymnasium")
     scope = {}
-    for snippet in blocks(ROOT / "docs" / "reinforcement_learning.md", "python")[:-2]:
+    for snippet in blocks(ROOT / "docs" / "reinforcement_learning.md", "python")[:-3]:
         exec(snippet, scope)
     assert scope["observations"].shape == (64, 3, 14, 14)
     assert scope["pictures"].shape == (16, 3, 14, 14)
@@ -199,8 +199,17 @@ def test_the_snippet_on_recurrent_ppo_learns():
     pytest.importorskip("gymnasium")
     torch.manual_seed(0)
     scope = {}
-    ppo, trained = blocks(ROOT / "docs" / "reinforcement_learning.md", "python")[-2:]
+    ppo, trained = blocks(ROOT / "docs" / "reinforcement_learning.md", "python")[-3:-1]
     exec(ppo, scope)
     assert scope["recalled"] > 0.9  # chance is a quarter
     exec(trained, scope)
     assert scope["episode"].attention.shape[1:] == (4, 5)
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+def test_the_snippet_on_stable_baselines_runs():
+    pytest.importorskip("sb3_contrib")
+    scope = {}
+    exec(blocks(ROOT / "docs" / "reinforcement_learning.md", "python")[-1], scope)
+    assert scope["actions"].shape == (8,)
