@@ -24,6 +24,8 @@ from relational_rnn.tasks.cue_recall import CueRecall  # noqa: E402
 from relational_rnn.tasks.episodes import play_episodes  # noqa: E402
 from relational_rnn.tasks.game_registry import TRAINABLE  # noqa: E402
 from relational_rnn.tasks.mini_pacman import MiniPacman  # noqa: E402
+from relational_rnn.tasks.sorting import Sorting  # noqa: E402
+from relational_rnn.training.config import RunConfig  # noqa: E402
 from relational_rnn.training.run_folder import RunFolder  # noqa: E402
 
 pytestmark = pytest.mark.torch
@@ -210,6 +212,9 @@ def test_train_and_play_from_the_command_line(tmp_path, capsys, here):
     with pytest.importorskip("PIL.Image").open(animated) as image:
         assert image.n_frames == 3
 
+    other = tmp_path / "other"
+    with RunFolder(other).writing("train sorting", RunConfig(task=Sorting()), False):
+        pass
     for command, wrong in (
         (["play", str(out), "--model", "lstm"], "model must be one of 'rmc', 'gru', got 'lstm'"),
         (["play", str(out), "--training-seed", "5"], "has agents with RMC of the seeds 0, 1; got 5"),
@@ -224,6 +229,8 @@ def test_train_and_play_from_the_command_line(tmp_path, capsys, here):
             "holds a run of `cue-recall`, not `box-world`",
         ),
         (["train", "cue-recall", "--resume", "--out", str(out), "--delay", "3"], "delay: 1 there, 3 now"),
+        (["play", str(tmp_path)], "holds no run (no config.json)"),
+        (["play", str(other)], "holds a run of `train sorting`, which has no agents that play"),
         (["report", str(out)], "holds agents of a game: watch them with relational-rnn play"),
         (["evaluate", str(out)], "holds an agent of a game"),
     ):

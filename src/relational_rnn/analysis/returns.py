@@ -66,7 +66,9 @@ def draw_returns(
     room = REACH * max(high - low, 1e-6)
     near = {name: value for name, value in players.items() if low - room <= value <= high + room}
     far = [
-        f"{name} player: {value:.1f}, off the panel" for name, value in players.items() if name not in near
+        f"{name.capitalize()} player: {value:.1f}, off the panel"
+        for name, value in players.items()
+        if name not in near
     ]
     with style.paper_style():
         from matplotlib.lines import Line2D

@@ -174,6 +174,9 @@ def find_agent(
         ValueError: no run of agents there, none that is finished, or no such model or seed.
     """
     folder = RunFolder(path)
+    command = folder.require()["command"]
+    if not {*command.split()[1:2]} & TRAINABLE.keys():
+        raise ValueError(f"{path} holds a run of `{command}`, which has no agents that play")
     folder.require_results()
     models = read_results(folder.results).models
     chosen = models[check_choice("model", next(iter(models)) if model is None else model, models)]
