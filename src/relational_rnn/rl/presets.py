@@ -20,9 +20,10 @@ def mini_pacman() -> AgentRun:
 
 
 def box_world() -> AgentRun:
-    """Box-World with one box on the path and no distractor."""
+    """Box-World with the paper's viewport, one box on the path and no distractor."""
     return AgentRun(
-        task=BoxWorld(size=8, path_lengths=(1,), distractors=(0,)), learning=PPO(frames=500_000, entropy=0.02)
+        task=BoxWorld(size=8, path_lengths=(1,), distractors=(0,), view="viewport"),
+        learning=PPO(frames=300_000, rollout=32, entropy=0.01),
     )
 
 
