@@ -229,6 +229,7 @@ def test_train_and_play_from_the_command_line(tmp_path, capsys, here):
             "holds a run of `cue-recall`, not `box-world`",
         ),
         (["train", "cue-recall", "--resume", "--out", str(out), "--delay", "3"], "delay: 1 there, 3 now"),
+        (["train", "box-world", "--config", str(out / "config.json")], "holds no settings of box-world"),
         (["play", str(tmp_path)], "holds no run (no config.json)"),
         (["play", str(other)], "holds a run of `train sorting`, which has no agents that play"),
         (["report", str(out)], "holds agents of a game: watch them with relational-rnn play"),

@@ -154,9 +154,9 @@ def parse(
         folder = RunFolder(recorded.parent)
         folder.check_command(f"{_recorded(command)} {task}", folder.require())
         if given.preset is None and given.config is None:
-            run = from_file(task, run, recorded)
+            run = from_file(run, recorded)
     if given.config is not None:
-        run = from_file(task, run, Path(given.config))
+        run = from_file(run, Path(given.config))
     told = io.StringIO()
     try:
         with contextlib.redirect_stderr(told):
@@ -204,7 +204,7 @@ def _refused(ended: SystemExit) -> BaseException | None:
     return None
 
 
-def from_file(task: str, config: RunConfig[T], path: Path) -> RunConfig[T]:
+def from_file(config: RunConfig[T], path: Path) -> RunConfig[T]:
     """Replace values by those of a JSON file, named by field or part by part.
 
     Raises:
@@ -216,6 +216,7 @@ def from_file(task: str, config: RunConfig[T], path: Path) -> RunConfig[T]:
     if isinstance(values.get("config"), dict):
         values = values["config"]  # a run's config.json
     leaves: dict[str, Any] = {}
+    task: Any = config.task
     parts = {name for name, _ in parts_of(config)}
     try:
         for name, value in values.items():
@@ -228,7 +229,7 @@ def from_file(task: str, config: RunConfig[T], path: Path) -> RunConfig[T]:
                 leaves[field] = tuple(one) if isinstance(one, list) else one
         return with_values(config, leaves)
     except (TypeError, ValueError) as error:
-        raise BadFile(path, f"holds no settings of {task}: {error}") from None
+        raise BadFile(path, f"holds no settings of {task.name}: {error}") from None
 
 
 def spread_lists(argv: Sequence[str], models: Sequence[str]) -> list[str]:
