@@ -28,7 +28,7 @@ def score(core: str, task: CueRecall, frames: int, seed: int) -> float:
     torch.manual_seed(seed)
     games = task.batch(64)
     agent = Agent(games, CORES[core], width=32)
-    for _ in train(games, agent, PPO(frames=frames, learning_rate=3e-3, seed=seed)):
+    for _ in train(games, agent, PPO(frames=frames, learning_rate=3e-3), seed):
         pass
     return float(play_episodes(task, AgentPlayer(agent), 1000, seed=10**6).returns.mean())
 

@@ -1,5 +1,6 @@
 """What the docs say is so: snippets run, links lead somewhere, commands exist."""
 
+import importlib.util
 import re
 import shlex
 from pathlib import Path
@@ -155,6 +156,7 @@ def test_the_snippets_for_users_of_r2gen_run(monkeypatch, tmp_path, capsys):
 def test_commands_in_the_docs_parse():
     from relational_rnn.cli.main import COMMANDS
     from relational_rnn.cli.train import parse
+    from relational_rnn.tasks.game_registry import TRAINABLE
 
     lines = [line for page in PAGES for block in blocks(page, "sh") for line in block.splitlines()]
     commands = [shlex.split(line.split("#")[0].split("|")[0]) for line in lines]
@@ -162,8 +164,14 @@ def test_commands_in_the_docs_parse():
     assert len(ours) > 8
     for _, name, *arguments in ours:
         assert name in COMMANDS
-        if name == "train" and "--config" not in arguments:
+        if name != "train" or "--config" in arguments:
+            continue
+        if arguments[0] not in TRAINABLE:
             assert parse(arguments[0], arguments[1:])
+        elif importlib.util.find_spec("gymnasium"):
+            from relational_rnn.cli.agents import read
+
+            assert read(arguments[0], arguments[1:])
 
 
 def test_readme_commands_exist():
@@ -175,7 +183,7 @@ def test_readme_commands_exist():
 def test_the_snippets_on_games_run(capsys):
     pytest.importorskip("gymnasium")
     scope = {}
-    for snippet in blocks(ROOT / "docs" / "reinforcement_learning.md", "python")[:-1]:
+    for snippet in blocks(ROOT / "docs" / "reinforcement_learning.md", "python")[:-3]:
         exec(snippet, scope)
     assert scope["observations"].shape == (64, 3, 14, 14)
     assert scope["pictures"].shape == (16, 3, 14, 14)
@@ -192,5 +200,17 @@ def test_the_snippet_on_recurrent_ppo_learns():
     pytest.importorskip("gymnasium")
     torch.manual_seed(0)
     scope = {}
-    exec(blocks(ROOT / "docs" / "reinforcement_learning.md", "python")[-1], scope)
+    ppo, trained = blocks(ROOT / "docs" / "reinforcement_learning.md", "python")[-3:-1]
+    exec(ppo, scope)
     assert scope["recalled"] > 0.9  # chance is a quarter
+    exec(trained, scope)
+    assert scope["episode"].attention.shape[1:] == (4, 5)
+
+
+@pytest.mark.slow
+@pytest.mark.torch
+def test_the_snippet_on_stable_baselines_runs():
+    pytest.importorskip("sb3_contrib")
+    scope = {}
+    exec(blocks(ROOT / "docs" / "reinforcement_learning.md", "python")[-1], scope)
+    assert scope["actions"].shape == (8,)

@@ -128,8 +128,12 @@ def test_one_plays_oneself_in_a_terminal():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("", "which game? relational-rnn play mini-pacman or box-world"),
-        ("pacman", "play has no game 'pacman' (did you mean mini-pacman?); games: mini-pacman, box-world"),
+        ("", "which game or run? relational-rnn play mini-pacman, box-world or RUN"),
+        (
+            "pacman",
+            "play has no game 'pacman' (did you mean mini-pacman?), and no folder of a run is there; "
+            "games: mini-pacman, box-world",
+        ),
         ("mini-pacman", "to play yourself takes a terminal; else name a player: --player random or scripted"),
         ("mini-pacman --json", "--json takes the scores of a --player, without --render"),
         ("mini-pacman --player random --episodes 0", "episodes must be an integer of at least 1, got 0"),

@@ -105,7 +105,7 @@ def test_advantages_follow_from_their_definition(gae):
     rewards, values = torch.randn(2, 9, 4, generator=generator)
     over = (torch.rand(9, 4, generator=generator) < 0.3).float()
     last, discount = torch.randn(4, generator=generator), 0.9
-    found = estimate_advantages(rewards, values, over, last, discount, gae)
+    found = estimate_advantages(rewards, over, values, last, discount, gae)
     following = torch.cat([values[1:], last[None]])
     for start in range(9):
         for game in range(4):
@@ -139,7 +139,7 @@ def test_the_same_seed_learns_the_same():
     results = []
     for _ in range(2):
         games, agent = begin(CueRecall(delay=1))
-        updates = [update[:2] + update[3:] for update in train(games, agent, PPO(frames=200, seed=5))]
+        updates = [update[:2] + update[3:] for update in train(games, agent, PPO(frames=200), 5)]
         results.append((updates, torch.cat([parameter.flatten() for parameter in agent.parameters()])))
     assert results[0][0] == results[1][0]
     assert torch.equal(results[0][1], results[1][1])

@@ -64,7 +64,7 @@ def test_live_tables_and_bars_go_on_unread(monkeypatch, unread):
     record = {"step": 1, "seconds": 1.0, "examples": 16, "progress": 0.5, "loss": 2.5}
     console = make_console(of_training=True)
     assert console.is_terminal
-    with Display(console, {"rmc": "RMC"}) as display:
+    with Display(console, {"rmc": "RMC"}, {"loss": ("loss", "{:.3f}")}) as display:
         display.show("rmc", record)
         time.sleep(0.3)  # the table is drawn by a thread, four times a second
     with _progress_bar(True) as show:

@@ -18,6 +18,7 @@ from relational_rnn.cli.memories import NUMPY_MODELS, RECORDED, numpy_model
 from relational_rnn.config.checks import BadFile, check_size
 from relational_rnn.config.paths import in_words
 from relational_rnn.tasks import entry_of, find_task
+from relational_rnn.tasks.game_registry import TRAINABLE
 from relational_rnn.training.answers import answer_text, answers_of, are_right, question_text, some_of
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.data import alone, splits_of
@@ -311,6 +312,8 @@ def read_run(path: Path, example: int = 0) -> FinishedRun:
             f"{path} holds a run of `{recorded['command']}`, which writes its own report.html; report takes "
             f"runs of `train`, such as those in {path / ('trials' if '--trials' in task else 'runs')}"
         )
+    if task and task[0] in TRAINABLE:
+        raise ValueError(f"{path} holds agents of a game: watch them with relational-rnn play {path}")
     folder.require_results()
     results = read_results(folder.results)
     try:

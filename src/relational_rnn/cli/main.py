@@ -43,23 +43,28 @@ COMMANDS: Final = {
         "relational_rnn.cli.playground",
         "Write a page in which a trained RMC answers, step by step.",
     ),
-    "play": ("relational_rnn.cli.play", "Play Mini PacMan or Box-World, or see what a player scores."),
+    "play": (
+        "relational_rnn.cli.play",
+        "Play Mini PacMan or Box-World, or watch what an agent of a run plays.",
+    ),
     "course": ("relational_rnn.cli.course", "Learn it: exercises with checks that say what is wrong."),
     "tasks": ("relational_rnn.cli.tasks", "List the tasks or show examples of one."),
 }
 """Name -> module with `main(argv) -> exit code`, and one line of help."""
 TOGETHER: Final = ("train", "compare")
 """Commands that several processes of torchrun can share."""
-LIBRARIES: Final = ("torch", "matplotlib", "optuna", "pytorch_optimizer", "tokenizers")
+LIBRARIES: Final = ("torch", "matplotlib", "optuna", "pytorch_optimizer", "tokenizers", "gymnasium")
 """What only some commands need; each is installed by its own name."""
 
 
 def usage() -> str:
     """Return what `--help` prints."""
     from relational_rnn.tasks import TASKS
+    from relational_rnn.tasks.game_registry import TRAINABLE
 
     lines = [f"  {name:<15}  {line}" for name, (_, line) in COMMANDS.items()]
     tasks = [f"  {entry.name:<15}  {entry.description}" for entry in TASKS.values()]
+    games = [f"  {game.name:<15}  {game.description}" for game in TRAINABLE.values()]
     return "\n".join(
         [
             "usage: relational-rnn COMMAND [options]",
@@ -71,6 +76,9 @@ def usage() -> str:
             "",
             "tasks:",
             *tasks,
+            "",
+            "games for agents (train, play):",
+            *games,
             "",
             "relational-rnn COMMAND --help    what a command takes",
             "relational-rnn --version         the version",

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from relational_rnn.cli.progress import Display
+from relational_rnn.cli.progress import Display, numbers_of
 from relational_rnn.tasks.score import ACCURACY, Score
 
 
@@ -26,7 +26,7 @@ class Overview(Display):
         self, console: Console, *, total: int, done: int, of: Score = ACCURACY, stages: bool = False
     ) -> None:
         self.total, self.done = total, done
-        super().__init__(console, {}, of=of, stages=stages)
+        super().__init__(console, {}, numbers_of(of), stages=stages)
 
     def show(self, name: str, record: dict[str, Any]) -> None:
         """Take note of a record of a process, or of the end of its run.

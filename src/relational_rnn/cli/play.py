@@ -5,20 +5,24 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import tyro
 
-from relational_rnn.cli.arguments import NUMBERS, check_first
+from relational_rnn.cli.arguments import NUMBERS
+from relational_rnn.config.checks import did_you_mean, shortened
 
 if TYPE_CHECKING:
     from relational_rnn.tasks.episodes import Episodes
-    from relational_rnn.tasks.game_registry import Game
 
 FRAMES_A_SECOND: Final = 8
+
+Player = Callable[[Any, np.random.Generator], np.ndarray]
+"""(games, generator) -> an action for each game."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +76,17 @@ def main(argv: Sequence[str]) -> int:
     """Play, show or score; return the exit code."""
     words = [word.replace("_", "-") if at == 0 else word for at, word in enumerate(argv)]
     if not words:
-        raise ValueError(f"which game? relational-rnn play {' or '.join(COMMANDS)}")
-    check_first("play", "game", words, COMMANDS)
+        raise ValueError(f"which game or run? relational-rnn play {', '.join(COMMANDS)} or RUN")
+    if words[0] not in COMMANDS and Path(argv[0]).is_dir():
+        from relational_rnn.cli.watch import main as watch
+
+        return watch(Path(argv[0]), argv[1:])
+    if words[0] not in COMMANDS and not words[0].startswith("-"):
+        near = did_you_mean(words[0], COMMANDS)
+        known = ", ".join(COMMANDS)
+        raise ValueError(
+            f"play has no game {shortened(argv[0])}{near}, and no folder of a run is there; games: {known}"
+        )
     options: Any = tyro.extras.subcommand_cli_from_dict(
         COMMANDS,
         prog="relational-rnn play",
@@ -96,7 +109,7 @@ def main(argv: Sequence[str]) -> int:
     if options.player is None:
         return play_oneself(task, options.seed)
     if options.render:
-        return show(game, task, options)
+        return show(game.players[options.player], task, options.episodes, options.seed)
     episodes = play_episodes(task, game.players[options.player], options.episodes, options.seed)
     if options.json:
         for line in as_records(episodes, options.seed):
@@ -138,15 +151,21 @@ def as_records(episodes: Episodes, seed: int) -> list[dict[str, Any]]:
     ]
 
 
-def show(game: Game, task: Any, options: Play) -> int:
-    """Show a player's episodes in the terminal; return the exit code."""
+def show(player: Player, task: Any, episodes: int, seed: int) -> int:
+    """Show a player's episodes in the terminal; return the exit code.
+
+    Args:
+        player: (games, generator) -> an action for each game.
+        task: the game, with its settings.
+        episodes: how many.
+        seed: of the first; those after it have the next ones.
+    """
     from relational_rnn.training.screen import Animation
 
-    player, games = game.players[str(options.player)], task.batch(1)
-    generator = np.random.default_rng(options.seed)
+    games, generator = task.batch(1), np.random.default_rng(seed)
     wait = 1 / FRAMES_A_SECOND if sys.stdout is not None and sys.stdout.isatty() else 0
-    for number in range(options.episodes):
-        games.reset(options.seed + number)
+    for number in range(episodes):
+        games.reset(seed + number)
         animation, total, over = Animation(), 0.0, False
         animation.show(_board(games, total))
         while not over:
@@ -155,7 +174,7 @@ def show(game: Game, task: Any, options: Play) -> int:
             total += float(outcome.rewards[0])
             over = bool(outcome.terminated[0] or outcome.truncated[0])
             animation.show(_board(games, total))
-        print(f"seed {options.seed + number}: return {total:g} in {games.frames[0]} steps\n")
+        print(f"seed {seed + number}: return {total:g} in {games.frames[0]} steps\n")
     return 0
 
 

@@ -22,7 +22,7 @@ from relational_rnn.analysis.tables import TO_NINETY, divergences
 from relational_rnn.analysis.titles import title_of
 from relational_rnn.cli.figures import draw_figures
 from relational_rnn.cli.finished import FinishedRun
-from relational_rnn.cli.progress import Display
+from relational_rnn.cli.progress import Display, numbers_of
 from relational_rnn.cli.report import run_page
 from relational_rnn.cli.run import make_console, print_table, seeds_in_words, train_and_show
 from relational_rnn.tasks import entry_of
@@ -62,7 +62,7 @@ def _train(config: RunConfig, path: Path, resume: bool, team: Team) -> int:
     def work() -> RunResult:
         labels = {contestant.name: contestant.label for contestant in contestants(config)}
         of = entry_of(config.task).score
-        with Display(console, labels, of=of, stages=config.curriculum.grow) as display:
+        with Display(console, labels, numbers_of(of), stages=config.curriculum.grow) as display:
             return run(
                 config,
                 folder,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 from rich.live import Live
@@ -22,20 +23,25 @@ class Display:
     Args:
         console: where to.
         labels: of the run's trainings by name, in the order of the rows.
-        of: what the task is scored by.
+        numbers: heading -> the key of records that it shows, and how.
+        counted: what trainings see: a key of the records.
         stages: whether the task grows.
     """
 
     def __init__(
-        self, console: Console, labels: dict[str, str], *, of: Score = ACCURACY, stages: bool = False
+        self,
+        console: Console,
+        labels: dict[str, str],
+        numbers: Mapping[str, tuple[str, str]],
+        *,
+        counted: str = "examples",
+        stages: bool = False,
     ) -> None:
         self._console = console
         self._labels = labels
-        self._score = of
-        measured = ("batch", "validation") if of is ACCURACY else (f"validation {of.name}",)
-        self._columns = (
-            *(("stage",) if stages else ()), "loss", *measured, "examples/s", "time left",
-        )  # fmt: skip
+        self._numbers = numbers
+        self._counted = counted
+        self._columns = (*(("stage",) if stages else ()), *numbers, f"{counted}/s", "time left")
         self._latest: dict[str, dict[str, Any]] = {name: {} for name in self._labels}
         self._last_line: dict[str, float] = {}
         self._live = (
@@ -59,7 +65,7 @@ class Display:
         latest = self._latest[name]
         elapsed = record["seconds"] - latest.get("seconds", 0.0)
         if elapsed > 0 and "seconds" in latest:
-            speed = (record["examples"] - latest["examples"]) / elapsed
+            speed = (record[self._counted] - latest[self._counted]) / elapsed
             latest["speed"] = 0.8 * latest.get("speed", speed) + 0.2 * speed
         latest.update(record)
         if self._live:
@@ -88,9 +94,7 @@ class Display:
         stage = "x".join(map(str, record["sizes"].values())) if "sizes" in record else "-"
         return [
             *([stage] if "stage" in self._columns else []),
-            _number(record.get("loss"), "{:.3f}"),
-            *([_number(record.get("accuracy"), "{:.0%}")] if "batch" in self._columns else []),
-            _number(record.get(f"validation_{self._score.key}"), self._score.form),
+            *(_number(record.get(key), form) for key, form in self._numbers.values()),
             _number(record.get("speed"), "{:,.0f}"),
             "diverged"
             if "diverged" in record
@@ -100,6 +104,26 @@ class Display:
             if record
             else "waits",
         ]
+
+
+def numbers_of(score: Score) -> dict[str, tuple[str, str]]:
+    """Return what is shown of a training whose task has such a score.
+
+    Example:
+        >>> list(numbers_of(ACCURACY))
+        ['loss', 'batch', 'validation']
+    """
+    loss, held_out = ("loss", "{:.3f}"), (f"validation_{score.key}", score.form)
+    if score is ACCURACY:
+        return {"loss": loss, "batch": ("accuracy", "{:.0%}"), "validation": held_out}
+    return {"loss": loss, f"validation {score.name}": held_out}
+
+
+NUMBERS_OF_AGENTS: Final = {
+    "return": ("mean_return", "{:.2f}"),
+    "on held-out levels": ("curve_return", "{:.2f}"),
+}
+"""What is shown of an agent that learns."""
 
 
 def _number(value: float | None, form: str) -> str:

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import inspect
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
@@ -14,11 +14,12 @@ from typing import Annotated, Any, Generic, TypeVar
 import tyro
 
 from relational_rnn.cli import arguments as parser
-from relational_rnn.config.checks import BadFile
+from relational_rnn.config.checks import BadFile, did_you_mean, shortened
 from relational_rnn.recipes import RECIPES, find_recipe
-from relational_rnn.tasks import TASKS, entry_of, task_name
+from relational_rnn.tasks import TASKS, TaskEntry, task_name
+from relational_rnn.tasks.game_registry import TRAINABLE, Game
 from relational_rnn.training.config import RunConfig, check_overridden, home_of, parts_of, with_values
-from relational_rnn.training.distributed import Place, place
+from relational_rnn.training.distributed import NOT_SHARED, Place, place
 from relational_rnn.training.files import read_object
 from relational_rnn.training.models import models_of
 from relational_rnn.training.screen import say_error
@@ -63,6 +64,12 @@ def main(argv: Sequence[str], command: str = "train", defaults: Mapping[str, Any
     if own is not None and own.rank:
         return 0 if {"-h", "--help"} & set(argv) else _follow(own)
     task, arguments = split_task(command, argv)
+    if task in TRAINABLE:
+        if own is not None:
+            raise ValueError(NOT_SHARED.format(size=own.size, task=task))
+        from relational_rnn.cli.agents import main as train_agents
+
+        return train_agents(task, arguments)
     options = parse(task, arguments, command=command, defaults=defaults)
     origin = options.preset if options.config is None else options.config.stem
     folder = options.out or Path("runs") / f"{task}-{origin}-seed{options.run.seed}"
@@ -98,20 +105,29 @@ def split_task(command: str, argv: Sequence[str]) -> tuple[str, list[str]]:
     """
     words = list(argv)
     task = task_name(words.pop(0)) if words and not words[0].startswith("-") else None
+    games = TRAINABLE if command == "train" else {}
+    if task in TRAINABLE and not games:
+        raise ValueError(f"{command} takes no games; their agents are trained by relational-rnn train {task}")
+    if task is not None and task not in TASKS and task not in games:
+        near = did_you_mean(task, (*TASKS, *games))
+        known = ", ".join((*TASKS, *games))
+        raise ValueError(f"there is no task {shortened(task)}{near}; known tasks: {known}")
     if task is None and not {"-h", "--help"} & set(words):
-        raise ValueError(f"which task? relational-rnn {command} TASK, with TASK one of {', '.join(RECIPES)}")
+        known = ", ".join((*RECIPES, *games))
+        raise ValueError(f"which task? relational-rnn {command} TASK, with TASK one of {known}")
     if task is None:
         task = next(iter(RECIPES))
+        told = tasks_in_words(TASKS) + (f"\n\ngames for agents:\n{tasks_in_words(games)}" if games else "")
         print(
-            f"usage: relational-rnn {command} TASK [options]\n\ntasks:\n{tasks_in_words()}\n\n"
+            f"usage: relational-rnn {command} TASK [options]\n\ntasks:\n{told}\n\n"
             f"options, here of {task}; relational-rnn {command} TASK --help has another task's:\n"
         )
     return task, words
 
 
-def tasks_in_words() -> str:
-    """Return a line a task: its name and what it asks."""
-    return "\n".join(f"  {entry.name:<15}  {entry.description}" for entry in TASKS.values())
+def tasks_in_words(tasks: Mapping[str, TaskEntry] | Mapping[str, Game]) -> str:
+    """Return a line a task or game: its name and what it asks."""
+    return "\n".join(f"  {entry.name:<15}  {entry.description}" for entry in tasks.values())
 
 
 def parse(
@@ -121,6 +137,8 @@ def parse(
     command: str = "train",
     options: Any = Options,
     defaults: Mapping[str, Any] | None = None,
+    find: Callable[[str, str], Any] = find_recipe,
+    models: Sequence[str] | None = None,
 ) -> Any:
     """Resolve preset, then config file, then flags.
 
@@ -130,6 +148,8 @@ def parse(
         command: that has them.
         options: what they are, a kind of `Options`.
         defaults: values that replace the preset's.
+        find: (task, preset) -> the preset's values.
+        models: what `--models all` means; None for all that the framework has.
 
     Returns:
         The options, with the run's configuration resolved.
@@ -144,7 +164,7 @@ def parse(
     early.add_argument("--resume", action="store_true")
     given, _ = early.parse_known_args(argv)
     preset = DEFAULT_PRESET if given.preset is None else given.preset
-    run = with_values(find_recipe(task, preset), defaults or {})
+    run = with_values(find(task, preset), defaults or {})
     # A resumed run keeps its own values unless a flag contradicts them, which the run folder then tells.
     recorded = Path(given.out) / "config.json" if given.resume and given.out else None
     if recorded is not None and recorded.exists():
@@ -163,7 +183,7 @@ def parse(
                 options[type(run.task)],
                 prog=f"relational-rnn {command} {task}",
                 description=inspect.getdoc(options),
-                args=spread_lists(argv, models_of(given.framework or run.runtime.framework)),
+                args=spread_lists(argv, models or models_of(given.framework or run.runtime.framework)),
                 default=options(run=run, preset=preset),
                 config=(tyro.conf.OmitArgPrefixes,),
                 registry=parser.NUMBERS,
@@ -215,6 +235,7 @@ def from_file(config: RunConfig[T], path: Path) -> RunConfig[T]:
     if isinstance(values.get("config"), dict):
         values = values["config"]  # a run's config.json
     leaves: dict[str, Any] = {}
+    task: Any = config.task
     parts = {name for name, _ in parts_of(config)}
     try:
         for name, value in values.items():
@@ -227,7 +248,7 @@ def from_file(config: RunConfig[T], path: Path) -> RunConfig[T]:
                 leaves[field] = tuple(one) if isinstance(one, list) else one
         return with_values(config, leaves)
     except (TypeError, ValueError) as error:
-        raise BadFile(path, f"holds no settings of {entry_of(config.task).name}: {error}") from None
+        raise BadFile(path, f"holds no settings of {task.name}: {error}") from None
 
 
 def spread_lists(argv: Sequence[str], models: Sequence[str]) -> list[str]:

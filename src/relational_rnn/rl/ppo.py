@@ -16,7 +16,6 @@ An episode that was stopped at its frame cap is not over: its last reward counts
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -24,65 +23,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from relational_rnn.config.checks import check_number, check_seed, check_size
+from relational_rnn.config.checks import check_seed
 from relational_rnn.nn import Core
+from relational_rnn.rl.config import PPO
 from relational_rnn.tasks.games import Games
-
-
-@dataclass(frozen=True, kw_only=True)
-class PPO:
-    """Settings of the optimisation.
-
-    Raises:
-        TypeError: a number of a wrong type.
-        ValueError: a number out of range.
-
-    Example:
-        >>> PPO(frames=20_000).rollout
-        16
-    """
-
-    frames: int = 100_000
-    """Steps of all games together; the last rollout is played to its end."""
-    rollout: int = 16
-    """T, steps of each game between two updates; gradients flow over as many."""
-    epochs: int = 4
-    """Passes over a rollout."""
-    minibatches: int = 4
-    """Parts into which the games of a rollout are divided."""
-    learning_rate: float = 1e-3
-    """Of Adam; it falls linearly to 0."""
-    discount: float = 0.99
-    gae: float = 0.95
-    """lambda of generalised advantage estimation."""
-    clip: float = 0.2
-    """c: how far a probability may move in an update before it gains nothing more."""
-    entropy: float = 0.01
-    """Weight of the bonus."""
-    value: float = 0.5
-    """Weight of the value's loss."""
-    max_norm: float = 0.5
-    """Of the gradient of all parameters together; a larger one is scaled down."""
-    seed: int = 0
-    """Of the games, the actions and the minibatches."""
-
-    def __post_init__(self) -> None:
-        """Check the values."""
-        for name in ("frames", "rollout", "epochs", "minibatches"):
-            check_size(name, getattr(self, name))
-        for name in ("discount", "gae", "clip"):
-            check_number(name, getattr(self, name), 0, 1)
-        for name in ("learning_rate", "entropy", "value", "max_norm"):
-            check_number(name, getattr(self, name), 0)
-        check_seed("seed", self.seed)
 
 
 class Agent(nn.Module):
     """An encoder of what is seen, a recurrent core, and a linear layer each for the policy and the value.
 
     Vectors are encoded by a linear layer; pictures by two convolutions of 12 and 24 kernels of 2 x 2 cells,
-    with two planes of coordinates added, as in the paper's Viewport BoxWorld; of a dict each part. It stays
-    where it is made, on the CPU, where the games are.
+    with two planes of coordinates added, as in the paper's Viewport BoxWorld; of a dict each part. The agent
+    may be moved to a GPU; the games stay on the CPU.
 
     Args:
         games: whose observations and actions it is for.
@@ -121,6 +73,11 @@ class Agent(nn.Module):
             nn.init.orthogonal_(layer.weight, scale)
             nn.init.zeros_(layer.bias)
 
+    @property
+    def device(self) -> torch.device:
+        """Where it is."""
+        return self.policy.weight.device
+
     def forward(self, seen: Any, state: Any, resets: Tensor) -> tuple[Tensor, Tensor, Any]:
         """Go over T steps of B games.
 
@@ -132,11 +89,15 @@ class Agent(nn.Module):
         Returns:
             Logits of the actions (T, B, A), values (T, B), and the core's last state.
         """
+        outputs, state = self.core(self.encode(seen, resets.shape), state, resets=resets)
+        return self.policy(outputs), self.critic(outputs).squeeze(-1), state
+
+    def encode(self, seen: Any, shape: tuple[int, ...]) -> Tensor:
+        """Return what the core reads of observations: (T, B, F), of the shape (T, B)."""
         parts = seen if isinstance(seen, dict) else {"all": seen}
         encoded = [self.encoders[name](part.flatten(0, 1)) for name, part in parts.items()]
-        inputs = torch.cat(encoded, -1).unflatten(0, resets.shape)
-        outputs, state = self.core(inputs, state, resets=resets)
-        return self.policy(outputs), self.critic(outputs).squeeze(-1), state
+        inputs: Tensor = torch.cat(encoded, -1).unflatten(0, shape)
+        return inputs
 
 
 class AddCoordinates(nn.Module):
@@ -202,16 +163,18 @@ class Update(NamedTuple):
     """Means over the update."""
 
 
-def train(games: Games, agent: Agent, config: PPO) -> Iterator[Update]:
+def train(games: Games, agent: Agent, config: PPO, seed: int = 0) -> Iterator[Update]:
     """Train an agent; after every update yield what it came to.
 
     Args:
         games: B games, which are started anew.
         agent: what learns.
         config: how.
+        seed: of the games, the actions and the minibatches.
 
     Raises:
-        ValueError: more minibatches than games.
+        TypeError: the seed is no integer.
+        ValueError: more minibatches than games, or a seed out of range.
 
     Example:
         >>> from relational_rnn.nn import LSTM
@@ -221,23 +184,54 @@ def train(games: Games, agent: Agent, config: PPO) -> Iterator[Update]:
         >>> [update.frames for update in train(games, agent, PPO(frames=256))]
         [128, 256]
     """
-    batch = games.batch_size
-    if config.minibatches > batch:
-        raise ValueError(
-            f"minibatches must be at most the number of games, {batch}, got {config.minibatches}"
+    learner = Learner(games, agent, config, seed)
+    while not learner.finished:
+        yield learner.advance()
+
+
+class Learner:
+    """An agent that learns from a batch of games, one rollout at a time; `train` without the loop.
+
+    Args:
+        games, agent, config, seed: see `train`.
+    """
+
+    def __init__(self, games: Games, agent: Agent, config: PPO, seed: int = 0) -> None:
+        """Start the games."""
+        batch = games.batch_size
+        if config.minibatches > batch:
+            raise ValueError(
+                f"minibatches must be at most the number of games, {batch}, got {config.minibatches}"
+            )
+        self.games, self.agent, self.config = games, agent, config
+        self.generator = torch.Generator().manual_seed(check_seed("seed", seed))
+        self.optimiser = torch.optim.Adam(agent.parameters(), lr=config.learning_rate, eps=1e-5)
+        self.frames_of_rollout = config.rollout * batch
+        self.rollouts = -(-config.frames // self.frames_of_rollout)
+        self.done = 0
+        """Rollouts that were learned from."""
+        games.reset(seed * batch)  # so that no two seeds have a level in common
+        self.state = agent.core.initial_state(batch)
+        """Of the core, after the last rollout."""
+        self.scores = np.zeros(batch)
+        """Sums of the rewards of the present episodes."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether all frames were played."""
+        return self.done >= self.rollouts
+
+    def advance(self) -> Update:
+        """Play a rollout, learn from it, and return what it came to."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.config.learning_rate * (1 - self.done / self.rollouts)
+        rollout, self.state, ended = play(
+            self.games, self.agent, self.state, self.scores, self.config, self.generator
         )
-    generator = torch.Generator().manual_seed(config.seed)
-    optimiser = torch.optim.Adam(agent.parameters(), lr=config.learning_rate, eps=1e-5)
-    rollouts = -(-config.frames // (config.rollout * batch))
-    games.reset(config.seed)
-    state, scores = agent.core.initial_state(batch), np.zeros(batch)
-    for number in range(rollouts):
-        for group in optimiser.param_groups:
-            group["lr"] = config.learning_rate * (1 - number / rollouts)
-        rollout, state, ended = play(games, agent, state, scores, config, generator)
-        losses = update(agent, optimiser, rollout, config, generator)
+        losses = update(self.agent, self.optimiser, rollout, self.config, self.generator)
+        self.done += 1
         mean = sum(ended) / len(ended) if ended else float("nan")
-        yield Update((number + 1) * config.rollout * batch, len(ended), mean, *losses)
+        return Update(self.done * self.frames_of_rollout, len(ended), mean, *losses)
 
 
 @torch.no_grad()
@@ -256,32 +250,43 @@ def play(
 
     Returns:
         The rollout, the core's state after it, and the returns of the episodes that ended.
+
+    Raises:
+        FloatingPointError: the agent's probabilities are not finite.
     """
-    first, ended = state, list[float]()
+    first, ended, device = state, list[float](), agent.device
     steps: list[tuple[Any, Tensor, Tensor, Tensor, Tensor]] = []
     rewards, over = np.zeros((2, config.rollout, games.batch_size), np.float32)
     for step in range(config.rollout):
-        seen, resets = as_tensors(games.observe()), torch.from_numpy(games.frames == 0)
-        logits, values, state = agent(_add_time(seen), state, resets[None])
+        seen, resets = look(games, device)
+        logits, values, state = agent(add_time(seen), state, resets[None])
         log = logits[0].log_softmax(-1)
-        actions = torch.multinomial(log.exp(), 1, generator=generator)
-        steps.append((seen, resets, actions[:, 0], log.gather(-1, actions)[:, 0], values[0]))
+        if not log.isfinite().all():
+            raise FloatingPointError("training diverged: the probabilities of the actions are not finite")
+        actions = torch.multinomial(log.exp().cpu(), 1, generator=generator)
+        chosen = actions.to(device)
+        steps.append((seen, resets, chosen[:, 0], log.gather(-1, chosen)[:, 0], values[0]))
         outcome = games.step(actions[:, 0].numpy())
         rewards[step] = outcome.rewards
         scores += outcome.rewards
         over[step] = finished = outcome.terminated | outcome.truncated
         if outcome.truncated.any():
-            goes_on = torch.zeros(1, games.batch_size, dtype=torch.bool)
-            _, after, _ = agent(_add_time(as_tensors(games.observe())), state, goes_on)
-            rewards[step] += config.discount * after[0].numpy() * outcome.truncated
+            goes_on = torch.zeros(1, games.batch_size, dtype=torch.bool, device=device)
+            _, after, _ = agent(add_time(look(games, device)[0]), state, goes_on)
+            rewards[step] += config.discount * after[0].cpu().numpy() * outcome.truncated
         ended += scores[finished].tolist()
         scores[finished] = 0
         games.restart(finished)
-    resets = torch.from_numpy(games.frames == 0)
-    _, last, _ = agent(_add_time(as_tensors(games.observe())), state, resets[None])
+    seen, resets = look(games, device)
+    _, last, _ = agent(add_time(seen), state, resets[None])
     seen, began, acted, log_probabilities, values = (_stack(part) for part in zip(*steps))
     advantages = estimate_advantages(
-        torch.from_numpy(rewards), values, torch.from_numpy(over), last[0], config.discount, config.gae
+        torch.from_numpy(rewards).to(device),
+        torch.from_numpy(over).to(device),
+        values,
+        last[0],
+        config.discount,
+        config.gae,
     )
     return (
         Rollout(seen, began, acted, log_probabilities, advantages, advantages + values, first),
@@ -291,7 +296,7 @@ def play(
 
 
 def estimate_advantages(
-    rewards: Tensor, values: Tensor, over: Tensor, last: Tensor, discount: float, gae: float
+    rewards: Tensor, over: Tensor, values: Tensor, last: Tensor, discount: float, gae: float
 ) -> Tensor:
     """Return generalised advantage estimates.
 
@@ -300,15 +305,15 @@ def estimate_advantages(
 
     Args:
         rewards: (T, B).
-        values: (T, B) of what was seen before each step.
         over: (T, B), 1 where the episode ended with the step.
+        values: (T, B) of what was seen before each step.
         last: (B,), the value of what is seen after the last step.
         discount: from 0 to 1.
         gae: lambda, from 0 to 1.
 
     Example:
         >>> ones, zeros = torch.ones(3, 1), torch.zeros(3, 1)
-        >>> estimate_advantages(ones, zeros, torch.tensor([[0.0], [1.0], [0.0]]), zeros[0], 0.5, 1.0)[:, 0]
+        >>> estimate_advantages(ones, torch.tensor([[0.0], [1.0], [0.0]]), zeros, zeros[0], 0.5, 1.0)[:, 0]
         tensor([1.5000, 1.0000, 1.0000])
     """
     advantages = torch.zeros_like(rewards)
@@ -333,11 +338,15 @@ def update(
     Returns:
         The largest distance of a ratio from 1 in the first minibatch; means of policy loss, value loss and
         entropy.
+
+    Raises:
+        FloatingPointError: the loss or the gradients are not finite; the parameters stay as they were.
     """
     games, seen_losses, first_ratio = rollout.actions.shape[1], [], 0.0
     axes = _batch_axes(agent.core)
     for epoch in range(config.epochs):
-        for part, rows in enumerate(torch.randperm(games, generator=generator).chunk(config.minibatches)):
+        order = torch.randperm(games, generator=generator).to(agent.device)
+        for part, rows in enumerate(order.chunk(config.minibatches)):
             seen = _map(itemgetter((slice(None), rows)), rollout.seen)
             logits, values, _ = agent(seen, _rows(rollout.state, axes, rows), rollout.resets[:, rows])
             log = logits.log_softmax(-1)
@@ -352,8 +361,11 @@ def update(
             value_loss = 0.5 * (values - rollout.returns[:, rows]).square().mean()
             entropy = -(log.exp() * log).sum(-1).mean()
             optimiser.zero_grad()
-            (policy_loss + config.value * value_loss - config.entropy * entropy).backward()
-            nn.utils.clip_grad_norm_(agent.parameters(), config.max_norm)
+            loss = policy_loss + config.value * value_loss - config.entropy * entropy
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(agent.parameters(), config.max_norm)
+            if not (loss.isfinite() & norm.isfinite()):
+                raise FloatingPointError(f"training diverged: loss {loss.item()}, gradient {norm.item()}")
             optimiser.step()
             seen_losses.append(torch.stack([policy_loss, value_loss, entropy]).detach())
     policy, value, bonus = torch.stack(seen_losses).mean(0).tolist()
@@ -361,12 +373,13 @@ def update(
 
 
 class AgentPlayer:
-    """A trained agent as a player: (games, generator) -> an action for each game, its most likely one.
+    """A trained agent as a player: (games, generator) -> an action for each game.
 
     It keeps the state of its core from step to step, for one batch of games; see `tasks.episodes`.
 
     Args:
         agent: the agent.
+        drawn: draw actions from their probabilities; else take the most likely ones.
 
     Example:
         >>> from relational_rnn.nn import LSTM
@@ -377,19 +390,39 @@ class AgentPlayer:
         array([7, 7, 7])
     """
 
-    def __init__(self, agent: Agent) -> None:
+    def __init__(self, agent: Agent, *, drawn: bool = False) -> None:
         """Begin without a state."""
-        self.agent = agent
-        self._state: Any = None
+        self.agent, self.drawn = agent, drawn
+        self.state: Any = None
+        """Of the core, before the next step; None before the first."""
 
-    @torch.no_grad()
     def __call__(self, games: Games, generator: np.random.Generator) -> np.ndarray:
         """Return the actions; where an episode has just begun, the state begins anew."""
-        if self._state is None:
-            self._state = self.agent.core.initial_state(games.batch_size)
-        seen, resets = as_tensors(games.observe()), torch.from_numpy(games.frames == 0)
-        logits, _, self._state = self.agent(_add_time(seen), self._state, resets[None])
-        return np.asarray(logits[0].argmax(-1).numpy())
+        probabilities, _ = self.think(games)
+        return self.choose(probabilities, generator)
+
+    @torch.no_grad()
+    def think(self, games: Games) -> tuple[np.ndarray, np.ndarray]:
+        """Go on by a step; return the probabilities of the actions (B, A), and the values (B,)."""
+        if self.state is None:
+            self.state = self.agent.core.initial_state(games.batch_size)
+        seen, resets = look(games, self.agent.device)
+        logits, values, self.state = self.agent(add_time(seen), self.state, resets[None])
+        return logits[0].softmax(-1).cpu().numpy(), values[0].cpu().numpy()
+
+    def choose(self, probabilities: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+        """Return an action for each game from its probabilities (B, A)."""
+        if not self.drawn:
+            return np.asarray(probabilities.argmax(-1))
+        upper = probabilities.cumsum(-1)
+        drawn = generator.random((len(upper), 1)) * upper[:, -1:]
+        return np.asarray((upper <= drawn).sum(-1).clip(max=upper.shape[-1] - 1))
+
+
+def look(games: Games, device: torch.device) -> tuple[Any, Tensor]:
+    """Return what is seen, (B, ...) or a dict of such, and which episodes have just begun, (B,) bool."""
+    seen = _map(lambda part: part.to(device), as_tensors(games.observe()))
+    return seen, torch.from_numpy(games.frames == 0).to(device)
 
 
 def as_tensors(observations: Any) -> Any:
@@ -403,7 +436,8 @@ def _map(function: Callable[[Any], Any], parts: Any) -> Any:
     )
 
 
-def _add_time(seen: Any) -> Any:
+def add_time(seen: Any) -> Any:
+    """Return what is seen at one step as a sequence of one: (B, ...) -> (1, B, ...)."""
     return _map(lambda part: part[None], seen)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
@@ -162,3 +162,17 @@ class CueRecallBatch:
             else "-"
         )
         return f"step {frame}: {asks}"
+
+
+def random(games: CueRecallBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
+    """Return any cue for each game."""
+    return generator.integers(games.task.cues, size=games.batch_size)
+
+
+def scripted(games: CueRecallBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
+    """Return the cue that was shown, which it knows at every step."""
+    return games.cue.copy()
+
+
+PLAYERS: Final = {"random": random, "scripted": scripted}
+"""Name -> (games, generator) -> an action for each game."""

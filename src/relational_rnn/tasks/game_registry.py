@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from relational_rnn.config.checks import did_you_mean, shortened
-from relational_rnn.tasks import box_world, mini_pacman
+from relational_rnn.tasks import box_world, cue_recall, mini_pacman
 from relational_rnn.tasks.box_world.players import PLAYERS as BOX_WORLD_PLAYERS
 from relational_rnn.tasks.mini_pacman.players import PLAYERS as MINI_PACMAN_PLAYERS
 from relational_rnn.tasks.registry import task_name
@@ -30,8 +30,10 @@ class Game:
 
     name: str
     """What people type."""
-    environment: str
-    """Its name as a Gymnasium environment."""
+    description: str
+    """What it asks, in one line."""
+    environment: str = ""
+    """Its name as a Gymnasium environment; empty if it is none."""
     kind: type[Any]
     """The settings, with `batch(batch_size)`."""
     players: Mapping[str, Callable[[Any, np.random.Generator], np.ndarray]]
@@ -55,12 +57,14 @@ class Game:
 GAMES: Final = {
     "mini-pacman": Game(
         name="mini-pacman",
+        description="Eat food and pills, and ghosts while you have power; keep away from them else.",
         environment="MiniPacMan",
         kind=mini_pacman.MiniPacman,
         players=MINI_PACMAN_PLAYERS,
     ),
     "box-world": Game(
         name="box-world",
+        description="Open boxes with the keys that fit, in the right order.",
         environment="BoxWorld",
         kind=box_world.BoxWorld,
         players=BOX_WORLD_PLAYERS,
@@ -68,8 +72,24 @@ GAMES: Final = {
 }
 
 
-def find_game(name: str) -> Game:
+TRAINABLE: Final = {
+    **GAMES,
+    "cue-recall": Game(
+        name="cue-recall",
+        description="Name the cue that was shown some steps ago.",
+        kind=cue_recall.CueRecall,
+        players=cue_recall.PLAYERS,
+    ),
+}
+"""What agents are trained on: beside the games that people play, the smallest game of memory."""
+
+
+def find_game(name: str, known: Mapping[str, Game] = GAMES) -> Game:
     """Return a game; its name may be written with underscores.
+
+    Args:
+        name: of the game.
+        known: the games to find it among.
 
     Raises:
         ValueError: there is no such game; the message lists the known ones.
@@ -79,7 +99,7 @@ def find_game(name: str) -> Game:
         'box-world'
     """
     found = task_name(name)
-    if not isinstance(found, str) or found not in GAMES:
-        near = did_you_mean(found, GAMES)
-        raise ValueError(f"there is no game {shortened(name)}{near}; known games: {', '.join(GAMES)}")
-    return GAMES[found]
+    if not isinstance(found, str) or found not in known:
+        near = did_you_mean(found, known)
+        raise ValueError(f"there is no game {shortened(name)}{near}; known games: {', '.join(known)}")
+    return known[found]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import numpy as np
@@ -136,6 +137,56 @@ def check_which(which: Any, batch_size: int) -> Bool[np.ndarray, " B"]:
     if mask.shape != (batch_size,):
         raise ValueError(f"which must have shape ({batch_size},), one a game; got {mask.shape}")
     return mask
+
+
+GENERATORS: Final = "generators"
+"""Names what `save_games` keeps of the random numbers of a game that draws them from NumPy."""
+
+
+def save_games(games: Any) -> dict[str, np.ndarray]:
+    """Return all that a batch of games goes on from, as arrays of their own: its arrays and its generators.
+
+    Example:
+        >>> from relational_rnn.tasks.cue_recall import CueRecall
+        >>> games = CueRecall(cues=9).batch(2)
+        >>> _ = games.reset(seed=0)
+        >>> again = CueRecall(cues=9).batch(2)
+        >>> load_games(again, save_games(games))
+        >>> again.cue.tolist() == games.cue.tolist()
+        True
+    """
+    found: dict[str, np.ndarray] = {}
+    for name, value in vars(games).items():
+        if isinstance(value, np.ndarray):
+            found[name] = value.copy()
+        elif isinstance(value, dict):
+            states = {str(game): generator.bit_generator.state for game, generator in value.items()}
+            found[GENERATORS] = np.frombuffer(json.dumps([name, states]).encode(), np.uint8)
+    return found
+
+
+def load_games(games: Any, values: Mapping[str, np.ndarray]) -> None:
+    """Let a batch of games go on from what `save_games` returned of another one of the same task and size.
+
+    Raises:
+        ValueError: these are no arrays of such a batch.
+    """
+    own = save_games(games)
+    if own.keys() != values.keys():
+        raise ValueError(f"a batch of {games.task.name} has {', '.join(own)}; got {', '.join(values)}")
+    for name, value in values.items():
+        if name == GENERATORS:
+            attribute, states = json.loads(value.tobytes())
+            generators = {int(game): np.random.default_rng() for game in states}
+            for game, generator in generators.items():
+                generator.bit_generator.state = states[str(game)]
+            setattr(games, attribute, generators)
+        elif (value.dtype, value.ndim) != (own[name].dtype, own[name].ndim):
+            raise ValueError(
+                f"{name} must be {own[name].dtype} with {own[name].ndim} axes, got {value.dtype}"
+            )
+        else:
+            setattr(games, name, np.array(value))
 
 
 def check_window(value: int) -> int:

@@ -143,6 +143,11 @@ def place() -> Place | None:
     return Place(*(int(os.environ[name]) for name in names))
 
 
+NOT_SHARED: Final = (
+    "torchrun started {size} processes, which can share texts alone (train language), not {task}"
+)
+
+
 def check_together(config: RunConfig, size: int) -> None:
     """Check that so many processes can share the trainings of a run.
 
@@ -157,10 +162,7 @@ def check_together(config: RunConfig, size: int) -> None:
     """
     entry, streams = entry_of(config.task), config.budget.batch_size
     if not entry.tokens:
-        raise ValueError(
-            f"torchrun started {size} processes, which can share texts alone (train language), "
-            f"not {entry.name}"
-        )
+        raise ValueError(NOT_SHARED.format(size=size, task=entry.name))
     if streams % size:
         raise ValueError(
             f"batch_size must be a multiple of the {size} processes that torchrun started, got {streams}"

@@ -16,7 +16,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, ClassVar, Final, NamedTuple, Protocol, TypeVar
 
 import relational_rnn
 from relational_rnn.config.checks import BadFile
@@ -75,6 +75,23 @@ class _Point(NamedTuple):
 Part = TypeVar("Part", _Line, _Point)
 
 
+class Settings(Protocol):
+    """The settings of a run, such as `RunConfig`: a dataclass whose fields but `task` have defaults."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def __init__(self, *, task: Any) -> None:
+        """All others being the standard ones."""
+
+    @property
+    def task(self) -> Any:
+        """What is learned."""
+
+    @property
+    def seed(self) -> int:
+        """The first seed."""
+
+
 class RunFolder:
     """The files of one run.
 
@@ -94,7 +111,7 @@ class RunFolder:
         self.kept = path / "vocabulary.json"
 
     @contextmanager
-    def writing(self, command: str, config: RunConfig, resume: bool) -> Iterator[None]:
+    def writing(self, command: str, config: Settings, resume: bool) -> Iterator[None]:
         """Make the folder, or with `resume` go on in it, and keep others from writing there meanwhile.
 
         Args:
@@ -135,11 +152,11 @@ class RunFolder:
             )
         check_folder(self.path)
 
-    def _check_same(self, command: str, config: RunConfig) -> None:
+    def _check_same(self, command: str, config: Settings) -> None:
         recorded = self.require()
         self.check_command(command, recorded)
         # What an older version did not record it had no choice of.
-        before = leaves_of(RunConfig(task=config.task))
+        before = leaves_of(type(config)(task=config.task))
         previous = {**before, "command": recorded["command"], **flat(recorded["config"])}
         now = {"command": command, **leaves_of(config)}
         changed = [name for name in now if name not in FREE and previous.get(name) != now[name]]
@@ -149,7 +166,7 @@ class RunFolder:
                 f"{self.path} holds a run with other settings ({told}); resume with the same ones"
             )
 
-    def _write_config(self, command: str, config: RunConfig) -> None:
+    def _write_config(self, command: str, config: Settings) -> None:
         name, instructions = processor()  # which decide how sums round
         record = {
             "command": command,
@@ -345,7 +362,7 @@ def _plain(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def leaves_of(config: RunConfig) -> dict[str, Any]:
+def leaves_of(config: Settings) -> dict[str, Any]:
     """Return the fields of all parts of a configuration by their own names, as JSON has them."""
     return flat(json.loads(json.dumps(dataclasses.asdict(config))))
 

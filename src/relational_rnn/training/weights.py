@@ -180,6 +180,10 @@ def read_weights(path: Path, task: Any = None) -> tuple[dict[str, Array], RunCon
         ValueError: it is of another task than `task`.
     """
     values, notes = load_arrays(path, remedy_of(path))
+    if "game" in notes:
+        raise ValueError(
+            f"{path} holds an agent of a game: watch it with relational-rnn play and its run's folder"
+        )
     if not {"task", "config", "contestant"} <= notes.keys():
         raise BadFile(
             path, f"holds no model of a run: its notes are {', '.join(notes) or 'none'}", remedy_of(path)

@@ -19,7 +19,7 @@ from relational_rnn.tasks.language.source import Piece
 from relational_rnn.tasks.language.task import read
 from relational_rnn.tasks.language.vocabulary import END, Spelling
 from relational_rnn.training.arrays_file import check_arrays, load_arrays, save_arrays
-from relational_rnn.training.learners.language import memory_arrays, memory_from
+from relational_rnn.training.learners.language import memory_arrays, memory_from, state_after_a_step
 
 if TYPE_CHECKING:
     from relational_rnn.training.weights import Trained
@@ -83,7 +83,7 @@ class Writer:
             raise ValueError(f"its tokens must be from 0 to {self.model.vocabulary - 1}")
         self.tokens, self.memory, self._known = tokens.tolist(), None, 0
         if given:
-            self.memory = memory_from(given, self.model, 1)
+            self.memory = memory_from(given, state_after_a_step(self.model, 1))
 
 
 def generate(

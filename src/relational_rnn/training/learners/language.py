@@ -169,7 +169,7 @@ class LanguageLearner(TorchLearner):
         drawn = without_prefix("generator", values)
         own = memory.keys() | with_prefix("generator", drawn).keys()
         check_arrays(drawn, {"dropout": self.dropout.get_state().numpy()})
-        carried = memory_from(memory, self.model, self.batch_size) if memory else None
+        carried = memory_from(memory, state_after_a_step(self.model, self.batch_size)) if memory else None
         super().load_state({name: value for name, value in values.items() if name not in own})
         self.dropout.set_state(torch.from_numpy(np.array(drawn["dropout"])))
         if carried is not None:
@@ -197,19 +197,27 @@ def memory_arrays(state: Any) -> dict[str, Array]:
     return {f"memory.{number}": part.cpu().numpy().copy() for number, part in enumerate(parts)}
 
 
-@torch.no_grad()
-def memory_from(arrays: Mapping[str, Array], model: LanguageModel, batch: int) -> Any:
-    """Return the state of a model's core that `memory_arrays` made these arrays of.
+def memory_from(arrays: Mapping[str, Array], like: Any) -> Any:
+    """Return the state of a core that `memory_arrays` made these arrays of.
+
+    Args:
+        arrays: by name.
+        like: a state of the core for as many streams.
 
     Raises:
-        ValueError: the core has no such state for so many streams.
+        ValueError: the core has no such state.
     """
-    like = model.embedding.weight
-    _, start = model.core(like.new_zeros(batch, 1, model.embedding_size))
-    wanted = memory_arrays(start)
+    wanted = memory_arrays(like)
     check_arrays(arrays, wanted)
-    tensors = iter([torch.from_numpy(np.array(arrays[name])).to(like.device) for name in wanted])
-    return mapped(lambda part: next(tensors), start)
+    tensors = iter([torch.from_numpy(np.array(arrays[name])) for name in wanted])
+    return mapped(lambda part: next(tensors).to(part.device), like)
+
+
+@torch.no_grad()
+def state_after_a_step(model: LanguageModel, streams: int) -> Any:
+    """Return a state that the core of a language model has for so many streams."""
+    like = model.embedding.weight
+    return model.core(like.new_zeros(streams, 1, model.embedding_size))[1]
 
 
 def parts_of(state: Any) -> Iterator[Tensor]:

@@ -1,0 +1,212 @@
+"""An episode of an agent as an animation: the board, and beside it what the agent thought."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from relational_rnn.analysis import style
+from relational_rnn.config.checks import check_choice
+from relational_rnn.training.files import find_target, write_atomically
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int64, UInt8
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from PIL.Image import Image
+
+WIDTH, WIDER, HEIGHT = 6.6, 9.6, 4.1
+ANIMATION_DPI: Final = 80
+FRAMES_A_SECOND: Final = 6
+PAST: Final = 40
+"""Steps that the strips of value and gates reach back."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Episode:
+    """T steps of an episode."""
+
+    pictures: UInt8[np.ndarray, "T H W 3"]
+    """The board before each step."""
+    actions: tuple[str, ...]
+    """All A of them in words, by number."""
+    chosen: Int64[np.ndarray, " T"]
+    """The actions taken."""
+    probabilities: Float[np.ndarray, "T A"]
+    """Of all actions."""
+    values: Float[np.ndarray, " T"]
+    """The sum of discounted rewards that the agent expects."""
+    rewards: Float[np.ndarray, " T"]
+    """That followed."""
+    attention: Float[np.ndarray, "T N M"] | None = None
+    """From each slot to each slot and, last, the input; None for a core without."""
+    input_gate: Float[np.ndarray, "T N"] | None = None
+    """How far each slot was opened, 0 to 1; None for a core without."""
+
+
+def animate_episode(
+    episode: Episode, *, title: str, path: str | os.PathLike[str], model: str = "rmc"
+) -> Path:
+    """Write an episode as an animation: the board, the actions, the value and, of an RMC, its memory.
+
+    Args:
+        episode: at least one step.
+        title: above the board.
+        path: file name, which ends in .gif; missing folders are made.
+        model: family of the core, which chooses the colour.
+
+    Returns:
+        The path that was written.
+
+    Raises:
+        ValueError: another ending, or an episode without steps.
+        ImportError: matplotlib is absent.
+    """
+    target = Path(path)
+    check_choice("the ending of an animation's file name", target.suffix, (".gif",))
+    find_target(target).parent.mkdir(parents=True, exist_ok=True)
+    with style.paper_style():
+        first, *others = _frames_of(*draw_episode(episode, title=title, model=model), len(episode.chosen))
+
+    def write(unfinished: Path) -> None:
+        milliseconds = 1000 // FRAMES_A_SECOND
+        first.save(unfinished, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0)
+
+    write_atomically(target, write)
+    return target
+
+
+def _frames_of(
+    figure: Figure, moving: Sequence[Artist], show: Callable[[int], None], steps: int
+) -> list[Image]:
+    """Return a picture of each step; what does not move is drawn once."""
+    from PIL.Image import fromarray
+
+    canvas: Any = figure.canvas
+    figure.set_dpi(ANIMATION_DPI)
+    for artist in moving:
+        artist.set_animated(True)
+    canvas.draw()
+    still = canvas.copy_from_bbox(figure.bbox)
+    frames = []
+    for step in range(steps):
+        show(step)
+        canvas.restore_region(still)
+        for artist in moving:
+            figure.draw_artist(artist)
+        frames.append(fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy()))
+    return frames
+
+
+def draw_episode(
+    episode: Episode, *, title: str, model: str = "rmc"
+) -> tuple[Figure, list[Artist], Callable[[int], None]]:
+    """Return a figure of an episode, what moves in it, and what makes it show one of its steps.
+
+    Args:
+        episode: at least one step.
+        title: above the board.
+        model: family of the core, which chooses the colour.
+
+    Raises:
+        ValueError: an episode without steps.
+        ImportError: matplotlib is absent.
+
+    Example:
+        >>> one = Episode(
+        ...     pictures=np.zeros((2, 5, 5, 3), np.uint8), actions=("left", "right"), chosen=np.array([0, 1]),
+        ...     probabilities=np.full((2, 2), 0.5), values=np.zeros(2), rewards=np.ones(2),
+        ... )
+        >>> figure, moving, show = draw_episode(one, title="a game")
+        >>> show(1)
+    """
+    if not len(episode.chosen):
+        raise ValueError("an episode needs at least one step to be drawn, got none")
+    with style.paper_style():
+        figure = style.new_figure(WIDTH if episode.attention is None else WIDER, HEIGHT)
+        board = style.axes_at(figure, 0.2, 0.3, 3.4, 3.2)
+        picture = board.imshow(episode.pictures[0], interpolation="nearest")
+        board.set_axis_off()
+        style.write_at(figure, 0.2, HEIGHT - 0.3, title, fontweight="bold")
+        told = figure.text(
+            0.2 / figure.get_size_inches()[0], 1 - 0.52 / HEIGHT, "", fontsize=style.SMALL_SIZE
+        )
+        count = len(episode.actions)
+        policy = style.axes_at(figure, 4.5, 2.35, 1.8, 1.25)
+        bars = policy.barh(range(count), episode.probabilities[0])
+        policy.set(xlim=(0, 1), yticks=range(count), title="probability of each action", xticks=(0, 0.5, 1))
+        policy.set_yticklabels(episode.actions)
+        policy.invert_yaxis()
+        value = style.axes_at(figure, 4.5, 0.65, 1.8, 0.95)
+        (line,) = value.plot([], [], color=style.colour_of(model))
+        span = float(np.ptp(episode.values)) or 1.0
+        bottom, top = float(episode.values.min()) - 0.05 * span, float(episode.values.max()) + 0.05 * span
+        value.set(xlim=(-PAST, 0), ylim=(bottom, top), title="value it expects", xlabel="steps from now")
+        panels = [policy, value]
+        maps, show_memory = _memory_panels(figure, episode, panels)
+        for axes in panels:
+            axes.title.set_fontsize(style.SMALL_SIZE)
+            axes.xaxis.label.set_fontsize(style.SMALL_SIZE)
+
+    def show(step: int) -> None:
+        """Show the episode before this step, and the action that is taken."""
+        picture.set_data(episode.pictures[step])
+        told.set_text(f"step {step}, return so far {episode.rewards[:step].sum():g}")
+        for number, bar in enumerate(bars):
+            bar.set_width(episode.probabilities[step, number])
+            bar.set_color(style.colour_of(model) if number == episode.chosen[step] else style.FALLBACK_COLOUR)
+        past = np.arange(max(0, step - PAST), step + 1)
+        line.set_data(past - step, episode.values[past])
+        show_memory(step)
+
+    return figure, [picture, told, *bars, line, *maps], show
+
+
+def _memory_panels(
+    figure: Figure, episode: Episode, panels: list[Axes]
+) -> tuple[list[Artist], Callable[[int], None]]:
+    """Draw attention and gates of an RMC at the right; return what moves and what makes them show a step."""
+    attention, gate = episode.attention, episode.input_gate
+    if attention is None:
+        return [], lambda step: None
+    slots, rows = attention.shape[1:]
+    seen = style.axes_at(figure, 7.3, 2.35, 1.8, 1.25)
+    shares = seen.imshow(attention[0], vmin=0, vmax=1, cmap=style.MAP_COLOURS, aspect="auto")
+    seen.set(title="attention of each slot to", yticks=range(slots), xticks=range(rows))
+    seen.set_yticklabels([f"slot {slot + 1}" for slot in range(slots)])
+    seen.set_xticklabels([*(str(slot + 1) for slot in range(rows - 1)), "input"])
+    seen.grid(False)
+    figure.colorbar(shares, ax=seen, fraction=0.06, ticks=(0, 0.5, 1))
+    panels.append(seen)
+    if gate is None:
+        return [shares], lambda step: shares.set_data(attention[step])
+    opened = style.axes_at(figure, 7.3, 0.65, 1.8, 0.95)
+    past = np.full((slots, PAST + 1), np.nan)
+    strip = opened.imshow(
+        past,
+        vmin=0,
+        vmax=1,
+        cmap=style.MAP_COLOURS,
+        aspect="auto",
+        extent=(-PAST - 0.5, 0.5, slots + 0.5, 0.5),
+    )
+    opened.set(title="input gate of each slot", xlabel="steps from now", yticks=range(1, slots + 1))
+    opened.set_yticklabels([f"slot {slot + 1}" for slot in range(slots)])
+    opened.grid(False)
+    figure.colorbar(strip, ax=opened, fraction=0.06, ticks=(0, 0.5, 1))
+    panels.append(opened)
+
+    def show(step: int) -> None:
+        shares.set_data(attention[step])
+        first = max(0, step - PAST)
+        recent = np.full((slots, PAST + 1), np.nan)
+        recent[:, PAST - (step - first) :] = gate[first : step + 1].T
+        strip.set_data(recent)
+
+    return [shares, strip], show

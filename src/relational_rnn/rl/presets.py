@@ -1,0 +1,77 @@
+"""The presets of games by name; the sizes are ours, as the paper gives none for its agents of Mini PacMan."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Final
+
+from relational_rnn.config.checks import did_you_mean
+from relational_rnn.rl.config import PPO, AgentConfig, AgentRun, PlayConfig
+from relational_rnn.tasks.box_world import BoxWorld
+from relational_rnn.tasks.cue_recall import CueRecall
+from relational_rnn.tasks.game_registry import TRAINABLE, find_game
+from relational_rnn.tasks.mini_pacman import MiniPacman
+
+
+def mini_pacman() -> AgentRun:
+    """Mini PacMan with the paper's viewport."""
+    return AgentRun(task=MiniPacman(view="viewport"), learning=PPO(frames=500_000, entropy=0.02))
+
+
+def box_world() -> AgentRun:
+    """Box-World with the paper's viewport, one box on the path and no distractor."""
+    return AgentRun(
+        task=BoxWorld(size=8, path_lengths=(1,), distractors=(0,), view="viewport"),
+        learning=PPO(frames=300_000, rollout=32, entropy=0.01),
+    )
+
+
+def cue_recall() -> AgentRun:
+    """A cue to be named five steps later."""
+    return AgentRun(
+        task=CueRecall(),
+        model=AgentConfig(encoder_width=32, head_size=8),
+        learning=PPO(frames=60_000, learning_rate=3e-3),
+        play=PlayConfig(evaluate_every=10_000, curve_episodes=200, test_episodes=1_000),
+    )
+
+
+def tiny(recipe: Callable[[], AgentRun]) -> Callable[[], AgentRun]:
+    """Return a recipe for seconds, to see the machinery run."""
+
+    def made() -> AgentRun:
+        """Small agents, few frames."""
+        run = recipe()
+        return dataclasses.replace(
+            run,
+            model=AgentConfig(encoder_width=16, mem_slots=2, head_size=8),
+            learning=dataclasses.replace(run.learning, frames=4_096),
+            play=PlayConfig(games=32, evaluate_every=2_048, curve_episodes=8, test_episodes=8),
+        )
+
+    return made
+
+
+PRESETS: Final[dict[str, dict[str, Callable[[], AgentRun]]]] = {
+    game: {"quick": recipe, "tiny": tiny(recipe)}
+    for game, recipe in (("mini-pacman", mini_pacman), ("box-world", box_world), ("cue-recall", cue_recall))
+}
+
+
+def find_preset(game: str, preset: str) -> AgentRun:
+    """Return the settings of a preset.
+
+    Raises:
+        ValueError: there is no such game or preset; the message lists the known ones.
+
+    Example:
+        >>> find_preset("cue-recall", "quick").learning.frames
+        60000
+    """
+    game = find_game(game, TRAINABLE).name
+    if preset not in PRESETS[game]:
+        near = did_you_mean(preset, PRESETS[game])
+        known = ", ".join(PRESETS[game])
+        raise ValueError(f"there is no preset {preset!r} for {game}{near}; known presets: {known}")
+    return PRESETS[game][preset]()
