@@ -27,3 +27,21 @@ def test_names_of_models_stay_whole_in_the_usual_width():
     shown = console.file.getvalue().splitlines()[1:]
     assert [line.split()[0] for line in shown] == ["model", "Transformer"]
     assert "params" in shown[0]
+
+
+def test_a_mean_stands_above_its_range_before_a_name_breaks():
+    columns = ("model", "test ppl", "harder ppl", "bits/byte", "parameters", "seconds", "examples")
+    row = [
+        "uniform",
+        "22.75 (18.90-26.61)",
+        "23.39 (18.76-28.01)",
+        "4.49 (4.24-4.73)",
+        "3,327",
+        "0",
+        "160,000",
+    ]
+    console = Console(file=io.StringIO(), width=80)
+    print_table(console, Table(columns, [(True, row)]), title="A table")
+    words = [line.split() for line in console.file.getvalue().splitlines()[1:]]
+    assert {"uniform", "3,327", "160,000"} <= set(words[-2])
+    assert {"(18.90-26.61)", "(18.76-28.01)"} <= {*words[-1], *words[-2]}

@@ -299,6 +299,24 @@ def test_a_tokenizer_numbers_as_the_vocabulary_does(hf, units, tmp_path):
         (dict(label=1), TypeError, r"no argument label \(did you mean labels\?\)"),
         (dict(output_attentions=True), ValueError, "returns no attentions"),
         (dict(inputs_embeds=torch.zeros(2, 3, 6)), ValueError, "either input_ids or inputs_embeds"),
+        (
+            dict(attention_mask=torch.eye(2, 3) * -1e9),
+            ValueError,
+            "1 at tokens and 0 at padding, got -1e",
+        ),
+        (dict(attention_mask=[[1] * 3] * 2), TypeError, "attention_mask must be a tensor, got list"),
+        (
+            dict(labels=torch.ones(2, 2).long()),
+            ValueError,
+            r"labels must have the shape .*\(2, 3\), got \(2, 2\)",
+        ),
+        (
+            dict(labels=torch.ones(2, 3)),
+            TypeError,
+            "labels must be a tensor of torch.int64, got torch.float32",
+        ),
+        (dict(labels=torch.full((2, 3), 20)), ValueError, "labels must be from 0 to 19, or -100.*20"),
+        (dict(logits_to_keep=-1), ValueError, "logits_to_keep must be an integer of at least 0, got -1"),
         (dict(attention_mask=torch.ones(2, 2)), ValueError, r"attention_mask must have shape \(2, 3\).*got"),
         (dict(state=torch.zeros(1, 2, 8)), ValueError, r"state must have shape .*; got \(1, 2, 8\)"),
         (
@@ -313,6 +331,44 @@ def test_wrong_calls(make, call, error, told):
         make()(draw(2, 3), **call)
 
 
+@pytest.mark.parametrize(
+    ("tokens", "error", "told"),
+    [
+        (torch.tensor([[0, 20]]), ValueError, "input_ids must be from 0 to 19, got 0 to 20"),
+        (torch.zeros(2, 0).long(), ValueError, r"must have shape \(B, T\), both at least 1, got \(2, 0\)"),
+        (torch.zeros(2, 3), TypeError, "must be a tensor of torch.int64 or torch.int32, got torch.float32"),
+    ],
+)
+def test_wrong_tokens(make, tokens, error, told):
+    model = make()
+    for call in (model, lambda tokens: model.generate(tokens, max_new_tokens=2)):
+        with pytest.raises(error, match=told):
+            call(tokens)
+    with pytest.raises(error, match=told.replace("input_ids", "tokens")):
+        model.model(tokens)
+
+
+def test_with_nothing_to_score_the_loss_and_its_gradients_are_0(make):
+    model, tokens = make(), draw(2, 3)
+    for labels, count in ((torch.full_like(tokens, -100), None), (torch.full_like(tokens, -100), 0)):
+        model.zero_grad()
+        loss = model(tokens, labels=labels, num_items_in_batch=count).loss
+        loss.backward()
+        assert loss == 0
+        assert all(p.grad is None or not p.grad.any() for p in model.parameters())
+    assert model(tokens[:, :1], labels=tokens[:, :1]).loss == 0
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch, as it loads its compiler
+@torch.no_grad()
+def test_compiled_it_reads_padded_batches(make):
+    model, tokens = make(), draw(3, 5)
+    mask = torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 0, 0], [1, 1, 1, 1, 1]])
+    found = torch.compile(model, backend="aot_eager")(tokens, attention_mask=mask)
+    close(found.logits, model(tokens, attention_mask=mask).logits)
+
+
 def test_wrong_settings(make, hf):
     for options, error, told in (
         (dict(mem_slot=2), TypeError, r"has no mem_slot \(did you mean mem_slots\?\)"),
@@ -320,11 +376,17 @@ def test_wrong_settings(make, hf):
         (dict(head_size=0), ValueError, "head_size must be an integer of at least 1, got 0"),
         (dict(gate_style="lstm"), ValueError, "gate_style must be one of"),
         (dict(treat_input_as_matrix=True), TypeError, "a token is one row"),
+        (dict(backend="eager"), TypeError, "has no backend: it is chosen where the model runs"),
+        (dict(dropout=0.1), TypeError, "there are input_dropout and output_dropout"),
+        (dict(vocab_size=0), ValueError, "vocab_size must be an integer of at least 1, got 0"),
+        (dict(vocab_size=9, cut_offs=[5, 3]), ValueError, r"must rise, from 1 to 8 \(.* 9\), got \[5, 3\]"),
+        (dict(cut_offs=5), TypeError, r"must be a list or tuple of integers, got 5 \(int\)"),
+        (dict(tie_word_embeddings=True, cut_offs=[5]), ValueError, r"no cut_offs, got \(5,\)"),
+        (dict(input_dropout=1.5), ValueError, "input_dropout must be .* from 0.0 to 1.0, got 1.5"),
+        (dict(head_layers=-1), ValueError, "head_layers must be an integer of at least 0, got -1"),
     ):
         with pytest.raises(error, match=told):
             hf.RelationalConfig(**options)
-    with pytest.raises(ValueError, match="tied embeddings need the full softmax"):
-        make(tie_word_embeddings=True, cut_offs=[5])
     with pytest.raises(ValueError, match="adaptive softmax"):
         make(cut_offs=[5]).resize_token_embeddings(30)
 
@@ -362,6 +424,12 @@ def test_models_of_other_tasks_have_no_vocabulary():
         ValueError, match="only models of language have a vocabulary; this one is of nth-farthest"
     ):
         relational_rnn.load("pretrained:nth-farthest-plane").vocabulary  # noqa: B018
+
+
+def test_a_memory_is_no_cache(make):
+    model, tokens = make(), draw(1, 2)
+    with pytest.raises(TypeError, match="takes the memory as state"):
+        model.generate(tokens, cache=model(tokens).state, max_new_tokens=2)
 
 
 def test_assisted_decoding_is_refused(make):

@@ -327,6 +327,8 @@ def test_the_commands_on_a_finished_run(tmp_path, capsys):
     stream = Stream(numbers.astype(np.uint16), 9 * 34, config.task.window, config.task.streams)
     learner = framework_of("torch").learner(trained.model, config.of("rmc"))
     assert given["perplexity"] == pytest.approx(learner.evaluate(stream)["perplexity"])
+    assert main(["evaluate", str(folder.path), "--input", str(tmp_path / "own.txt")]) == 0
+    assert f"perplexity {given['perplexity']:.2f} (" in capsys.readouterr().out
     (tmp_path / "own.txt").write_text("")
     assert main(["evaluate", str(folder.path), "--input", str(tmp_path / "own.txt")]) == 2
     assert "own.txt is empty" in capsys.readouterr().err

@@ -53,13 +53,13 @@ def main(argv: Sequence[str]) -> int:
         if options.json:
             print(json.dumps(score))
             continue
+        if "perplexity" in score:
+            print(text_in_words(score))
+            continue
         known = score["accuracy"] is not None
         accuracy = (
             f"{score['accuracy']:.2%}, trivial score {score['trivial_accuracy']:.2%}" if known else "unknown"
         )
-        if "perplexity" in score:
-            print(text_in_words(score))
-            continue
         harder = f"; harder sizes {score['harder_accuracy']:.2%}" if "harder_accuracy" in score else ""
         print(f"{score['label']}: {score['examples']:,} examples, accuracy {accuracy}{harder}")
         if options.input is not None and not known:

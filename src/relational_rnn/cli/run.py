@@ -174,4 +174,8 @@ def print_table(
     if Measurement.get(console, anywhere, screen).maximum > console.width:
         for column in screen.columns:
             column.header = SHORT.get(str(column.header), column.header)
+    if Measurement.get(console, anywhere, screen).maximum > console.width:
+        for column in screen.columns[1:]:  # a mean stands above its range then
+            column.no_wrap = False
+            column.min_width = max(len(word) for cell in column.cells for word in [*str(cell).split(), ""])
     console.print(screen)

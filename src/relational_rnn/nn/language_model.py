@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import torch
@@ -10,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
-from relational_rnn.config.checks import check_bool, check_number, check_size
+from relational_rnn.config.checks import check_bool, check_number, check_size, shortened, with_type
 from relational_rnn.nn.classifier import hidden_layers
 from relational_rnn.nn.factory import FactoryKwargs
 from relational_rnn.nn.initialise import initialise_linear_
@@ -60,8 +62,8 @@ class LanguageModel(nn.Module):
 
     Raises:
         TypeError: a size is no integer.
-        ValueError: a size too small, a share outside 0 to 1, a core that is not batch first, or both tied
-            and cut.
+        ValueError: a size too small, a share outside 0 to 1, cut-offs that do not rise or reach V, a core
+            that is not batch first, or both tied and cut.
 
     Example:
         >>> from relational_rnn.nn import LSTM
@@ -95,7 +97,7 @@ class LanguageModel(nn.Module):
         self.embedding_size = check_size("embedding_size", embedding_size)
         self.input_dropout = check_number("input_dropout", input_dropout, 0.0, 1.0)
         self.output_dropout = check_number("output_dropout", output_dropout, 0.0, 1.0)
-        self.tied, self.cut_offs = tied, tuple(cut_offs)
+        self.tied, self.cut_offs = tied, check_cut_offs(cut_offs, self.vocabulary)
         self.head_layers, self.head_units, self.head_activation = head_layers, head_units, head_activation
         like = next(core.parameters())
         place: FactoryKwargs = {"device": like.device, "dtype": like.dtype}
@@ -152,11 +154,33 @@ class LanguageModel(nn.Module):
             What the next tokens are told from, (B, T, features), and the core's memory.
 
         Raises:
-            TypeError, ValueError: tokens of another shape; or see `read`.
+            TypeError, ValueError: see `embed` and `read`.
         """
-        if tokens.ndim != 2:
-            raise ValueError(f"tokens must have shape (B, T), got {tuple(tokens.shape)}")
-        return self.read(self.embedding(tokens), memory, padding_mask=padding_mask, dropout=dropout)
+        return self.read(self.embed(tokens), memory, padding_mask=padding_mask, dropout=dropout)
+
+    def embed(self, tokens: Tensor, name: str = "tokens") -> Tensor:
+        """Return the embeddings of tokens: (B, T) -> (B, T, E).
+
+        Args:
+            tokens: int64 or int32.
+            name: of the tokens in messages.
+
+        Raises:
+            TypeError: no integers.
+            ValueError: another shape, or none; on the processor also a token outside 0 to V - 1.
+        """
+        if not isinstance(tokens, Tensor) or tokens.dtype not in (torch.int64, torch.int32):
+            got = tokens.dtype if isinstance(tokens, Tensor) else type(tokens).__name__
+            raise TypeError(f"{name} must be a tensor of torch.int64 or torch.int32, got {got}")
+        if tokens.ndim != 2 or 0 in tokens.shape:
+            raise ValueError(f"{name} must have shape (B, T), both at least 1, got {tuple(tokens.shape)}")
+        if torch.compiler.is_compiling():
+            return self.embedding(tokens)  # type: ignore[no-any-return]
+        try:
+            return self.embedding(tokens)  # type: ignore[no-any-return]
+        except IndexError:  # which says neither what came nor what is allowed
+            told = f"got {int(tokens.min())} to {int(tokens.max())}"
+            raise ValueError(f"{name} must be from 0 to {self.vocabulary - 1}, {told}") from None
 
     def read(
         self,
@@ -237,6 +261,26 @@ class LanguageModel(nn.Module):
             return self.losses(features, targets), self.softmax.predict(features) == targets
         scores = self.scores(features)
         return F.cross_entropy(scores, targets, reduction="none"), scores.argmax(-1) == targets
+
+
+def check_cut_offs(cut_offs: object, vocabulary: int, name: str = "vocabulary") -> tuple[int, ...]:
+    """Return the cut-offs of an adaptive softmax over so many tokens, or say what is wrong with them.
+
+    Raises:
+        TypeError: no integers.
+        ValueError: they do not rise, or lie outside 1 to V - 1.
+
+    Example:
+        >>> check_cut_offs([20, 10], 50)
+        Traceback (most recent call last):
+        ValueError: cut_offs must rise, from 1 to 49 (vocabulary is 50), got [20, 10]
+    """
+    if not isinstance(cut_offs, (list, tuple)) or not all(isinstance(cut, Integral) for cut in cut_offs):
+        raise TypeError(f"cut_offs must be a list or tuple of integers, got {with_type(cut_offs)}")
+    if any(later <= earlier for earlier, later in pairwise((0, *cut_offs, vocabulary))):
+        allowed = f"must rise, from 1 to {vocabulary - 1} ({name} is {vocabulary})"
+        raise ValueError(f"cut_offs {allowed}, got {shortened(cut_offs)}")
+    return tuple(int(cut) for cut in cut_offs)
 
 
 def _masked(rows: Tensor, mask: Tensor | None) -> Tensor:

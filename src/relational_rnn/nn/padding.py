@@ -45,6 +45,8 @@ def find_tokens(padding: Tensor) -> Tokens:
     return Tokens(padding.to(torch.uint8).argsort(dim=1, stable=True), lengths, lengths > 0)
 
 
+# Shapes depend on the mask's values: compilers fail on them, loudly.
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def run_unpadded(
     core: RelationalMemory, rows: Tensor, memory: Tensor, padding: Tensor
 ) -> tuple[Tensor, Tensor]:

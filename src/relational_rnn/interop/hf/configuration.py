@@ -8,10 +8,27 @@ from typing import Any, Final
 from transformers import PreTrainedConfig
 
 from relational_rnn.config import CoreOptions, RelationalMemoryConfig
-from relational_rnn.config.checks import OTHER_NAMES
+from relational_rnn.config.checks import OTHER_NAMES, check_bool, check_choice, check_number, check_size
+from relational_rnn.config.core import HEAD_ACTIVATIONS
+from relational_rnn.nn.language_model import check_cut_offs
 
-NO_OPTIONS: Final = frozenset(("treat_input_as_matrix", "input_rows"))
-"""Of the core, which a language model's has not."""
+NO_OPTIONS: Final = {
+    "treat_input_as_matrix": "a token is one row",
+    "input_rows": "a token is one row",
+    "input_size": "the core reads embedding_size features",
+    "batch_first": "tokens are (B, T)",
+    "backend": "it is chosen where the model runs",
+}
+"""Of the core, which a language model's has not, and why."""
+OTHERS: Final = OTHER_NAMES | {
+    "vocabulary": "it is vocab_size here",
+    "tied": "it is tie_word_embeddings here",
+    "dropout": "there are input_dropout and output_dropout",
+    "n_embd": "it is embedding_size here",
+    "n_head": "it is num_heads here",
+    "n_layer": "it is num_blocks here",
+}
+"""What others, or `nn.LanguageModel`, call a setting -> what it is here."""
 
 OPTIONS: Final = tuple(name for name in CoreOptions.__annotations__ if name not in NO_OPTIONS)
 """Those that it has."""
@@ -70,14 +87,15 @@ class RelationalConfig(PreTrainedConfig):  # type: ignore[misc]  # untyped where
 
     def __post_init__(self, **kwargs: Any) -> None:
         """Check the core's sizes and options, and keep every option under its own name."""
-        for name in NO_OPTIONS & kwargs.keys():
-            raise TypeError(f"{type(self).__name__} has no {name}: a token is one row")
+        for name in NO_OPTIONS.keys() & kwargs.keys():
+            raise TypeError(f"{type(self).__name__} has no {name}: {NO_OPTIONS[name]}")
         options = {name: kwargs.pop(name) for name in OPTIONS if name in kwargs}
         own = (*RelationalConfig.__annotations__, *OPTIONS)
         for name in kwargs:  # the rest passes: transformers keeps whatever it is given
             near = "".join(f"did you mean {one}?" for one in get_close_matches(name, own, 1, cutoff=0.85))
-            if told := OTHER_NAMES.get(name, near):
+            if told := OTHERS.get(name, near):
                 raise TypeError(f"{type(self).__name__} has no {name} ({told})")
+        self._check_own()
         core = RelationalMemoryConfig(
             input_size=self.embedding_size,
             mem_slots=self.mem_slots,
@@ -88,3 +106,16 @@ class RelationalConfig(PreTrainedConfig):  # type: ignore[misc]  # untyped where
         for name in OPTIONS:
             setattr(self, name, getattr(core, name))
         super().__post_init__(**kwargs)
+
+    def _check_own(self) -> None:
+        """Check what is not the core's, under the names that it has here."""
+        check_size("vocab_size", self.vocab_size)
+        check_size("embedding_size", self.embedding_size)
+        check_number("input_dropout", self.input_dropout, 0.0, 1.0)
+        check_number("output_dropout", self.output_dropout, 0.0, 1.0)
+        cut_offs = check_cut_offs(self.cut_offs, self.vocab_size, "vocab_size")
+        if check_bool("tie_word_embeddings", self.tie_word_embeddings) and cut_offs:
+            raise ValueError(f"tie_word_embeddings need the full softmax: no cut_offs, got {cut_offs}")
+        check_size("head_layers", self.head_layers, minimum=0)
+        check_size("head_units", self.head_units)
+        check_choice("head_activation", self.head_activation, HEAD_ACTIVATIONS)

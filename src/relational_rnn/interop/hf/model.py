@@ -11,7 +11,7 @@ from transformers import GenerationMixin, PreTrainedModel
 from transformers.modeling_utils import slice_logits_to_keep
 from transformers.utils import ModelOutput
 
-from relational_rnn.config.checks import did_you_mean
+from relational_rnn.config.checks import check_size, did_you_mean
 from relational_rnn.interop.hf.configuration import OPTIONS, RelationalConfig
 from relational_rnn.nn.initialise import initialise_linear_
 from relational_rnn.nn.language_model import START, LanguageModel
@@ -160,7 +160,7 @@ class RelationalLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
             state: (B, N, D), what an earlier call returned; None for an empty memory.
             inputs_embeds: (B, T, E) instead of `input_ids`.
             labels: (B, T) int64, the tokens again; -100 is not scored. Shifted here, as in all of
-                `transformers`.
+                `transformers`. With none to score the loss is 0, and so are its gradients.
             use_cache: False leaves the state out of the output.
             output_attentions: not here: `model.model.core(..., return_trace=True)` has them.
             output_hidden_states: also return what the softmax reads.
@@ -169,21 +169,23 @@ class RelationalLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
             **kwargs: `num_items_in_batch` and other arguments of the loss.
 
         Raises:
-            TypeError: an argument that does not exist.
+            TypeError: an argument that does not exist, or of another dtype.
             ValueError: both or neither of `input_ids` and `inputs_embeds`, attentions asked for, a shape that
-                does not fit.
+                does not fit, a mask that is not of 0 and 1, labels of fewer steps than are scored.
         """
         loss_arguments = self._check(input_ids, inputs_embeds, output_attentions, kwargs)
         if inputs_embeds is None:
-            inputs_embeds = self.model.embedding(input_ids)
-        if inputs_embeds.ndim != 3:
-            raise ValueError(f"input_ids must have shape (B, T), got {tuple(inputs_embeds.shape[:-1])}")
+            inputs_embeds = self.model.embed(input_ids, "input_ids")  # type: ignore[arg-type]
+        elif inputs_embeds.ndim != 3:
+            raise ValueError(f"inputs_embeds must have shape (B, T, E), got {tuple(inputs_embeds.shape)}")
+        if isinstance(logits_to_keep, int):
+            check_size("logits_to_keep", logits_to_keep, minimum=0)
         padding = _padding(attention_mask, inputs_embeds)
         features, state = self.model.read(inputs_embeds, state, padding_mask=padding)
         logits = self._logits(slice_logits_to_keep(features, logits_to_keep))
         loss = None
         if labels is not None:
-            loss = self.loss_function(logits, labels, vocab_size=self.config.vocab_size, **loss_arguments)
+            loss = self._loss(logits, labels, loss_arguments)
         if use_cache is None:
             use_cache = self.config.use_cache
         if output_hidden_states is None:
@@ -218,11 +220,41 @@ class RelationalLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
             raise TypeError(f"RelationalLM has no argument {told}; the memory is its state")
         return given
 
+    def _loss(self, logits: Tensor, labels: Tensor, arguments: dict[str, Any]) -> Tensor:
+        """Return the mean of -ln p of the labels that count; 0 where none does, not NaN."""
+        if not isinstance(labels, Tensor) or labels.dtype != torch.int64:
+            got = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
+            raise TypeError(f"labels must be a tensor of torch.int64, got {got}")
+        if labels.shape != logits.shape[:-1]:
+            raise ValueError(
+                f"labels must have the shape of the steps that are scored, {tuple(logits.shape[:-1])}, "
+                f"got {tuple(labels.shape)}; with labels, leave logits_to_keep at 0"
+            )
+        count = arguments.get("num_items_in_batch")
+        if count is None:
+            shifted = arguments.get("shift_labels", labels[:, 1:])
+            count = (shifted != arguments.get("ignore_index", -100)).sum()
+        count = count.clamp(min=1) if isinstance(count, Tensor) else max(count, 1)
+        size = self.config.vocab_size
+        try:
+            loss: Tensor = self.loss_function(
+                logits, labels, vocab_size=size, **arguments | {"num_items_in_batch": count}
+            )
+        except IndexError as error:
+            raise ValueError(f"labels must be from 0 to {size - 1}, or -100 (not scored): {error}") from None
+        return loss
+
     def _logits(self, features: Tensor) -> Tensor:
         """Return scores of every next token: (..., features) -> (..., V)."""
         if isinstance(self.model.softmax, nn.AdaptiveLogSoftmaxWithLoss):
             return self.model.log_probabilities(features)
         return self.model.scores(features)
+
+    def _validate_model_kwargs(self, model_kwargs: dict[str, Any]) -> None:
+        """Say what `generate` calls the memory, before transformers takes it for a `Cache`."""
+        if model_kwargs.get("cache") is not None:
+            raise TypeError("generate takes the memory as state=..., not as a cache")
+        super()._validate_model_kwargs(model_kwargs)
 
     @classmethod
     def _supports_default_dynamic_cache(cls) -> bool:
@@ -266,8 +298,10 @@ class RelationalLM(PreTrainedModel, GenerationMixin):  # type: ignore[misc]
         """Have another number of tokens; a new one is at first as likely as the mean of the others.
 
         Raises:
-            ValueError: the adaptive softmax sorts its tokens by how frequent they are.
+            ValueError: the adaptive softmax sorts its tokens by how frequent they are; or no token is left.
         """
+        if new_num_tokens is not None:
+            check_size("new_num_tokens", new_num_tokens)
         if self.config.cut_offs and (new_num_tokens, pad_to_multiple_of) != (None, None):
             raise ValueError("the tokens of an adaptive softmax (cut_offs) cannot be resized")
         embedding: nn.Module = super().resize_token_embeddings(new_num_tokens, pad_to_multiple_of, **kwargs)
@@ -297,15 +331,21 @@ def _padding(attention_mask: Tensor | None, rows: Tensor) -> Tensor | None:
     """Return where rows (B, T, E) are padding, (B, T) bool; None where they are not.
 
     Raises:
-        ValueError: the mask does not fit.
+        TypeError: the mask is no tensor.
+        ValueError: it does not fit, or has other values than 0 and 1.
     """
     if attention_mask is None:
         return None
+    if not isinstance(attention_mask, Tensor):
+        raise TypeError(f"attention_mask must be a tensor, got {type(attention_mask).__name__}")
     batch, time = rows.shape[:2]
     if attention_mask.ndim != 2 or len(attention_mask) != batch or attention_mask.shape[1] < time:
         raise ValueError(
             f"attention_mask must have shape ({batch}, {time}), or more columns for what came before, "
             f"got {tuple(attention_mask.shape)}"
         )
-    padding = attention_mask[:, -time:].to(rows.device) == 0
+    mask = attention_mask[:, -time:].to(rows.device)
+    padding = mask == 0
+    if mask.dtype != torch.bool and (strange := mask[~(padding | (mask == 1))]).numel():
+        raise ValueError(f"attention_mask must be 1 at tokens and 0 at padding, got {strange[0].item():g}")
     return padding if padding.any() else None
