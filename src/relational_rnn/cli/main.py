@@ -167,7 +167,7 @@ def _is_started_too_often(command: str) -> bool:
     Raises:
         ValueError: it is the first of several.
     """
-    from relational_rnn.training.distributed import place
+    from relational_rnn.training.place import place
 
     own = place()
     if own is None or command in TOGETHER:

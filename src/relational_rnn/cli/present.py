@@ -31,8 +31,9 @@ from relational_rnn.tasks.splits import score_to_beat
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.contestants import contestants
 from relational_rnn.training.data import alone, splits_of
-from relational_rnn.training.distributed import ALONE, Team, check_together, place
+from relational_rnn.training.distributed import ALONE, Team, check_together
 from relational_rnn.training.files import write_json
+from relational_rnn.training.place import place
 from relational_rnn.training.results import RunResult
 from relational_rnn.training.run import check, command_of, run
 from relational_rnn.training.run_folder import INSIDES, RunFolder

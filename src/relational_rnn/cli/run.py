@@ -21,7 +21,7 @@ from relational_rnn.config.checks import BadFile
 from relational_rnn.config.paths import in_words
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.data import with_files
-from relational_rnn.training.distributed import place
+from relational_rnn.training.place import place
 from relational_rnn.training.processes import Interrupted, RunFailed, stop_signals
 from relational_rnn.training.run_folder import RunFolder
 from relational_rnn.training.screen import lasting, say_error

@@ -19,9 +19,10 @@ from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.tasks import TASKS, TaskEntry, task_name
 from relational_rnn.tasks.game_registry import TRAINABLE, Game
 from relational_rnn.training.config import RunConfig, check_overridden, home_of, parts_of, with_values
-from relational_rnn.training.distributed import NOT_SHARED, Place, place
+from relational_rnn.training.distributed import NOT_SHARED
 from relational_rnn.training.files import read_object
 from relational_rnn.training.models import models_of
+from relational_rnn.training.place import Place, place
 from relational_rnn.training.screen import say_error
 
 DEFAULT_PRESET = "quick"

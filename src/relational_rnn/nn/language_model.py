@@ -206,7 +206,7 @@ class LanguageModel(nn.Module):
             TypeError: a mask that is not bool, or for another core.
             ValueError: another shape.
         """
-        masks = dropout if isinstance(dropout, Masks) else self.draw_masks(len(embedded), dropout)
+        masks = dropout if isinstance(dropout, Masks) else self.draw_masks(embedded.shape[0], dropout)
         inputs = _masked(embedded, masks.input)
         if padding_mask is None:
             outputs, memory = self.core(inputs, memory)

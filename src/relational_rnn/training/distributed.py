@@ -5,11 +5,10 @@ One process alone answers the same questions, so that neither has a second path.
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from relational_rnn.tasks import entry_of
 from relational_rnn.training.config import RunConfig
@@ -113,34 +112,6 @@ class Alone:
 
 
 ALONE: Final = Alone()
-
-
-class Place(NamedTuple):
-    """Where a process is among those that torchrun started."""
-
-    rank: int
-    """Among all."""
-    size: int
-    """How many there are."""
-    local_rank: int
-    """Among those of this machine; also the number of its GPU."""
-    local_size: int
-    """How many there are on this machine."""
-
-
-def place() -> Place | None:
-    """Return the place that torchrun gave this process; None without torchrun.
-
-    It hands it over in the environment, as `torch.distributed` reads it.
-
-    Example:
-        >>> place() is None
-        True
-    """
-    if "TORCHELASTIC_RUN_ID" not in os.environ:
-        return None
-    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
-    return Place(*(int(os.environ[name]) for name in names))
 
 
 NOT_SHARED: Final = (

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from relational_rnn.training.config import RunConfig
-from relational_rnn.training.distributed import Place
+from relational_rnn.training.place import Place
 from relational_rnn.training.processes import RunFailed, asked_to_stop
 from relational_rnn.training.run import train_one
 from relational_rnn.training.run_folder import RunFolder

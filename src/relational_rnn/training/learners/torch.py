@@ -25,12 +25,13 @@ from relational_rnn.tasks.language import cut_offs, read
 from relational_rnn.training.arrays_file import check_arrays, with_prefix, without_prefix
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.contestants import Contestant
-from relational_rnn.training.distributed import ALONE, Team, place
+from relational_rnn.training.distributed import ALONE, Team
 from relational_rnn.training.files import parse_json
 from relational_rnn.training.framework import Framework
 from relational_rnn.training.learners.optimisers import averaged, build_optimiser
 from relational_rnn.training.matching import smallest_size
 from relational_rnn.training.models import LEADER, features_of, size_of
+from relational_rnn.training.place import place
 from relational_rnn.training.processes import peak_memory
 
 CHUNK = 256
