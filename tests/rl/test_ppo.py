@@ -159,10 +159,20 @@ def test_a_player_forgets_at_the_end_of_an_episode(core):
         games.restart(outcome.terminated)
 
 
+def test_there_are_as_many_minibatches_as_asked_for():
+    """Of 6 games in 4 parts: 2, 2, 1, 1, and not three of 2."""
+    games, agent = begin(CueRecall(), "gru")
+    learner = ppo.Learner(games, agent, PPO(rollout=2, epochs=1, minibatches=4))
+    learner.advance()
+    assert {int(moments["step"]) for moments in learner.optimiser.state.values()} == {4}
+
+
 def test_wrong_use():
     games, agent = begin(CueRecall())
     with pytest.raises(ValueError, match="minibatches must be at most the number of games, 6, got 7"):
         next(train(games, agent, PPO(minibatches=7)))
+    with pytest.raises(ValueError, match="a minibatch must have at least 2 steps, got 1"):
+        next(train(games, agent, PPO(rollout=1, minibatches=6)))
     with pytest.raises(ValueError, match="make it with batch_first=False"):
         Agent(games, lambda size: LSTM(size, 8, batch_first=True))
     with pytest.raises(ValueError, match="frames must be an integer of at least 1, got 0"):

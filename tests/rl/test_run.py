@@ -13,12 +13,14 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("gymnasium")
 
+from relational_rnn.analysis.episode import Episode, draw_episode  # noqa: E402
 from relational_rnn.cli.main import main  # noqa: E402
 from relational_rnn.rl import run as runs  # noqa: E402
 from relational_rnn.rl.agents import build_agent, find_agent, load_state, state_of  # noqa: E402
 from relational_rnn.rl.config import LEVELS, PPO, AgentConfig, AgentRun, PlayConfig  # noqa: E402
 from relational_rnn.rl.ppo import AgentPlayer, Learner  # noqa: E402
 from relational_rnn.rl.presets import PRESETS, find_preset  # noqa: E402
+from relational_rnn.rl.watch import watch  # noqa: E402
 from relational_rnn.tasks.box_world import BoxWorld  # noqa: E402
 from relational_rnn.tasks.cue_recall import CueRecall  # noqa: E402
 from relational_rnn.tasks.episodes import play_episodes  # noqa: E402
@@ -210,7 +212,20 @@ def test_train_and_play_from_the_command_line(tmp_path, capsys, here):
     animated = tmp_path / "mine.gif"
     assert main(["play", str(out), "--animate", str(animated)]) == 0
     with pytest.importorskip("PIL.Image").open(animated) as image:
-        assert image.n_frames == 3
+        assert image.n_frames == 4  # before each step, and after the last
+
+    metrics = (out / "metrics.jsonl").read_text()
+    for damaged in ("", metrics.replace('"curve_return"', '"curve_return": "much", "was"')):
+        (out / "metrics.jsonl").write_text(damaged)
+        assert main(["train", "cue-recall", "--out", str(out), "--resume"]) != 0
+        assert "metrics.jsonl is missing or damaged, for the finished training" in capsys.readouterr().err
+    (out / "metrics.jsonl").write_text(metrics)
+
+    written = (out / "results.json").read_text()
+    (out / "results.json").write_text(written[:200])
+    assert main(["play", str(out)]) == 2
+    assert capsys.readouterr().err.count("remove it") == 1
+    (out / "results.json").write_text(written)
 
     other = tmp_path / "other"
     with RunFolder(other).writing("train sorting", RunConfig(task=Sorting()), False):
@@ -234,9 +249,21 @@ def test_train_and_play_from_the_command_line(tmp_path, capsys, here):
         (["play", str(other)], "holds a run of `train sorting`, which has no agents that play"),
         (["report", str(out)], "holds agents of a game: watch them with relational-rnn play"),
         (["evaluate", str(out)], "holds an agent of a game"),
+        (["generate", str(out)], "holds agents of a game: watch them with relational-rnn play"),
+        (["playground", str(out)], "holds agents of a game: watch them with relational-rnn play"),
     ):
         assert main(command) == 2
         assert wrong in capsys.readouterr().err
+
+
+def test_an_animation_ends_with_what_the_episode_came_to():
+    pytest.importorskip("matplotlib")
+    watched = watch(build_agent(AgentRun(task=TASKS["cue-recall"]), "gru"), TASKS["cue-recall"], seed=0)
+    assert len(watched.pictures) == 1 + len(watched.chosen) == 4
+    watched = watched._replace(rewards=np.array([0.0, 0.0, 1.0]))
+    figure, _, show = draw_episode(Episode(**watched._asdict()), title="a game")
+    show(3)
+    assert "step 3, return so far 1" in [text.get_text() for text in figure.texts]
 
 
 def test_wrong_settings(tmp_path, capsys):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 WIDTH, WIDER, HEIGHT = 6.6, 9.6, 4.1
 ANIMATION_DPI: Final = 80
 FRAMES_A_SECOND: Final = 6
+LAST_SECONDS: Final = 2
+"""For which the board after the last step is shown."""
 PAST: Final = 40
 """Steps that the strips of value and gates reach back."""
 
@@ -32,8 +34,8 @@ PAST: Final = 40
 class Episode:
     """T steps of an episode."""
 
-    pictures: UInt8[np.ndarray, "T H W 3"]
-    """The board before each step."""
+    pictures: UInt8[np.ndarray, "T+1 H W 3"]
+    """The board before each step, and after the last."""
     actions: tuple[str, ...]
     """All A of them in words, by number."""
     chosen: Int64[np.ndarray, " T"]
@@ -72,10 +74,10 @@ def animate_episode(
     check_choice("the ending of an animation's file name", target.suffix, (".gif",))
     find_target(target).parent.mkdir(parents=True, exist_ok=True)
     with style.paper_style():
-        first, *others = _frames_of(*draw_episode(episode, title=title, model=model), len(episode.chosen))
+        first, *others = _frames_of(*draw_episode(episode, title=title, model=model), len(episode.pictures))
 
     def write(unfinished: Path) -> None:
-        milliseconds = 1000 // FRAMES_A_SECOND
+        milliseconds = [1000 // FRAMES_A_SECOND] * len(others) + [1000 * LAST_SECONDS]
         first.save(unfinished, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0)
 
     write_atomically(target, write)
@@ -83,9 +85,9 @@ def animate_episode(
 
 
 def _frames_of(
-    figure: Figure, moving: Sequence[Artist], show: Callable[[int], None], steps: int
+    figure: Figure, moving: Sequence[Artist], show: Callable[[int], None], count: int
 ) -> list[Image]:
-    """Return a picture of each step; what does not move is drawn once."""
+    """Return a picture of each board; what does not move is drawn once."""
     from PIL.Image import fromarray
 
     canvas: Any = figure.canvas
@@ -95,7 +97,7 @@ def _frames_of(
     canvas.draw()
     still = canvas.copy_from_bbox(figure.bbox)
     frames = []
-    for step in range(steps):
+    for step in range(count):
         show(step)
         canvas.restore_region(still)
         for artist in moving:
@@ -107,7 +109,7 @@ def _frames_of(
 def draw_episode(
     episode: Episode, *, title: str, model: str = "rmc"
 ) -> tuple[Figure, list[Artist], Callable[[int], None]]:
-    """Return a figure of an episode, what moves in it, and what makes it show one of its steps.
+    """Return a figure of an episode, what moves in it, and what makes it show one of its boards.
 
     Args:
         episode: at least one step.
@@ -120,11 +122,11 @@ def draw_episode(
 
     Example:
         >>> one = Episode(
-        ...     pictures=np.zeros((2, 5, 5, 3), np.uint8), actions=("left", "right"), chosen=np.array([0, 1]),
+        ...     pictures=np.zeros((3, 5, 5, 3), np.uint8), actions=("left", "right"), chosen=np.array([0, 1]),
         ...     probabilities=np.full((2, 2), 0.5), values=np.zeros(2), rewards=np.ones(2),
         ... )
         >>> figure, moving, show = draw_episode(one, title="a game")
-        >>> show(1)
+        >>> show(2)
     """
     if not len(episode.chosen):
         raise ValueError("an episode needs at least one step to be drawn, got none")
@@ -132,7 +134,8 @@ def draw_episode(
         figure = style.new_figure(WIDTH if episode.attention is None else WIDER, HEIGHT)
         board = style.axes_at(figure, 0.2, 0.3, 3.4, 3.2)
         picture = board.imshow(episode.pictures[0], interpolation="nearest")
-        board.set_axis_off()
+        board.set(xticks=(), yticks=())  # it keeps its rim: boards may be white at the edge
+        board.spines[:].set_visible(True)
         style.write_at(figure, 0.2, HEIGHT - 0.3, title, fontweight="bold")
         told = figure.text(
             0.2 / figure.get_size_inches()[0], 1 - 0.52 / HEIGHT, "", fontsize=style.SMALL_SIZE
@@ -155,9 +158,10 @@ def draw_episode(
             axes.xaxis.label.set_fontsize(style.SMALL_SIZE)
 
     def show(step: int) -> None:
-        """Show the episode before this step, and the action that is taken."""
+        """Show the board before this step and the action that is taken; after the last, what it came to."""
         picture.set_data(episode.pictures[step])
         told.set_text(f"step {step}, return so far {episode.rewards[:step].sum():g}")
+        step = min(step, len(episode.chosen) - 1)  # after the last step the agent thinks no more
         for number, bar in enumerate(bars):
             bar.set_width(episode.probabilities[step, number])
             bar.set_color(style.colour_of(model) if number == episode.chosen[step] else style.FALLBACK_COLOUR)
@@ -165,7 +169,8 @@ def draw_episode(
         line.set_data(past - step, episode.values[past])
         show_memory(step)
 
-    return figure, [picture, told, *bars, line, *maps], show
+    rim = board.spines.values()  # drawn again, as the board covers it
+    return figure, [picture, *rim, told, *bars, line, *maps], show
 
 
 def _memory_panels(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
-from typing import TYPE_CHECKING, Annotated, Any, Generic
+from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple
 
 import tyro
 from rich.console import Console
@@ -17,8 +17,10 @@ from relational_rnn.analysis.style import can_draw, check_drawing, save
 from relational_rnn.cli.progress import NUMBERS_OF_AGENTS, Display
 from relational_rnn.cli.run import make_console, print_table, require, train_and_show
 from relational_rnn.cli.train import DEFAULT_PRESET, T, parse
+from relational_rnn.config.checks import BadFile
 from relational_rnn.rl.config import MODELS_OF_AGENTS, AgentRun
 from relational_rnn.rl.presets import find_preset
+from relational_rnn.training.decode import decode
 from relational_rnn.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -162,22 +164,45 @@ def events_of(results: AgentResults) -> Table:
     return Table(("agent", *events), rows)
 
 
+class _Point(NamedTuple):
+    """What every point of a curve in metrics.jsonl has."""
+
+    frames: int
+    curve_return: float
+
+
+def _points(folder: RunFolder, name: str) -> list[_Point]:
+    records = [record for record in folder.records(name) if "curve_return" in record]
+    try:
+        if not records:
+            raise ValueError("it has no point of the curve")
+        return [
+            decode(_Point, {field: one[field] for field in _Point._fields if field in one}, "a point")
+            for one in records
+        ]
+    except ValueError as error:
+        files = f"{folder.score(name)} and {folder.checkpoint(name)}"
+        remedy = f"remove {files}: with --resume {name} then starts anew"
+        what = f"is missing or damaged, for the finished training {name}: {error}"
+        raise BadFile(folder.metrics, what, remedy) from None
+
+
 def curves_of(config: AgentRun, folder: RunFolder, results: AgentResults) -> list[ReturnCurve]:
-    """Return a curve for each core: mean and range over the seeds."""
-    points: dict[str, list[tuple[int, float]]] = {}
-    for record in folder.records():
-        if "curve_return" in record:
-            points.setdefault(record["model"], []).append((record["frames"], record["curve_return"]))
+    """Return a curve for each core: mean and range over the seeds.
+
+    Raises:
+        BadFile: metrics.jsonl lacks a curve, or a point is damaged.
+    """
     found = []
     for name, model in results.models.items():
-        seeds = [points[one.name] for one in model.trainings]
+        seeds = [_points(folder, one.name) for one in model.trainings]
         shared = min(map(len, seeds))
-        columns = list(zip(*([value for _, value in one[:shared]] for one in seeds)))
+        columns = list(zip(*([point.curve_return for point in one[:shared]] for one in seeds)))
         found.append(
             ReturnCurve(
                 model.label,
                 name,
-                frames=[frames for frames, _ in seeds[0][:shared]],
+                frames=[point.frames for point in seeds[0][:shared]],
                 returns=[sum(column) / len(column) for column in columns],
                 low=[min(column) for column in columns] if config.seeds > 1 else [],
                 high=[max(column) for column in columns] if config.seeds > 1 else [],

@@ -44,7 +44,7 @@ class PPO:
     epochs: int = 4
     """Passes over a rollout."""
     minibatches: int = 4
-    """Parts into which the games of a rollout are divided."""
+    """Parts into which the games of a rollout are divided, as equal as can be."""
     learning_rate: float = 1e-3
     """Of Adam; it falls linearly to 0."""
     discount: float = 0.99
@@ -68,6 +68,23 @@ class PPO:
             check_number(name, getattr(self, name), 0, 1)
         for name in ("learning_rate", "entropy", "value", "max_norm"):
             check_number(name, getattr(self, name), 0)
+
+    def check_games(self, games: int) -> None:
+        """Check that a rollout of so many games can be divided.
+
+        Raises:
+            ValueError: more minibatches than games, or a minibatch of one step: its advantage, less the mean
+                over the minibatch, is nothing.
+        """
+        if self.minibatches > games:
+            raise ValueError(
+                f"minibatches must be at most the number of games, {games}, got {self.minibatches}"
+            )
+        if self.rollout * (games // self.minibatches) < 2:
+            raise ValueError(
+                f"a minibatch must have at least 2 steps, got 1 (rollout={self.rollout}, games={games}, "
+                f"minibatches={self.minibatches}): advantages are normalised over it"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,11 +205,7 @@ class AgentRun(Generic[Task]):
                     f"models of agents must have a state of one size: {', '.join(MODELS_OF_AGENTS)}; got "
                     f"{name!r}, which keeps every step of an episode"
                 )
-        if self.learning.minibatches > self.play.games:
-            raise ValueError(
-                f"minibatches must be at most the number of games, {self.play.games}, "
-                f"got {self.learning.minibatches}"
-            )
+        self.learning.check_games(self.play.games)
 
     @property
     def updates(self) -> int:

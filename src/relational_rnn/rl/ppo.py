@@ -174,7 +174,7 @@ def train(games: Games, agent: Agent, config: PPO, seed: int = 0) -> Iterator[Up
 
     Raises:
         TypeError: the seed is no integer.
-        ValueError: more minibatches than games, or a seed out of range.
+        ValueError: more minibatches than games, minibatches of one step, or a seed out of range.
 
     Example:
         >>> from relational_rnn.nn import LSTM
@@ -199,10 +199,7 @@ class Learner:
     def __init__(self, games: Games, agent: Agent, config: PPO, seed: int = 0) -> None:
         """Start the games."""
         batch = games.batch_size
-        if config.minibatches > batch:
-            raise ValueError(
-                f"minibatches must be at most the number of games, {batch}, got {config.minibatches}"
-            )
+        config.check_games(batch)
         self.games, self.agent, self.config = games, agent, config
         self.generator = torch.Generator().manual_seed(check_seed("seed", seed))
         self.optimiser = torch.optim.Adam(agent.parameters(), lr=config.learning_rate, eps=1e-5)
@@ -346,7 +343,7 @@ def update(
     axes = _batch_axes(agent.core)
     for epoch in range(config.epochs):
         order = torch.randperm(games, generator=generator).to(agent.device)
-        for part, rows in enumerate(order.chunk(config.minibatches)):
+        for part, rows in enumerate(order.tensor_split(config.minibatches)):
             seen = _map(itemgetter((slice(None), rows)), rollout.seen)
             logits, values, _ = agent(seen, _rows(rollout.state, axes, rows), rollout.resets[:, rows])
             log = logits.log_softmax(-1)

@@ -138,8 +138,9 @@ def read_results(path: Path) -> AgentResults:
         BadFile: it is damaged, or of another kind of run.
         OSError: it cannot be read.
     """
+    values = read_object(path, REMEDY)
     try:
-        results = decode(AgentResults, read_object(path, REMEDY), "results")
+        results = decode(AgentResults, values, "results")
         if not results.models or not all(model.trainings for model in results.models.values()):
             raise ValueError("it has no model, or one without a training")
     except ValueError as error:

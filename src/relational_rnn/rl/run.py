@@ -309,7 +309,8 @@ def summarise(config: AgentRun, folder: RunFolder, wall_seconds: float | None) -
 def _read_score(folder: RunFolder, name: str) -> TrainedAgent:
     path = folder.score(name)
     remedy = f"remove it: with --resume {name} is scored again, from its checkpoint"
+    values = read_object(path, remedy)
     try:
-        return decode(TrainedAgent, read_object(path, remedy), "score")
+        return decode(TrainedAgent, values, "score")
     except ValueError as error:
         raise BadFile(path, f"does not hold the score of an agent: {error}", remedy) from None

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Watched(NamedTuple):
     """T steps of an episode, from its first on."""
 
-    pictures: UInt8[np.ndarray, "T H W 3"]
-    """The board before each step, one pixel a cell."""
+    pictures: UInt8[np.ndarray, "T+1 H W 3"]
+    """The board before each step, and after the last; one pixel a cell."""
     actions: tuple[str, ...]
     """All A of them in words, by number."""
     chosen: Int64[np.ndarray, " T"]
@@ -57,9 +57,9 @@ def watch(agent: Agent, task: Any, *, seed: int, drawn: bool = True, most: int =
     games.reset(seed)
     generator, traces = np.random.default_rng(seed), list[Any]()
     steps: list[tuple[Any, ...]] = []
-    over = False
+    pictures, over = [games.picture(0)], False
     while not over and len(steps) < most:
-        picture, before = games.picture(0), player.state
+        before = player.state
         if isinstance(core, RelationalMemory):
             seen, resets = look(games, agent.device)
             inputs = agent.encode(add_time(seen), (1, 1))
@@ -68,11 +68,12 @@ def watch(agent: Agent, task: Any, *, seed: int, drawn: bool = True, most: int =
         action = player.choose(probabilities, generator)
         outcome = games.step(action)
         over = bool(outcome.terminated[0] or outcome.truncated[0])
-        steps.append((picture, action[0], probabilities[0], values[0], outcome.rewards[0]))
-    pictures, chosen, probabilities, values, rewards = (np.stack(part) for part in zip(*steps))
+        pictures.append(games.picture(0))
+        steps.append((action[0], probabilities[0], values[0], outcome.rewards[0]))
+    chosen, probabilities, values, rewards = (np.stack(part) for part in zip(*steps))
     gated = bool(traces) and traces[0].input_gate is not None
     return Watched(
-        pictures,
+        np.stack(pictures),
         tuple(games.actions),
         chosen,
         probabilities,

@@ -221,8 +221,13 @@ def read_results(path: Path) -> RunResult:
     Raises:
         BadFile: it is damaged.
         OSError: it cannot be read.
+        ValueError: it is that of a run of agents.
     """
     values = read_object(path, REMEDY)
+    if {"game", "players"} <= values.keys():
+        raise ValueError(
+            f"{path.parent} holds agents of a game: watch them with relational-rnn play {path.parent}"
+        )
     try:
         results = from_json(values)
         _check_together(results)
