@@ -277,6 +277,7 @@ def test_wrong_settings(tmp_path, capsys):
         ("train mini-pacman --mode rash", "mode must be one of"),
         ("train mini-pacman --games 2", "minibatches must be at most the number of games, 2, got 4"),
         ("train mini-pacman --framework numpy", "agents need framework='torch', got 'numpy'"),
+        ("train mini-pacman --max-norm 0", "max_norm must be above 0, got 0.0"),
         ("train cue-recall --resume", "--resume needs the run's folder"),
         ("compare mini-pacman", "compare takes no games; their agents are trained by relational-rnn train"),
     ):

@@ -68,6 +68,9 @@ class PPO:
             check_number(name, getattr(self, name), 0, 1)
         for name in ("learning_rate", "entropy", "value", "max_norm"):
             check_number(name, getattr(self, name), 0)
+        for name in ("learning_rate", "max_norm"):
+            if not getattr(self, name):
+                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
 
     def check_games(self, games: int) -> None:
         """Check that a rollout of so many games can be divided.
