@@ -150,7 +150,7 @@ MANIFEST: Final[dict[str, Group]] = {
     "addition": Group("supervised", ("addition",), ("summary", "generalisation", "efficiency")),
     "repeated": Group(
         "repeated",
-        ("quick-0", "quick-1", "quick-2", "repeated-quick"),
+        ("quick-0", "quick-1", "quick-2", "repeated-quick", "sorting", "repeated-sorting"),
         ("table",),
     ),
     "search-copy": Group("tuning", ("search-copy",), ("command", "summary")),
