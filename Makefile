@@ -26,7 +26,7 @@ test: lint test-torch test-numpy
 test-all: lint test-torch test-numpy
 
 test-torch test-numpy: export OMP_NUM_THREADS = 1
-test-torch: .venv/.ok
+test-torch: .venv/.ok | lint  # whose mypy fills the cache that a test of mypy reads
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "$(FAST) (torch or smoke)"
 
 test-numpy: .venv-numpy/.ok

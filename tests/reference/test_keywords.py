@@ -2,10 +2,11 @@
 
 import pytest
 
+pytestmark = pytest.mark.smoke  # mypy is where torch is
 pytest.importorskip("mypy")
 
-from relational_rnn import reference
-from type_checker import check_misspelled, mypy_errors
+from relational_rnn import reference  # noqa: E402
+from type_checker import check_misspelled, mypy_errors  # noqa: E402
 
 CALLS = [
     "reference.RelationalMemory(5, 3, 4, 2, use_mlp=False)",

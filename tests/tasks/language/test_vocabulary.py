@@ -69,6 +69,7 @@ def test_characters_below_a_count():
     assert set(built("characters", "aabbc", min_count=2).tokens) == {"a", "b", UNKNOWN}
 
 
+@pytest.mark.smoke  # tokenizers is where torch is
 def test_subwords_come_back_and_are_sorted_by_count():
     pytest.importorskip("tokenizers")
     text = TEXT * 20
