@@ -13,7 +13,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("gymnasium")
 
-from relational_rnn.analysis.episode import Episode, draw_episode  # noqa: E402
+from relational_rnn.analysis.episode import draw_episode  # noqa: E402
 from relational_rnn.cli.main import main  # noqa: E402
 from relational_rnn.rl import run as runs  # noqa: E402
 from relational_rnn.rl.agents import build_agent, find_agent, load_state, state_of  # noqa: E402
@@ -261,7 +261,7 @@ def test_an_animation_ends_with_what_the_episode_came_to():
     watched = watch(build_agent(AgentRun(task=TASKS["cue-recall"]), "gru"), TASKS["cue-recall"], seed=0)
     assert len(watched.pictures) == 1 + len(watched.chosen) == 4
     watched = watched._replace(rewards=np.array([0.0, 0.0, 1.0]))
-    figure, _, show = draw_episode(Episode(**watched._asdict()), title="a game")
+    figure, _, show = draw_episode(watched, title="a game")
     show(3)
     assert "step 3, return so far 1" in [text.get_text() for text in figure.texts]
 

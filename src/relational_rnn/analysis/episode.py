@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,10 +11,10 @@ import numpy as np
 
 from relational_rnn.analysis import style
 from relational_rnn.config.checks import check_choice
+from relational_rnn.tasks.episodes import Episode
 from relational_rnn.training.files import find_target, write_atomically
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int64, UInt8
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -28,28 +27,6 @@ LAST_SECONDS: Final = 2
 """For which the board after the last step is shown."""
 PAST: Final = 40
 """Steps that the strips of value and gates reach back."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Episode:
-    """T steps of an episode."""
-
-    pictures: UInt8[np.ndarray, "T+1 H W 3"]
-    """The board before each step, and after the last."""
-    actions: tuple[str, ...]
-    """All A of them in words, by number."""
-    chosen: Int64[np.ndarray, " T"]
-    """The actions taken."""
-    probabilities: Float[np.ndarray, "T A"]
-    """Of all actions."""
-    values: Float[np.ndarray, " T"]
-    """The sum of discounted rewards that the agent expects."""
-    rewards: Float[np.ndarray, " T"]
-    """That followed."""
-    attention: Float[np.ndarray, "T N M"] | None = None
-    """From each slot to each slot and, last, the input; None for a core without."""
-    input_gate: Float[np.ndarray, "T N"] | None = None
-    """How far each slot was opened, 0 to 1; None for a core without."""
 
 
 def animate_episode(

@@ -16,7 +16,7 @@ from relational_rnn.analysis.returns import ReturnCurve, draw_returns
 from relational_rnn.analysis.style import can_draw, check_drawing, save
 from relational_rnn.cli.progress import NUMBERS_OF_AGENTS, Display
 from relational_rnn.cli.run import make_console, print_table, require, train_and_show
-from relational_rnn.cli.train import DEFAULT_PRESET, T, parse
+from relational_rnn.cli.train import DEFAULT_PRESET, T, folder_of, parse
 from relational_rnn.config.checks import BadFile
 from relational_rnn.rl.config import MODELS_OF_AGENTS, AgentRun
 from relational_rnn.rl.presets import find_preset
@@ -46,10 +46,7 @@ class Options(Generic[T]):
 def main(game: str, argv: Sequence[str]) -> int:
     """Train; return the exit code."""
     options = read(game, argv)
-    if options.resume and options.out is None:
-        raise ValueError("which run? --resume needs the run's folder, --out DIR")
-    origin = options.preset if options.config is None else options.config.stem
-    folder = RunFolder(options.out or Path("runs") / f"{game}-{origin}-seed{options.run.seed}")
+    folder = RunFolder(folder_of(game, options))
     require("torch")
     if can_draw():
         check_drawing()

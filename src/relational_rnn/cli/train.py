@@ -9,7 +9,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 import tyro
 
@@ -17,13 +17,15 @@ from relational_rnn.cli import arguments as parser
 from relational_rnn.config.checks import BadFile, did_you_mean, shortened
 from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.tasks import TASKS, TaskEntry, task_name
-from relational_rnn.tasks.game_registry import TRAINABLE, Game
 from relational_rnn.training.config import RunConfig, check_overridden, home_of, parts_of, with_values
 from relational_rnn.training.distributed import NOT_SHARED
 from relational_rnn.training.files import read_object
 from relational_rnn.training.models import models_of
 from relational_rnn.training.place import Place, place
 from relational_rnn.training.screen import say_error
+
+if TYPE_CHECKING:
+    from relational_rnn.tasks.game_registry import Game
 
 DEFAULT_PRESET = "quick"
 
@@ -65,17 +67,14 @@ def main(argv: Sequence[str], command: str = "train", defaults: Mapping[str, Any
     if own is not None and own.rank:
         return 0 if {"-h", "--help"} & set(argv) else _follow(own)
     task, arguments = split_task(command, argv)
-    if task in TRAINABLE:
+    if task not in TASKS:  # a game
         if own is not None:
             raise ValueError(NOT_SHARED.format(size=own.size, task=task))
         from relational_rnn.cli.agents import main as train_agents
 
         return train_agents(task, arguments)
     options = parse(task, arguments, command=command, defaults=defaults)
-    origin = options.preset if options.config is None else options.config.stem
-    folder = options.out or Path("runs") / f"{task}-{origin}-seed{options.run.seed}"
-    if options.resume and options.out is None:
-        raise ValueError("which run? --resume needs the run's folder, --out DIR")
+    folder = folder_of(task, options)
 
     from relational_rnn.cli.run import find_files, require_libraries
 
@@ -83,6 +82,22 @@ def main(argv: Sequence[str], command: str = "train", defaults: Mapping[str, Any
     from relational_rnn.cli.present import train
 
     return train(find_files(options.run), folder, options.resume)
+
+
+def folder_of(task: str, options: Any) -> Path:
+    """Return the folder of a run.
+
+    Args:
+        task: or game, by name.
+        options: of the command line.
+
+    Raises:
+        ValueError: a run is to go on, and none is named.
+    """
+    if options.resume and options.out is None:
+        raise ValueError("which run? --resume needs the run's folder, --out DIR")
+    origin = options.preset if options.config is None else options.config.stem
+    return options.out or Path("runs") / f"{task}-{origin}-seed{options.run.seed}"
 
 
 def _follow(own: Place) -> int:
@@ -106,10 +121,14 @@ def split_task(command: str, argv: Sequence[str]) -> tuple[str, list[str]]:
     """
     words = list(argv)
     task = task_name(words.pop(0)) if words and not words[0].startswith("-") else None
+    if task in TASKS:
+        return task, words
+    from relational_rnn.tasks.game_registry import TRAINABLE
+
     games = TRAINABLE if command == "train" else {}
     if task in TRAINABLE and not games:
         raise ValueError(f"{command} takes no games; their agents are trained by relational-rnn train {task}")
-    if task is not None and task not in TASKS and task not in games:
+    if task is not None and task not in games:
         near = did_you_mean(task, (*TASKS, *games))
         known = ", ".join((*TASKS, *games))
         raise ValueError(f"there is no task {shortened(task)}{near}; known tasks: {known}")

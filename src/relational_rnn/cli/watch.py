@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from relational_rnn.analysis.episode import Episode, animate_episode
+from relational_rnn.analysis.episode import animate_episode
 from relational_rnn.cli.arguments import NUMBERS
 from relational_rnn.cli.play import as_lines, as_records, show
 from relational_rnn.config.checks import check_seed, check_size
@@ -105,6 +105,6 @@ def animate(
     """
     agent, config, training = find_agent(run, model, training_seed)
     drawn = (actions or config.play.actions) == "drawn"
-    watched = watch(agent, config.task, seed=seed, drawn=drawn, most=LONGEST)
+    episode = watch(agent, config.task, seed=seed, drawn=drawn, most=LONGEST)
     title = f"{config.task.name}, {training.label}, level {seed}"
-    return animate_episode(Episode(**watched._asdict()), title=title, path=path, model=training.model)
+    return animate_episode(episode, title=title, path=path, model=training.model)

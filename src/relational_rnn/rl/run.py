@@ -14,8 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from relational_rnn.config.checks import BadFile
 from relational_rnn.rl.agents import (
     AgentTraining,
@@ -40,7 +38,7 @@ from relational_rnn.tasks.game_registry import TRAINABLE
 from relational_rnn.training.arrays_file import load_arrays, load_notes, save_arrays
 from relational_rnn.training.decode import decode
 from relational_rnn.training.files import joined, read_object, write_json
-from relational_rnn.training.learners.torch import count_parameters, limit_threads
+from relational_rnn.training.learners.torch import check_device, count_parameters, limit_threads
 from relational_rnn.training.models import MODELS
 from relational_rnn.training.processes import train_side_by_side
 from relational_rnn.training.run_folder import RunFolder
@@ -56,8 +54,7 @@ def check(config: AgentRun) -> None:
     Raises:
         ValueError: it is not.
     """
-    if config.runtime.device == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device 'cuda' needs an NVIDIA GPU, and torch {torch.__version__} finds none here")
+    check_device(config.runtime.device)
     for model in config.model.models:
         build_agent(config, model)
 

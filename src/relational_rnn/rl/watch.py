@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 
 from relational_rnn.nn import RelationalMemory
 from relational_rnn.rl.ppo import Agent, AgentPlayer, add_time, look
-
-if TYPE_CHECKING:
-    from jaxtyping import Float, Int64, UInt8
-
-
-class Watched(NamedTuple):
-    """T steps of an episode, from its first on."""
-
-    pictures: UInt8[np.ndarray, "T+1 H W 3"]
-    """The board before each step, and after the last; one pixel a cell."""
-    actions: tuple[str, ...]
-    """All A of them in words, by number."""
-    chosen: Int64[np.ndarray, " T"]
-    """The actions taken."""
-    probabilities: Float[np.ndarray, "T A"]
-    """Of all actions."""
-    values: Float[np.ndarray, " T"]
-    """The sum of discounted rewards that the agent expects."""
-    rewards: Float[np.ndarray, " T"]
-    """That followed."""
-    attention: Float[np.ndarray, "T N M"] | None
-    """RMC: from each slot to each slot and, last, the input, the mean over heads and rounds; else None."""
-    input_gate: Float[np.ndarray, "T N"] | None
-    """RMC with gates: how far each slot was opened, the mean over its features; else None."""
+from relational_rnn.tasks.episodes import Episode
 
 
 @torch.no_grad()
-def watch(agent: Agent, task: Any, *, seed: int, drawn: bool = True, most: int = 300) -> Watched:
+def watch(agent: Agent, task: Any, *, seed: int, drawn: bool = True, most: int = 300) -> Episode:
     """Let an agent play an episode and record it.
 
     Args:
@@ -72,7 +49,7 @@ def watch(agent: Agent, task: Any, *, seed: int, drawn: bool = True, most: int =
         steps.append((action[0], probabilities[0], values[0], outcome.rewards[0]))
     chosen, probabilities, values, rewards = (np.stack(part) for part in zip(*steps))
     gated = bool(traces) and traces[0].input_gate is not None
-    return Watched(
+    return Episode(
         np.stack(pictures),
         tuple(games.actions),
         chosen,

@@ -10,7 +10,7 @@ import numpy as np
 from relational_rnn.config.checks import check_seed, check_size
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float64, Int64
+    from jaxtyping import Bool, Float, Float64, Int64, UInt8
 
 MOST_EPISODES: Final = 100_000
 """At once: a game of each is kept in memory."""
@@ -26,6 +26,27 @@ class Episodes(NamedTuple):
     """Stopped at the frame cap."""
     events: dict[str, Int64[np.ndarray, " B"]]
     """Name -> how often it happened."""
+
+
+class Episode(NamedTuple):
+    """T steps of one episode, from its first on, and what its player thought."""
+
+    pictures: UInt8[np.ndarray, "T+1 H W 3"]
+    """The board before each step, and after the last; one pixel a cell."""
+    actions: tuple[str, ...]
+    """All A of them in words, by number."""
+    chosen: Int64[np.ndarray, " T"]
+    """The actions taken."""
+    probabilities: Float[np.ndarray, "T A"]
+    """Of all actions."""
+    values: Float[np.ndarray, " T"]
+    """The sum of discounted rewards that the agent expects."""
+    rewards: Float[np.ndarray, " T"]
+    """That followed."""
+    attention: Float[np.ndarray, "T N M"] | None = None
+    """RMC: from each slot to each slot and, last, the input, the mean over heads and rounds; else None."""
+    input_gate: Float[np.ndarray, "T N"] | None = None
+    """RMC with gates: how far each slot was opened, 0 to 1, the mean over its features; else None."""
 
 
 def play_episodes(

@@ -89,7 +89,7 @@ class LanguageLearner(TorchLearner):
     def evaluate(self, examples: Any) -> dict[str, float]:
         """Return loss (nats a token), perplexity, bits per byte and accuracy over a whole text."""
         model = self.counts.eval()
-        found = self._scores(model, examples, lambda loss: None)
+        found = self._scores(model, examples)
         model.train()
         return found
 
@@ -124,7 +124,7 @@ class LanguageLearner(TorchLearner):
         return found
 
     def _scores(
-        self, model: nn.Module, examples: Stream, follow: Callable[[Tensor], None]
+        self, model: nn.Module, examples: Stream, follow: Callable[[Tensor], None] | None = None
     ) -> dict[str, float]:
         """Score a text window by window; `follow` gets the mean loss of each when it was scored."""
         assert isinstance(model, LanguageModel)
@@ -144,7 +144,8 @@ class LanguageLearner(TorchLearner):
                 parts.append(losses)
                 total += losses.detach().double().sum().item()
                 right += int(hits.sum())
-            follow(torch.cat(parts).mean())
+            if follow is not None:
+                follow(torch.cat(parts).mean())
         total, right = self.team.total((total, right))
         count = examples.predictions
         return measures(total / count, examples) | {"accuracy": right / count}

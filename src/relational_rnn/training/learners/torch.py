@@ -462,6 +462,16 @@ def limit_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def check_device(device: str) -> None:
+    """Check that a device is there.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device 'cuda' needs an NVIDIA GPU, and torch {torch.__version__} finds none here")
+
+
 def check(config: RunConfig) -> None:
     """Check that the device is there, one for each process of torchrun.
 
@@ -470,8 +480,7 @@ def check(config: RunConfig) -> None:
     """
     if config.runtime.device != "cuda":
         return
-    if not torch.cuda.is_available():
-        raise ValueError(f"device 'cuda' needs an NVIDIA GPU, and torch {torch.__version__} finds none here")
+    check_device(config.runtime.device)
     own, here = place(), torch.cuda.device_count()
     if own is not None and own.local_size > here:
         raise ValueError(f"torchrun started {own.local_size} processes here; with GPUs at most {here} can be")
