@@ -75,6 +75,11 @@ def test_parameters_of_the_default_core():
         *((dict(initial_memory=kind), set(), {}) for kind in ("random", "normal", "zeros")),
         (dict(read_head="weighted"), set(), {"read_weights": (5,)}),
         (dict(read_head="attention"), set(), {"read_query": (12,)}),
+        (
+            dict(read_head="query"),
+            set(),
+            {"read_projection.weight": (12, 7), "read_projection.bias": (12,)},
+        ),
         (dict(gate_style="memory"), set(), {"gate_input.weight": (2, 12), "gate_memory.weight": (2, 12)}),
         (
             dict(treat_input_as_matrix=True, input_rows=4),
@@ -131,6 +136,11 @@ def test_values_are_made_plain():
             dict(read_head="max"),
             ValueError,
             "read_head must be one of 'flatten', 'mean', 'weighted', 'attention'",
+        ),
+        (
+            dict(read_head="query", treat_input_as_matrix=True),
+            ValueError,
+            "read_head='query' asks with one input row a step, got treat_input_as_matrix=True",
         ),
         (dict(forget_bias="high"), TypeError, "forget_bias must be a number, got 'high'"),
         (dict(input_bias=float("nan")), ValueError, "input_bias must be a finite number, got nan"),

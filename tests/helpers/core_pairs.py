@@ -51,7 +51,7 @@ def drawn(draw):
         input_bias=draw(st.floats(-1, 2)),
         initial_memory=draw(st.sampled_from(INITIAL_MEMORIES)),
         input_fusion=draw(st.sampled_from(INPUT_FUSIONS)),
-        read_head=draw(st.sampled_from(READ_HEADS)),
+        read_head=draw(st.sampled_from([head for head in READ_HEADS if head != "query" or not matrix])),
         use_attention=draw(st.booleans()),
         use_mlp=draw(st.booleans()),
         use_residual=draw(st.booleans()),

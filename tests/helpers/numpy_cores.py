@@ -24,6 +24,7 @@ CONFIGURATIONS = {
     ),
     "trainable memory, weighted read": dict(initial_memory="trainable", read_head="weighted"),
     "random memory, attention read": dict(initial_memory="random", read_head="attention"),
+    "the input asks, tile": dict(read_head="query", input_fusion="tile", initial_memory="trainable"),
     "mean read, no attention": dict(read_head="mean", use_attention=False),
     "no attention, no residual, two blocks": dict(use_attention=False, use_residual=False, num_blocks=2),
     "no MLP, two blocks": dict(use_mlp=False, num_blocks=2, gate_style="none"),

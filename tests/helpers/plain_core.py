@@ -80,8 +80,8 @@ def plain_step(core, memory, x):
     return i * np.tanh(new) + f * memory, np.array(attention), i, f
 
 
-def plain_read(core, memory):
-    """One sample's output."""
+def plain_read(core, memory, x=None):
+    """One sample's output; `x` is its input, if it has one."""
     kind = core.config.read_head
     if kind == "flatten":
         return memory.reshape(-1)
@@ -90,4 +90,8 @@ def plain_read(core, memory):
         weights = softmax(core.params["read_weights"])
     if kind == "attention":
         weights = softmax(memory @ core.params["read_query"] / np.sqrt(memory.shape[1]))
-    return sum(w * row for w, row in zip(weights, memory, strict=True))
+    query = 0.0
+    if kind == "query":
+        query = core.params["read_projection.bias"] if x is None else linear(core, "read_projection", x)
+        weights = softmax(memory @ query / np.sqrt(memory.shape[1]))
+    return query + sum(w * row for w, row in zip(weights, memory, strict=True))

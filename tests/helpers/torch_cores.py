@@ -19,11 +19,12 @@ CONFIGURATIONS = {
         input_fusion="tile", treat_input_as_matrix=True, input_rows=2, num_blocks=2, gate_style="memory"
     ),
     "random memory, attention read": dict(initial_memory="random", read_head="attention"),
+    "random memory, the input asks": dict(initial_memory="random", read_head="query"),
     "weighted read, no residual": dict(read_head="weighted", use_residual=False),
     "mean read, no attention": dict(read_head="mean", use_attention=False, num_blocks=2),
     "no MLP, no layer norm": dict(use_mlp=False, use_layer_norm=False),
 }
-PLAIN = ("the paper's", "matrix input, two blocks", "tile, trainable memory", "random memory, attention read")
+PLAIN = ("the paper's", "matrix input, two blocks", "tile, trainable memory", "random memory, the input asks")
 some_configurations = pytest.mark.parametrize(
     "options",
     [

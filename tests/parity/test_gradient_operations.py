@@ -139,10 +139,27 @@ def test_read_heads(kind, name, size, theirs):
         return read_head_forward(memory, kind, {name: parameter[0]} if parameter else {})
 
     def backward(d_output, cache):
-        d_memory, d_parameters = read_head_backward(d_output, cache)
+        d_memory, d_parameters, _ = read_head_backward(d_output, cache)
         return [d_memory, *d_parameters.values()]
 
     assert_torchs(forward, backward, theirs, draw((2, 4, 3, 5), *([(size,)] if name else [])))
+
+
+def test_read_head_that_the_input_asks():
+    def forward(memory, inputs, weight, bias):
+        parameters = {"read_projection.weight": weight, "read_projection.bias": bias}
+        return read_head_forward(memory, "query", parameters, inputs)
+
+    def backward(d_output, cache):
+        d_memory, d_parameters, d_inputs = read_head_backward(d_output, cache)
+        weight, bias = (d_parameters[f"read_projection.{name}"] for name in ("weight", "bias"))
+        return [d_memory, d_inputs, weight, bias]
+
+    def theirs(memory, inputs, weight, bias):
+        query = F.linear(inputs, weight, bias)
+        return query + F.scaled_dot_product_attention(query.unsqueeze(-2), memory, memory).squeeze(-2)
+
+    assert_torchs(forward, backward, theirs, draw((2, 4, 3, 5), (2, 4, 6), (5, 6), (5,)))
 
 
 def split_heads(x):

@@ -48,7 +48,7 @@ def check_against_plain(core, inputs, memory):
         m = memory[sample]
         for t in range(inputs.shape[1]):
             m, attention, input_gate, forget_gate = plain_step(core, m, rows[sample, t])
-            assert_close(outputs[sample, t], plain_read(core, m), what="output")
+            assert_close(outputs[sample, t], plain_read(core, m, rows[sample, t, 0]), what="output")
             assert_close(trace.attention[sample, t], attention, what="attention")
             if core.config.gate_style == "none":
                 assert trace.input_gate is None

@@ -15,7 +15,7 @@ DRAWN_MEMORIES: Final = ("random", "normal")
 """The initial memories that are drawn once and kept with the weights."""
 HEAD_ACTIVATIONS: Final = ("relu", "gelu")
 INPUT_FUSIONS: Final = ("append", "tile")
-READ_HEADS: Final = ("flatten", "mean", "weighted", "attention")
+READ_HEADS: Final = ("flatten", "mean", "weighted", "attention", "query")
 SLOT_UPDATES: Final = ("shared", "attend")
 """How the hidden state enters the hybrid's slots: docs/hybrid.md."""
 
@@ -36,7 +36,7 @@ class CoreOptions(TypedDict, total=False):
     input_rows: int  # R
     initial_memory: str  # "identity", "random", "normal", "zeros" or "trainable"
     input_fusion: str  # "append" or "tile"
-    read_head: str  # "flatten", "mean", "weighted" or "attention"
+    read_head: str  # "flatten", "mean", "weighted", "attention" or "query"
     use_attention: bool  # False: the mean of the values instead
     use_mlp: bool  # False: no row-wise MLP
     use_residual: bool  # False: no residual connections
@@ -88,7 +88,8 @@ class RelationalMemoryConfig:
     input_fusion: str = "append"
     """"append": inputs are extra rows (the paper's), "tile": inputs are concatenated to every slot."""
     read_head: str = "flatten"
-    """How the memory becomes an output: "flatten" (the paper's), "mean", "weighted" or "attention"."""
+    """How the memory becomes an output: "flatten" (the paper's), "mean", "weighted", "attention" (by a
+    learned query) or "query" (by one that the step's input asks)."""
     use_attention: bool = True
     """False: every row takes the mean of all values instead."""
     use_mlp: bool = True
@@ -119,6 +120,10 @@ class RelationalMemoryConfig:
         if self.input_rows != 1 and not self.treat_input_as_matrix:
             raise ValueError(
                 f"input_rows must be 1 unless treat_input_as_matrix=True, got input_rows={self.input_rows}"
+            )
+        if self.read_head == "query" and self.treat_input_as_matrix:
+            raise ValueError(
+                "read_head='query' asks with one input row a step, got treat_input_as_matrix=True"
             )
 
     @property
@@ -224,6 +229,8 @@ def parameter_shapes(config: RelationalMemoryConfig) -> dict[str, tuple[int, ...
         shapes["read_weights"] = (config.mem_slots,)
     if config.read_head == "attention":
         shapes["read_query"] = (width,)
+    if config.read_head == "query":
+        linear("read_projection", width, config.input_size)
     return shapes
 
 

@@ -332,8 +332,17 @@ def cell(
     return step(config, parameters, memory, work, trace)
 
 
-def read(config: RelationalMemoryConfig, parameters: Parameters, memory: Tensor) -> Tensor:
-    """Turn memories (..., N, D) into outputs: (..., N*D) for the flatten head, else (..., D)."""
+def read(
+    config: RelationalMemoryConfig, parameters: Parameters, memory: Tensor, query: Tensor | None = None
+) -> Tensor:
+    """Turn memories (..., N, D) into outputs: (..., N*D) for the flatten head, else (..., D).
+
+    Args:
+        config: of the core.
+        parameters: at least the read head's own.
+        memory: after each step.
+        query: (..., D), what `ask` returns, for the head "query".
+    """
     if config.read_head == "flatten":
         return memory.flatten(-2)
     if config.read_head == "mean":
@@ -341,9 +350,26 @@ def read(config: RelationalMemoryConfig, parameters: Parameters, memory: Tensor)
     if config.read_head == "weighted":
         weights = torch.softmax(parameters["read_weights"], 0)  # (N,)
     else:
-        scores = memory @ parameters["read_query"] * config.memory_width**-0.5
+        asked = (
+            parameters["read_query"].unsqueeze(-1) if query is None else query.unsqueeze(-1)
+        )  # (..., D, 1)
+        scores = (memory @ asked).squeeze(-1) * config.memory_width**-0.5
         weights = torch.softmax(scores, -1)  # (..., N)
-    return (weights.unsqueeze(-1) * memory).sum(-2)
+    output = (weights.unsqueeze(-1) * memory).sum(-2)
+    return output if query is None else output + query
+
+
+def ask(parameters: Parameters, inputs: Tensor | None, memory: Tensor) -> Tensor:
+    """Return the query (..., D) of the read head "query": a projection of the input (..., F).
+
+    Args:
+        parameters: the core's.
+        inputs: None for a step without input, which asks with the bias alone.
+        memory: (..., N, D), says how many ask then.
+    """
+    if inputs is None:
+        return parameters["read_projection.bias"].expand(memory[..., 0, :].shape)
+    return linear(parameters, "read_projection", inputs)
 
 
 def sequence(given: SequenceInputs, trace: bool = False) -> tuple[Tensor, Tensor, Trace | None]:

@@ -19,7 +19,10 @@ from relational_rnn.kernels.dot_product import autocasts, plain_formulas, transf
 
 logger = logging.getLogger(__name__)
 
-READ_PARAMETERS = ("read_weights", "read_query", "initial_memory")
+READ_PARAMETERS = (
+    *("read_weights", "read_query", "read_projection.weight", "read_projection.bias"),
+    "initial_memory",
+)
 """Parameters that the sequence does not use: the read heads', and the memory that comes as `initial`."""
 
 

@@ -127,6 +127,8 @@ class CoreLayers(nn.Module):
             self.read_weights = nn.Parameter(torch.empty(config.mem_slots, **factory_kwargs))
         if config.read_head == "attention":
             self.read_query = nn.Parameter(torch.empty(width, **factory_kwargs))
+        if config.read_head == "query":
+            self.read_projection = skip_init(nn.Linear, config.input_size, width, **factory_kwargs)
         self._parameter_paths: dict[tuple[str, ...], list[tuple[str, str]]] = {}
         for name in parameter_shapes(config):
             *path, leaf = name.split(".")
@@ -264,8 +266,20 @@ class CoreLayers(nn.Module):
                 return "a block was replaced or has hooks"
         return found
 
-    def _read_parameters(self, found: dict[str, Tensor] | str) -> dict[str, Tensor]:
-        """Return what the read head needs, of what `_read_layers` found."""
-        if not isinstance(found, str):
-            return found
-        return {name: getattr(self, name) for name in READ_PARAMETERS if hasattr(self, name)}
+    def _read(self, found: dict[str, Tensor] | str, inputs: Tensor | None, memory: Tensor) -> Tensor:
+        """Return the outputs of memories, given what `_read_layers` found.
+
+        Args:
+            found: the parameters, or why the layers have to be called.
+            inputs: of the same steps; None for a step without one.
+            memory: (..., N, D).
+        """
+        asks = self.config.read_head == "query"
+        if isinstance(found, str):
+            found = {name: getattr(self, name) for name in READ_PARAMETERS if hasattr(self, name)}
+            if asks and inputs is not None:
+                return eager.read(self.config, found, memory, self.read_projection(inputs))
+            if asks:
+                found["read_projection.bias"] = self.read_projection.bias
+        query = eager.ask(found, inputs, memory) if asks else None
+        return eager.read(self.config, found, memory, query)

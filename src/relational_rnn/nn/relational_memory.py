@@ -98,7 +98,7 @@ class RelationalMemoryCell(CoreLayers):
         else:
             backend = BACKENDS[self._choose(like)]
             memory, trace = run_step(backend, config, parameters, input, memory, return_trace)
-        output = eager.read(config, self._read_parameters(found), memory)
+        output = self._read(found, input, memory)
         refuse_sparse_gradients(self, output, memory)
         return (output, memory) if trace is None else (output, memory, trace)
 
@@ -125,7 +125,7 @@ class RelationalMemory(CoreLayers):
         initial_memory: "identity", "random" or "normal" (drawn once from N(0, 1/D) or N(0, 1), kept as a
             buffer), "zeros" (all slots alike, and they stay so) or "trainable".
         input_fusion: "append" (the input is an extra row) or "tile" (concatenated to every slot).
-        read_head: "flatten" (output N*D), "mean", "weighted" or "attention" (output D).
+        read_head: "flatten" (output N*D), "mean", "weighted", "attention" or "query" (output D).
         use_attention: False replaces attention by the mean of the values.
         use_mlp: False leaves the MLP out.
         use_residual: False leaves the residual connections out.
@@ -237,7 +237,7 @@ class RelationalMemory(CoreLayers):
             memory = opened.sort(state)
         flags = None if resets is None else opened.match(resets)
         memories, last, trace = self._run(found, opened, memory, flags, return_trace, like)
-        outputs = opened.close(eager.read(config, self._read_parameters(found), memories))
+        outputs = opened.close(self._read(found, opened.data, memories))
         last = opened.unsort(last)
         refuse_sparse_gradients(self, outputs, last)
         if trace is None:

@@ -151,7 +151,7 @@ class VariantRelationalMemory(RelationalMemory):
             memories.append(memory)
             if trace:
                 traces.append(Trace(attention, *gates))
-        outputs = eager.read(config, parameters, torch.stack(memories, 1))
+        outputs = self._read(parameters, input, torch.stack(memories, 1))
         refuse_sparse_gradients(self, outputs, memory)
         if not trace:
             return outputs, memory

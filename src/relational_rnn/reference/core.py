@@ -130,7 +130,8 @@ class Core:
         start = self.initial_state(batch) if memory is None else memory.copy()
         resets = None if resets is None else resets.copy()
         memories, unrolled = unroll_forward(inputs, start, self._initial_memory(), resets, params, config)
-        outputs, read = read_head_forward(memories, config.read_head, params)  # (B, T, O)
+        seen = None if inputs is None or config.treat_input_as_matrix else inputs[:, :, 0].swapaxes(0, 1)
+        outputs, read = read_head_forward(memories, config.read_head, params, seen)  # (B, T, O)
         self._cache = _ForwardCache(unrolled, read, memory is None, start.shape, outputs.shape)
         trace = unroll_trace(unrolled, config) if return_trace else None
         return outputs, memories[:, -1].copy(), trace
@@ -151,9 +152,9 @@ class Core:
         cache, config = self._forward_cache(), self.config
         params = split_tile_weights(self.params, config)
         gradients = ParameterGradients(params)
-        d_memories = None
+        d_memories = d_asked = None
         if d_outputs is not None:
-            d_memories, d_head = read_head_backward(d_outputs, cache.read)  # (B, T, N, D)
+            d_memories, d_head, d_asked = read_head_backward(d_outputs, cache.read)  # (B, T, N, D)
             for name, gradient in d_head.items():
                 gradients.add_direct(name, gradient)
         if d_memory is None:
@@ -168,6 +169,8 @@ class Core:
         self.grads = join_tile_weights(gradients.total(), config)
         if d_inputs is not None and not config.treat_input_as_matrix:
             d_inputs = d_inputs[:, :, 0]
+            if d_asked is not None:
+                d_inputs = d_inputs + d_asked.swapaxes(0, 1)
         return d_inputs, d_memory0
 
 

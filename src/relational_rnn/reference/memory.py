@@ -35,7 +35,7 @@ class RelationalMemory(Core):
         initial_memory: "identity", "random" or "normal" (drawn once from N(0, 1/D) or N(0, 1), in `buffers`),
             "zeros" (all slots alike, and they stay so) or "trainable" (in `params`).
         input_fusion: "append" (the input is a row, as in the paper) or "tile" (it is joined to every slot).
-        read_head: "flatten" (the paper's), "mean", "weighted" or "attention".
+        read_head: "flatten" (the paper's), "mean", "weighted", "attention" or "query".
         use_attention: False takes the mean of all rows' values instead.
         use_mlp: False leaves the MLP out.
         use_residual: False leaves the residual connections out.

@@ -315,7 +315,7 @@ TASKS: dict[str, TaskEntry] = {
     "double": _characters(programs.Double, "Read digits, then predict them twice.", "10 %"),
     "babi": TaskEntry(
         name="babi",
-        description="Facebook's 20 tasks: stories read word by word, with all their questions.",
+        description="Facebook's 20 tasks: stories read by words or sentences, with all their questions.",
         trivial="each task's most frequent answer, 34 % on average",
         factory=_factory("babi", Babi),
         sample=babi.sample,

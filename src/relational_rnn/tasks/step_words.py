@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from relational_rnn.tasks.programs.characters import CHARACTERS
 
 QUERY = "?"
 """A step that shows nothing and expects an answer."""
+PAUSE = "..."
+"""A step that shows nothing."""
 
 
 def of_nth_farthest(record: Mapping[str, Any], inputs: np.ndarray) -> list[str]:
@@ -108,14 +111,20 @@ def of_track_recall(record: Mapping[str, Any], inputs: np.ndarray) -> list[str]:
 
 
 def of_babi(record: Mapping[str, Any], inputs: np.ndarray) -> list[str]:
-    """Return the words of the story, its questions among them.
+    """Return the words of the story, its questions among them, or its sentences; and the pauses.
 
     Example:
-        >>> of_babi({"story": "where is mary ?"}, np.zeros((4, 20)))
+        >>> of_babi({"story": "where is mary ?"}, np.eye(5)[[1, 2, 3, 4]])
         ['where', 'is', 'mary', '?']
+        >>> of_babi({"story": "mary left . where is mary ?"}, np.array([[0, 1, 1], [0, 2, 0], [0, 0, 0]]))
+        ['mary left .', 'where is mary ?', '...']
     """
-    words: list[str] = record["story"].split()
-    return words
+    shown = (inputs[:, 1:] != 0).any(1)
+    told: list[str] = record["story"].split()
+    if shown.sum() < len(told):
+        told = [sentence.strip() for sentence in re.findall(r"[^.?]+[.?]", record["story"])]
+    steps = iter(told)
+    return [next(steps) if step else PAUSE for step in shown]
 
 
 def of_characters(record: Mapping[str, Any], inputs: np.ndarray) -> list[str]:

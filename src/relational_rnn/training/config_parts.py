@@ -79,7 +79,8 @@ class ModelConfig:
     every slot)."""
     read_head: str = "flatten"
     """RMC: how the memory becomes an output: "flatten" (all slots side by side, the paper's), "mean",
-    "weighted" (by learned weights) or "attention" (by a learned query)."""
+    "weighted" (by learned weights), "attention" (by a learned query) or "query" (by one that the step's input
+    asks)."""
     key_size: int | None = None
     """RMC: features of a head's queries and keys; None means head_size."""
     forget_bias: float = 1.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,6 +15,7 @@ from relational_rnn.tasks.babi.scores import mean_and_failed
 from relational_rnn.tasks.babi.source import find
 from relational_rnn.tasks.babi.synthetic import STORIES
 from relational_rnn.tasks.babi.task import Babi, StoryExamples, read
+from relational_rnn.tasks.babi_words import PADDING
 from relational_rnn.tasks.batch import ReasoningBatch
 from relational_rnn.tasks.checks import one_example_generators
 from relational_rnn.tasks.splits import Counts, Splits
@@ -60,9 +63,10 @@ def title(task: Babi) -> str:
 def splits(entry: TaskEntry, task: Babi, counts: Counts, seed: int) -> Splits:
     """Return the splits of the files, whatever the counts; harder are the longest sequences of the test."""
     found = read(task)
-    train = StoryExamples(found.train, found.vocabulary)
+    train = StoryExamples(found.train, found.vocabulary, task.reading)
     validation, test = (
-        StoryExamples(part, found.vocabulary).by_length() for part in (found.validation, found.test)
+        StoryExamples(part, found.vocabulary, task.reading).by_length()
+        for part in (found.validation, found.test)
     )
     first = len(test.inputs) - max(1, round(LONGEST * len(test.inputs)))
     longest = test.select(np.arange(first, len(test.inputs)))
@@ -103,7 +107,7 @@ def sample(task: Babi, batch_size: int, generator: np.random.Generator) -> Reaso
     """
     found = read(task)
     chosen = generator.integers(len(found.test.lengths), size=batch_size)
-    return found.test.rows(chosen).as_batch(found.vocabulary)
+    return found.test.rows(chosen).as_batch(found.vocabulary, task.reading)
 
 
 def oracle(task: Babi, inputs: Float[np.ndarray, "B T F"]) -> Int64[np.ndarray, "B T"]:
@@ -114,17 +118,37 @@ def oracle(task: Babi, inputs: Float[np.ndarray, "B T F"]) -> Int64[np.ndarray, 
     """
     found = read(task)
     answers = np.zeros(inputs.shape[:2], dtype=np.int64)
-    known = {
-        found.test.words[begin : begin + length].tobytes(): found.test.asked[begin : begin + length]
-        for begin, length in zip(found.test.lengths.cumsum() - found.test.lengths, found.test.lengths)
-    }
-    for row, ids in enumerate(inputs.argmax(2).astype(np.int32)):
-        length = int((ids != 0).sum())
-        story = known.get(ids[:length].tobytes())
-        if story is None:
-            raise ValueError(f"inputs[{row}] is no story of the test")
-        answers[row, :length] = np.maximum(story, 0)
+    for row, story in enumerate(inputs):
+        told = found.test.rows([_number(task, story, f"inputs[{row}]")])
+        targets, _, lengths = told.answers(found.vocabulary, task.reading)
+        answers[row, : lengths[0]] = targets[0]
     return answers
+
+
+def _number(task: Babi, inputs: Float[np.ndarray, "T F"], name: str) -> int:
+    """Return which story of the test a model reads in `inputs`.
+
+    Raises:
+        ValueError: none; the message names them by `name`.
+    """
+    number = _numbers(task).get(_digest(inputs))
+    if number is None:
+        raise ValueError(f"{name} is no story of the test")
+    return number
+
+
+@functools.lru_cache(maxsize=2)
+def _numbers(task: Babi) -> dict[bytes, int]:
+    """Return digest -> number of the story, for all of the test."""
+    examples = StoryExamples(read(task).test, read(task).vocabulary, task.reading)
+    return {_digest(examples.inputs[[number]][0]): number for number in range(len(examples.inputs))}
+
+
+def _digest(inputs: Float[np.ndarray, "T F"]) -> bytes:
+    """Return a digest of what a model reads, without the padding at its end."""
+    steps = np.flatnonzero((inputs[:, 1:] != 0).any(1))  # a padded word's only feature is the first
+    told = inputs[: steps[-1] + 1 if len(steps) else 0]
+    return hashlib.blake2b(np.ascontiguousarray(told, dtype=np.float32).tobytes(), digest_size=16).digest()
 
 
 def records(task: Babi, count: int, seed: int) -> Iterator[dict[str, Any]]:
@@ -134,9 +158,17 @@ def records(task: Babi, count: int, seed: int) -> Iterator[dict[str, Any]]:
 
 
 def as_record(task: Babi, batch: ReasoningBatch, example: int) -> dict[str, Any]:
-    """Return a story as plain values: its words, and the answers at its questions."""
-    vocabulary = read(task).vocabulary
-    words = [vocabulary.words[word] for word in batch.inputs[example, : batch.lengths[example]].argmax(1)]
+    """Return a story as plain values: its words, and the answers at its questions.
+
+    Raises:
+        ValueError: sentences are read, and these are no story of the test.
+    """
+    test, vocabulary = read(task).test, read(task).vocabulary
+    if task.reading == "words":
+        ids = batch.inputs[example, : batch.lengths[example]].argmax(1)
+    else:  # which only the story has in order
+        ids = test.rows([_number(task, batch.inputs[example], f"example {example}")]).ids[0]
+    words = [vocabulary.words[word] for word in ids if word != PADDING]
     answers = batch.targets[example][batch.mask[example]]
     return {
         "task": task.name,

@@ -6,13 +6,13 @@ import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 
-from relational_rnn.config.checks import check_bool, check_choice
+from relational_rnn.config.checks import check_bool, check_choice, check_size
 from relational_rnn.tasks.babi.data import load
-from relational_rnn.tasks.babi.encode import EncodedStories, Vocabulary, encode
+from relational_rnn.tasks.babi.encode import READINGS, EncodedStories, Vocabulary, encode
 from relational_rnn.tasks.babi.scores import BabiScores, majority_scores
 from relational_rnn.tasks.babi.source import VARIANTS, find
 from relational_rnn.tasks.babi.stories import TASKS
@@ -21,12 +21,14 @@ from relational_rnn.tasks.babi.synthetic import synthetic
 if TYPE_CHECKING:
     from jaxtyping import Float32, Int
 
+MOST_PAUSES: Final = 100
+
 
 @dataclass(frozen=True, kw_only=True)
 class Babi:
     """Some of the 20 tasks, learned jointly; every story with all its questions is one sequence.
 
-    Words are one-hot, one a step; the answer is told at the "?" of each question.
+    Each step reads a word or a whole sentence; the answer is told where a question ends.
 
     Raises:
         ValueError: unknown or repeated tasks, an unknown variant.
@@ -46,6 +48,10 @@ class Babi:
     """Folder with the files; None for the cache."""
     synthetic: bool = False
     """Stories of our own instead of files, for tasks 1, 2, 3, 7, 8, 17 and 18."""
+    reading: str = "words"
+    """What a step reads: "words", one of them, or "sentences", the words of one with their places."""
+    pauses: int = 0
+    """Empty steps after each question; the answer is told at the last of them."""
 
     def __post_init__(self) -> None:
         """Check the fields."""
@@ -56,11 +62,13 @@ class Babi:
                 raise ValueError(f"tasks must be from 1 to {len(TASKS)}, got {task!r}")
         check_choice("variant", self.variant, VARIANTS)
         check_bool("synthetic", self.synthetic)
+        check_choice("reading", self.reading, READINGS)
+        check_size("pauses", self.pauses, minimum=0, maximum=MOST_PAUSES)
 
     @property
     def input_size(self) -> int:
-        """F, words of the vocabulary."""
-        return len(read(self).vocabulary.words)
+        """F, words of the vocabulary; twice as many where sentences are read."""
+        return len(read(self).vocabulary.words) * (2 if self.reading == "sentences" else 1)
 
     @property
     def classes(self) -> int:
@@ -126,7 +134,8 @@ def read(task: Babi) -> ReadBabi:
         data = load(directory, task.tasks)
     vocabulary = data.vocabulary
     train, validation, test = (
-        encode(part, vocabulary, whole=True) for part in (data.train, data.validation, data.test)
+        encode(part, vocabulary, whole=True, pauses=task.pauses)
+        for part in (data.train, data.validation, data.test)
     )
     return ReadBabi(train, validation, test, vocabulary, majority_scores(data.train, data.test))
 
@@ -137,6 +146,7 @@ class StoryExamples:
     Args:
         stories: the sequences.
         vocabulary: of them.
+        reading: what a step reads, "words" or "sentences".
 
     Attributes:
         inputs: (S, T, F) when indexed along its first axis, T being the longest of those chosen.
@@ -150,8 +160,8 @@ class StoryExamples:
         (1000, True)
     """
 
-    def __init__(self, stories: EncodedStories, vocabulary: Vocabulary) -> None:
-        self.stories, self.vocabulary = stories, vocabulary
+    def __init__(self, stories: EncodedStories, vocabulary: Vocabulary, reading: str = "words") -> None:
+        self.stories, self.vocabulary, self.reading = stories, vocabulary, reading
         self.inputs, self.targets, self.mask = (_Part(self, name) for name in ("inputs", "targets", "mask"))
 
     def __getitem__(self, chosen: Any) -> Any:
@@ -183,7 +193,7 @@ class StoryExamples:
             lengths=lengths[numbers],
             tasks=self.stories.tasks[numbers],
         )
-        return StoryExamples(chosen, self.vocabulary)
+        return StoryExamples(chosen, self.vocabulary, self.reading)
 
 
 class _Part:
@@ -197,11 +207,12 @@ class _Part:
 
     def __getitem__(self, chosen: Any) -> np.ndarray:
         rows = self._examples.stories.rows(np.arange(len(self))[chosen])
+        reads = (self._examples.vocabulary, self._examples.reading)
         if self._name == "inputs":
-            inputs: Float32[np.ndarray, "B T F"] = rows.as_batch(self._examples.vocabulary).inputs
+            inputs: Float32[np.ndarray, "B T F"] = rows.inputs(*reads)
             return inputs
-        part: np.ndarray = getattr(rows, self._name)
-        return part
+        targets, mask, _ = rows.answers(*reads)
+        return targets if self._name == "targets" else mask
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.asarray(self[:], dtype=dtype)
