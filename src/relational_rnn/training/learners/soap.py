@@ -130,15 +130,15 @@ def _measure(gradient: Tensor, covariances: Sequence[Tensor | None], share: floa
     for axis, covariance in enumerate(covariances):
         if covariance is None:
             continue
-        lines = gradient.movedim(axis, 0).reshape(len(covariance), -1)
-        for first in range(0, len(lines), ROWS):
+        lines = gradient.movedim(axis, 0).flatten(1)
+        for first in range(0, gradient.shape[axis], ROWS):
             part = covariance[first : first + ROWS, first:]
             part.addmm_(lines[first : first + ROWS], lines[first:].T, beta=1 - share, alpha=share)
 
 
 def _whole(covariance: Tensor) -> Tensor:
     """Write what stands below the diagonal, and return the covariance."""
-    for first in range(0, len(covariance), ROWS):
+    for first in range(0, covariance.shape[0], ROWS):
         end = first + ROWS
         covariance[end:, first:end] = covariance[first:end, end:].T
     return covariance
@@ -158,7 +158,7 @@ def _turn_back(x: Tensor, bases: Sequence[Tensor | None]) -> Tensor:
 
 def _product(x: Tensor, matrix: Tensor) -> Tensor:
     """Return x (n, ...) times a matrix (n, n) along its first axis, which becomes the last."""
-    return (x.reshape(len(x), -1).T @ matrix).reshape(*x.shape[1:], -1)
+    return (x.flatten(1).T @ matrix).view(*x.shape[1:], -1)
 
 
 def _turn_bases(state: dict[str, Any]) -> None:
