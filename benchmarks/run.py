@@ -31,6 +31,7 @@ import pages
 import routes
 import scaling
 import speed
+import step_parts
 import streaming
 import training_step
 
@@ -58,6 +59,7 @@ BENCHMARKS = {
     "scaling": Benchmark(scaling.measure, scaling.table, scaling.draw),
     "compiled": Benchmark(compiled.measure, compiled.table),
     "training": Benchmark(training_step.measure, training_step.table),
+    "parts": Benchmark(step_parts.measure, step_parts.table),
     "routes": Benchmark(routes.measure, routes.table),
     "gpu": Benchmark(gpu.measure, gpu.table),
 }

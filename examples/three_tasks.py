@@ -10,7 +10,7 @@
     python three_tasks.py same --seeds 3 --over learning_rate=3e-4,1e-3   # one lever at a time
 
 Each class below is a task from outside the package, as docs/extending.md describes it. What each lever brings
-stands in docs/loss_does_not_move.md. Needs relational-rnn[torch,soap]; without soap give `--optimiser adam`.
+stands in docs/loss_does_not_move.md. Needs relational-rnn[torch].
 """
 
 import argparse

@@ -36,10 +36,11 @@ def run(scripts, monkeypatch, tmp_path):
     monkeypatch.setattr(scaling, "FIGURE", tmp_path / "cost.png")
     sizes = {"objects": 3, "dimensions": 2, "head_size": 2, "num_heads": 2, "mem_slots": 2, "head_units": 4}
     data = {"start": (), "grow": False, "batch_size": 4, "validation_examples": 4}
-    monkeypatch.setattr(
-        module.training_step, "CONFIG", with_values(module.training_step.CONFIG, sizes | data)
-    )
+    training = with_values(module.training_step.CONFIG, sizes | data)
+    monkeypatch.setattr(module.training_step, "CONFIG", training)
     monkeypatch.setattr(module.training_step, "STEPS", 2)
+    monkeypatch.setattr(module.step_parts, "CONFIGS", {"a training": training})
+    monkeypatch.setattr(module.step_parts, "STEPS", 2)
     monkeypatch.setattr(module.gpu, "DEVICE", "cpu")
     monkeypatch.setattr(module.gpu, "CONFIGURATIONS", (tiny,))
     monkeypatch.setattr(module.gpu, "PEAK_SIZE", 64)
@@ -80,6 +81,15 @@ def test_a_benchmark_prints_and_keeps_its_record(run, green, scripts, capsys, na
     assert f"<!-- {name} -->\n{text}\n<!-- /{name} -->\n" in scripts.PAGE.read_text()
     assert all(backend in text for backend in ours)
     assert (tmp_path / "cost.png").exists() == (name == "scaling")
+
+
+def test_the_parts_of_a_step_and_the_share_beside_the_core(run, green, scripts, capsys):
+    run.main(["parts", "--rounds", "2", "--publish"])
+    (row,) = json.loads((scripts.RECORDS / "parts.json").read_text())["rows"]
+    assert row["training"] == "a training"
+    assert all(milliseconds > 0 for milliseconds in row["parts"].values())
+    share = 1 - row["parts"]["core"] / sum(row["parts"].values())
+    assert capsys.readouterr().out.split("\n\nMeasured on")[0].endswith(f"| {100 * share:.0f} % |")
 
 
 @pytest.mark.slow

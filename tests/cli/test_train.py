@@ -332,26 +332,6 @@ def test_interrupted_then_resumed(tmp_path, signal_sent):
         assert np.array_equal(resumed[name], values)
 
 
-@pytest.mark.torch
-@pytest.mark.parametrize(
-    ("command", "flags"),
-    [
-        ("train", ["--optimiser", "soap"]),
-        ("train", ["--overrides", "lstm.optimiser=soap"]),
-        ("ablate", ["--over", "optimiser=adam,soap"]),
-        ("ablate", ["--over", "rmc.optimiser=adam,soap"]),
-        ("sweep", ["--over", "optimiser=adam,soap", "--trials", "2"]),
-        ("sweep", ["--over", "rmc.optimiser=adam,soap", "--trials", "2"]),
-    ],
-)
-def test_soap_needs_its_library(command, flags, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "pytorch_optimizer", None)  # makes its import fail
-    out = tmp_path / "run"
-    assert main([command, "nth-farthest", "--preset", "tiny", *flags, "--out", str(out)]) == 1
-    assert "needs pytorch_optimizer: pip install pytorch_optimizer" in capsys.readouterr().err
-    assert not out.exists()
-
-
 def test_bad_overrides(tmp_path, capsys):
     out = tmp_path / "run"
     argv = [*TRAIN, "--overrides", "lstm.learning_rate=1e-3,lstm.colour=red"]

@@ -37,8 +37,6 @@ def two_steps(framework, task, preset):
     if task == "babi":  # the files may not be there
         changes |= {"tasks": (1, 18), "synthetic": True}
     config = with_values(base, changes)
-    if config.optimisation.optimiser == "soap":
-        pytest.importorskip("pytorch_optimizer")
     trains = framework_of(framework)
     splits = splits_of(config, with_training=True)
     everyone = {c.model: c for c in contestants(config)}

@@ -184,7 +184,6 @@ def test_the_average_follows_the_weights_and_is_what_counts():
 
 def test_soap_steps_along_the_singular_vectors():
     """A gradient that never changes is diagonal in the eigenbases; there every step is of the full rate."""
-    pytest.importorskip("pytorch_optimizer")
     generator = torch.Generator().manual_seed(0)
     left, right = (torch.linalg.qr(torch.randn(4, 4, generator=generator).double())[0] for _ in range(2))
     weight = torch.nn.Parameter(torch.zeros(4, 4).double())  # rounding off the diagonal must not count

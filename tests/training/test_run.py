@@ -135,7 +135,6 @@ def test_steps_decide_and_not_the_clock(task, framework, tmp_path, monkeypatch):
 
 @pytest.mark.torch
 def test_a_resumed_run_is_the_uninterrupted_one(tmp_path):
-    pytest.importorskip("pytorch_optimizer")
     config = config_of(
         "nth-farthest",
         **{**GROWING, "start": STARTS["nth-farthest"], "growth_threshold": 0.67},
@@ -207,8 +206,6 @@ def pull(task, lever, framework, tmp_path):
 )
 def test_every_lever_on_every_kind_of_task(task, lever, tmp_path):
     pytest.importorskip("torch")
-    if lever == "SOAP":
-        pytest.importorskip("pytorch_optimizer")
     if task == "babi" and "grow" in LEVERS[lever]:
         pytest.skip("stories come as they are")
     results = pull(task, lever, "torch", tmp_path)

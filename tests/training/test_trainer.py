@@ -74,8 +74,6 @@ def test_resumed_equals_uninterrupted(tmp_path, way):
     config = with_values(base, changes)
     if config.runtime.framework == "torch":
         pytest.importorskip("torch")
-    if config.optimisation.optimiser == "soap":
-        pytest.importorskip("pytorch_optimizer")
     file = tmp_path / "broken.checkpoint"
     straight = training(config, model)
     expected = straight.run()

@@ -37,13 +37,24 @@ def training_step(config: RunConfig, model: str, core: nn.Module | None = None) 
         model: one of its models.
         core: takes the place of the model's own, as one with another backend.
     """
+    learner, batches, rate = in_training(config, model, core)
+    return lambda: learner.train_step(batches(0), rate)
+
+
+def in_training(
+    config: RunConfig, model: str, core: nn.Module | None = None
+) -> tuple[TorchLearner, Fresh, float]:
+    """Return what a training step consists of: a learner, its batches of the full task, and its peak rate.
+
+    Args:
+        config, model, core: as of `training_step`.
+    """
     contestant = next(c for c in contestants(config) if c.model == model)
     own = config.of(model)
     built = build_model(own, contestant)
     if core is not None:
         built.core = core
-    learner, batches = TorchLearner(built, own), Fresh(own)
-    return lambda: learner.train_step(batches(0), own.optimisation.learning_rate)
+    return TorchLearner(built, own), Fresh(own), own.optimisation.learning_rate
 
 
 def estimate_run(config: RunConfig, *, rounds: int = 9, seconds: float = 5.0) -> Estimate:

@@ -53,7 +53,7 @@ COMMANDS: Final = {
 """Name -> module with `main(argv) -> exit code`, and one line of help."""
 TOGETHER: Final = ("train", "compare")
 """Commands that several processes of torchrun can share."""
-LIBRARIES: Final = ("torch", "matplotlib", "optuna", "pytorch_optimizer", "tokenizers", "gymnasium")
+LIBRARIES: Final = ("torch", "matplotlib", "optuna", "tokenizers", "gymnasium")
 """What only some commands need; each is installed by its own name."""
 
 

@@ -43,8 +43,6 @@ def require_libraries(config: RunConfig) -> None:
         require("torch")
     if can_draw():
         check_drawing()
-    if any(config.of(model).optimisation.optimiser == "soap" for model in config.model.models):
-        require("pytorch_optimizer")
 
 
 def require(library: str) -> None:

@@ -112,4 +112,6 @@ class SequenceClassifier(nn.Module):
         outputs, _ = self.core(inputs, state)
         if not isinstance(outputs, Tensor) or outputs.ndim != 3:
             raise ValueError("inputs must be a batch of sequences of one length, (B, T, F) or (B, T, R, F)")
-        return self.head(outputs[:, -1] if query_mask is None else outputs[query_mask])  # type: ignore[no-any-return]
+        # Cores compute step by step: cut out of the steps, the last one's gradient needs no other order.
+        asked = outputs.transpose(0, 1)[-1] if query_mask is None else outputs[query_mask]
+        return self.head(asked)  # type: ignore[no-any-return]

@@ -198,7 +198,7 @@ class OptimiserConfig:
 
     optimiser: str = "adam"
     """Optimiser of all models: "adam", or "soap": Adam in the eigenbasis of Shampoo's preconditioner (Vyas et
-    al. 2024; torch, and needs pytorch_optimizer)."""
+    al. 2024; torch)."""
     learning_rate: float = 2e-3
     """Peak of the learning rate."""
     warmup_steps: int = 100

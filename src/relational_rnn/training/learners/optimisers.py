@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from relational_rnn.training.config_parts import OptimiserConfig
+from relational_rnn.training.learners.soap import SOAP
 
 LONGEST_SIDE = 512
 """SOAP rotates the sides of a weight up to this length; for longer ones it would cost more than the step."""
@@ -20,20 +21,10 @@ def build_optimiser(model: nn.Module, config: OptimiserConfig) -> torch.optim.Op
     Args:
         model: what it trains.
         config: `optimiser` and `learning_rate`.
-
-    Raises:
-        ModuleNotFoundError: SOAP needs pytorch_optimizer.
     """
     if config.optimiser == "adam":
         return torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
-    from pytorch_optimizer import SOAP  # more than a second to import
-
-    return SOAP(
-        model.parameters(),
-        lr=config.learning_rate,
-        weight_decay=0.0,
-        max_precondition_dim=LONGEST_SIDE,
-    )
+    return SOAP(model.parameters(), lr=config.learning_rate, longest_side=LONGEST_SIDE)
 
 
 def averaged(model: nn.Module, decay: float) -> AveragedModel:
