@@ -149,18 +149,23 @@ typedef struct {
     const matrices *weights, *forward_weights; /* the latter to compute steps again */
     input_projections work;
     saved_state saved;
-    backward_room *rooms;
+    float *cut;                  /* of this each thread has `room_size` floats */
+    int64_t room_size;
+    backward_room *rooms;        /* each thread's, cut by itself */
     float *d_appended, *d_share; /* (S, R, P), (S, 2G) */
     float *words;                /* as in `forward_job` */
 } backward_job;
 
-/* A thread's share of the blocks of samples, each back through all steps. */
+/* A thread's room, and its share of the blocks of samples, each back through all steps. */
 static void backward_memories(const void *argument, int64_t thread) {
     const backward_job *job = argument;
     const problem *p = job->problem;
     const sizes s = sizes_of(p);
     const int64_t size = p->slots * s.width, input_size = p->input_rows * s.projection;
     backward_room *room = &job->rooms[thread];
+    cursor c = {job->cut + thread * job->room_size, 0};
+    *room = take_backward_room(&c, p);
+    CHECK(c.used == job->room_size);
     for (int64_t block = thread; block < s.blocks; block += p->threads) {
         const int64_t first = block * s.samples;
         int64_t now = p->total + first;
@@ -221,6 +226,17 @@ static void backward_inputs(const void *argument, int64_t thread) {
     }
 }
 
+/* A thread's share of the sums over what all threads have: the same sums, however they are shared. */
+static void backward_sums(const void *argument, int64_t thread) {
+    const backward_job *job = argument;
+    const problem *p = job->problem;
+    for (int64_t part = 0; part < p->threads; part++) {
+        const addition a = {thread, p->threads, part == 0};
+        add_gradients(p, &job->rooms[part].gradients, a);
+        add_share(p->d_initial, job->rooms[part].d_initial, p->slots * p->heads * p->value, a);
+    }
+}
+
 /* What all threads share, cut from the workspace; `forward` is needed where steps are computed again. */
 static void take_shared(cursor *c, const problem *p, backward_job *job, matrices *weights, matrices *forward) {
     const sizes s = sizes_of(p);
@@ -234,13 +250,18 @@ static void take_shared(cursor *c, const problem *p, backward_job *job, matrices
     job->work = take_input_projections(c, p);
 }
 
+static int64_t backward_room_size(const problem *p) {
+    cursor c = {NULL, 0};
+    take_backward_room(&c, p);
+    return c.used;
+}
+
 static int64_t backward_workspace(const problem *p) {
     cursor c = {NULL, 0};
     backward_job job;
     matrices weights, forward;
     take_shared(&c, p, &job, &weights, &forward);
-    for (int64_t thread = 0; thread < p->threads; thread++) take_backward_room(&c, p);
-    return c.used;
+    return c.used + p->threads * backward_room_size(p);
 }
 
 static void backward(const problem *p) {
@@ -250,19 +271,17 @@ static void backward(const problem *p) {
     backward_job job = {.problem = p, .weights = &weights, .forward_weights = &forward};
     job.saved = take_saved(&saved, p, &job.work);
     take_shared(&c, p, &job, &weights, &forward);
-    for (int64_t thread = 0; thread < p->threads; thread++) job.rooms[thread] = take_backward_room(&c, p);
+    job.cut = p->workspace + c.used;
+    job.room_size = backward_room_size(p);
     CHECK(saved.used == saved_size(p));
-    CHECK(c.used == backward_workspace(p));
+    CHECK(c.used + p->threads * job.room_size == backward_workspace(p));
     if (p->keep == KEEP_MEMORIES) {
         const forward_job again = {.problem = p, .weights = &forward, .work = job.work, .words = job.words};
         run_threads(smaller(p->threads, s.chunks), forward_inputs, &again);
     }
-    run_threads(smaller(p->threads, s.blocks), backward_memories, &job);
+    run_threads(p->threads, backward_memories, &job); /* those without a block have a room, too */
     run_threads(smaller(p->threads, s.chunks), backward_inputs, &job);
-    for (int64_t thread = 0; thread < p->threads; thread++) {
-        add_gradients(p, &job.rooms[thread].gradients, thread == 0);
-        add_up(p->d_initial, job.rooms[thread].d_initial, p->slots * s.width, thread == 0);
-    }
+    run_threads(p->threads, backward_sums, &job);
 }
 
 #endif

@@ -39,23 +39,34 @@ static void add_up(float *total, const float *part, int64_t count, int first) {
     else for (int64_t i = 0; i < count; i++) total[i] += part[i];
 }
 
-static void add_layer(layer total, layer part, int64_t weight, int64_t bias, int first) {
-    add_up(total.weight, part.weight, weight, first);
-    add_up(total.bias, part.bias, bias, first);
+/* What is added: of all numbers a thread's share, and whether it is the first that is. */
+typedef struct {
+    int64_t thread, threads;
+    int first;
+} addition;
+
+static void add_share(float *total, const float *part, int64_t count, addition a) {
+    const int64_t begin = count * a.thread / a.threads, end = count * (a.thread + 1) / a.threads;
+    add_up(total + begin, part + begin, end - begin, a.first);
 }
 
-static void add_gradients(const problem *p, const parameters *part, int first) {
+static void add_layer(layer total, layer part, int64_t weight, int64_t bias, addition a) {
+    add_share(total.weight, part.weight, weight, a);
+    add_share(total.bias, part.bias, bias, a);
+}
+
+static void add_gradients(const problem *p, const parameters *part, addition a) {
     const sizes s = sizes_of(p);
     const parameters *g = &p->gradients;
-    add_layer(g->input_projection, part->input_projection, s.width * p->features, s.width, first);
-    add_layer(g->qkv, part->qkv, s.projection * s.width, s.projection, first);
-    add_layer(g->qkv_norm, part->qkv_norm, s.projection, s.projection, first);
-    add_layer(g->attention_norm, part->attention_norm, s.width, s.width, first);
-    add_layer(g->mlp_norm, part->mlp_norm, s.width, s.width, first);
-    for (int64_t l = 0; l < p->layers; l++) add_layer(g->mlp[l], part->mlp[l], s.width * s.width, s.width, first);
+    add_layer(g->input_projection, part->input_projection, s.width * p->features, s.width, a);
+    add_layer(g->qkv, part->qkv, s.projection * s.width, s.projection, a);
+    add_layer(g->qkv_norm, part->qkv_norm, s.projection, s.projection, a);
+    add_layer(g->attention_norm, part->attention_norm, s.width, s.width, a);
+    add_layer(g->mlp_norm, part->mlp_norm, s.width, s.width, a);
+    for (int64_t l = 0; l < p->layers; l++) add_layer(g->mlp[l], part->mlp[l], s.width * s.width, s.width, a);
     if (p->gate) {
-        add_layer(g->gate_input, part->gate_input, 2 * p->gate * p->input_rows * s.width, 2 * p->gate, first);
-        add_layer(g->gate_memory, part->gate_memory, 2 * p->gate * s.width, 2 * p->gate, first);
+        add_layer(g->gate_input, part->gate_input, 2 * p->gate * p->input_rows * s.width, 2 * p->gate, a);
+        add_layer(g->gate_memory, part->gate_memory, 2 * p->gate * s.width, 2 * p->gate, a);
     }
 }
 
