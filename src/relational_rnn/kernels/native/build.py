@@ -25,15 +25,23 @@ FOLDER = Path(__file__).resolve().parent
 
 SOURCES = FOLDER / "csrc"
 
-FLAGS = ["-std=gnu11", "-O3", "-fPIC", "-fvisibility=hidden", "-ffp-contract=fast", "-fno-math-errno"]
+WINDOWS = sys.platform == "win32"
+
+FLAGS = ["-std=gnu11", "-O3", "-fvisibility=hidden", "-ffp-contract=fast", "-fno-math-errno"]
 """Not -ffast-math: NaN and infinity must come through. Not -march=native: the library may go elsewhere."""
+
+COMPILE, LINK = ([], []) if WINDOWS else (["-fPIC", "-pthread"], ["-pthread", "-lm"])
+"""More flags. On Windows code can lie anywhere as it is, and compilers refuse some of these."""
+
+COMPILERS = ("clang", "gcc", "cc") if WINDOWS else ("cc", "gcc", "clang")
+"""Tried in this order. GCC's AVX code is of no use on Windows (vector.h)."""
 
 INSTRUCTION_SETS = {
     "avx512": ["-mavx512f", "-mavx512vl", "-mavx512bw", "-mavx512dq", "-mavx2", "-mfma"],
     "avx2": ["-mavx2", "-mfma"],
 }
 INSTRUCTION_SETS["avx512_bf16"] = [*INSTRUCTION_SETS["avx512"], "-mavx512bf16"]
-"""Files that are compiled for more than the architecture's baseline, where the compiler knows how."""
+"""Files that are compiled for more than the baseline: on x86, where the compiler knows how."""
 
 DEBUG = ["-O0", "-g", "-fno-omit-frame-pointer", "-DRELATIONAL_CHECK"]
 DEBUG += ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
@@ -70,12 +78,14 @@ def library_name() -> str:
         >>> library_name().startswith("_native")
         True
     """
-    tag = sysconfig.get_platform().replace("-", "_").replace(".", "_")
-    return f"_native_{tag}{'.dylib' if sys.platform == 'darwin' else '.so'}"
+    # A Python for both of the Mac's processors runs on one at a time, and so does what a compiler makes.
+    tag = sysconfig.get_platform().replace("universal2", platform.machine())
+    suffix = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
+    return f"_native_{tag.replace('-', '_').replace('.', '_')}{suffix}"
 
 
 def find_compiler() -> list[str]:
-    """Return the command that compiles C: the variable CC, else cc, gcc or clang.
+    """Return the command that compiles C: the variable CC, else the first of `COMPILERS` that is found.
 
     Raises:
         BuildError: there is none.
@@ -86,15 +96,17 @@ def find_compiler() -> list[str]:
         raise BuildError(f"the variable CC is no command: {error}") from error
     if chosen:
         return chosen
-    for name in ("cc", "gcc", "clang"):
+    for name in COMPILERS:
         if (path := shutil.which(name)) is not None:
             return [path]
-    raise BuildError("no C compiler found: neither the variable CC nor cc, gcc or clang")
+    raise BuildError(
+        "no C compiler found: neither the variable CC nor cc, gcc or clang; install gcc or clang"
+    )
 
 
 def source_digest() -> str:
     """Return a digest of the C sources and of how they are compiled."""
-    digest = hashlib.sha256(repr((FLAGS, INSTRUCTION_SETS)).encode())
+    digest = hashlib.sha256(repr((FLAGS, COMPILE, LINK, INSTRUCTION_SETS)).encode())
     for path in sorted([*SOURCES.glob("*.c"), *SOURCES.glob("*.h")]):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
@@ -133,7 +145,7 @@ def build(target: Path | None = None, debug: bool = False) -> Path:
         digest = source_digest()
         # A compiler that was stopped may leave others behind that still write.
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            content = _compile(compiler, Path(folder), debug)
+            content = compile_library(compiler, Path(folder), debug)
         if source_digest() != digest:
             raise BuildError("the sources have changed meanwhile")
         # In one step: a process that has the old library loaded keeps it, and none finds half of the new one.
@@ -155,15 +167,34 @@ def _seal(content: bytes, digest: str) -> bytes:
     return hashlib.sha256(digest.encode() + content).hexdigest().encode()
 
 
-def _compile(compiler: list[str], folder: Path, debug: bool) -> bytes:
-    """Return what the compiler makes of the sources."""
+def compile_library(compiler: list[str], folder: Path, debug: bool = False) -> bytes:
+    """Return what a compiler, of this processor or another, makes of the sources.
+
+    Args:
+        compiler: its command.
+        folder: for what it makes.
+        debug: see `build`.
+
+    Raises:
+        BuildError: it failed, or made no library.
+        OSError: it does not run or end.
+    """
     flags = [*FLAGS, *DEBUG] if debug else FLAGS
     failed = f"{compiler[0]} failed"
 
     def compile_file(name: str, *more: str) -> str:
         made = f"{folder}/{name}.o"
-        _run([*compiler, *flags, *more, "-pthread", "-c", str(SOURCES / f"{name}.c"), "-o", made], failed)
+        _run([*compiler, *flags, *COMPILE, *more, "-c", str(SOURCES / f"{name}.c"), "-o", made], failed)
         return made
+
+    def link(sets: dict[str, str]) -> bytes:
+        chosen = compile_file("native", *(f"-DHAVE_{name.upper()}" for name in sets))
+        files = [chosen, *(made.result() for made in plain), *sets.values()]
+        library = folder / "library"
+        _run([*compiler, *flags, "-shared", *files, *LINK, "-o", str(library)], failed)
+        if not library.is_file():
+            raise BuildError(f"{compiler[0]} made nothing")
+        return library.read_bytes()
 
     x86 = platform.machine().lower() in ("x86_64", "amd64")
     with ThreadPoolExecutor() as pool:
@@ -171,13 +202,13 @@ def _compile(compiler: list[str], folder: Path, debug: bool) -> bytes:
         sets = {n: pool.submit(compile_file, n, *f) for n, f in INSTRUCTION_SETS.items() if x86}
     # Only a compiler's refusal says that it does not know how; anything else goes on up.
     objects = {n: made.result() for n, made in sets.items() if not isinstance(made.exception(), BuildError)}
-    chosen = compile_file("native", *(f"-DHAVE_{name.upper()}" for name in objects))
-    files = [chosen, *(made.result() for made in plain), *objects.values()]
-    library = folder / "library"
-    _run([*compiler, *flags, "-shared", *files, "-pthread", "-lm", "-o", str(library)], failed)
-    if not library.is_file():
-        raise BuildError(f"{compiler[0]} made nothing")
-    return library.read_bytes()
+    try:
+        return link(objects)
+    except BuildError:
+        # Which sets a processor has is asked by a builtin that not every compiler's own library answers.
+        if not objects:
+            raise
+        return link({})
 
 
 def _run(command: list[str], failed: str) -> None:

@@ -7,7 +7,7 @@
 #include "gradients.h"
 
 /* Weights as right-hand sides of d W. */
-static matrix backward_matrix(cursor *c, layer l, long depth, long columns) {
+static matrix backward_matrix(cursor *c, layer l, int64_t depth, int64_t columns) {
     float *to = take(c, packed_size(depth, columns));
     if (c->base) pack(l.weight, depth, columns, to);
     return (matrix){to, NULL, depth, columns};
@@ -18,7 +18,7 @@ static matrices backward_matrices(cursor *c, const problem *p) {
     matrices m = {0};
     m.input_projection = backward_matrix(c, p->values.input_projection, s.width, p->features);
     m.qkv = backward_matrix(c, p->values.qkv, s.projection, s.width);
-    for (long l = 0; l < p->layers; l++) m.mlp[l] = backward_matrix(c, p->values.mlp[l], s.width, s.width);
+    for (int64_t l = 0; l < p->layers; l++) m.mlp[l] = backward_matrix(c, p->values.mlp[l], s.width, s.width);
     if (p->gate) {
         m.gate_input = backward_matrix(c, p->values.gate_input, 2 * p->gate, p->input_rows * s.width);
         m.gate_memory = backward_matrix(c, p->values.gate_memory, 2 * p->gate, s.width);
@@ -42,7 +42,7 @@ typedef struct {
 
 static backward_room take_backward_room(cursor *c, const problem *p) {
     const sizes s = sizes_of(p);
-    const long rows = s.samples * p->slots;
+    const int64_t rows = s.samples * p->slots;
     backward_room r;
     r.forward = take_step_room(c, p);
     r.factors = take_factors(c, p);
@@ -63,14 +63,14 @@ static backward_room take_backward_room(cursor *c, const problem *p) {
 
 /* One step of `samples` samples back. `room->d_memory` (rows, D) comes as the gradient of the memory after the step
  * and leaves as that of the memory before; d_appended (samples R, P) and d_share (samples, 2G) are written. */
-static void step_backward(const problem *p, const matrices *w, backward_room *room, saved_state k, long samples,
+static void step_backward(const problem *p, const matrices *w, backward_room *room, saved_state k, int64_t samples,
                           const float *input_hat, float *d_appended, float *d_share) {
     const parameters *v = &p->values;
     parameters *g = &room->gradients;
     factors *f = &room->factors;
     const step_room *r = &room->forward;
-    const long width = p->heads * p->value, projection = p->heads * (2 * p->key + p->value), gates = 2 * p->gate;
-    const long rows = samples * p->slots, all = p->slots + p->input_rows, size = p->slots * projection;
+    const int64_t width = p->heads * p->value, projection = p->heads * (2 * p->key + p->value), gates = 2 * p->gate;
+    const int64_t rows = samples * p->slots, all = p->slots + p->input_rows, size = p->slots * projection;
 
     if (f->used + rows > f->capacity) use_up(p, f, g);
     CHECK(f->used + rows <= f->capacity);
@@ -84,7 +84,7 @@ static void step_backward(const problem *p, const matrices *w, backward_room *ro
     if (p->gate) {
         d_new = room->d_new;
         memset(d_share, 0, (size_t)(samples * gates) * 4);
-        for (long n = 0; n < rows; n++) {
+        for (int64_t n = 0; n < rows; n++) {
             gain_and_bias(k.mlp_hat + n * width, width, v->mlp_norm, room->fresh);
             gate_backward(width, p->gate, k.gates + n * gates, room->fresh, start + n * width,
                           room->d_memory + n * width, d_gates + n * gates, d_share + n / p->slots * gates,
@@ -100,13 +100,13 @@ static void step_backward(const problem *p, const matrices *w, backward_room *ro
     }
 
     /* norm, MLP and norm: d_attended becomes the gradient of memory + attended */
-    for (long n = 0; n < rows; n++) {
+    for (int64_t n = 0; n < rows; n++) {
         normalise_backward(d_new + n * width, k.mlp_hat + n * width, k.mlp_rstd[n], width, v->mlp_norm.weight,
                            d_y + n * width, g->mlp_norm);
         gain_and_bias(k.attention_hat + n * width, width, v->attention_norm, attended + n * width);
     }
     memcpy(room->d_attended, d_y, (size_t)(rows * width) * 4);
-    for (long l = p->layers - 1; l > 0; l--) {
+    for (int64_t l = p->layers - 1; l > 0; l--) {
         float *hidden = f->hidden[l] + f->used * width, *d_hidden = f->d_mlp[l - 1] + f->used * width;
         product(f->d_mlp[l] + f->used * width, rows, w->mlp[l], NULL, d_hidden, 0, r->words);
         EACH_VECTOR(rows * width, {
@@ -116,24 +116,24 @@ static void step_backward(const problem *p, const matrices *w, backward_room *ro
         });
     }
     product(f->d_mlp[0] + f->used * width, rows, w->mlp[0], NULL, room->d_attended, ADD, r->words);
-    for (long n = 0; n < rows; n++)
+    for (int64_t n = 0; n < rows; n++)
         normalise_backward(room->d_attended + n * width, k.attention_hat + n * width, k.attention_rstd[n], width,
                            v->attention_norm.weight, room->d_attended + n * width, g->attention_norm);
 
     /* attention, norm and projection */
     restore_projections(p, r, samples, k.qkv_hat, input_hat);
     memset(d_appended, 0, (size_t)(samples * p->input_rows * projection) * 4); /* input rows do not ask */
-    for (long b = 0; b < samples; b++) {
-        const long more = b * p->input_rows * projection;
+    for (int64_t b = 0; b < samples; b++) {
+        const int64_t more = b * p->input_rows * projection;
         point(p, r->row, r->projected + b * size, r->appended + more, projection);
-        for (long n = 0; n < p->slots; n++) {
+        for (int64_t n = 0; n < p->slots; n++) {
             room->d_row[n] = room->d_projected + b * size + n * projection;
             room->d_out[n] = room->d_attended + (b * p->slots + n) * width;
         }
-        for (long n = 0; n < p->input_rows; n++) room->d_row[p->slots + n] = d_appended + more + n * projection;
+        for (int64_t n = 0; n < p->input_rows; n++) room->d_row[p->slots + n] = d_appended + more + n * projection;
         attend_backward(&r->attention, r->row, k.weights + b * p->heads * all * p->slots, room->d_out, room->d_row);
     }
-    for (long n = 0; n < rows; n++)
+    for (int64_t n = 0; n < rows; n++)
         normalise_backward(room->d_projected + n * projection, k.qkv_hat + n * projection, k.qkv_rstd[n],
                            projection, v->qkv_norm.weight, d_qkv + n * projection, g->qkv_norm);
     EACH_VECTOR(rows * width, {
@@ -149,25 +149,30 @@ typedef struct {
     const matrices *weights, *forward_weights; /* the latter to compute steps again */
     input_projections work;
     saved_state saved;
-    backward_room *rooms;
+    float *cut;                  /* of this each thread has `room_size` floats */
+    int64_t room_size;
+    backward_room *rooms;        /* each thread's, cut by itself */
     float *d_appended, *d_share; /* (S, R, P), (S, 2G) */
     float *words;                /* as in `forward_job` */
 } backward_job;
 
-/* A thread's share of the blocks of samples, each back through all steps. */
+/* A thread's room, and its share of the blocks of samples, each back through all steps. */
 static void backward_memories(const void *argument, int64_t thread) {
     const backward_job *job = argument;
     const problem *p = job->problem;
     const sizes s = sizes_of(p);
-    const long size = p->slots * s.width, input_size = p->input_rows * s.projection;
+    const int64_t size = p->slots * s.width, input_size = p->input_rows * s.projection;
     backward_room *room = &job->rooms[thread];
-    for (long block = thread; block < s.blocks; block += p->threads) {
-        const long first = block * s.samples;
+    cursor c = {job->cut + thread * job->room_size, 0};
+    *room = take_backward_room(&c, p);
+    CHECK(c.used == job->room_size);
+    for (int64_t block = thread; block < s.blocks; block += p->threads) {
+        const int64_t first = block * s.samples;
         int64_t now = p->total + first;
-        long ran = 0;
-        for (long t = p->steps - 1; t >= 0; t--) {
+        int64_t ran = 0;
+        for (int64_t t = p->steps - 1; t >= 0; t--) {
             now -= p->batch_sizes[t];
-            const long samples = running(p, &s, block, t);
+            const int64_t samples = running(p, &s, block, t);
             if (!samples) continue;
             /* those that ended here start from the gradient of their last memory */
             float *d = room->d_memory, *joining = d + ran * size;
@@ -179,9 +184,9 @@ static void backward_memories(const void *argument, int64_t thread) {
             if (p->keep == KEEP_MEMORIES)
                 step(p, job->forward_weights, &room->forward, k, samples, job->work.hat + now * input_size,
                      job->work.gates + now * 2 * p->gate, room->d_input); /* the result is not needed */
-            step_backward(p, job->weights, room, k, samples, job->work.hat + now * input_size, job->d_appended + now * input_size,
-                          job->d_share + now * 2 * p->gate);
-            for (long b = 0; p->resets && b < samples; b++) {
+            step_backward(p, job->weights, room, k, samples, job->work.hat + now * input_size,
+                          job->d_appended + now * input_size, job->d_share + now * 2 * p->gate);
+            for (int64_t b = 0; p->resets && b < samples; b++) {
                 if (!p->resets[now + b]) continue;
                 add_up(room->d_initial, d + b * size, size, 0);
                 memset(d + b * size, 0, (size_t)size * 4);
@@ -200,12 +205,12 @@ static void backward_inputs(const void *argument, int64_t thread) {
     backward_room *room = &job->rooms[thread];
     parameters *g = &room->gradients;
     float *outer = room->factors.outer, *words = room->forward.words;
-    for (long c = thread; c < s.chunks; c += p->threads) {
+    for (int64_t c = thread; c < s.chunks; c += p->threads) {
         const int64_t first = c * s.chunk, count = smaller(s.chunk, p->total - first);
         const int64_t row = first * p->input_rows, rows = count * p->input_rows;
         float *d_qkv = job->d_appended + row * s.projection, *d_share = job->d_share + first * 2 * p->gate;
         const float *x = job->work.rows + row * s.width, *hat = job->work.hat + row * s.projection;
-        for (long n = 0; n < rows; n++)
+        for (int64_t n = 0; n < rows; n++)
             normalise_backward(d_qkv + n * s.projection, hat + n * s.projection, job->work.rstd[row + n],
                                s.projection, p->values.qkv_norm.weight, d_qkv + n * s.projection, g->qkv_norm);
         add_linear(d_qkv, s.projection, x, s.width, rows, g->qkv, outer);
@@ -218,6 +223,17 @@ static void backward_inputs(const void *argument, int64_t thread) {
         add_linear(room->d_rows, s.width, inputs, p->features, rows, g->input_projection, outer);
         product(room->d_rows, rows, job->weights->input_projection, NULL, p->d_inputs + row * p->features, 0,
                 words);
+    }
+}
+
+/* A thread's share of the sums over what all threads have: the same sums, however they are shared. */
+static void backward_sums(const void *argument, int64_t thread) {
+    const backward_job *job = argument;
+    const problem *p = job->problem;
+    for (int64_t part = 0; part < p->threads; part++) {
+        const addition a = {thread, p->threads, part == 0};
+        add_gradients(p, &job->rooms[part].gradients, a);
+        add_share(p->d_initial, job->rooms[part].d_initial, p->slots * p->heads * p->value, a);
     }
 }
 
@@ -234,13 +250,18 @@ static void take_shared(cursor *c, const problem *p, backward_job *job, matrices
     job->work = take_input_projections(c, p);
 }
 
+static int64_t backward_room_size(const problem *p) {
+    cursor c = {NULL, 0};
+    take_backward_room(&c, p);
+    return c.used;
+}
+
 static int64_t backward_workspace(const problem *p) {
     cursor c = {NULL, 0};
     backward_job job;
     matrices weights, forward;
     take_shared(&c, p, &job, &weights, &forward);
-    for (int64_t thread = 0; thread < p->threads; thread++) take_backward_room(&c, p);
-    return c.used;
+    return c.used + p->threads * backward_room_size(p);
 }
 
 static void backward(const problem *p) {
@@ -250,19 +271,17 @@ static void backward(const problem *p) {
     backward_job job = {.problem = p, .weights = &weights, .forward_weights = &forward};
     job.saved = take_saved(&saved, p, &job.work);
     take_shared(&c, p, &job, &weights, &forward);
-    for (int64_t thread = 0; thread < p->threads; thread++) job.rooms[thread] = take_backward_room(&c, p);
+    job.cut = p->workspace + c.used;
+    job.room_size = backward_room_size(p);
     CHECK(saved.used == saved_size(p));
-    CHECK(c.used == backward_workspace(p));
+    CHECK(c.used + p->threads * job.room_size == backward_workspace(p));
     if (p->keep == KEEP_MEMORIES) {
         const forward_job again = {.problem = p, .weights = &forward, .work = job.work, .words = job.words};
         run_threads(smaller(p->threads, s.chunks), forward_inputs, &again);
     }
-    run_threads(smaller(p->threads, s.blocks), backward_memories, &job);
+    run_threads(p->threads, backward_memories, &job); /* those without a block have a room, too */
     run_threads(smaller(p->threads, s.chunks), backward_inputs, &job);
-    for (int64_t thread = 0; thread < p->threads; thread++) {
-        add_gradients(p, &job.rooms[thread].gradients, thread == 0);
-        add_up(p->d_initial, job.rooms[thread].d_initial, p->slots * s.width, thread == 0);
-    }
+    run_threads(p->threads, backward_sums, &job);
 }
 
 #endif

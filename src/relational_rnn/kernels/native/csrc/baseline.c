@@ -1,9 +1,10 @@
-/* What every processor of the architecture runs. */
+/* What every processor of the architecture runs: SSE2 on x86-64, NEON on 64-bit Arm, elsewhere what the compiler makes
+ * of vectors of four floats. */
 #define NAME baseline
 #define VW 4
-#if defined(__x86_64__) || defined(__i386__)
-#define MR 4 /* 16 registers */
+#ifdef __aarch64__
+#define MR 8 /* 32 registers */
 #else
-#define MR 8
+#define MR 4
 #endif
 #include "variant.h"

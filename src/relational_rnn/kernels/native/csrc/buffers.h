@@ -8,17 +8,17 @@
 
 /* Sizes that follow from a problem's. */
 typedef struct {
-    long width, projection, rows; /* D, P, M */
-    long samples, blocks;         /* samples of a block; blocks */
-    long chunk, chunks;           /* samples of a chunk of the input projections; chunks */
+    int64_t width, projection, rows; /* D, P, M */
+    int64_t samples, blocks;         /* samples of a block; blocks */
+    int64_t chunk, chunks;           /* samples of a chunk of the input projections; chunks */
 } sizes;
 
-INLINE long larger_of(long a, long b) { return a > b ? a : b; }
+INLINE int64_t larger_of(int64_t a, int64_t b) { return a > b ? a : b; }
 
 static sizes sizes_of(const problem *p) {
     sizes s = {.width = p->heads * p->value, .projection = p->heads * (2 * p->key + p->value)};
     s.rows = p->slots + p->input_rows;
-    const long wanted = divide_up(p->batch, larger_of(1, ROWS / p->slots));
+    const int64_t wanted = divide_up(p->batch, larger_of(1, ROWS / p->slots));
     s.samples = divide_up(p->batch, divide_up(wanted, p->threads) * p->threads); /* as many blocks for each thread */
     s.blocks = divide_up(p->batch, s.samples);
     s.chunk = larger_of(1, ROWS / p->input_rows);
@@ -71,7 +71,7 @@ static saved_state take_saved_state(cursor *c, const problem *p, int64_t samples
     k.weights = take(c, rows * p->heads * s.rows);
     k.attention_hat = take(c, rows * s.width);
     k.attention_rstd = take(c, rows);
-    for (long l = 1; l < p->layers; l++) k.hidden[l] = take(c, rows * s.width);
+    for (int64_t l = 1; l < p->layers; l++) k.hidden[l] = take(c, rows * s.width);
     k.mlp_hat = take(c, rows * s.width);
     k.mlp_rstd = take(c, rows);
     k.gates = take(c, rows * 2 * p->gate);
@@ -88,7 +88,7 @@ static saved_state saved_from(saved_state k, const problem *p, int64_t first) {
     k.weights += rows * p->heads * s.rows;
     k.attention_hat += rows * s.width;
     k.attention_rstd += rows;
-    for (long l = 1; l < p->layers; l++) k.hidden[l] += rows * s.width;
+    for (int64_t l = 1; l < p->layers; l++) k.hidden[l] += rows * s.width;
     k.mlp_hat += rows * s.width;
     k.mlp_rstd += rows;
     k.gates += rows * 2 * p->gate;
@@ -103,7 +103,7 @@ typedef struct {
 /* For so few rows packing costs more than it brings. */
 INLINE int few_rows(const problem *p) { return p->total * p->slots <= 32; }
 
-static matrix forward_matrix(cursor *c, const problem *p, layer l, long depth, long columns) {
+static matrix forward_matrix(cursor *c, const problem *p, layer l, int64_t depth, int64_t columns) {
     matrix m = {NULL, l.weight, depth, columns};
     if (few_rows(p)) return m;
     float *to = take(c, packed_size(depth, columns));
@@ -117,7 +117,7 @@ static matrices forward_matrices(cursor *c, const problem *p) {
     matrices m = {0};
     m.input_projection = forward_matrix(c, p, p->values.input_projection, p->features, s.width);
     m.qkv = forward_matrix(c, p, p->values.qkv, s.width, s.projection);
-    for (long l = 0; l < p->layers; l++) m.mlp[l] = forward_matrix(c, p, p->values.mlp[l], s.width, s.width);
+    for (int64_t l = 0; l < p->layers; l++) m.mlp[l] = forward_matrix(c, p, p->values.mlp[l], s.width, s.width);
     if (p->gate) {
         m.gate_input = forward_matrix(c, p, p->values.gate_input, p->input_rows * s.width, 2 * p->gate);
         m.gate_memory = forward_matrix(c, p, p->values.gate_memory, s.width, 2 * p->gate);
@@ -142,15 +142,15 @@ typedef struct {
 /* Floats that `product` needs for the largest of a thread's left-hand sides. */
 static int64_t words_size(const problem *p) {
     const sizes s = sizes_of(p);
-    const long rows = larger_of(s.samples * p->slots, s.chunk * p->input_rows);
-    const long widest = larger_of(larger_of(s.projection, 2 * p->gate), larger_of(s.width, p->features));
+    const int64_t rows = larger_of(s.samples * p->slots, s.chunk * p->input_rows);
+    const int64_t widest = larger_of(larger_of(s.projection, 2 * p->gate), larger_of(s.width, p->features));
     const int64_t flat = s.chunk * ROW_WORDS(larger_of(p->input_rows * s.width, 2 * p->gate));
     return larger_of(rows * ROW_WORDS(widest), flat);
 }
 
 static step_room take_step_room(cursor *c, const problem *p) {
     const sizes s = sizes_of(p);
-    const long rows = s.samples * p->slots;
+    const int64_t rows = s.samples * p->slots;
     step_room r = {0};
     r.projected = take(c, rows * s.projection);
     r.appended = take(c, s.samples * p->input_rows * s.projection);
@@ -161,7 +161,7 @@ static step_room take_step_room(cursor *c, const problem *p) {
     r.row = (const float **)take(c, 2 * s.rows);
     r.out = (float **)take(c, 2 * s.rows);
     r.attention = (attention_sizes){p->slots, s.rows, p->heads, p->key, p->value, NULL, NULL, NULL};
-    const long columns = larger_of(p->key, p->value) * VW;
+    const int64_t columns = larger_of(p->key, p->value) * VW;
     r.attention.columns = take(c, columns);
     if (c->base) memset(r.attention.columns, 0, (size_t)columns * 4);
     r.attention.scores = (vf *)take(c, s.rows * VW);

@@ -5,7 +5,11 @@
 #include "check.h"
 #include "native.h"
 
+#ifdef _WIN32
+#define EXPORT __declspec(dllexport)
+#else
 #define EXPORT __attribute__((visibility("default")))
+#endif
 
 enum { MOST = 4 };
 

@@ -2,7 +2,7 @@
  *
  * Letters: F input features, N slots, R input rows, M = N + R, H heads, K key and V value size, D = H V,
  * P = H (2K + V), G gate width, L layers of the MLP, T steps, B samples, S = sum of the batch sizes.
- * All matrices are row-major without gaps. */
+ * All matrices are row-major without gaps. Sizes are int64_t everywhere: `long` has 32 bits on Windows. */
 #ifndef RELATIONAL_NATIVE_H
 #define RELATIONAL_NATIVE_H
 

@@ -12,7 +12,7 @@
 #define EPSILON 1e-5f
 
 /* hat = (x + residual - mean) / deviation; returns rstd, 1 / deviation. */
-INLINE float standardise(const float *x, const float *residual, long n, float *hat) {
+INLINE float standardise(const float *x, const float *residual, int64_t n, float *hat) {
     vf total = {0};
     EACH_VECTOR(n, {
         vf v = load_some(x + i, left);
@@ -32,7 +32,7 @@ INLINE float standardise(const float *x, const float *residual, long n, float *h
 }
 
 /* y = gain hat + bias */
-INLINE void gain_and_bias(const float *hat, long n, layer norm, float *y) {
+INLINE void gain_and_bias(const float *hat, int64_t n, layer norm, float *y) {
     EACH_VECTOR(n, {
         const vf scaled = load_some(hat + i, left) * load_some(norm.weight + i, left);
         store_some(y + i, scaled + load_some(norm.bias + i, left), left);
@@ -40,16 +40,16 @@ INLINE void gain_and_bias(const float *hat, long n, layer norm, float *y) {
 }
 
 /* Layer norm of `rows` rows of x + residual (or NULL): what backward needs and y, which may be x. */
-static void normalise(const float *x, const float *residual, long rows, long n, layer norm, float *hat,
+static void normalise(const float *x, const float *residual, int64_t rows, int64_t n, layer norm, float *hat,
                       float *rstd, float *y) {
-    for (long r = 0; r < rows; r++) {
+    for (int64_t r = 0; r < rows; r++) {
         rstd[r] = standardise(x + r * n, residual ? residual + r * n : NULL, n, hat + r * n);
         gain_and_bias(hat + r * n, n, norm, y + r * n);
     }
 }
 
 /* dx = (g - mean(g) - hat mean(g hat)) / deviation with g = gain dy; adds to the gradients. dx may be dy. */
-INLINE void normalise_backward(const float *dy, const float *hat, float rstd, long n, const float *gain, float *dx,
+INLINE void normalise_backward(const float *dy, const float *hat, float rstd, int64_t n, const float *gain, float *dx,
                                layer gradient) {
     vf plain = {0}, along = {0};
     EACH_VECTOR(n, {
@@ -68,12 +68,13 @@ INLINE void normalise_backward(const float *dy, const float *hat, float rstd, lo
 }
 
 /* products[m] (lanes) = sum over k of row_m[k] * columns[k] (lanes), for `count` rows. */
-INLINE void dots(const float *const *row, long offset, long count, const float *columns, long width, vf *products) {
-    long m = 0;
+INLINE void dots(const float *const *row, int64_t offset, int64_t count, const float *columns, int64_t width,
+                 vf *products) {
+    int64_t m = 0;
     for (; m + 4 <= count; m += 4) {
         const float *a = row[m] + offset, *b = row[m + 1] + offset, *c = row[m + 2] + offset, *d = row[m + 3] + offset;
         vf p = {0}, q = {0}, r = {0}, s = {0};
-        for (long k = 0; k < width; k++) {
+        for (int64_t k = 0; k < width; k++) {
             const vf v = load(columns + k * VW);
             p += v * a[k];
             q += v * b[k];
@@ -85,7 +86,7 @@ INLINE void dots(const float *const *row, long offset, long count, const float *
     for (; m < count; m++) {
         const float *a = row[m] + offset;
         vf p = {0}, q = {0};
-        long k = 0;
+        int64_t k = 0;
         for (; k + 2 <= width; k += 2) {
             p += load(columns + k * VW) * a[k];
             q += load(columns + (k + 1) * VW) * a[k + 1];
@@ -96,22 +97,22 @@ INLINE void dots(const float *const *row, long offset, long count, const float *
 }
 
 /* out_j = sum over i of factor[j * j_step + i * i_step] * row_i, for j < outs; added to what is there if `add`. */
-INLINE void mix(float *const *out, long out_offset, long outs, const float *factor, long j_step, long i_step,
-                const float *const *row, long offset, long rows, long width, int add) {
-    for (long j = 0; j < outs; j += 4) {
-        const long count = smaller(4, outs - j);
+INLINE void mix(float *const *out, int64_t out_offset, int64_t outs, const float *factor, int64_t j_step,
+                int64_t i_step, const float *const *row, int64_t offset, int64_t rows, int64_t width, int add) {
+    for (int64_t j = 0; j < outs; j += 4) {
+        const int64_t count = smaller(4, outs - j);
         const float *f0 = factor + j * j_step, *f1 = f0 + (count > 1) * j_step, *f2 = f1 + (count > 2) * j_step,
                     *f3 = f2 + (count > 3) * j_step;
         EACH_VECTOR(width, {
             vf made[4] = {{0}};
-            for (long m = 0; m < rows; m++) {
+            for (int64_t m = 0; m < rows; m++) {
                 const vf v = load_some(row[m] + offset + i, left);
                 made[0] += v * f0[m * i_step];
                 made[1] += v * f1[m * i_step];
                 made[2] += v * f2[m * i_step];
                 made[3] += v * f3[m * i_step];
             }
-            UNROLL for (long c = 0; c < 4; c++) {
+            UNROLL for (int64_t c = 0; c < 4; c++) {
                 if (c >= count) break;
                 float *to = out[j + c] + out_offset + i;
                 store_some(to, add ? made[c] + load_some(to, left) : made[c], left);
@@ -121,16 +122,16 @@ INLINE void mix(float *const *out, long out_offset, long outs, const float *fact
 }
 
 /* columns[k] (lanes) = scale * row_n[k] for the `count` <= VW rows from the first; other lanes as they were. */
-INLINE void turn(const float *const *row, long offset, long count, long width, float scale, float *columns) {
-    for (long n = 0; n < count; n++) {
+INLINE void turn(const float *const *row, int64_t offset, int64_t count, int64_t width, float scale, float *columns) {
+    for (int64_t n = 0; n < count; n++) {
         const float *from = row[n] + offset;
-        for (long k = 0; k < width; k++) columns[k * VW + n] = from[k] * scale;
+        for (int64_t k = 0; k < width; k++) columns[k * VW + n] = from[k] * scale;
     }
 }
 
 /* Attention of one sample: `row` holds the M rows' normed queries, keys and values, the slots first. */
 typedef struct {
-    long slots, rows, heads, key, value;
+    int64_t slots, rows, heads, key, value;
     float *columns; /* max(K, V) * VW, zeros where a lane has no slot */
     vf *scores, *changes; /* M each */
 } attention_sizes;
@@ -138,17 +139,17 @@ typedef struct {
 /* weights (H, M, N); out_n (D) are written. Lanes are slots: no sum runs across a vector. */
 static void attend(const attention_sizes *s, const float *const *row, float *weights, float *const *out) {
     const float scale = 1.0f / sqrtf((float)s->key);
-    for (long h = 0; h < s->heads; h++, weights += s->rows * s->slots) {
-        const long query = h * (2 * s->key + s->value), key = query + s->key, value = key + s->key;
-        for (long n = 0; n < s->slots; n += VW) {
-            const long count = smaller(VW, s->slots - n);
+    for (int64_t h = 0; h < s->heads; h++, weights += s->rows * s->slots) {
+        const int64_t query = h * (2 * s->key + s->value), key = query + s->key, value = key + s->key;
+        for (int64_t n = 0; n < s->slots; n += VW) {
+            const int64_t count = smaller(VW, s->slots - n);
             turn(row + n, query, count, s->key, scale, s->columns);
             dots(row, key, s->rows, s->columns, s->key, s->scores);
             vf peak = s->scores[0], total = {0};
-            for (long m = 1; m < s->rows; m++) peak = larger(s->scores[m], peak);
-            for (long m = 0; m < s->rows; m++) total += s->scores[m] = exponential(s->scores[m] - peak);
+            for (int64_t m = 1; m < s->rows; m++) peak = larger(s->scores[m], peak);
+            for (int64_t m = 0; m < s->rows; m++) total += s->scores[m] = exponential(s->scores[m] - peak);
             const vf inverse = 1.0f / total;
-            for (long m = 0; m < s->rows; m++) {
+            for (int64_t m = 0; m < s->rows; m++) {
                 s->scores[m] *= inverse;
                 store_some(weights + m * s->slots + n, s->scores[m], count);
             }
@@ -161,18 +162,18 @@ static void attend(const attention_sizes *s, const float *const *row, float *wei
 static void attend_backward(const attention_sizes *s, const float *const *row, const float *weights,
                             const float *const *d_out, float *const *d_row) {
     const float scale = 1.0f / sqrtf((float)s->key);
-    for (long h = 0; h < s->heads; h++, weights += s->rows * s->slots) {
-        const long query = h * (2 * s->key + s->value), key = query + s->key, value = key + s->key;
-        for (long n = 0; n < s->slots; n += VW) {
-            const long count = smaller(VW, s->slots - n);
+    for (int64_t h = 0; h < s->heads; h++, weights += s->rows * s->slots) {
+        const int64_t query = h * (2 * s->key + s->value), key = query + s->key, value = key + s->key;
+        for (int64_t n = 0; n < s->slots; n += VW) {
+            const int64_t count = smaller(VW, s->slots - n);
             turn(d_out + n, h * s->value, count, s->value, 1.0f, s->columns);
             dots(row, value, s->rows, s->columns, s->value, s->changes);
             vf total = {0};
-            for (long m = 0; m < s->rows; m++) {
+            for (int64_t m = 0; m < s->rows; m++) {
                 s->scores[m] = load_some(weights + m * s->slots + n, count);
                 total += s->scores[m] * s->changes[m];
             }
-            for (long m = 0; m < s->rows; m++) s->changes[m] = s->scores[m] * (s->changes[m] - total) * scale;
+            for (int64_t m = 0; m < s->rows; m++) s->changes[m] = s->scores[m] * (s->changes[m] - total) * scale;
             const float *probability = (const float *)s->scores, *change = (const float *)s->changes;
             mix(d_row + n, query, count, change, 1, VW, row, key, s->rows, s->key, 0);
             mix(d_row, key, s->rows, change, VW, 1, row + n, query, count, s->key, n > 0);
@@ -183,8 +184,8 @@ static void attend_backward(const attention_sizes *s, const float *const *row, c
 
 /* next = sigmoid(i) tanh(new) + sigmoid(f) memory for one slot. `gates` holds the memory's share of i and f (G each)
  * and leaves with the sigmoids; `share` is the input's. G is D or 1. */
-INLINE void gate(long width, long gate_width, float *gates, const float *share, float input_bias, float forget_bias,
-                 const float *fresh, const float *memory, float *next) {
+INLINE void gate(int64_t width, int64_t gate_width, float *gates, const float *share, float input_bias,
+                 float forget_bias, const float *fresh, const float *memory, float *next) {
     if (gate_width == 1) {
         for (int j = 0; j < 2; j++) gates[j] = sigmoid(splat(gates[j] + share[j] + (j ? forget_bias : input_bias)))[0];
         const float in = gates[0], forget = gates[1];
@@ -208,8 +209,8 @@ INLINE void gate(long width, long gate_width, float *gates, const float *share, 
 
 /* From d (of next) the gradients of i and f (added to the input's share too), of `fresh`, and, instead of d, that of
  * the memory through the forget gate. */
-INLINE void gate_backward(long width, long gate_width, const float *gates, const float *fresh, const float *memory,
-                          float *d, float *d_gates, float *d_share, float *d_fresh) {
+INLINE void gate_backward(int64_t width, int64_t gate_width, const float *gates, const float *fresh,
+                          const float *memory, float *d, float *d_gates, float *d_share, float *d_fresh) {
     vf in_total = {0}, forget_total = {0};
     const int single = gate_width == 1;
     EACH_VECTOR(width, {

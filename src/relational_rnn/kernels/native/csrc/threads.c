@@ -1,5 +1,5 @@
 /* A few threads for one call: a team of the OpenMP runtime that the caller uses anyhow, or else new ones. */
-#include <pthread.h>
+#include <stddef.h>
 
 #include "native.h"
 
@@ -11,6 +11,52 @@ typedef struct {
     int64_t thread;
 } order;
 
+/* The system's threads. `start_worker` says whether there is a new one, `when_forked` whether forked children will call
+ * a function first. */
+#ifdef _WIN32
+
+#include <windows.h>
+
+typedef HANDLE worker;
+
+static DWORD WINAPI obey(void *given) {
+    const order *o = given;
+    o->work(o->argument, o->thread);
+    return 0;
+}
+
+static int start_worker(worker *w, order *o) { return (*w = CreateThread(NULL, 0, obey, o, 0, NULL)) != NULL; }
+
+static void await_worker(worker w) {
+    WaitForSingleObject(w, INFINITE);
+    CloseHandle(w);
+}
+
+static int when_forked(void (*call)(void)) {
+    (void)call; /* no process forks */
+    return 1;
+}
+
+#else
+
+#include <pthread.h>
+
+typedef pthread_t worker;
+
+static void *obey(void *given) {
+    const order *o = given;
+    o->work(o->argument, o->thread);
+    return NULL;
+}
+
+static int start_worker(worker *w, order *o) { return !pthread_create(w, NULL, obey, o); }
+
+static void await_worker(worker w) { pthread_join(w, NULL); }
+
+static int when_forked(void (*call)(void)) { return !pthread_atfork(NULL, NULL, call); }
+
+#endif
+
 /* That runtime's functions. Its threads wait for their next work without giving up their processor: new threads
  * beside them would have to share it. A forked child has the functions but not the threads. */
 static void (*team_start)(void (*function)(void *), void *argument, unsigned threads, unsigned flags);
@@ -21,7 +67,7 @@ static void forget_team(void) { team_start = NULL; }
 
 void use_team(void *start, void *number, void *size) {
     static int registered;
-    if (!registered) registered = !pthread_atfork(NULL, NULL, forget_team);
+    if (!registered) registered = when_forked(forget_team);
     if (!registered) return;
     team_number = (int (*)(void))number;
     team_size = (int (*)(void))size;
@@ -35,12 +81,6 @@ static void take_part(void *given) {
     for (int64_t thread = team_number(); thread < o->thread; thread += members) o->work(o->argument, thread);
 }
 
-static void *obey(void *given) {
-    const order *o = given;
-    o->work(o->argument, o->thread);
-    return NULL;
-}
-
 void run_threads(int64_t threads, void (*work)(const void *argument, int64_t thread), const void *argument) {
     if (threads > 1 && team_start) {
         order all = {work, argument, threads};
@@ -48,15 +88,15 @@ void run_threads(int64_t threads, void (*work)(const void *argument, int64_t thr
         team_start(take_part, &all, 0, 0);
         return;
     }
-    pthread_t running[MOST];
+    worker workers[MOST];
     order orders[MOST];
     int64_t started = 1;
     for (; started < threads && started < MOST; started++) {
         orders[started] = (order){work, argument, started};
-        if (pthread_create(&running[started], NULL, obey, &orders[started])) break;
+        if (!start_worker(&workers[started], &orders[started])) break;
     }
     /* What got no thread of its own is done here: every number has its share of the work. */
     for (int64_t thread = started; thread < threads; thread++) work(argument, thread);
     work(argument, 0);
-    for (int64_t thread = 1; thread < started; thread++) pthread_join(running[thread], NULL);
+    for (int64_t thread = 1; thread < started; thread++) await_worker(workers[thread]);
 }

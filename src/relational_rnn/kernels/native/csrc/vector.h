@@ -4,6 +4,14 @@
 #ifndef RELATIONAL_VECTOR_H
 #define RELATIONAL_VECTOR_H
 
+/* What stops here is left out of the library (build.py). */
+#if VW > 4 && !(defined(__AVX2__) && defined(__FMA__))
+#error "this compiler makes code for another processor, or without AVX2"
+#endif
+#if VW > 4 && defined(_WIN32) && !defined(__clang__)
+#error "GCC does not align the stack for wide vectors on Windows (its bug 54412)"
+#endif
+
 #include <stdint.h>
 #include <string.h>
 #if VW == 16
@@ -23,19 +31,19 @@ INLINE vf load(const float *p) { return *(const vf_anywhere *)p; }
 INLINE void store(float *p, vf v) { *(vf_anywhere *)p = v; }
 
 /* The first `left` floats, zeros behind them. With left = VW known at compile time these are `load` and `store`. */
-INLINE vf load_some(const float *p, long left) {
+INLINE vf load_some(const float *p, int64_t left) {
     if (left >= VW) return load(p);
 #if VW == 16
     OURS(p, left);
     return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << left) - 1), p);
 #else
     vf v = {0};
-    for (long i = 0; i < left; i++) v[i] = p[i];
+    for (int64_t i = 0; i < left; i++) v[i] = p[i];
     return v;
 #endif
 }
 
-INLINE void store_some(float *p, vf v, long left) {
+INLINE void store_some(float *p, vf v, int64_t left) {
     if (left >= VW) {
         store(p, v);
         return;
@@ -44,12 +52,12 @@ INLINE void store_some(float *p, vf v, long left) {
     OURS(p, left);
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << left) - 1), (__m512)v);
 #else
-    for (long i = 0; i < left; i++) p[i] = v[i];
+    for (int64_t i = 0; i < left; i++) p[i] = v[i];
 #endif
 }
 
 /* v, but 0 from element `left` on. */
-INLINE vf first_of(vf v, long left) {
+INLINE vf first_of(vf v, int64_t left) {
     if (left >= VW) return v;
     float lanes[VW];
     store(lanes, v);
@@ -59,13 +67,13 @@ INLINE vf first_of(vf v, long left) {
 /* Run the body over n elements: `i` is where a vector starts, `left` how many of its elements count. */
 #define EACH_VECTOR(n, ...)                                   \
     do {                                                      \
-        long i = 0;                                           \
+        int64_t i = 0;                                           \
         for (; i + VW <= (n); i += VW) {                      \
-            const long left = VW;                             \
+            const int64_t left = VW;                             \
             __VA_ARGS__                                       \
         }                                                     \
         if (i < (n)) {                                        \
-            const long left = (n) - i;                        \
+            const int64_t left = (n) - i;                        \
             __VA_ARGS__                                       \
         }                                                     \
     } while (0)
