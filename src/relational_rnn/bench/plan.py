@@ -190,6 +190,7 @@ def measure_model(
     name: str,
     report: Callable[[dict[str, Any]], None],
     stopped: Callable[[], bool],
+    clock: Callable[[], float] = time.perf_counter,
 ) -> None:
     """Build a model, train it for some steps, and report the fields of a `Measured`.
 
@@ -202,6 +203,7 @@ def measure_model(
         name: of the model.
         report: gets the fields.
         stopped: whether to end without them.
+        clock: as for `measure`.
     """
     framework, device = framework_of(config.runtime.framework), config.runtime.device
     contestant = next(one for one in contestants(config) if one.model == name)
@@ -226,14 +228,14 @@ def measure_model(
             if len(points) > 1 and not _can_be_tried(points[-1], used(), size, seconds, device):
                 break
             step(size)()  # the first sets up what later ones use again
-            windows, start = drawn(vocabulary.counts, size, own.task.window), time.perf_counter()
+            windows, start = drawn(vocabulary.counts, size, own.task.window), clock()
             with Held() as held:
                 learner.gradients(windows)
-            points.append(Point(size, held.trace, time.perf_counter() - start))
+            points.append(Point(size, held.trace, clock() - start))
         points = points[-1:] if points[-1].streams == streams else points[-2:]
         if PATIENCE * points[-1].seconds <= seconds:  # else it was timed once, and that has to do
             runs = {str(point.streams): step(point.streams) for point in points}
-            times = measure(runs, ROUNDS, seconds=seconds)
+            times = measure(runs, ROUNDS, seconds=seconds, clock=clock)
             points = [point._replace(seconds=times[str(point.streams)].median) for point in points]
         found = counted(learner, on_gpu=device == "cuda")
         learner.optimiser.zero_grad()
