@@ -132,13 +132,16 @@ def text_of(options: Plan[Any]) -> Iterator[tuple[RunConfig[Any], int]]:
     Raises:
         ValueError, OSError: see `tasks.language.task.read` and `training.run.check`.
     """
-    from relational_rnn.cli.run import find_files
+    from relational_rnn.cli.run import make_console
     from relational_rnn.tasks.language import Vocabulary, read
     from relational_rnn.tasks.language.task import KEPT
+    from relational_rnn.training.data import with_files
     from relational_rnn.training.run import check, check_models_here
 
     if options.vocabulary is None:
-        config = find_files(options.run)
+        config, told = with_files(options.run)
+        if not options.json:
+            make_console().print(told)
         check(config)
         own = len(read(config.task).streams["train"]) if config.task.data != MADE else WIKITEXT103
         yield config, options.tokens or own
