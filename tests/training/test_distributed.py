@@ -51,7 +51,8 @@ def learner_of(config, *team):
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"models": ("lstm",)}, {"models": ("hybrid",), "adaptive_softmax": True}]
+    "changes",
+    [{}, {"models": ("lstm",), "accumulate": 2}, {"models": ("hybrid",), "adaptive_softmax": True}],
 )
 def test_the_mean_of_two_halves_is_the_whole(changes):
     """Of the gradient, with the memory that each carries and takes from a checkpoint of the whole."""
@@ -65,8 +66,7 @@ def test_the_mean_of_two_halves_is_the_whole(changes):
         learner.load_state(whole.state())
     for step in (2, 3):
         for learner in (whole, *halves):
-            learner.model.zero_grad()
-            learner._loss(given(step))[0].backward()
+            learner.gradients(given(step))
     for parameter, *parts in zip(*(learner.model.parameters() for learner in (whole, *halves))):
         wanted, first, second = (
             torch.zeros_like(one) if one.grad is None else one.grad for one in (parameter, *parts)
@@ -126,7 +126,11 @@ def rank_of(process: int) -> str | None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "flags", [["--models", "rmc,lstm", "--input-dropout", "0.2"], ["--models", "gru", "--adaptive-softmax"]]
+    "flags",
+    [
+        ["--models", "rmc,lstm", "--input-dropout", "0.2"],
+        ["--models", "gru", "--adaptive-softmax", "--accumulate", "2"],
+    ],
 )
 def test_two_processes_have_the_curve_of_one(tmp_path, flags):
     together, alone = tmp_path / "together", tmp_path / "alone"

@@ -108,8 +108,8 @@ def test_memory_goes_from_window_to_window_and_gradients_do_not(model):
     assert one.begins
     assert not two.begins
     np.testing.assert_array_equal(one.targets[:, -1], two.inputs[:, 0])
-    learner._loss(one)
-    loss, _ = learner._loss(two)
+    learner.gradients(one)
+    loss, _ = learner.gradients(two)
     both = torch.from_numpy(np.concatenate([one.inputs, two.inputs], 1))
     features, _ = learner.model(both)
     expected = learner.model.losses(features[:, 8:].flatten(0, 1), torch.from_numpy(two.targets).flatten())
@@ -117,7 +117,7 @@ def test_memory_goes_from_window_to_window_and_gradients_do_not(model):
     memory = learner.memory
     assert not any(part.requires_grad for part in ([memory] if torch.is_tensor(memory) else memory))
     fresh = learner_of(config)
-    assert fresh._loss(two)[0].item() != pytest.approx(loss.item(), rel=1e-6)  # with an empty memory
+    assert fresh.gradients(two)[0].item() != pytest.approx(loss.item(), rel=1e-6)  # with an empty memory
 
 
 def test_a_pass_begins_with_an_empty_memory_and_sees_every_window():
@@ -144,7 +144,7 @@ def test_a_window_that_no_stream_has_is_refused_before_a_run():
     [
         {},
         {"tied_embeddings": True, "embedding_size": 12, "output_dropout": 0.3, "input_dropout": 0.2},
-        {"adaptive_softmax": True, "average_decay": 0.9},
+        {"adaptive_softmax": True, "average_decay": 0.9, "accumulate": 3},
         *(
             pytest.param(changes, marks=pytest.mark.slow)
             for changes in (
@@ -176,10 +176,35 @@ def test_a_run_that_is_stopped_and_resumed_ends_in_the_same_numbers(tmp_path, ch
     assert losses[0] == losses[1]
 
 
+@pytest.mark.parametrize("changes", [{}, {"models": ("lstm",), "adaptive_softmax": True}])
+def test_pieces_add_up_to_the_batch(changes):
+    """Losses, weights and memory; a state goes over to another number of pieces."""
+    dropped = {"input_dropout": 0.3, "output_dropout": 0.2, **changes}
+    configs = [config_of(**dropped, accumulate=count) for count in (1, 3, 8)]
+    learners, given = [learner_of(config) for config in configs], batches(configs[0])
+    for step in range(4):
+        losses = [learner.train_step(given(step), 1e-2)["loss"] for learner in learners]
+        assert losses[1:] == pytest.approx(losses[:1] * 2, rel=1e-5)
+        gradients = [[one.grad for one in learner.model.parameters()] for learner in learners]
+        for wanted, *others in zip(*gradients):
+            for other in others:
+                torch.testing.assert_close(other, wanted, rtol=1e-3, atol=1e-5)
+    whole, *others = (learner.state() for learner in learners)
+    weights = [name for name in whole if name.startswith("model.")]
+    for other in others:  # Adam makes large steps of rounding where a gradient is 0: all weights together
+        gone = sum(np.square(other[name] - whole[name]).sum() for name in weights)
+        assert gone < 1e-6 * sum(np.square(whole[name]).sum() for name in weights)
+        for name in (name for name in whole if name.startswith("memory.")):
+            np.testing.assert_allclose(other[name], whole[name], rtol=1e-3, atol=1e-4)
+    learners[0].load_state(others[0])
+    losses = [learner.train_step(given(4), 1e-2)["loss"] for learner in learners[:2]]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
 def test_a_checkpoint_with_another_memory_is_refused(tmp_path):
     config = config_of()
     learner = learner_of(config)
-    learner._loss(batches(config)(0))
+    learner.gradients(batches(config)(0))
     state = learner.state()
     assert state["memory.0"].shape == (config.budget.batch_size, 1, 16)
     learner_of(config).load_state(state)
@@ -289,6 +314,7 @@ def test_every_model_learns_a_text_beyond_its_frequencies(model):
         ({"tied_embeddings": True, "adaptive_softmax": True}, "adaptive_softmax must be off"),
         ({"input_dropout": 1.0}, "input_dropout must be from 0 to below 1, got 1.0"),
         ({"grow": True, "start": ("window=2",)}, "comes as it is and cannot grow"),
+        ({"accumulate": 9}, "accumulate must be at most batch_size = 8, got 9"),
         ({"embedding_size": 0}, "embedding_size must be an integer of at least 1"),
     ],
 )

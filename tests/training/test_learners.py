@@ -66,6 +66,22 @@ def test_scores_are_those_of_numpy(name, config):
     assert right.mean() == pytest.approx(ours["accuracy"])
 
 
+@pytest.mark.parametrize("config", [CONFIG, NTH], ids=["answers at steps", "an answer at the end"])
+def test_pieces_of_a_batch_count_by_their_answers(config):
+    """What a step tells, and the gradients; as many pieces as examples are the most."""
+    batch = Fresh(config)(0)
+    steps = []
+    for count in (1, 3, config.budget.batch_size):
+        model, learner, _ = make_learner("rmc", with_values(config, {"accumulate": count}))
+        told = learner.train_step(batch, 0.01)
+        steps.append((told, [one.grad for one in model.parameters()]))
+    (wanted, gradients), *others = steps
+    assert {"accuracy", "sequence_accuracy"} < wanted.keys()
+    for told, found in others:
+        assert told == pytest.approx(wanted, rel=1e-4)
+        torch.testing.assert_close(found, gradients, rtol=1e-3, atol=1e-6)
+
+
 @every_model
 def test_steps_lower_the_loss_and_models_survive_the_disk(name, tmp_path):
     model, learner, contestant = make_learner(name)

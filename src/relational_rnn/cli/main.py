@@ -39,6 +39,10 @@ COMMANDS: Final = {
         "Check the gradients of the NumPy models.",
     ),
     "bench": ("relational_rnn.cli.bench", "Time the core on this machine and say what to expect."),
+    "plan": (
+        "relational_rnn.cli.plan",
+        "Say what the training of a language model takes, on one process or several.",
+    ),
     "playground": (
         "relational_rnn.cli.playground",
         "Write a page in which a trained RMC answers, step by step.",

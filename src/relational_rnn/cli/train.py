@@ -40,8 +40,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(Generic[T]):
-    """Train models on a task and compare them: on two cores, minutes with the preset `quick`."""
+class Settings(Generic[T]):
+    """What is trained, and where it is written down."""
 
     run: Annotated[RunConfig[T], tyro.conf.arg(name="")]
     """What is trained; without this line --help would look for one in the source of `typing.Generic`."""
@@ -49,6 +49,12 @@ class Options(Generic[T]):
     """Where all other values come from that are not given."""
     config: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """JSON file with values that replace the preset's, for example a run's config.json."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(Settings[T]):
+    """Train models on a task and compare them: on two cores, minutes with the preset `quick`."""
+
     out: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder of the run, empty or new; if not given, runs/ and a name made of task, preset and seed."""
     resume: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -166,7 +172,7 @@ def parse(
         task: its name.
         argv: the flags.
         command: that has them.
-        options: what they are, a kind of `Options`.
+        options: what they are, a kind of `Settings`.
         defaults: values that replace the preset's.
         find: (task, preset) -> the preset's values.
         models: what `--models all` means; None for all that the framework has.

@@ -51,7 +51,7 @@ OVERRIDES: Final[dict[str, type]] = {
 }
 """What every model can have otherwise than the run."""
 
-FREE: Final = ("workers", "threads", "device")
+FREE: Final = ("workers", "threads", "device", "accumulate")
 """Fields that change no result but for rounding: a run may go on with others."""
 
 
@@ -115,12 +115,15 @@ class RunConfig(Generic[Task]):
             raise ValueError(
                 f"a curriculum (grow) draws fresh examples: train_examples must be None, got {train}"
             )
+        if runtime.accumulate > size:
+            raise ValueError(f"accumulate must be at most batch_size = {size}, got {runtime.accumulate}")
         if train is not None and size > train:
             raise ValueError(f"batch_size must be at most train_examples = {train}, got {size}")
         if runtime.framework == "numpy":
             if entry.tokens:
                 raise ValueError(f"{entry.name} needs framework='torch', got 'numpy'")
             plain = {"optimiser": "adam", "average_decay": 0.0, "compute_dtype": "float32", "device": "cpu"}
+            plain |= {"accumulate": 1}
             plain |= {"initialisation": "authors", "port_fault": "none", "layer_norm_placement": "authors"}
             for name, value in plain.items():
                 if value_of(self, name) != value:

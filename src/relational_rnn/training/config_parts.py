@@ -349,6 +349,9 @@ class RuntimeConfig:
     unless `workers` says more."""
     threads: int = 1
     """Processor threads of each training."""
+    accumulate: int = 1
+    """Pieces of a batch that are run one after the other, so that a step needs less memory; their gradients
+    add up to that of the whole (torch)."""
     workers: int | None = None
     """Trainings that run at the same time; None takes as many as the processor's cores have threads for."""
 
@@ -357,6 +360,7 @@ class RuntimeConfig:
         check_choice("framework", self.framework, FRAMEWORKS)
         check_choice("device", self.device, DEVICES)
         check_size("threads", self.threads, maximum=MOST_OF["threads"])
+        check_size("accumulate", self.accumulate, maximum=MOST_OF["batch_size"])
         if self.workers is not None:
             check_size("workers", self.workers, maximum=MOST_OF["workers"])
 

@@ -69,6 +69,9 @@ class Team(Protocol):
             some_unused: whether a step may leave parameters without a gradient.
         """
 
+    def alone(self, module: object) -> AbstractContextManager[None]:
+        """Let such a module's gradients add up inside this, and average their sum the next time."""
+
 
 class Alone:
     """A team of one."""
@@ -109,6 +112,10 @@ class Alone:
     def shared(self, module: T, *, some_unused: bool) -> T:
         """Return the module."""
         return module
+
+    def alone(self, module: object) -> AbstractContextManager[None]:
+        """Add them up, as ever."""
+        return nullcontext()
 
 
 ALONE: Final = Alone()

@@ -58,6 +58,15 @@ def check(config: RunConfig) -> None:
             examples are damaged, or they or the models do not fit into memory.
     """
     check_examples(config)
+    check_models_here(config)
+
+
+def check_models_here(config: RunConfig) -> None:
+    """Check that the models of a run can be built and trained here, whatever the examples.
+
+    Raises:
+        ValueError: see `check`.
+    """
     check_model_memory(config)
     framework = framework_of(config.runtime.framework)
     framework.check(config)

@@ -15,6 +15,7 @@ from relational_rnn.config.checks import BadFile
 from relational_rnn.config.paths import check_file
 from relational_rnn.tasks.batch import ReasoningBatch
 from relational_rnn.tasks.checks import one_example_generators
+from relational_rnn.tasks.language.download import is_kept
 from relational_rnn.tasks.language.source import MADE, find, read_pieces, whole
 from relational_rnn.tasks.language.stream import dtype_of
 from relational_rnn.tasks.language.task import Language, Stream, read, windows_at
@@ -60,7 +61,7 @@ def keep(task: Language) -> dict[str, Any]:
 
 def with_kept(task: Language, file: Path) -> Language:
     """Return a task with the vocabulary of a run, where its text is gone: nothing can be read then."""
-    there = task.data == MADE or Path(task.data).exists()
+    there = task.data == MADE or Path(task.data).exists() or is_kept(task.data)
     return task if there else replace(task, data=str(file))
 
 

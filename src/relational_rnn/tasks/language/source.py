@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from relational_rnn.config.checks import BadFile, did_you_mean
+from relational_rnn.tasks.language.download import TEXTS, fetch
 
 SPLITS: Final = ("train", "validation", "test")
 """In the order in which a text is cut by shares."""
@@ -67,19 +68,26 @@ def find(data: str, validation_share: float, test_share: float) -> Source:
 
     Args:
         data: a folder with files such as `wiki.train.tokens` and `wiki.valid.tokens` or `train.txt` and
-            `valid.txt`; any other folder of text files, or one file, which are split.
+            `valid.txt`; any other folder of text files, or one file, which are split; or one of `TEXTS`.
         validation_share: of the bytes of a text without splits of its own, 0..1.
         test_share: likewise, the last part.
 
     Raises:
         ValueError: nothing is there, no text is in the folder, or a split is missing.
         BadFile: a file is empty.
-        OSError: a file cannot be read.
+        OSError: a file cannot be read, or not be downloaded.
     """
     path = Path(data)
+    if not path.exists() and data in TEXTS:
+        folder, origin = fetch(data)
+        found = find(str(folder), validation_share, test_share)
+        return found._replace(how=f"{data} from {origin}. {found.how}")
     if not path.exists():
-        near = did_you_mean(data, (MADE,))
-        raise ValueError(f"there is no text {data!r}{near}; data must be a folder, a file, or {MADE!r}")
+        names = (MADE, *TEXTS)
+        near = did_you_mean(data, names)
+        raise ValueError(
+            f"there is no text {data!r}{near}; data must be a folder, a file, or one of {', '.join(names)}"
+        )
     if path.is_dir():
         files = sorted(
             file

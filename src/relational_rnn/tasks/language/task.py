@@ -45,7 +45,8 @@ class Language:
     """In the registry."""
     data: str = MADE
     """The text: a folder with files such as wiki.train.tokens or train.txt, valid.txt and perhaps test.txt;
-    any other text file or folder of them, which is split; or "made", sentences that the package makes up."""
+    any other text file or folder of them, which is split; "wikitext-2", "wikitext-103" or "tiny-shakespeare",
+    downloaded once; or "made", sentences that the package makes up."""
     units: str = "words"
     """What is predicted: "words" (parted by white space; <eos> at a line's end), "characters", "bytes", or
     "subwords" (byte-pair encoding; needs tokenizers)."""

@@ -114,6 +114,10 @@ class Processes:
         parallel = DistributedDataParallel(own, find_unused_parameters=some_unused)
         return cast(T, parallel)
 
+    def alone(self, module: object) -> contextlib.AbstractContextManager[None]:
+        """Let its gradients add up."""
+        return cast(DistributedDataParallel, module).no_sync()
+
 
 @contextmanager
 def joined(place: Place) -> Iterator[Processes]:

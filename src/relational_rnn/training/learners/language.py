@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +20,7 @@ from relational_rnn.tasks.language.task import Stream, Windows
 from relational_rnn.training.arrays_file import check_arrays, with_prefix, without_prefix
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.distributed import ALONE, Team
-from relational_rnn.training.learners.torch import Metrics, TorchLearner
+from relational_rnn.training.learners.torch import Answered, TorchLearner, even_parts
 
 CHUNK: Final = 4_096
 """Tokens whose vocabulary is scored at once."""
@@ -61,24 +63,62 @@ class LanguageLearner(TorchLearner):
         self.team = team
         self.carries = config.specs[config.model.models[0]].carries
         self.batch_size = config.budget.batch_size
+        self.masks = Masks(None, None)
+        """Of the batch whose gradient is worked out."""
+        self.after: list[Any] = []
+        """The memory after each of its pieces."""
         self.memory: Any = None
         """Of this process's streams before the next window, without gradients; None for the core's start."""
         self.dropout = torch.Generator(self.device).manual_seed(config.seed)
         unused = config.model.adaptive_softmax or config.task.window == 1  # a cluster without a token, ...
         self.window_loss = team.shared(WindowLoss(self.model), some_unused=unused)
 
-    def _loss(self, batch: Windows) -> tuple[Tensor, Metrics]:
-        """Return the mean loss of a window's tokens, and carry the memory on.
+    def gradients(self, batch: Windows) -> tuple[Tensor, list[Answered]]:
+        """Leave the gradient of the mean loss of a window's tokens, and carry the memory on.
 
-        Of several processes each has the gradient of its own streams; the value is the mean of all.
+        Of several processes each has the gradient of its own streams; the loss is the mean of all.
         """
-        rows = self.team.rows(len(batch.inputs))
-        masks = self.model.draw_masks(len(batch.inputs), self.dropout).of(rows)
+        self.masks = self.model.draw_masks(len(batch.inputs), self.dropout)
+        self.after = []
+        loss, answered = super().gradients(batch)
+        self.memory = self._joined(self.after) if self.carries else None
+        return self.team.mean(loss), answered
+
+    def _pieces(self, batch: Windows) -> list[tuple[slice, float]]:
+        own = self.team.rows(len(batch.inputs))
+        count = own.stop - own.start
+        return [
+            (slice(own.start + part.start, own.start + part.stop), (part.stop - part.start) / count)
+            for part in even_parts(count, self.accumulate)
+        ]
+
+    def _alone(self) -> AbstractContextManager[None]:
+        return self.team.alone(self.window_loss)
+
+    def _loss(self, batch: Windows, rows: slice) -> tuple[Tensor, Answered]:
+        memory = None if batch.begins or self.memory is None else self._of(rows, len(batch.inputs))
         inputs, targets = self._placed(batch, rows)
-        loss, memory = self.window_loss(inputs, targets, None if batch.begins else self.memory, masks)
-        self.memory = memory if self.carries else None
-        own = loss.detach()
-        return loss + (self.team.mean(own) - own), dict
+        loss, after = self.window_loss(inputs, targets, memory, self.masks.of(rows))
+        self.after.append(after)
+        return loss, tuple
+
+    def _of(self, rows: slice, streams: int) -> Any:
+        """Return the memory of some streams of all; this process has that of its own."""
+        own = self.team.rows(streams)
+        return self.memory if rows == own else narrowed(self.memory, rows, own.start, self.axes)
+
+    def _joined(self, parts: list[Any]) -> Any:
+        """Return the memory of all streams from that of the pieces."""
+        if len(parts) == 1:
+            return parts[0]
+        several, axes = zip(*map(tensors_of, parts)), iter(self.axes)
+        joined = iter([torch.cat(some, next(axes)) for some in several])
+        return mapped(lambda part: next(joined), parts[0])
+
+    @cached_property
+    def axes(self) -> list[int]:
+        """Along which the streams lie in each tensor of the memory."""
+        return stream_axes(self.model)
 
     def _placed(self, batch: Windows, rows: slice) -> tuple[Tensor, Tensor]:
         parts = (batch.inputs[rows], batch.targets[rows])
@@ -155,7 +195,7 @@ class LanguageLearner(TorchLearner):
         drawn = {"dropout": self.dropout.get_state().numpy().copy()}
         memory = self.memory
         if memory is not None:
-            axes = iter(stream_axes(self.model))
+            axes = iter(self.axes)
             memory = mapped(lambda part: self.team.whole(part, next(axes)), memory)
         return super().state() | memory_arrays(memory) | with_prefix("generator", drawn)
 
@@ -174,10 +214,7 @@ class LanguageLearner(TorchLearner):
         super().load_state({name: value for name, value in values.items() if name not in own})
         self.dropout.set_state(torch.from_numpy(np.array(drawn["dropout"])))
         if carried is not None:
-            axes, rows = iter(stream_axes(self.model)), self.team.rows(self.batch_size)
-            carried = mapped(
-                lambda part: part.narrow(next(axes), rows.start, rows.stop - rows.start), carried
-            )
+            carried = narrowed(carried, self.team.rows(self.batch_size), 0, self.axes)
         self.memory = carried
 
 
@@ -188,13 +225,30 @@ def stream_axes(model: LanguageModel) -> list[int]:
     one, two = (model.core(like.new_zeros(count, 1, model.embedding_size))[1] for count in (1, 2))
     return [
         next(axis for axis in range(a.ndim) if a.shape[axis] != b.shape[axis])
-        for a, b in zip(parts_of(one), parts_of(two))
+        for a, b in zip(tensors_of(one), tensors_of(two))
     ]
+
+
+def narrowed(state: Any, rows: slice, first: int, axes: Sequence[int]) -> Any:
+    """Return the state of some streams.
+
+    Args:
+        state: of streams from `first` on.
+        rows: which of them, counted as `first` is.
+        first: the first stream of the state.
+        axes: as `stream_axes` tells them.
+
+    Example:
+        >>> narrowed([torch.arange(4)], slice(7, 9), 6, [0])
+        [tensor([1, 2])]
+    """
+    along = iter(axes)
+    return mapped(lambda part: part.narrow(next(along), rows.start - first, rows.stop - rows.start), state)
 
 
 def memory_arrays(state: Any) -> dict[str, Array]:
     """Return the tensors of a core's state as arrays, in order "memory.0", "memory.1", ...; of None none."""
-    parts = () if state is None else parts_of(state)
+    parts = () if state is None else tensors_of(state)
     return {f"memory.{number}": part.cpu().numpy().copy() for number, part in enumerate(parts)}
 
 
@@ -221,18 +275,18 @@ def state_after_a_step(model: LanguageModel, streams: int) -> Any:
     return model.core(like.new_zeros(streams, 1, model.embedding_size))[1]
 
 
-def parts_of(state: Any) -> Iterator[Tensor]:
+def tensors_of(state: Any) -> Iterator[Tensor]:
     """Yield the tensors of a core's state, in order.
 
     Example:
-        >>> [part.shape for part in parts_of((torch.zeros(2), [torch.zeros(3)]))]
+        >>> [part.shape for part in tensors_of((torch.zeros(2), [torch.zeros(3)]))]
         [torch.Size([2]), torch.Size([3])]
     """
     if isinstance(state, Tensor):
         yield state
     else:
         for part in state:
-            yield from parts_of(part)
+            yield from tensors_of(part)
 
 
 def mapped(change: Any, state: Any) -> Any:

@@ -6,7 +6,7 @@ import copy
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final
 
 import numpy as np
@@ -49,8 +49,9 @@ NORMS: Final[dict[str, dict[str, Any]]] = {
 """Where the layer norms are -> the arguments of `nn.variant.VariantRelationalMemory`."""
 
 
-Metrics = Callable[[], dict[str, float]]
-"""What else a step is told by, worked out when the parameters have changed."""
+Answered = Callable[[], tuple[Tensor, ...]]
+"""Says, when the parameters have changed, which answers were right and which sequences are solved; nothing
+where that is not told."""
 
 
 class TorchLearner:
@@ -68,6 +69,7 @@ class TorchLearner:
         self.model = model.to(self.device)
         self.max_norm = config.optimisation.clip_norm
         self.twice = config.model.has_fault("double-softmax")
+        self.accumulate = config.runtime.accumulate
         self.optimisation = config.optimisation
         self.optimiser = build_optimiser(model, config.optimisation)
         decay = config.optimisation.average_decay
@@ -86,9 +88,7 @@ class TorchLearner:
         """
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate
-        loss, metrics = self._loss(batch)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss, answered = self.gradients(batch)
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.max_norm).item()
         value = loss.item()
         if not (math.isfinite(value) and math.isfinite(norm)):
@@ -96,17 +96,48 @@ class TorchLearner:
         self.optimiser.step()
         if self.average is not None:
             self.average.update_parameters(self.model)
-        return {"loss": value, "grad_norm": norm} | metrics()
+        parts = [torch.cat(part) for part in zip(*(one() for one in answered))]
+        return {"loss": value, "grad_norm": norm} | (_shares(*parts) if parts else {})
 
-    def _loss(self, batch: Any) -> tuple[Tensor, Metrics]:
-        """Return the mean loss of the answers that count, and what counts their shares."""
-        scores, targets, queries = self._answers(self.model, batch)
+    def gradients(self, batch: Any) -> tuple[Tensor, list[Answered]]:
+        """Leave the gradient of the mean loss over a batch, worked out piece by piece.
 
-        def metrics() -> dict[str, float]:
+        Returns:
+            The loss, and of each piece what was answered.
+        """
+        self.optimiser.zero_grad(set_to_none=True)
+        total, answered = torch.zeros((), device=self.device), []
+        pieces = self._pieces(batch)
+        for number, (rows, share) in enumerate(pieces, 1):
+            with self._alone() if number < len(pieces) else nullcontext():
+                loss, told = self._loss(batch, rows)
+                (loss * share).backward()
+            total += loss.detach() * share
+            answered.append(told)
+        return total, answered
+
+    def _pieces(self, batch: Any) -> list[tuple[slice, float]]:
+        """Return the rows of each piece of a batch, and its share of the answers that count."""
+        parts = even_parts(len(batch.inputs), self.accumulate)
+        if len(parts) == 1:
+            return [(parts[0], 1.0)]
+        mask = getattr(batch, "mask", None)
+        counts = [np.size(batch.targets[rows]) if mask is None else int(mask[rows].sum()) for rows in parts]
+        return [(rows, count / sum(counts)) for rows, count in zip(parts, counts) if count]
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """Keep gradients from other processes inside this: a piece that is not the last."""
+        return nullcontext()
+
+    def _loss(self, batch: Any, rows: slice) -> tuple[Tensor, Answered]:
+        """Return the mean loss of the answers that count in some rows, and what was answered."""
+        scores, targets, queries = self._answers(self.model, batch, rows)
+
+        def answered() -> tuple[Tensor, ...]:
             right = scores.argmax(1) == targets
-            return _shares(right, _solved(right, queries))
+            return right, _solved(right, queries)
 
-        return F.cross_entropy(scores.softmax(1) if self.twice else scores, targets), metrics
+        return F.cross_entropy(scores.softmax(1) if self.twice else scores, targets), answered
 
     @torch.no_grad()
     def evaluate(self, examples: Examples) -> dict[str, float]:
@@ -326,6 +357,17 @@ def _shares(right: Tensor, solved: Tensor) -> dict[str, float]:
         "accuracy": right.double().mean().item(),
         "sequence_accuracy": solved.double().mean().item(),
     }
+
+
+def even_parts(count: int, number: int) -> list[slice]:
+    """Cut so many rows into at most so many parts, as even as there can be, none empty.
+
+    Example:
+        >>> even_parts(5, 2), even_parts(1, 3)
+        ([slice(0, 2, None), slice(2, 5, None)], [slice(0, 1, None)])
+    """
+    number = min(number, count)
+    return [slice(part * count // number, (part + 1) * count // number) for part in range(number)]
 
 
 def make_learner(model: nn.Module, config: RunConfig, team: Team = ALONE) -> TorchLearner:
