@@ -185,6 +185,11 @@ def test_opponents_have_at_least_as_many_parameters():
     assert max(counts) < 1.1 * counts[0]
 
 
+def data_of(page):
+    """Return what the scripts of a page read."""
+    return json.loads(page.read_text().partition('id="data">')[2].partition("</script>")[0])
+
+
 def test_train_and_play_from_the_command_line(tmp_path, capsys, here):
     out = tmp_path / "run"
     assert main([*WORDS, "--seeds", "2", "--out", str(out)]) == 0
@@ -213,6 +218,24 @@ def test_train_and_play_from_the_command_line(tmp_path, capsys, here):
     assert main(["play", str(out), "--animate", str(animated)]) == 0
     with pytest.importorskip("PIL.Image").open(animated) as image:
         assert image.n_frames == 4  # before each step, and after the last
+
+    assert "report.html" in told
+    (out / "report.html").unlink()
+    capsys.readouterr()
+    assert main(["report", str(out)]) == 0
+    assert capsys.readouterr().out == f"Written: {out / 'report.html'}\n"
+    page = data_of(out / "report.html")
+    assert len(page["runs"]) == 2 * 3  # an RMC and a GRU on three levels
+    assert page["runs"][0]["name"].startswith(f"RMC, seed {find_agent(out, 'rmc')[2].seed}, level")
+    assert page["runs"][0]["inside"]["models"]["rmc"]["attention"]["shape"] == [1, 4, 1, 2, 2, 3]
+    assert [curve["label"] for curve in page["training"]["curves"]] == ["RMC", "GRU"]
+    weights = out / "checkpoints" / "gru-1.safetensors"
+    kept = weights.read_bytes()
+    weights.unlink()
+    assert main(["report", str(out)]) == 0
+    assert "Episodes are left out, as weights are gone: GRU (gru-1.safetensors)." in capsys.readouterr().out
+    assert data_of(out / "report.html")["runs"] == []
+    weights.write_bytes(kept)
 
     metrics = (out / "metrics.jsonl").read_text()
     for damaged in ("", metrics.replace('"curve_return"', '"curve_return": "much", "was"')):
@@ -247,7 +270,9 @@ def test_train_and_play_from_the_command_line(tmp_path, capsys, here):
         (["train", "box-world", "--config", str(out / "config.json")], "holds no settings of box-world"),
         (["play", str(tmp_path)], "holds no run (no config.json)"),
         (["play", str(other)], "holds a run of `train sorting`, which has no agents that play"),
-        (["report", str(out)], "holds agents of a game: watch them with relational-rnn play"),
+        (["report", str(out), str(other)], "a run of agents has a page of its own, got 2 runs"),
+        (["report", str(out), "--out", str(out / "results.json")], "is part of the run in"),
+        (["visualize", str(out)], "holds agents of a game: watch them with relational-rnn play"),
         (["evaluate", str(out)], "holds an agent of a game"),
         (["generate", str(out)], "holds agents of a game: watch them with relational-rnn play"),
         (["playground", str(out)], "holds agents of a game: watch them with relational-rnn play"),

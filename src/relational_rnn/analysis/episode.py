@@ -154,9 +154,9 @@ def _memory_panels(
     figure: Figure, episode: Episode, panels: list[Axes]
 ) -> tuple[list[Artist], Callable[[int], None]]:
     """Draw attention and gates of an RMC at the right; return what moves and what makes them show a step."""
-    attention, gate = episode.attention, episode.input_gate
-    if attention is None:
+    if episode.attention is None:
         return [], lambda step: None
+    attention, gate = episode.attention.mean((1, 2)), episode.input_gate  # over rounds and heads
     slots, rows = attention.shape[1:]
     seen = style.axes_at(figure, 7.3, 2.35, 1.8, 1.25)
     shares = seen.imshow(attention[0], vmin=0, vmax=1, cmap=style.MAP_COLOURS, aspect="auto")
