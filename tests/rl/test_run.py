@@ -13,7 +13,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("gymnasium")
 
-from relational_rnn.analysis.episode import draw_episode  # noqa: E402
+from relational_rnn.analysis.episode import animate_episode, check_animation, draw_episode  # noqa: E402
 from relational_rnn.cli.main import main  # noqa: E402
 from relational_rnn.rl import run as runs  # noqa: E402
 from relational_rnn.rl.agents import build_agent, find_agent, load_state, state_of  # noqa: E402
@@ -258,7 +258,7 @@ def test_train_and_play_from_the_command_line(tmp_path, capsys, here):
         (["play", str(out), "--training-seed", "5"], "has agents with RMC of the seeds 0, 1; got 5"),
         (
             ["play", str(out), "--animate", str(tmp_path / "a.png")],
-            "must be one of '.gif', got '.png'",
+            "must be one of '.gif', '.mp4', got '.png'",
         ),
         (["play", str(out), "--animate", "a.gif", "--score"], "--animate writes one episode"),
         (["play", str(tmp_path / "none")], "and no folder of a run is there"),
@@ -289,6 +289,31 @@ def test_an_animation_ends_with_what_the_episode_came_to():
     figure, _, show = draw_episode(watched, title="a game")
     show(3)
     assert "step 3, return so far 1" in [text.get_text() for text in figure.texts]
+
+
+def test_a_film_takes_an_encoder(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    watched = watch(build_agent(AgentRun(task=TASKS["cue-recall"]), "gru"), TASKS["cue-recall"], seed=0)
+    film = tmp_path / "new" / "film.mp4"
+    failing = tmp_path / "failing"
+    failing.write_text("#!/bin/sh\ncat > /dev/null; echo 'no such codec' >&2; exit 3\n")
+    failing.chmod(0o755)
+    for program, error, told in (
+        (None, ValueError, "none is installed: pip install imageio-ffmpeg"),
+        (str(failing), OSError, "failed: no such codec"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, "imageio_ffmpeg", None)
+            patch.setattr("shutil.which", lambda name, program=program: program)
+            with pytest.raises(error, match=told):
+                animate_episode(watched, title="a game", path=film)
+        assert not film.exists()
+    try:
+        check_animation(film)
+    except ValueError:
+        pytest.skip("a film takes imageio-ffmpeg or ffmpeg")
+    animate_episode(watched, title="a game", path=film)
+    assert film.read_bytes()[4:8] == b"ftyp"
 
 
 def test_wrong_settings(tmp_path, capsys):
