@@ -99,7 +99,9 @@ def train(config: AgentRun, folder: RunFolder, resume: bool) -> int:
 def present(console: Console, config: AgentRun, folder: RunFolder, results: AgentResults) -> list[Path]:
     """Print the table, write the report, draw the curves and an episode of each agent; return the files."""
     print_table(console, table_of(results), title=f"{config.task.name}: mean return of {about(results)}")
-    print_table(console, events_of(results), title="What happens in an episode.")
+    events = events_of(results)
+    if events is not None:
+        print_table(console, events, title="What happens in an episode.")
     for told in diverged(results):
         console.print(told)
     if results.wall_seconds is not None:

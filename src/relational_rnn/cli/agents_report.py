@@ -85,11 +85,16 @@ def table_of(results: AgentResults) -> Table:
     return Table(("agent", "parameters", "return", "steps", "frames/s"), rows)
 
 
-def events_of(results: AgentResults) -> Table:
-    """Return how often each thing happens in an episode of agents and players, means over the seeds."""
+def events_of(results: AgentResults) -> Table | None:
+    """Return how often each thing happens in an episode of agents and players, means over the seeds.
+
+    None for an environment of Gymnasium, which counts nothing.
+    """
     everyone = {model.label: [one.played for one in model.trainings] for model in results.models.values()}
     everyone |= {f"{name} player": [one] for name, one in results.players.items()}
     events = tuple(next(iter(results.players.values())).events)
+    if not events:
+        return None
     rows = [
         (False, [who, *(f"{mean(one.events[event] for one in played):.2f}" for event in events)])
         for who, played in everyone.items()
@@ -195,6 +200,7 @@ def agents_page(run: AgentsRun) -> AgentPage:
         for one in model.trainings
         if not folder.weights(one.name).exists()
     ]
+    tables = (("What happens in an episode", events_of(results)), ("Every training", seeds_of(results)))
     notes = [f"Episodes are left out, as weights are gone: {', '.join(gone)}."] if gone else []
     return AgentPage(
         name=str(folder.path),
@@ -203,7 +209,7 @@ def agents_page(run: AgentsRun) -> AgentPage:
         finding=finding_of(results),
         about=about(results),
         scores=table_of(results),
-        others=[("What happens in an episode", events_of(results)), ("Every training", seeds_of(results))],
+        others=[(heading, table) for heading, table in tables if table is not None],
         curves=curves_of(config, folder, results),
         players={name: played.mean_return for name, played in results.players.items()},
         episodes=[] if gone else _episodes(run),

@@ -18,7 +18,7 @@ from relational_rnn.cli.memories import NUMPY_MODELS, RECORDED, numpy_model
 from relational_rnn.config.checks import BadFile, check_size
 from relational_rnn.config.paths import in_words
 from relational_rnn.tasks import entry_of, find_task
-from relational_rnn.tasks.game_registry import TRAINABLE
+from relational_rnn.tasks.game_registry import is_trainable
 from relational_rnn.training.answers import answer_text, answers_of, are_right, question_text, some_of
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.data import alone, splits_of
@@ -301,7 +301,7 @@ def is_of_agents(folder: RunFolder) -> bool:
         BadFile: its config.json is damaged.
     """
     command, *task = folder.require()["command"].split()
-    return command == "train" and bool({*task[:1]} & TRAINABLE.keys())
+    return command == "train" and any(map(is_trainable, task[:1]))
 
 
 def read_run(path: Path, example: int = 0) -> FinishedRun:

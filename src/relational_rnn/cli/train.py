@@ -97,7 +97,8 @@ def folder_of(task: str, options: Any) -> Path:
     if options.resume and options.out is None:
         raise ValueError("which run? --resume needs the run's folder, --out DIR")
     origin = options.preset if options.config is None else options.config.stem
-    return options.out or Path("runs") / f"{task}-{origin}-seed{options.run.seed}"
+    name = task.replace(":", "-").replace("/", "-")  # of an environment of Gymnasium
+    return options.out or Path("runs") / f"{name}-{origin}-seed{options.run.seed}"
 
 
 def _follow(own: Place) -> int:
@@ -120,18 +121,23 @@ def split_task(command: str, argv: Sequence[str]) -> tuple[str, list[str]]:
         ValueError: there is no task; the message lists the known ones.
     """
     words = list(argv)
-    task = task_name(words.pop(0)) if words and not words[0].startswith("-") else None
+    given = words.pop(0) if words and not words[0].startswith("-") else None
+    task = task_name(given)
     if task in TASKS:
         return task, words
-    from relational_rnn.tasks.game_registry import TRAINABLE
+    from relational_rnn.tasks.game_registry import TRAINABLE, is_trainable
 
     games = TRAINABLE if command == "train" else {}
-    if task in TRAINABLE and not games:
-        raise ValueError(f"{command} takes no games; their agents are trained by relational-rnn train {task}")
-    if task is not None and task not in games:
+    if given is not None and is_trainable(given if ":" in given else task):
+        if not games:
+            raise ValueError(
+                f"{command} takes no games; their agents are trained by relational-rnn train {given}"
+            )
+        return (given if ":" in given else task), words
+    if task is not None:
         near = did_you_mean(task, (*TASKS, *games))
-        known = ", ".join((*TASKS, *games))
-        raise ValueError(f"there is no task {shortened(task)}{near}; known tasks: {known}")
+        known = ", ".join((*TASKS, *games, *(["gym:ID", "popgym:NAME"] if games else [])))
+        raise ValueError(f"there is no task {shortened(given)}{near}; known tasks: {known}")
     if task is None and not {"-h", "--help"} & set(words):
         known = ", ".join((*RECIPES, *games))
         raise ValueError(f"which task? relational-rnn {command} TASK, with TASK one of {known}")

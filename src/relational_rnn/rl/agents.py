@@ -15,7 +15,7 @@ from relational_rnn.reference.arrays import Array
 from relational_rnn.rl.config import AgentRun, agent_run_from
 from relational_rnn.rl.ppo import Agent, Learner
 from relational_rnn.rl.results import read_results
-from relational_rnn.tasks.game_registry import TRAINABLE, find_game
+from relational_rnn.tasks.game_registry import TRAINABLE, find_game, is_trainable
 from relational_rnn.tasks.games import load_games, save_games
 from relational_rnn.training.arrays_file import (
     check_arrays,
@@ -175,7 +175,7 @@ def find_agent(
     """
     folder = RunFolder(path)
     command = folder.require()["command"]
-    if not {*command.split()[1:2]} & TRAINABLE.keys():
+    if not any(map(is_trainable, command.split()[1:2])):
         raise ValueError(f"{path} holds a run of `{command}`, which has no agents that play")
     folder.require_results()
     models = read_results(folder.results).models
