@@ -27,6 +27,7 @@ from relational_rnn.training.arrays_file import (
 from relational_rnn.training.decode import decode
 from relational_rnn.training.learners.language import memory_arrays, memory_from
 from relational_rnn.training.learners.torch import count_parameters
+from relational_rnn.training.learners.torch import load_arrays as write_arrays
 from relational_rnn.training.matching import smallest_size
 from relational_rnn.training.models import LEADER, MODELS
 from relational_rnn.training.run_folder import RunFolder
@@ -125,18 +126,6 @@ def save_agent(path: Path, agent: Agent, config: AgentRun, training: AgentTraini
 def arrays_of(agent: Agent) -> dict[str, Array]:
     """Return copies of an agent's parameters and buffers by name."""
     return {name: value.cpu().numpy().copy() for name, value in agent.state_dict().items()}
-
-
-@torch.no_grad()
-def write_arrays(agent: Agent, values: Mapping[str, Array]) -> None:
-    """Give an agent such values.
-
-    Raises:
-        ValueError: they are another agent's, or not finite.
-    """
-    check_arrays(values, arrays_of(agent))
-    for name, value in agent.state_dict().items():
-        value.copy_(torch.from_numpy(np.array(values[name])))
 
 
 def load_agent(path: Path) -> tuple[Agent, AgentRun, AgentTraining]:

@@ -219,16 +219,33 @@ class Learner:
         return self.done >= self.rollouts
 
     def advance(self) -> Update:
-        """Play a rollout, learn from it, and return what it came to."""
+        """Play a rollout, learn from it, and return what it came to.
+
+        Raises:
+            FloatingPointError: the agent is no longer finite; it stays as it was before.
+        """
+        before = [parameter.detach().clone() for parameter in self.agent.parameters()]
         for group in self.optimiser.param_groups:
             group["lr"] = self.config.learning_rate * (1 - self.done / self.rollouts)
         rollout, self.state, ended = play(
             self.games, self.agent, self.state, self.scores, self.config, self.generator
         )
         losses = update(self.agent, self.optimiser, rollout, self.config, self.generator)
+        if not self._answers():
+            with torch.no_grad():
+                for parameter, value in zip(self.agent.parameters(), before):
+                    parameter.copy_(value)
+            raise FloatingPointError("training diverged: the probabilities of the actions are not finite")
         self.done += 1
         mean = sum(ended) / len(ended) if ended else float("nan")
         return Update(self.done * self.frames_of_rollout, len(ended), mean, *losses)
+
+    @torch.no_grad()
+    def _answers(self) -> bool:
+        """Return whether the agent's probabilities and values are finite, of what it sees now."""
+        seen, resets = look(self.games, self.agent.device)
+        logits, values, _ = self.agent(add_time(seen), self.state, resets[None])
+        return bool(logits.log_softmax(-1).isfinite().all() & values.isfinite().all())
 
 
 @torch.no_grad()
