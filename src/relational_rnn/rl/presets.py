@@ -13,6 +13,7 @@ from relational_rnn.tasks.box_world import BoxWorld
 from relational_rnn.tasks.cue_recall import CueRecall
 from relational_rnn.tasks.game_registry import TRAINABLE, find_game
 from relational_rnn.tasks.mini_pacman import MiniPacman
+from relational_rnn.tasks.repeat_previous import RepeatPrevious
 
 
 def mini_pacman() -> AgentRun:
@@ -38,6 +39,15 @@ def cue_recall() -> AgentRun:
     )
 
 
+def repeat_previous() -> AgentRun:
+    """POPGym's easy level: the suit of the fourth last card."""
+    return AgentRun(
+        task=RepeatPrevious(),
+        model=AgentConfig(encoder_width=32),
+        learning=PPO(frames=300_000, rollout=32, learning_rate=3e-3),
+    )
+
+
 def tiny(recipe: Callable[[], AgentRun]) -> Callable[[], AgentRun]:
     """Return a recipe for seconds, to see the machinery run."""
 
@@ -56,7 +66,12 @@ def tiny(recipe: Callable[[], AgentRun]) -> Callable[[], AgentRun]:
 
 PRESETS: Final[dict[str, dict[str, Callable[[], AgentRun]]]] = {
     game: {"quick": recipe, "tiny": tiny(recipe)}
-    for game, recipe in (("mini-pacman", mini_pacman), ("box-world", box_world), ("cue-recall", cue_recall))
+    for game, recipe in (
+        ("mini-pacman", mini_pacman),
+        ("box-world", box_world),
+        ("cue-recall", cue_recall),
+        ("repeat-previous", repeat_previous),
+    )
 }
 
 

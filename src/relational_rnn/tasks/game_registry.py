@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from relational_rnn.config.checks import did_you_mean, shortened
-from relational_rnn.tasks import box_world, cue_recall, gym_game, mini_pacman
+from relational_rnn.tasks import box_world, cue_recall, gym_game, mini_pacman, repeat_previous
 from relational_rnn.tasks.box_world.players import PLAYERS as BOX_WORLD_PLAYERS
 from relational_rnn.tasks.mini_pacman.players import PLAYERS as MINI_PACMAN_PLAYERS
 from relational_rnn.tasks.registry import task_name
@@ -80,8 +80,14 @@ TRAINABLE: Final = {
         kind=cue_recall.CueRecall,
         players=cue_recall.PLAYERS,
     ),
+    "repeat-previous": Game(
+        name="repeat-previous",
+        description="Name the suit of the card that was shown some cards before, at each card.",
+        kind=repeat_previous.RepeatPrevious,
+        players=repeat_previous.PLAYERS,
+    ),
 }
-"""What agents are trained on: beside the games that people play, the smallest game of memory."""
+"""What agents are trained on: beside the games that people play, games of memory."""
 
 
 def is_trainable(name: str) -> bool:
