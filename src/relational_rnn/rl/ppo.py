@@ -33,8 +33,9 @@ class Agent(nn.Module):
     """An encoder of what is seen, a recurrent core, and a linear layer each for the policy and the value.
 
     Vectors are encoded by a linear layer; pictures by two convolutions of 12 and 24 kernels of 2 x 2 cells,
-    with two planes of coordinates added, as in the paper's Viewport BoxWorld; of a dict each part. The agent
-    may be moved to a GPU; the games stay on the CPU.
+    with two planes of coordinates added, as in the paper's Viewport BoxWorld; of a dict each part. Pictures
+    are centred first and their features normalised (Ba et al. 2016), without which an agent tells cells of
+    similar colours apart late. The agent may be moved to a GPU; the games stay on the CPU.
 
     Args:
         games: whose observations and actions it is for.
@@ -101,13 +102,13 @@ class Agent(nn.Module):
 
 
 class AddCoordinates(nn.Module):
-    """Two planes more: each cell's column and row, from -1 to 1."""
+    """Colours from -1 to 1 instead of 0 to 1, and two planes more: each cell's column and row, likewise."""
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C + 2, H, W)."""
         rows, columns = (torch.linspace(-1, 1, size).to(pictures) for size in pictures.shape[-2:])
         planes = torch.stack(torch.meshgrid(columns, rows, indexing="xy"))
-        return torch.cat([pictures, planes.expand(len(pictures), -1, -1, -1)], 1)
+        return torch.cat([2 * pictures - 1, planes.expand(len(pictures), -1, -1, -1)], 1)
 
 
 def _encoder(shape: tuple[int, ...], width: int) -> nn.Module:
@@ -123,6 +124,7 @@ def _encoder(shape: tuple[int, ...], width: int) -> nn.Module:
         nn.ReLU(),
         nn.Flatten(),
         nn.Linear(24 * (height - 2) * (across - 2), width),
+        nn.LayerNorm(width),
         nn.ReLU(),
     )
 
