@@ -122,22 +122,22 @@ def split_task(command: str, argv: Sequence[str]) -> tuple[str, list[str]]:
     """
     words = list(argv)
     given = words.pop(0) if words and not words[0].startswith("-") else None
-    task = task_name(given)
+    task = given if given is not None and ":" in given else task_name(given)  # gym:ID keeps its spelling
     if task in TASKS:
         return task, words
     from relational_rnn.tasks.game_registry import TRAINABLE, is_trainable
 
     games = TRAINABLE if command == "train" else {}
-    if given is not None and is_trainable(given if ":" in given else task):
+    if task is not None and is_trainable(task):
         if not games:
             raise ValueError(
-                f"{command} takes no games; their agents are trained by relational-rnn train {given}"
+                f"{command} takes no games; their agents are trained by relational-rnn train {task}"
             )
-        return (given if ":" in given else task), words
+        return task, words
     if task is not None:
         near = did_you_mean(task, (*TASKS, *games))
         known = ", ".join((*TASKS, *games, *(["gym:ID", "popgym:NAME"] if games else [])))
-        raise ValueError(f"there is no task {shortened(given)}{near}; known tasks: {known}")
+        raise ValueError(f"there is no task {shortened(task)}{near}; known tasks: {known}")
     if task is None and not {"-h", "--help"} & set(words):
         known = ", ".join((*RECIPES, *games))
         raise ValueError(f"which task? relational-rnn {command} TASK, with TASK one of {known}")
