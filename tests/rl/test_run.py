@@ -13,7 +13,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("gymnasium")
 
-from relational_rnn.analysis.episode import draw_episode  # noqa: E402
+from relational_rnn.analysis.episode import animate_episode, check_animation, draw_episode  # noqa: E402
 from relational_rnn.cli.main import main  # noqa: E402
 from relational_rnn.rl import run as runs  # noqa: E402
 from relational_rnn.rl.agents import build_agent, find_agent, load_state, state_of  # noqa: E402
@@ -26,6 +26,7 @@ from relational_rnn.tasks.cue_recall import CueRecall  # noqa: E402
 from relational_rnn.tasks.episodes import play_episodes  # noqa: E402
 from relational_rnn.tasks.game_registry import TRAINABLE  # noqa: E402
 from relational_rnn.tasks.mini_pacman import MiniPacman  # noqa: E402
+from relational_rnn.tasks.repeat_previous import RepeatPrevious  # noqa: E402
 from relational_rnn.tasks.sorting import Sorting  # noqa: E402
 from relational_rnn.training.config import RunConfig  # noqa: E402
 from relational_rnn.training.run_folder import RunFolder  # noqa: E402
@@ -39,6 +40,7 @@ SMALL = {
 }
 TASKS = {
     "cue-recall": CueRecall(delay=1),
+    "repeat-previous": RepeatPrevious(k=2),
     "box-world": BoxWorld(size=8, path_lengths=(1,), distractors=(0,), view="viewport", frame_cap=9),
     "mini-pacman": MiniPacman(view="viewport", frame_cap=9),
 }
@@ -84,7 +86,7 @@ def test_a_learner_goes_on_from_its_state_as_if_nothing_had_happened(game, model
     for _ in range(2):
         first.advance()
     load_state(second, state_of(first))
-    assert second.advance() == first.advance()
+    np.testing.assert_equal(second.advance(), first.advance())  # a mean over no episode is NaN in both
     for name, value in state_of(first).items():
         np.testing.assert_array_equal(state_of(second)[name], value, err_msg=name)
 
@@ -144,6 +146,19 @@ def test_a_training_that_diverges_is_a_result(tmp_path, here):
     assert all(np.isfinite(value).all() for value in state_of_weights(folder).values())
 
 
+@pytest.mark.parametrize("learning_rate", [1e12, 1e36])
+def test_an_agent_that_the_last_update_breaks_is_not_scored(learning_rate):
+    learning = PPO(frames=8, rollout=2, minibatches=1, epochs=1, learning_rate=learning_rate)
+    config = AgentRun(task=TASKS["cue-recall"], **SMALL | {"learning": learning})
+    learner = Learner(config.task.batch(4), build_agent(config, "rmc"), learning)
+    before = {name: value.clone() for name, value in learner.agent.state_dict().items()}
+    assert learner.rollouts == 1
+    with pytest.raises(FloatingPointError, match="training diverged"):
+        learner.advance()
+    for name, value in learner.agent.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0, msg=name)
+
+
 def state_of_weights(folder):
     agent, _, _ = find_agent(folder.path)
     return {name: value.numpy() for name, value in agent.state_dict().items()}
@@ -185,6 +200,11 @@ def test_opponents_have_at_least_as_many_parameters():
     assert max(counts) < 1.1 * counts[0]
 
 
+def data_of(page):
+    """Return what the scripts of a page read."""
+    return json.loads(page.read_text().partition('id="data">')[2].partition("</script>")[0])
+
+
 def test_train_and_play_from_the_command_line(tmp_path, capsys, here):
     out = tmp_path / "run"
     assert main([*WORDS, "--seeds", "2", "--out", str(out)]) == 0
@@ -214,6 +234,24 @@ def test_train_and_play_from_the_command_line(tmp_path, capsys, here):
     with pytest.importorskip("PIL.Image").open(animated) as image:
         assert image.n_frames == 4  # before each step, and after the last
 
+    assert "report.html" in told
+    (out / "report.html").unlink()
+    capsys.readouterr()
+    assert main(["report", str(out)]) == 0
+    assert capsys.readouterr().out == f"Written: {out / 'report.html'}\n"
+    page = data_of(out / "report.html")
+    assert len(page["runs"]) == 2 * 3  # an RMC and a GRU on three levels
+    assert page["runs"][0]["name"].startswith(f"RMC, seed {find_agent(out, 'rmc')[2].seed}, level")
+    assert page["runs"][0]["inside"]["models"]["rmc"]["attention"]["shape"] == [1, 4, 1, 2, 2, 3]
+    assert [curve["label"] for curve in page["training"]["curves"]] == ["RMC", "GRU"]
+    weights = out / "checkpoints" / "gru-1.safetensors"
+    kept = weights.read_bytes()
+    weights.unlink()
+    assert main(["report", str(out)]) == 0
+    assert "Episodes are left out, as weights are gone: GRU (gru-1.safetensors)." in capsys.readouterr().out
+    assert data_of(out / "report.html")["runs"] == []
+    weights.write_bytes(kept)
+
     metrics = (out / "metrics.jsonl").read_text()
     for damaged in ("", metrics.replace('"curve_return"', '"curve_return": "much", "was"')):
         (out / "metrics.jsonl").write_text(damaged)
@@ -235,7 +273,7 @@ def test_train_and_play_from_the_command_line(tmp_path, capsys, here):
         (["play", str(out), "--training-seed", "5"], "has agents with RMC of the seeds 0, 1; got 5"),
         (
             ["play", str(out), "--animate", str(tmp_path / "a.png")],
-            "must be one of '.gif', got '.png'",
+            "must be one of '.gif', '.mp4', got '.png'",
         ),
         (["play", str(out), "--animate", "a.gif", "--score"], "--animate writes one episode"),
         (["play", str(tmp_path / "none")], "and no folder of a run is there"),
@@ -247,7 +285,9 @@ def test_train_and_play_from_the_command_line(tmp_path, capsys, here):
         (["train", "box-world", "--config", str(out / "config.json")], "holds no settings of box-world"),
         (["play", str(tmp_path)], "holds no run (no config.json)"),
         (["play", str(other)], "holds a run of `train sorting`, which has no agents that play"),
-        (["report", str(out)], "holds agents of a game: watch them with relational-rnn play"),
+        (["report", str(out), str(other)], "a run of agents has a page of its own, got 2 runs"),
+        (["report", str(out), "--out", str(out / "results.json")], "is part of the run in"),
+        (["visualize", str(out)], "holds agents of a game: watch them with relational-rnn play"),
         (["evaluate", str(out)], "holds an agent of a game"),
         (["generate", str(out)], "holds agents of a game: watch them with relational-rnn play"),
         (["playground", str(out)], "holds agents of a game: watch them with relational-rnn play"),
@@ -264,6 +304,31 @@ def test_an_animation_ends_with_what_the_episode_came_to():
     figure, _, show = draw_episode(watched, title="a game")
     show(3)
     assert "step 3, return so far 1" in [text.get_text() for text in figure.texts]
+
+
+def test_a_film_takes_an_encoder(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    watched = watch(build_agent(AgentRun(task=TASKS["cue-recall"]), "gru"), TASKS["cue-recall"], seed=0)
+    film = tmp_path / "new" / "film.mp4"
+    failing = tmp_path / "failing"
+    failing.write_text("#!/bin/sh\ncat > /dev/null; echo 'no such codec' >&2; exit 3\n")
+    failing.chmod(0o755)
+    for program, error, told in (
+        (None, ValueError, "none is installed: pip install imageio-ffmpeg"),
+        (str(failing), OSError, "failed: no such codec"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, "imageio_ffmpeg", None)
+            patch.setattr("shutil.which", lambda name, program=program: program)
+            with pytest.raises(error, match=told):
+                animate_episode(watched, title="a game", path=film)
+        assert not film.exists()
+    try:
+        check_animation(film)
+    except ValueError:
+        pytest.skip("a film takes imageio-ffmpeg or ffmpeg")
+    animate_episode(watched, title="a game", path=film)
+    assert film.read_bytes()[4:8] == b"ftyp"
 
 
 def test_wrong_settings(tmp_path, capsys):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -37,28 +39,75 @@ def animate_episode(
     Args:
         episode: at least one step.
         title: above the board.
-        path: file name, which ends in .gif; missing folders are made.
+        path: file name, which ends in .gif or, where an encoder is installed, in .mp4; missing folders are
+            made.
         model: family of the core, which chooses the colour.
 
     Returns:
         The path that was written.
 
     Raises:
-        ValueError: another ending, or an episode without steps.
+        ValueError: another ending, an episode without steps, or no encoder for .mp4.
         ImportError: matplotlib is absent.
+        OSError: it could not be written, or the encoder failed.
+    """
+    target = check_animation(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with style.paper_style():
+        frames = _frames_of(*draw_episode(episode, title=title, model=model), len(episode.pictures))
+    write = _write_mp4 if target.suffix == ".mp4" else _write_gif
+    write_atomically(target, lambda unfinished: write(frames, unfinished))
+    return target
+
+
+def check_animation(path: str | os.PathLike[str]) -> Path:
+    """Return the path of an animation that can be written here.
+
+    Raises:
+        ValueError: another ending than .gif or .mp4, or no encoder for .mp4.
+        OSError: nothing can be written there.
     """
     target = Path(path)
-    check_choice("the ending of an animation's file name", target.suffix, (".gif",))
-    find_target(target).parent.mkdir(parents=True, exist_ok=True)
-    with style.paper_style():
-        first, *others = _frames_of(*draw_episode(episode, title=title, model=model), len(episode.pictures))
-
-    def write(unfinished: Path) -> None:
-        milliseconds = [1000 // FRAMES_A_SECOND] * len(others) + [1000 * LAST_SECONDS]
-        first.save(unfinished, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0)
-
-    write_atomically(target, write)
+    if check_choice("the ending of an animation's file name", target.suffix, (".gif", ".mp4")) == ".mp4":
+        _find_encoder()
+    find_target(target)
     return target
+
+
+def _find_encoder() -> str:
+    """Return the program that encodes films: imageio-ffmpeg's, else the system's."""
+    try:
+        from imageio_ffmpeg import get_ffmpeg_exe
+
+        return str(get_ffmpeg_exe())
+    except (ModuleNotFoundError, RuntimeError):  # the second where it comes without a program
+        found = shutil.which("ffmpeg")
+    if found is None:
+        raise ValueError(
+            "an .mp4 needs an encoder, and none is installed: pip install imageio-ffmpeg, or install ffmpeg; "
+            "a .gif needs none"
+        )
+    return found
+
+
+def _write_gif(frames: Sequence[Image], path: Path) -> None:
+    first, *others = frames
+    milliseconds = [1000 // FRAMES_A_SECOND] * len(others) + [1000 * LAST_SECONDS]
+    first.save(path, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0)
+
+
+def _write_mp4(frames: Sequence[Image], path: Path) -> None:
+    width, height = frames[0].size
+    source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(FRAMES_A_SECOND)]
+    # Players want an even number of pixels a side, and what they read first at the beginning of the file.
+    film = ["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
+    command = [_find_encoder(), "-y", "-loglevel", "error", *source, "-i", "-", *film, "-f", "mp4", str(path)]
+    last = [frames[-1]] * (LAST_SECONDS * FRAMES_A_SECOND - 1)
+    pixels = b"".join(frame.tobytes() for frame in (*frames, *last))
+    ended = subprocess.run(command, input=pixels, capture_output=True)
+    if ended.returncode:
+        told = ended.stderr.decode(errors="replace").strip().splitlines()
+        raise OSError(f"the encoder {command[0]} failed: {told[-1] if told else ended.returncode}")
 
 
 def _frames_of(
@@ -154,9 +203,9 @@ def _memory_panels(
     figure: Figure, episode: Episode, panels: list[Axes]
 ) -> tuple[list[Artist], Callable[[int], None]]:
     """Draw attention and gates of an RMC at the right; return what moves and what makes them show a step."""
-    attention, gate = episode.attention, episode.input_gate
-    if attention is None:
+    if episode.attention is None:
         return [], lambda step: None
+    attention, gate = episode.attention.mean((1, 2)), episode.input_gate  # over rounds and heads
     slots, rows = attention.shape[1:]
     seen = style.axes_at(figure, 7.3, 2.35, 1.8, 1.25)
     shares = seen.imshow(attention[0], vmin=0, vmax=1, cmap=style.MAP_COLOURS, aspect="auto")

@@ -34,6 +34,31 @@ class ReturnCurve:
     """The highest."""
 
 
+def near_and_far(
+    curves: Sequence[ReturnCurve], players: Mapping[str, float]
+) -> tuple[dict[str, float], list[str]]:
+    """Return the players that can stand beside curves, and those far from them in words.
+
+    What an agent has to beat, the lowest of the players, is always near.
+
+    Example:
+        >>> rmc = ReturnCurve("RMC", "rmc", frames=[1000, 2000], returns=[8.0, 20.0])
+        >>> near_and_far([rmc], {"random": 9.0, "scripted": 519.6})
+        ({'random': 9.0}, ['Scripted player: 519.6, off the panel'])
+    """
+    values = [value for curve in curves for value in (*curve.returns, *curve.low, *curve.high)]
+    values.append(min(players.values(), default=values[0]))
+    low, high = min(values), max(values)
+    room = REACH * max(high - low, 1e-6)
+    near = {name: value for name, value in players.items() if low - room <= value <= high + room}
+    far = [
+        f"{name.capitalize()} player: {value:.1f}, off the panel"
+        for name, value in players.items()
+        if name not in near
+    ]
+    return near, far
+
+
 def draw_returns(
     curves: Sequence[ReturnCurve], *, players: Mapping[str, float], title: str, about: str = ""
 ) -> Figure:
@@ -60,16 +85,7 @@ def draw_returns(
     """
     if not curves or not all(len(curve.frames) for curve in curves):
         raise ValueError("learning curves need at least one curve, and each at least one point")
-    values = [value for curve in curves for value in (*curve.returns, *curve.low, *curve.high)]
-    values.append(min(players.values(), default=values[0]))  # what an agent has to beat is always a line
-    low, high = min(values), max(values)
-    room = REACH * max(high - low, 1e-6)
-    near = {name: value for name, value in players.items() if low - room <= value <= high + room}
-    far = [
-        f"{name.capitalize()} player: {value:.1f}, off the panel"
-        for name, value in players.items()
-        if name not in near
-    ]
+    near, far = near_and_far(curves, players)
     with style.paper_style():
         from matplotlib.lines import Line2D
         from matplotlib.ticker import FuncFormatter, MaxNLocator

@@ -18,7 +18,7 @@ from relational_rnn.cli.memories import NUMPY_MODELS, RECORDED, numpy_model
 from relational_rnn.config.checks import BadFile, check_size
 from relational_rnn.config.paths import in_words
 from relational_rnn.tasks import entry_of, find_task
-from relational_rnn.tasks.game_registry import TRAINABLE
+from relational_rnn.tasks.game_registry import is_trainable
 from relational_rnn.training.answers import answer_text, answers_of, are_right, question_text, some_of
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.data import alone, splits_of
@@ -293,6 +293,17 @@ def of_one_length(lengths: np.ndarray, most: int) -> np.ndarray:
     return np.flatnonzero(lengths == values[counts.argmax()])[:most]
 
 
+def is_of_agents(folder: RunFolder) -> bool:
+    """Return whether a folder holds a run of agents.
+
+    Raises:
+        ValueError: it holds no run.
+        BadFile: its config.json is damaged.
+    """
+    command, *task = folder.require()["command"].split()
+    return command == "train" and any(map(is_trainable, task[:1]))
+
+
 def read_run(path: Path, example: int = 0) -> FinishedRun:
     """Read what a finished run left behind.
 
@@ -312,7 +323,7 @@ def read_run(path: Path, example: int = 0) -> FinishedRun:
             f"{path} holds a run of `{recorded['command']}`, which writes its own report.html; report takes "
             f"runs of `train`, such as those in {path / ('trials' if '--trials' in task else 'runs')}"
         )
-    if task and task[0] in TRAINABLE:
+    if is_of_agents(folder):
         raise ValueError(f"{path} holds agents of a game: watch them with relational-rnn play {path}")
     folder.require_results()
     results = read_results(folder.results)

@@ -57,7 +57,7 @@ COMMANDS: Final = {
 """Name -> module with `main(argv) -> exit code`, and one line of help."""
 TOGETHER: Final = ("train", "compare")
 """Commands that several processes of torchrun can share."""
-LIBRARIES: Final = ("torch", "matplotlib", "optuna", "tokenizers", "gymnasium")
+LIBRARIES: Final = ("torch", "matplotlib", "optuna", "tokenizers", "gymnasium", "popgym")
 """What only some commands need; each is installed by its own name."""
 
 
@@ -69,6 +69,7 @@ def usage() -> str:
     lines = [f"  {name:<15}  {line}" for name, (_, line) in COMMANDS.items()]
     tasks = [f"  {entry.name:<15}  {entry.description}" for entry in TASKS.values()]
     games = [f"  {game.name:<15}  {game.description}" for game in TRAINABLE.values()]
+    games.append(f"  {'gym:ID':<15}  An environment of Gymnasium (popgym:NAME: of POPGym), for agents alone.")
     return "\n".join(
         [
             "usage: relational-rnn COMMAND [options]",

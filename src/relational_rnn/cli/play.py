@@ -127,7 +127,7 @@ def as_lines(episodes: Episodes) -> list[str]:
     return [
         f"return    mean {episodes.returns.mean():.1f}, range {_range(episodes.returns)}",
         f"steps     mean {episodes.steps.mean():.1f}, range {_range(episodes.steps)}",
-        f"an episode: {happened}",
+        *([f"an episode: {happened}"] if happened else []),
         f"stopped at the frame cap: {int(episodes.truncated.sum())} of {count}",
     ]
 

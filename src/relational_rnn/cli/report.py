@@ -38,11 +38,13 @@ def main(argv: Sequence[str]) -> int:
         raise ValueError("which run? relational-rnn report RUN [RUN...]")
 
     from relational_rnn.analysis.report import check_one_task, write_report
-    from relational_rnn.cli.finished import read_run
-    from relational_rnn.training.run_folder import find_output
+    from relational_rnn.cli.finished import is_of_agents, read_run
+    from relational_rnn.training.run_folder import RunFolder, find_output
 
     runs = tuple(dict.fromkeys(options.runs))  # what is named twice counts once
     out = options.out or (runs[0] / SEVERAL if len(runs) == 1 else Path(SEVERAL))
+    if any(is_of_agents(folder) for folder in map(RunFolder, runs)):
+        return report_agents(runs, out)
     read = [read_run(path) for path in runs]
     check_one_task([(str(run.folder.path), run.results) for run in read])
     target = find_output(out)  # raises before the models have answered
@@ -53,6 +55,32 @@ def main(argv: Sequence[str]) -> int:
     for run in read:
         if run.left_out:
             print(f"{run.folder.path}: {run.left_out}" if len(read) > 1 else run.left_out)
+    return 0
+
+
+def report_agents(runs: Sequence[Path], out: Path) -> int:
+    """Write the page of a run of agents; return the exit code.
+
+    Raises:
+        ValueError: there are other runs beside it.
+    """
+    if len(runs) > 1:
+        raise ValueError(
+            f"a run of agents has a page of its own, got {len(runs)} runs: write one report for each"
+        )
+
+    from relational_rnn.analysis.report import write_agents_report
+    from relational_rnn.cli.agents_report import agents_page, read_agents
+    from relational_rnn.cli.run import require
+    from relational_rnn.training.run_folder import RunFolder, find_output
+
+    require("torch")
+    run = read_agents(RunFolder(runs[0]))
+    target = find_output(out)  # raises before the agents have played
+    page = agents_page(run)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_agents_report(out, page)
+    print("\n".join([f"Written: {out}", *page.notes]))
     return 0
 
 

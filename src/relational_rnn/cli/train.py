@@ -103,7 +103,8 @@ def folder_of(task: str, options: Any) -> Path:
     if options.resume and options.out is None:
         raise ValueError("which run? --resume needs the run's folder, --out DIR")
     origin = options.preset if options.config is None else options.config.stem
-    return options.out or Path("runs") / f"{task}-{origin}-seed{options.run.seed}"
+    name = task.replace(":", "-").replace("/", "-")  # of an environment of Gymnasium
+    return options.out or Path("runs") / f"{name}-{origin}-seed{options.run.seed}"
 
 
 def _follow(own: Place) -> int:
@@ -126,17 +127,22 @@ def split_task(command: str, argv: Sequence[str]) -> tuple[str, list[str]]:
         ValueError: there is no task; the message lists the known ones.
     """
     words = list(argv)
-    task = task_name(words.pop(0)) if words and not words[0].startswith("-") else None
+    given = words.pop(0) if words and not words[0].startswith("-") else None
+    task = given if given is not None and ":" in given else task_name(given)  # gym:ID keeps its spelling
     if task in TASKS:
         return task, words
-    from relational_rnn.tasks.game_registry import TRAINABLE
+    from relational_rnn.tasks.game_registry import TRAINABLE, is_trainable
 
     games = TRAINABLE if command == "train" else {}
-    if task in TRAINABLE and not games:
-        raise ValueError(f"{command} takes no games; their agents are trained by relational-rnn train {task}")
-    if task is not None and task not in games:
+    if task is not None and is_trainable(task):
+        if not games:
+            raise ValueError(
+                f"{command} takes no games; their agents are trained by relational-rnn train {task}"
+            )
+        return task, words
+    if task is not None:
         near = did_you_mean(task, (*TASKS, *games))
-        known = ", ".join((*TASKS, *games))
+        known = ", ".join((*TASKS, *games, *(["gym:ID", "popgym:NAME"] if games else [])))
         raise ValueError(f"there is no task {shortened(task)}{near}; known tasks: {known}")
     if task is None and not {"-h", "--help"} & set(words):
         known = ", ".join((*RECIPES, *games))

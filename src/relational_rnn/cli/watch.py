@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from relational_rnn.analysis.episode import animate_episode
+from relational_rnn.analysis.episode import animate_episode, check_animation
 from relational_rnn.cli.arguments import NUMBERS
 from relational_rnn.cli.play import as_lines, as_records, show
 from relational_rnn.config.checks import check_seed, check_size
@@ -19,7 +19,6 @@ from relational_rnn.rl.config import LEVELS
 from relational_rnn.rl.ppo import AgentPlayer
 from relational_rnn.rl.watch import watch
 from relational_rnn.tasks.episodes import MOST_EPISODES, play_episodes
-from relational_rnn.training.files import find_target
 
 LONGEST = 150
 """Steps of an animation."""
@@ -44,7 +43,8 @@ class Watch:
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print one JSON object an episode instead."""
     animate: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Write the first episode, up to 150 steps of it, as an animation (.gif) instead."""
+    """Write the first episode, up to 150 steps of it, as an animation instead: .gif, or .mp4 if there is an
+    encoder (imageio-ffmpeg or ffmpeg)."""
 
 
 def main(run: Path, argv: Sequence[str]) -> int:
@@ -57,7 +57,7 @@ def main(run: Path, argv: Sequence[str]) -> int:
     check_size("episodes", count, 1, MOST_EPISODES)
     check_seed("seed", options.seed)
     if options.animate is not None:
-        find_target(options.animate)
+        check_animation(options.animate)
         path = animate(
             run,
             options.model,

@@ -15,7 +15,7 @@ from relational_rnn.reference.arrays import Array
 from relational_rnn.rl.config import AgentRun, agent_run_from
 from relational_rnn.rl.ppo import Agent, Learner
 from relational_rnn.rl.results import read_results
-from relational_rnn.tasks.game_registry import TRAINABLE, find_game
+from relational_rnn.tasks.game_registry import TRAINABLE, find_game, is_trainable
 from relational_rnn.tasks.games import load_games, save_games
 from relational_rnn.training.arrays_file import (
     check_arrays,
@@ -27,6 +27,7 @@ from relational_rnn.training.arrays_file import (
 from relational_rnn.training.decode import decode
 from relational_rnn.training.learners.language import memory_arrays, memory_from
 from relational_rnn.training.learners.torch import count_parameters
+from relational_rnn.training.learners.torch import load_arrays as write_arrays
 from relational_rnn.training.matching import smallest_size
 from relational_rnn.training.models import LEADER, MODELS
 from relational_rnn.training.run_folder import RunFolder
@@ -127,18 +128,6 @@ def arrays_of(agent: Agent) -> dict[str, Array]:
     return {name: value.cpu().numpy().copy() for name, value in agent.state_dict().items()}
 
 
-@torch.no_grad()
-def write_arrays(agent: Agent, values: Mapping[str, Array]) -> None:
-    """Give an agent such values.
-
-    Raises:
-        ValueError: they are another agent's, or not finite.
-    """
-    check_arrays(values, arrays_of(agent))
-    for name, value in agent.state_dict().items():
-        value.copy_(torch.from_numpy(np.array(values[name])))
-
-
 def load_agent(path: Path) -> tuple[Agent, AgentRun, AgentTraining]:
     """Build the agent of a file that `save_agent` wrote, on the CPU.
 
@@ -175,7 +164,7 @@ def find_agent(
     """
     folder = RunFolder(path)
     command = folder.require()["command"]
-    if not {*command.split()[1:2]} & TRAINABLE.keys():
+    if not any(map(is_trainable, command.split()[1:2])):
         raise ValueError(f"{path} holds a run of `{command}`, which has no agents that play")
     folder.require_results()
     models = read_results(folder.results).models

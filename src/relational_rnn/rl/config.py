@@ -161,6 +161,25 @@ class PlayConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AgentRuntime(RuntimeConfig):
+    """Where agents are trained.
+
+    Raises:
+        TypeError: a size is no integer.
+        ValueError: a size below 1, an unknown choice.
+    """
+
+    framework: str = "torch"
+    """What trains: "torch"; there are no agents in NumPy."""
+
+    def __post_init__(self) -> None:
+        """Check every field."""
+        super().__post_init__()
+        if self.framework != "torch":
+            raise ValueError(f"agents need framework='torch', got {self.framework!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class AgentRun(Generic[Task]):
     """Everything that a run of agents depends on.
 
@@ -182,7 +201,7 @@ class AgentRun(Generic[Task]):
     """How they learn."""
     play: PlayConfig = field(default_factory=PlayConfig)
     """How much is played."""
-    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+    runtime: AgentRuntime = field(default_factory=AgentRuntime)
     """Where they are trained."""
     seed: int = 0
     """The first seed. A seed decides initial values, levels, actions and minibatches."""
@@ -199,8 +218,6 @@ class AgentRun(Generic[Task]):
                 f"seed must be at most {most} with games={self.play.games}, got {self.seed}: later levels "
                 "are for evaluation"
             )
-        if self.runtime.framework != "torch":
-            raise ValueError(f"agents need framework='torch', got {self.runtime.framework!r}")
         check_models("torch", self.model.models)
         for name in self.model.models:
             if name not in MODELS_OF_AGENTS:

@@ -33,8 +33,9 @@ class Agent(nn.Module):
     """An encoder of what is seen, a recurrent core, and a linear layer each for the policy and the value.
 
     Vectors are encoded by a linear layer; pictures by two convolutions of 12 and 24 kernels of 2 x 2 cells,
-    with two planes of coordinates added, as in the paper's Viewport BoxWorld; of a dict each part. The agent
-    may be moved to a GPU; the games stay on the CPU.
+    with two planes of coordinates added, as in the paper's Viewport BoxWorld; of a dict each part. Pictures
+    are centred first and their features normalised (Ba et al. 2016), without which an agent tells cells of
+    similar colours apart late. The agent may be moved to a GPU; the games stay on the CPU.
 
     Args:
         games: whose observations and actions it is for.
@@ -101,13 +102,13 @@ class Agent(nn.Module):
 
 
 class AddCoordinates(nn.Module):
-    """Two planes more: each cell's column and row, from -1 to 1."""
+    """Colours from -1 to 1 instead of 0 to 1, and two planes more: each cell's column and row, likewise."""
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C + 2, H, W)."""
         rows, columns = (torch.linspace(-1, 1, size).to(pictures) for size in pictures.shape[-2:])
         planes = torch.stack(torch.meshgrid(columns, rows, indexing="xy"))
-        return torch.cat([pictures, planes.expand(len(pictures), -1, -1, -1)], 1)
+        return torch.cat([2 * pictures - 1, planes.expand(len(pictures), -1, -1, -1)], 1)
 
 
 def _encoder(shape: tuple[int, ...], width: int) -> nn.Module:
@@ -123,6 +124,7 @@ def _encoder(shape: tuple[int, ...], width: int) -> nn.Module:
         nn.ReLU(),
         nn.Flatten(),
         nn.Linear(24 * (height - 2) * (across - 2), width),
+        nn.LayerNorm(width),
         nn.ReLU(),
     )
 
@@ -219,16 +221,33 @@ class Learner:
         return self.done >= self.rollouts
 
     def advance(self) -> Update:
-        """Play a rollout, learn from it, and return what it came to."""
+        """Play a rollout, learn from it, and return what it came to.
+
+        Raises:
+            FloatingPointError: the agent is no longer finite; it stays as it was before.
+        """
+        before = [parameter.detach().clone() for parameter in self.agent.parameters()]
         for group in self.optimiser.param_groups:
             group["lr"] = self.config.learning_rate * (1 - self.done / self.rollouts)
         rollout, self.state, ended = play(
             self.games, self.agent, self.state, self.scores, self.config, self.generator
         )
         losses = update(self.agent, self.optimiser, rollout, self.config, self.generator)
+        if not self._answers():
+            with torch.no_grad():
+                for parameter, value in zip(self.agent.parameters(), before):
+                    parameter.copy_(value)
+            raise FloatingPointError("training diverged: the probabilities of the actions are not finite")
         self.done += 1
         mean = sum(ended) / len(ended) if ended else float("nan")
         return Update(self.done * self.frames_of_rollout, len(ended), mean, *losses)
+
+    @torch.no_grad()
+    def _answers(self) -> bool:
+        """Return whether the agent's probabilities and values are finite, of what it sees now."""
+        seen, resets = look(self.games, self.agent.device)
+        logits, values, _ = self.agent(add_time(seen), self.state, resets[None])
+        return bool(logits.log_softmax(-1).isfinite().all() & values.isfinite().all())
 
 
 @torch.no_grad()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Final
 
@@ -12,6 +13,7 @@ from relational_rnn.tasks.box_world import BoxWorld
 from relational_rnn.tasks.cue_recall import CueRecall
 from relational_rnn.tasks.game_registry import TRAINABLE, find_game
 from relational_rnn.tasks.mini_pacman import MiniPacman
+from relational_rnn.tasks.repeat_previous import RepeatPrevious
 
 
 def mini_pacman() -> AgentRun:
@@ -37,6 +39,15 @@ def cue_recall() -> AgentRun:
     )
 
 
+def repeat_previous() -> AgentRun:
+    """POPGym's easy level: the suit of the fourth last card."""
+    return AgentRun(
+        task=RepeatPrevious(),
+        model=AgentConfig(encoder_width=32),
+        learning=PPO(frames=300_000, rollout=32, learning_rate=3e-3),
+    )
+
+
 def tiny(recipe: Callable[[], AgentRun]) -> Callable[[], AgentRun]:
     """Return a recipe for seconds, to see the machinery run."""
 
@@ -55,8 +66,18 @@ def tiny(recipe: Callable[[], AgentRun]) -> Callable[[], AgentRun]:
 
 PRESETS: Final[dict[str, dict[str, Callable[[], AgentRun]]]] = {
     game: {"quick": recipe, "tiny": tiny(recipe)}
-    for game, recipe in (("mini-pacman", mini_pacman), ("box-world", box_world), ("cue-recall", cue_recall))
+    for game, recipe in (
+        ("mini-pacman", mini_pacman),
+        ("box-world", box_world),
+        ("cue-recall", cue_recall),
+        ("repeat-previous", repeat_previous),
+    )
 }
+
+
+def foreign(game: str) -> AgentRun:
+    """An environment of Gymnasium: what a memory game like those of POPGym takes to be learned in minutes."""
+    return AgentRun(task=find_game(game, TRAINABLE).make(), learning=PPO(frames=200_000, entropy=0.02))
 
 
 def find_preset(game: str, preset: str) -> AgentRun:
@@ -70,8 +91,10 @@ def find_preset(game: str, preset: str) -> AgentRun:
         60000
     """
     game = find_game(game, TRAINABLE).name
-    if preset not in PRESETS[game]:
-        near = did_you_mean(preset, PRESETS[game])
-        known = ", ".join(PRESETS[game])
+    recipe = functools.partial(foreign, game)
+    presets = PRESETS.get(game, {"quick": recipe, "tiny": tiny(recipe)})
+    if preset not in presets:
+        near = did_you_mean(preset, presets)
+        known = ", ".join(presets)
         raise ValueError(f"there is no preset {preset!r} for {game}{near}; known presets: {known}")
-    return PRESETS[game][preset]()
+    return presets[preset]()

@@ -28,11 +28,11 @@ def watch(agent: Agent, task: Any, *, seed: int, drawn: bool = True, most: int =
         >>> task = CueRecall(delay=2)
         >>> agent = Agent(task.batch(1), lambda size: RelationalMemory(size, mem_slots=3, head_size=4))
         >>> watch(agent, task, seed=0).attention.shape
-        (4, 3, 4)
+        (4, 1, 1, 3, 4)
     """
     games, player, core = task.batch(1), AgentPlayer(agent, drawn=drawn), agent.core
     games.reset(seed)
-    generator, traces = np.random.default_rng(seed), list[Any]()
+    generator, traces, memories = np.random.default_rng(seed), list[Any](), list[Any]()
     steps: list[tuple[Any, ...]] = []
     pictures, over = [games.picture(0)], False
     while not over and len(steps) < most:
@@ -40,7 +40,9 @@ def watch(agent: Agent, task: Any, *, seed: int, drawn: bool = True, most: int =
         if isinstance(core, RelationalMemory):
             seen, resets = look(games, agent.device)
             inputs = agent.encode(add_time(seen), (1, 1))
-            traces.append(core(inputs, before, resets=resets[None], return_trace=True)[2])
+            _, memory, trace = core(inputs, before, resets=resets[None], return_trace=True)
+            traces.append(trace)
+            memories.append(memory)
         probabilities, values = player.think(games)
         action = player.choose(probabilities, generator)
         outcome = games.step(action)
@@ -48,14 +50,13 @@ def watch(agent: Agent, task: Any, *, seed: int, drawn: bool = True, most: int =
         pictures.append(games.picture(0))
         steps.append((action[0], probabilities[0], values[0], outcome.rewards[0]))
     chosen, probabilities, values, rewards = (np.stack(part) for part in zip(*steps))
-    gated = bool(traces) and traces[0].input_gate is not None
+    inside: dict[str, np.ndarray] = {}
+    if traces:
+        inside["attention"] = np.stack([one.attention[0, 0].cpu().numpy() for one in traces])
+        inside["norms"] = np.stack([memory[0].norm(dim=-1).cpu().numpy() for memory in memories])
+        for gate in ("input_gate", "forget_gate"):
+            if getattr(traces[0], gate) is not None:
+                inside[gate] = np.stack([getattr(one, gate)[0, 0].mean(-1).cpu().numpy() for one in traces])
     return Episode(
-        np.stack(pictures),
-        tuple(games.actions),
-        chosen,
-        probabilities,
-        values,
-        rewards,
-        np.stack([one.attention[0, 0].mean((0, 1)).cpu().numpy() for one in traces]) if traces else None,
-        np.stack([one.input_gate[0, 0].mean(-1).cpu().numpy() for one in traces]) if gated else None,
+        np.stack(pictures), tuple(games.actions), chosen, probabilities, values, rewards, over, **inside
     )

@@ -43,10 +43,16 @@ class Episode(NamedTuple):
     """The sum of discounted rewards that the agent expects."""
     rewards: Float[np.ndarray, " T"]
     """That followed."""
-    attention: Float[np.ndarray, "T N M"] | None = None
-    """RMC: from each slot to each slot and, last, the input, the mean over heads and rounds; else None."""
+    over: bool = True
+    """The last step ended it; else it went on, and was not watched further."""
+    attention: Float[np.ndarray, "T blocks H N M"] | None = None
+    """RMC: from each slot to each slot and, last, the input; else None."""
     input_gate: Float[np.ndarray, "T N"] | None = None
     """RMC with gates: how far each slot was opened, 0 to 1, the mean over its features; else None."""
+    forget_gate: Float[np.ndarray, "T N"] | None = None
+    """RMC with gates: how much of its content each slot kept, mean over its features; else None."""
+    norms: Float[np.ndarray, "T N"] | None = None
+    """RMC: Euclidean norm of what each slot held after the step; else None."""
 
 
 def play_episodes(

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from relational_rnn.config.checks import did_you_mean, shortened
-from relational_rnn.tasks import box_world, cue_recall, mini_pacman
+from relational_rnn.tasks import box_world, cue_recall, gym_game, mini_pacman, repeat_previous
 from relational_rnn.tasks.box_world.players import PLAYERS as BOX_WORLD_PLAYERS
 from relational_rnn.tasks.mini_pacman.players import PLAYERS as MINI_PACMAN_PLAYERS
 from relational_rnn.tasks.registry import task_name
@@ -80,24 +80,44 @@ TRAINABLE: Final = {
         kind=cue_recall.CueRecall,
         players=cue_recall.PLAYERS,
     ),
+    "repeat-previous": Game(
+        name="repeat-previous",
+        description="Name the suit of the card that was shown some cards before, at each card.",
+        kind=repeat_previous.RepeatPrevious,
+        players=repeat_previous.PLAYERS,
+    ),
 }
-"""What agents are trained on: beside the games that people play, the smallest game of memory."""
+"""What agents are trained on: beside the games that people play, games of memory."""
+
+
+def is_trainable(name: str) -> bool:
+    """Return whether agents can be trained on what has this name, an environment of Gymnasium included.
+
+    Example:
+        >>> is_trainable("cue-recall"), is_trainable("gym:CartPole-v1"), is_trainable("sorting")
+        (True, True, False)
+    """
+    return name in TRAINABLE or gym_game.is_foreign(name)
 
 
 def find_game(name: str, known: Mapping[str, Game] = GAMES) -> Game:
     """Return a game; its name may be written with underscores.
 
     Args:
-        name: of the game.
+        name: of the game, or where agents are trained gym:ID or popgym:NAME.
         known: the games to find it among.
 
     Raises:
+        ImportError: it is an environment of Gymnasium or POPGym, which is absent.
         ValueError: there is no such game; the message lists the known ones.
 
     Example:
         >>> find_game("box_world").name
         'box-world'
     """
+    if known is TRAINABLE and isinstance(name, str) and gym_game.is_foreign(name):
+        kind = gym_game.kind_of(name)
+        return Game(name=name, description=f"{name} of Gymnasium.", kind=kind, players=gym_game.PLAYERS)
     found = task_name(name)
     if not isinstance(found, str) or found not in known:
         near = did_you_mean(found, known)

@@ -187,6 +187,8 @@ def load_games(games: Any, values: Mapping[str, np.ndarray]) -> None:
             )
         else:
             setattr(games, name, np.array(value))
+    if hasattr(games, "go_on"):
+        games.go_on()
 
 
 def check_window(value: int) -> int:

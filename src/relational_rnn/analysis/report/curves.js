@@ -1,4 +1,4 @@
-// Accuracy or loss over training: a line a model, the range of its seeds behind it, values under the pointer.
+// Accuracy, loss or return over training: a line a model, the range of its seeds behind it, values under the pointer.
 
 const DASHES = ["", "9 4", "2.5 3", "10 3 2 3"]; // of several ways of one model
 
@@ -8,19 +8,32 @@ const niceStep = (top) => {
 };
 const short = (n) => (n >= 1e6 ? +(n / 1e6).toPrecision(4) + " M" : n >= 1e4 ? +(n / 1e3).toPrecision(4) + " k" : +n.toPrecision(4));
 
-// What a chart shows: a share on a scale from 0 to 1, or a loss on a logarithmic one.
+// What a chart shows: a share on a scale from 0 to 1, a loss on a logarithmic one, or any number.
 const VIEWS = {
   accuracy: { name: "Validation accuracy", words: percent, log: false },
   validation: { name: "Loss on validation examples", words: (loss) => loss.toPrecision(3), log: true },
   training: { name: "Loss on training batches", words: (loss) => loss.toPrecision(3), log: true },
+  returns: { name: "Mean return on held-out levels", words: (sum) => sum.toFixed(2), log: false },
 };
 
+const COUNTED = { examples: "training examples seen", frames: "frames played" };
+
 function curvesOf(run, view) {
-  if (view === "accuracy") return run.curves;
+  if (!VIEWS[view].log) return run.curves;
   return run.losses.map(({ label, model, colour, dash, ...lines }) => ({ label, model, colour, dash, ...lines[view] }));
 }
 
-function scaleOf(curves, log) {
+// Of returns: from the lowest to the highest of the curves, with the players that are not far from them.
+function scaleOfReturns(curves, players) {
+  const all = curves.flatMap((curve) => [...curve.values, ...curve.low, ...curve.high]).concat(players);
+  const low = Math.min(...all), room = 0.06 * (Math.max(...all) - low || 1), high = Math.max(...all) + room;
+  const step = niceStep(high - low + room), first = Math.ceil((low - room) / step);
+  const ticks = Array.from({ length: Math.floor(high / step) - first + 1 }, (_, n) => (first + n) * step);
+  return { place: (sum) => (sum - low + room) / (high - low + room), ticks, words: (sum) => String(+sum.toPrecision(6)) };
+}
+
+function scaleOf(curves, log, players) {
+  if (players) return scaleOfReturns(curves, players.map(([, sum]) => sum));
   if (!log) return { place: (share) => share, ticks: [0, 0.2, 0.4, 0.6, 0.8, 1], words: (share) => `${Math.round(100 * share)} %` };
   const all = curves.flatMap((curve) => [...curve.values, ...curve.low, ...curve.high]);
   const low = Math.log10(Math.min(...all)) - 0.05, high = Math.log10(Math.max(...all)) + 0.05;
@@ -33,9 +46,9 @@ function scaleOf(curves, log) {
   return { place, ticks: between, words: (loss) => loss.toPrecision(3) };
 }
 
-function chartOf(curves, axis, width, log) {
+function chartOf(curves, axis, width, log, players) {
   const box = { left: 46, right: 14, top: 12, bottom: 42, width, height: clamp(width * 0.56, 230, 380) };
-  const top = Math.max(...curves.flatMap((curve) => curve[axis]), 1e-9), scale = scaleOf(curves, log);
+  const top = Math.max(...curves.flatMap((curve) => curve[axis]), 1e-9), scale = scaleOf(curves, log, players);
   box.x = (value) => box.left + (value / top) * (width - box.left - box.right);
   box.y = (value) => box.height - box.bottom - scale.place(value) * (box.height - box.top - box.bottom);
   box.end = top;
@@ -43,7 +56,8 @@ function chartOf(curves, axis, width, log) {
   return box;
 }
 
-function gridOf(axis, box, trivial) {
+// `levels` are [words, score] of what learns nothing: dashed lines.
+function gridOf(axis, box, counted, levels) {
   const { left, right, width, height, bottom } = box, parts = [];
   for (const value of box.scale.ticks) {
     const y = box.y(value);
@@ -54,12 +68,13 @@ function gridOf(axis, box, trivial) {
   for (let value = 0; value <= box.end * 1.001; value += step) {
     parts.push(`<text class="quiet" x="${box.x(value)}" y="${height - bottom + 18}" text-anchor="middle">${short(value)}</text>`);
   }
-  const name = axis === "examples" ? "training examples seen" : "seconds of training";
+  const name = axis === "examples" ? COUNTED[counted] : "seconds of training";
   parts.push(`<text x="${(left + width - right) / 2}" y="${height - 5}" text-anchor="middle">${name}</text>`);
-  if (trivial === null) return parts.join("");
-  const y = box.y(trivial);
-  parts.push(`<line class="axis" stroke-dasharray="5 4" stroke-width="1.5" x1="${left}" x2="${width - right}" y1="${y}" y2="${y}"/>`);
-  parts.push(`<text class="quiet" x="${width - right}" y="${y + (trivial < 0.12 ? -6 : 15)}" text-anchor="end">trivial score ${percent(trivial)}</text>`);
+  for (const [words, score] of levels) {
+    const y = box.y(score), below = box.scale.place(score) < 0.12 ? -6 : 15;
+    parts.push(`<line class="axis" stroke-dasharray="5 4" stroke-width="1.5" x1="${left}" x2="${width - right}" y1="${y}" y2="${y}"/>`);
+    parts.push(`<text class="quiet" x="${width - right}" y="${y + below}" text-anchor="end">${words}</text>`);
+  }
   return parts.join("");
 }
 
@@ -98,16 +113,18 @@ function startCurves(figure, run) {
   const chart = figure.querySelector(".chart"), tip = figure.querySelector(".tip");
   const views = figure.querySelector(".view"), axes = figure.querySelector(".axis-of");
   views.parentElement.hidden = !run.losses.length;
+  const counted = run.counted ?? "examples";
   let view, axis, curves, box, stops, at = null;
   const draw = (width) => {
     view = VIEWS[views.value];
     axis = view.log ? "examples" : axes.value; // no seconds are kept between evaluations
-    axes.parentElement.hidden = view.log;
+    axes.parentElement.hidden = view.log || !run.curves[0]?.seconds.length;
     curves = curvesOf(run, views.value);
-    box = chartOf(curves, axis, width, view.log);
+    box = chartOf(curves, axis, width, view.log, run.players);
     stops = [...new Set(curves.flatMap((curve) => curve[axis]))].sort((a, b) => a - b);
     const lines = curves.map((curve) => lineOf(curve, axis, box, models[curve.model])).join("");
-    const grid = gridOf(axis, box, view.log ? null : run.trivial);
+    const trivial = view.log || run.trivial === null ? [] : [[`trivial score ${percent(run.trivial)}`, run.trivial]];
+    const grid = gridOf(axis, box, counted, run.players ?? trivial);
     chart.setAttribute("aria-label", `${view.name}, over training`);
     chart.innerHTML = `<svg width="${width}" height="${box.height}" aria-hidden="true">${grid}${lines}<line class="axis where" y1="${box.top}" y2="${box.height - box.bottom}" hidden/></svg>`;
     show(null);
@@ -125,7 +142,7 @@ function startCurves(figure, run) {
       const n = nearest(curve[axis], value);
       return `<div>${markAlone({ ...models[curve.model], colour: curve.colour })}${escaped(curve.label)} <b>${view.words(curve.values[n])}</b></div>`;
     });
-    tip.innerHTML = `<div>${axis === "examples" ? `${Math.round(value).toLocaleString("en")} examples` : `${Math.round(value)} s`}</div>${rows.join("")}`;
+    tip.innerHTML = `<div>${axis === "examples" ? `${Math.round(value).toLocaleString("en")} ${counted}` : `${Math.round(value)} s`}</div>${rows.join("")}`;
     tip.style.top = `${chart.offsetTop + box.top}px`;
     tip.style.left = `${x > box.width / 2 ? Math.max(0, x - tip.offsetWidth - 10) : x + 10}px`;
   };

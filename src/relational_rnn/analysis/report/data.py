@@ -208,12 +208,19 @@ def _size(looked: Looked, count: int, first: int) -> int:
 def _watched_values(watched: Watched, count: int, first: int) -> dict[str, Any]:
     """Return each part of a model as its shape, what 255 stands for, and a byte for each number."""
     found: dict[str, Any] = {"transformer": watched.memory is None}
-    for name, values in _parts(watched, count, first).items():
-        top = 1.0 if name.endswith("gate") else float(np.nan_to_num(values, posinf=0.0).max()) or 1.0
-        scaled = np.clip(np.nan_to_num(values, posinf=top) / top, 0, 1) * 255
-        coded = base64.b64encode(np.rint(scaled).astype(np.uint8).tobytes()).decode()
-        found[name] = {"shape": list(values.shape), "top": round(top, 5), "bytes": coded}
-    return found
+    return found | {name: coded(name, values) for name, values in _parts(watched, count, first).items()}
+
+
+def coded(name: str, values: np.ndarray) -> dict[str, Any]:
+    """Return numbers as their shape, what 255 stands for (1 in a gate), and a byte for each."""
+    top = 1.0 if name.endswith("gate") else float(np.nan_to_num(values, posinf=0.0).max()) or 1.0
+    scaled = np.clip(np.nan_to_num(values, posinf=top) / top, 0, 1) * 255
+    return {"shape": list(values.shape), "top": round(top, 5), "bytes": in_base64(np.rint(scaled))}
+
+
+def in_base64(numbers: np.ndarray) -> str:
+    """Return whole numbers from 0 to 255 as bytes in base64."""
+    return base64.b64encode(numbers.astype(np.uint8).tobytes()).decode()
 
 
 def attention_words(watched: Watched, label: str) -> str | None:
@@ -236,14 +243,24 @@ def attention_words(watched: Watched, label: str) -> str | None:
             f"On average each step of the {label} gives itself {100 * newest.mean():.0f} % of its attention; "
             f"if it looked at all steps so far alike, it would be {100 * uniform:.0f} %."
         )
-    slots = watched.attention.shape[-2]
+    return slot_words(watched.attention, label)
+
+
+def slot_words(attention: np.ndarray, label: str) -> str:
+    """Return in a sentence what slots attend to on average.
+
+    Args:
+        attention: (..., N, M), from each slot to each slot and, where M is larger, the input.
+        label: what people call the model.
+    """
+    slots, columns = attention.shape[-2:]
     if columns == slots:
-        own = np.trace(watched.attention, axis1=-2, axis2=-1).mean() / slots
+        own = np.trace(attention, axis1=-2, axis2=-1).mean() / slots
         return (
             f"On average a slot of the {label} gives {100 * own:.0f} % of its attention to itself; "
             f"if it looked at all slots alike, it would be {100 / slots:.0f} %."
         )
-    share = watched.attention[..., slots:].sum(-1).mean()
+    share = attention[..., slots:].sum(-1).mean()
     uniform = (columns - slots) / columns
     return (
         f"On average a slot of the {label} gives {100 * share:.0f} % of its attention to the input; "

@@ -17,7 +17,7 @@ function valueAt(part, indices) {
 const insideOf = () => DATA.runs[inner.run].inside;
 const watched = () => insideOf().models[inner.model];
 const labelOf = () => DATA.runs[inner.run].models.find((model) => model.name === inner.model).label;
-const stepCount = () => (watched().attention ?? watched().norms).shape[1];
+const stepCount = () => (watched().attention ?? watched().norms ?? watched().boards).shape[1];
 const wordAt = (step) => insideOf().steps[inner.example][step] ?? "";
 const stepName = (step) => `step ${insideOf().first + step + 1}`;
 
@@ -177,6 +177,7 @@ function showStrips() {
 
 // The present step in a sentence, which is also what a screen reader says.
 function statusText() {
+  if (episodeOf()) return episodeText();
   const word = wordAt(inner.step), what = word === "?" ? "expects an answer" : word ? `reads “${word}”` : "";
   const begin = `${stepName(inner.step)[0].toUpperCase()}${stepName(inner.step).slice(1)} ${what}`.trim();
   if (!watched().attention) return begin + ".";
@@ -205,6 +206,7 @@ function goTo(step) {
   byId("status").textContent = statusText();
   showMap();
   showStrips();
+  if (episodeOf()) showEpisode();
 }
 
 function play(on) {
@@ -213,7 +215,7 @@ function play(on) {
   if (on && calm.matches) goTo((inner.step + 1) % stepCount()); // who wants little motion gets one step a press
   else if (on) {
     if (inner.step === stepCount() - 1) goTo(0);
-    inner.timer = setInterval(() => (inner.step < stepCount() - 1 ? goTo(inner.step + 1) : play(false)), 700);
+    inner.timer = setInterval(() => (inner.step < stepCount() - 1 ? goTo(inner.step + 1) : play(false)), episodeOf() ? 170 : 700);
   }
   byId("play").textContent = calm.matches ? "Next step" : inner.timer ? "❚❚ Pause" : "▶ Play";
 }

@@ -23,7 +23,15 @@ from relational_rnn.analysis.report.data import (
     loss_values,
     model_values,
 )
-from relational_rnn.analysis.report.shell import again_html, filled, page, part, table_html
+from relational_rnn.analysis.report.shell import (
+    again_html,
+    curves_html,
+    filled,
+    inside_html,
+    page,
+    part,
+    table_html,
+)
 from relational_rnn.analysis.supervised import (
     cost_table,
     generalisation_table,
@@ -104,16 +112,23 @@ def report_html(runs: Sequence[RunPage]) -> str:
     values = [_values(run, len(runs)) for run in runs]
     examples = any(one["examples"] for one in values)
     inside = any(one["inside"]["models"] for one in values)
-    sections = filled(
-        part("sections.html"),
-        {
-            "examples_hidden": "" if examples else "hidden",
-            "inside_hidden": "" if inside else "hidden",
-            "one_run": "" if several else "hidden",
-            "examples_words": _examples_words(first),
-            "inside_words": _inside_words(values),
-        },
-    )
+    sections = [
+        filled(
+            part("examples.html"),
+            {
+                "examples_hidden": "" if examples else "hidden",
+                "one_run": "" if several else "hidden",
+                "examples_words": _examples_words(first),
+            },
+        ),
+        inside_html(
+            heading="Inside: what a model does at each step",
+            words=_inside_words(values),
+            run="run",
+            choose_run=several,
+            hidden=not inside,
+        ),
+    ]
     heading = _heading(runs) if several else f"{finding(first.results)}."
     parts = [
         f'<section id="finding"><h1>{escape(heading)}</h1>',
@@ -122,7 +137,7 @@ def report_html(runs: Sequence[RunPage]) -> str:
         *(_run_html(run, at, several) for at, run in enumerate(runs)),
         "</div></section>",
         "<noscript><p>Curves, examples and insides need JavaScript; the tables do not.</p></noscript>",
-        sections,
+        *sections,
         *(f'<p class="note">{escape(note)}</p>' for note in _notes(runs, several)),
         '<section id="numbers"><h2>All numbers</h2>',
         *(_numbers_html(run, several) for run in runs),
@@ -208,18 +223,14 @@ def _run_html(run: RunPage, at: int, several: bool) -> str:
             f'<article class="run">{head}<div>',
             table_html(narrow(summary_table(selected)), caption, spare=("examples",)),
             f'<p class="note">{escape(words)}</p>{lost}</div>',
-            f'<figure class="curves" data-run="{at}"><figcaption><b>Curves of training</b>. '
-            f"Dashed: the trivial score.{ranges} Point at the chart, or choose it and press an arrow key."
-            "</figcaption>",
-            '<div class="controls"><label>show <select class="view">'
-            '<option value="accuracy">validation accuracy</option>'
-            f'<option value="validation"{loss}>validation loss (nats, log scale)</option>'
-            '<option value="training">training loss (nats, log scale)</option></select></label>'
-            '<label>against <select class="axis-of"><option value="examples">examples seen</option>'
-            '<option value="seconds">seconds</option></select></label></div>',
-            '<div class="chart" tabindex="0" role="img" aria-label="Curves of training">',
-            "</div>",
-            '<div class="tip" aria-live="polite" hidden></div><ul class="legend"></ul></figure></article>',
+            curves_html(
+                at,
+                f"Dashed: the trivial score.{ranges}",
+                '<option value="accuracy">validation accuracy</option>'
+                f'<option value="validation"{loss}>validation loss (nats, log scale)</option>'
+                '<option value="training">training loss (nats, log scale)</option>',
+            ),
+            "</article>",
         ]
     )
 

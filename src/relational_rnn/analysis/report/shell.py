@@ -13,7 +13,7 @@ from relational_rnn.training.run_folder import flat
 
 HERE = Path(__file__).parent
 
-SCRIPTS = ("report", "curves", "examples", "inside", "start")
+SCRIPTS = ("report", "curves", "examples", "inside", "episode", "start")
 """In this order: the last one starts the page."""
 
 
@@ -57,6 +57,44 @@ def page(*, title: str, name: str, body: str, nav: Sequence[tuple[str, str]] = (
         scripts = f'<script type="application/json" id="data">{block}</script>\n<script>\n{code}</script>'
     values = {"title": escape(title), "style": part("report.css"), "name": escape(name), "nav": top}
     return filled(part("report.html"), {**values, "body": body, "scripts": scripts})
+
+
+def inside_html(
+    *, heading: str, words: str, run: str, choose_run: bool, hidden: bool = False, episode: bool = False
+) -> str:
+    """Return the section with the slider.
+
+    Args:
+        heading: above it.
+        words: what it shows, below the heading.
+        run: what each of the runs on the page is called, to choose among them.
+        choose_run: whether there is more than one.
+        hidden: whether there is nothing to show.
+        episode: whether it shows the episodes of agents.
+    """
+    values = {"heading": heading, "words": escape(words), "run": run, "hidden": "hidden" if hidden else ""}
+    values["runs_hidden"] = "" if choose_run else "hidden"
+    values["chosen_hidden"] = "hidden" if episode else ""
+    return filled(part("inside.html"), {**values, "episode": part("episode.html") if episode else ""})
+
+
+def curves_html(run: int, words: str, views: str) -> str:
+    """Return a chart of curves, which the scripts fill.
+
+    Args:
+        run: whose curves, by number.
+        words: what is drawn beside the curves.
+        views: options of what can be shown.
+    """
+    return (
+        f'<figure class="curves" data-run="{run}"><figcaption><b>Curves of training</b>. {words} '
+        "Point at the chart, or choose it and press an arrow key.</figcaption>\n"
+        f'<div class="controls"><label>show <select class="view">{views}</select></label>'
+        '<label>against <select class="axis-of"><option value="examples">examples seen</option>'
+        '<option value="seconds">seconds</option></select></label></div>\n'
+        '<div class="chart" tabindex="0" role="img" aria-label="Curves of training"></div>\n'
+        '<div class="tip" aria-live="polite" hidden></div><ul class="legend"></ul></figure>'
+    )
 
 
 def table_html(table: Table, caption: str = "", spare: Sequence[str] = ()) -> str:

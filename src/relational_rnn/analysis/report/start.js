@@ -20,7 +20,9 @@ function chooseInside() {
   byId("heads").hidden = heads < 2;
   byId("attention").hidden = !one.attention;
   byId("no-attention").hidden = !!one.attention;
-  byId("no-attention").textContent = `${labelOf()} has no attention: its cell state counts as one slot, with an input and a forget gate.`;
+  byId("no-attention").textContent = episodeOf()
+    ? `Nothing is recorded inside ${labelOf()}.`
+    : `${labelOf()} has no attention: its cell state counts as one slot, with an input and a forget gate.`;
   byId("no-gates").hidden = !one.transformer;
   byId("strips").hidden = one.transformer;
   byId("share").textContent = one.words ?? "";
@@ -47,6 +49,7 @@ function drawInside() {
   if (watched().attention && byId("map").clientWidth) drawMap(byId("map").clientWidth);
   if (!watched().transformer && byId("strips").clientWidth) drawStrips(byId("strips").clientWidth);
   if (watched().transformer) byId("strips").replaceChildren();
+  if (episodeOf()) drawEpisode(byId("value").clientWidth);
 }
 
 function chooseInsideRun(index) {
@@ -114,6 +117,6 @@ function startPrint() {
 startTheme();
 startScrollHints();
 startPrint();
-document.querySelectorAll(".curves").forEach((figure) => startCurves(figure, DATA.runs[Number(figure.dataset.run)]));
-startExamples();
-startInside();
+document.querySelectorAll(".curves").forEach((figure) => startCurves(figure, DATA.training ?? DATA.runs[Number(figure.dataset.run)]));
+if (byId("examples")) startExamples();
+if (byId("inside")) startInside();
