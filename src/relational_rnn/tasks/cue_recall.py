@@ -16,10 +16,10 @@ import numpy as np
 from relational_rnn.config.checks import check_size
 from relational_rnn.tasks import streams
 from relational_rnn.tasks.checks import check_task_size
-from relational_rnn.tasks.games import Outcome, check_actions, check_seeds, check_which
+from relational_rnn.tasks.games import GameBatch, Outcome, check_actions
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float32, Int64, UInt8
+    from jaxtyping import Float32, Int64, UInt8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class CueRecall:
         return CueRecallBatch(self, batch_size)
 
 
-class CueRecallBatch:
+class CueRecallBatch(GameBatch):
     """A batch of games of cue recall, played in step; see `tasks.games.Games`.
 
     Args:
@@ -83,33 +83,9 @@ class CueRecallBatch:
         """The one to name; -1 before `reset`."""
         self._counters = np.zeros(batch, np.uint64)
 
-    def reset(self, seed: int | Sequence[int] | np.ndarray) -> Float32[np.ndarray, "B F"]:
-        """Start every game anew, game i with the seed `seed + i`, or each with its own; return observations.
-
-        Raises:
-            TypeError: a seed is no integer.
-            ValueError: a seed is out of range, or there are not as many as games.
-        """
-        self.restart(np.ones(self.batch_size, bool), seed)
-        return self.observe()
-
-    def restart(
-        self, which: Bool[np.ndarray, " B"], seed: int | Sequence[int] | np.ndarray | None = None
-    ) -> None:
-        """Begin the next episode of the games in `which`.
-
-        Args:
-            which: games.
-            seed: as `reset` takes it, for these games alone; None lets their random numbers go on.
-
-        Raises:
-            RuntimeError: without a seed, before these games were reset.
-            TypeError: no booleans, or a seed is no integer.
-            ValueError: wrong shape, or a seed is out of range.
-        """
-        games = np.flatnonzero(check_which(which, self.batch_size))
-        if seed is not None:
-            self._counters[games] = streams.start(check_seeds(seed, self.batch_size))[games]
+    def _start(self, games: Int64[np.ndarray, " G"], seeds: Int64[np.ndarray, " G"] | None) -> None:
+        if seeds is not None:
+            self._counters[games] = streams.start(seeds)
         elif (self.cue[games] < 0).any():
             raise RuntimeError("call reset before restart")
         drawn = streams.uniforms(self._counters[games], 1)[:, 0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
@@ -65,6 +66,51 @@ class Games(Protocol):
 
     def text(self, game: int) -> str:
         """Return one game as lines of text."""
+
+
+class GameBatch(ABC):
+    """How every batch of games begins: seeds and masks are checked, then each kind starts its episodes."""
+
+    batch_size: int
+
+    def reset(self, seed: int | Sequence[int] | np.ndarray) -> Observations:
+        """Start every game anew, game i with the seed `seed + i`, or each with its own; return observations.
+
+        Raises:
+            TypeError: a seed is no integer.
+            ValueError: a seed is out of range, or there are not as many as games.
+        """
+        self.restart(np.ones(self.batch_size, bool), seed)
+        return self.observe()
+
+    def restart(
+        self, which: Bool[np.ndarray, " B"], seed: int | Sequence[int] | np.ndarray | None = None
+    ) -> None:
+        """Begin the next episode of the games in `which`.
+
+        Args:
+            which: games.
+            seed: as `reset` takes it, for these games alone; None lets their random numbers go on.
+
+        Raises:
+            RuntimeError: without a seed, before these games were reset.
+            TypeError: no booleans, or a seed is no integer.
+            ValueError: wrong shape, or a seed is out of range.
+        """
+        games = np.flatnonzero(check_which(which, self.batch_size))
+        self._start(games, None if seed is None else check_seeds(seed, self.batch_size)[games])
+
+    @abstractmethod
+    def observe(self) -> Observations:
+        """Return what the player of each game sees, in arrays of their own."""
+
+    @abstractmethod
+    def _start(self, games: Int64[np.ndarray, " G"], seeds: Int64[np.ndarray, " G"] | None) -> None:
+        """Begin an episode of some games, given by their numbers, with a seed each, or going on without.
+
+        Raises:
+            RuntimeError: without seeds, before these games were reset.
+        """
 
 
 def check_seeds(seed: Any, batch_size: int) -> Int64[np.ndarray, " B"]:

@@ -16,10 +16,10 @@ import numpy as np
 
 from relational_rnn.config.checks import check_size, did_you_mean, shortened
 from relational_rnn.tasks import streams
-from relational_rnn.tasks.games import Outcome, check_actions, check_seeds, check_which
+from relational_rnn.tasks.games import GameBatch, Outcome, check_actions
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float32, Int64, UInt8
+    from jaxtyping import Float32, Int64, UInt8
 
 PREFIXES: Final = ("gym", "popgym")
 """What a name begins with, before a colon."""
@@ -109,7 +109,7 @@ class GymGame:
         return GymBatch(self, batch_size)
 
 
-class GymBatch:
+class GymBatch(GameBatch):
     """A batch of environments, stepped one after the other; see `tasks.games.Games`.
 
     Observations are pictures where the environment's are (H, W, C) of bytes, scaled to [0, 1] and channels
@@ -162,35 +162,10 @@ class GymBatch:
         """Terminated, truncated."""
         self._seen: list[Any] = [None] * batch
 
-    def reset(self, seed: int | Sequence[int] | np.ndarray) -> Float32[np.ndarray, "B ..."]:
-        """Start every game anew, game i with the seed `seed + i`, or each with its own; return observations.
-
-        Raises:
-            TypeError: a seed is no integer.
-            ValueError: a seed is out of range, or there are not as many as games.
-        """
-        self.restart(np.ones(self.batch_size, bool), seed)
-        return self.observe()
-
-    def restart(
-        self, which: Bool[np.ndarray, " B"], seed: int | Sequence[int] | np.ndarray | None = None
-    ) -> None:
-        """Begin the next episode of the games in `which`.
-
-        Args:
-            which: games.
-            seed: as `reset` takes it, for these games alone; None lets their random numbers go on.
-
-        Raises:
-            RuntimeError: without a seed, before these games were reset.
-            TypeError: no booleans, or a seed is no integer.
-            ValueError: wrong shape, or a seed is out of range.
-        """
-        games = np.flatnonzero(check_which(which, self.batch_size))
-        if seed is not None:
-            seeds = check_seeds(seed, self.batch_size)
-            self._counters[games] = streams.start(seeds)[games]
-            self._seeds[games] = seeds[games]
+    def _start(self, games: Int64[np.ndarray, " G"], seeds: Int64[np.ndarray, " G"] | None) -> None:
+        if seeds is not None:
+            self._counters[games] = streams.start(seeds)
+            self._seeds[games] = seeds
         elif (self._seeds[games] < 0).any():
             raise RuntimeError("call reset before restart")
         else:

@@ -17,10 +17,10 @@ from relational_rnn.config.checks import check_size
 from relational_rnn.tasks.box_world import view
 from relational_rnn.tasks.box_world.level import EMPTY, GEM, KEY, LOCK, draw_level
 from relational_rnn.tasks.box_world.settings import BoxWorld
-from relational_rnn.tasks.games import Observations, Outcome, check_actions, check_seeds, check_which
+from relational_rnn.tasks.games import GameBatch, Observations, Outcome, check_actions
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Int64, UInt8
+    from jaxtyping import Int64, UInt8
 
 ACTIONS: Final = ("up", "down", "left", "right")
 NO_KEY: Final = -1
@@ -28,7 +28,7 @@ BOX, DISTRACTOR, PRIZE = 1.0, -1.0, 10.0
 """Rewards for opening a box of the path, opening a distractor, and taking the gem."""
 
 
-class BoxWorldBatch:
+class BoxWorldBatch(GameBatch):
     """A batch of games of Box-World, played in step. Every array has one row a game.
 
     Args:
@@ -69,35 +69,9 @@ class BoxWorldBatch:
         self._generators: dict[int, np.random.Generator] = {}
         self._rows = np.arange(batch)
 
-    def reset(self, seed: int | Sequence[int] | np.ndarray) -> Observations:
-        """Start every game anew, game i with the seed `seed + i`, or each with its own; return observations.
-
-        Raises:
-            TypeError: a seed is no integer.
-            ValueError: a seed is out of range, or there are not as many as games.
-        """
-        self.restart(np.ones(self.batch_size, bool), seed)
-        return self.observe()
-
-    def restart(
-        self, which: Bool[np.ndarray, " B"], seed: int | Sequence[int] | np.ndarray | None = None
-    ) -> None:
-        """Begin the next episode, a new level, of the games in `which`.
-
-        Args:
-            which: games.
-            seed: as `reset` takes it, for these games alone; None lets their random numbers go on.
-
-        Raises:
-            RuntimeError: without a seed, before these games were reset.
-            TypeError: no booleans, or a seed is no integer.
-            ValueError: wrong shape, or a seed is out of range.
-        """
-        games = np.flatnonzero(check_which(which, self.batch_size))
-        if seed is not None:
-            seeds = check_seeds(seed, self.batch_size)
-            for game in games.tolist():
-                self._generators[game] = np.random.default_rng(seeds[game])
+    def _start(self, games: Int64[np.ndarray, " G"], seeds: Int64[np.ndarray, " G"] | None) -> None:
+        if seeds is not None:
+            self._generators.update(zip(games.tolist(), map(np.random.default_rng, seeds.tolist())))
         elif not self._generators.keys() >= {*games.tolist()}:
             raise RuntimeError("call reset before restart")
         self.frames[games], self.held[games], self.ended[games] = 0, NO_KEY, False

@@ -21,7 +21,7 @@ import numpy as np
 
 from relational_rnn.config.checks import check_size
 from relational_rnn.tasks import streams
-from relational_rnn.tasks.games import Outcome, check_actions, check_seeds, check_which
+from relational_rnn.tasks.games import GameBatch, Outcome, check_actions
 from relational_rnn.tasks.mini_pacman import maze, view
 from relational_rnn.tasks.mini_pacman.maze import NOWHERE
 from relational_rnn.tasks.mini_pacman.settings import MODES, PILLS, POWER, STRAYS, MiniPacman
@@ -33,7 +33,7 @@ ACTIONS: Final = ("stay", "right", "up", "left", "down")
 FOOD: Final = ~maze.WALLS
 
 
-class MiniPacmanBatch:
+class MiniPacmanBatch(GameBatch):
     """A batch of games of Mini PacMan, played in step. Every array has one row a game.
 
     Args:
@@ -78,33 +78,9 @@ class MiniPacmanBatch:
         self._rows = np.arange(batch)
         self._window = maze.window(task.window)
 
-    def reset(self, seed: int | Sequence[int] | np.ndarray) -> Float32[np.ndarray, "B C H W"]:
-        """Start every game anew, game i with the seed `seed + i`, or each with its own; return observations.
-
-        Raises:
-            TypeError: a seed is no integer.
-            ValueError: a seed is out of range, or there are not as many as games.
-        """
-        self.restart(np.ones(self.batch_size, bool), seed)
-        return self.observe()
-
-    def restart(
-        self, which: Bool[np.ndarray, " B"], seed: int | Sequence[int] | np.ndarray | None = None
-    ) -> None:
-        """Begin the next episode of the games in `which`.
-
-        Args:
-            which: games.
-            seed: as `reset` takes it, for these games alone; None lets their random numbers go on.
-
-        Raises:
-            RuntimeError: without a seed, before these games were reset.
-            TypeError: no booleans, or a seed is no integer.
-            ValueError: wrong shape, or a seed is out of range.
-        """
-        games = np.flatnonzero(check_which(which, self.batch_size))
-        if seed is not None:
-            self._counters[games] = streams.start(check_seeds(seed, self.batch_size))[games]
+    def _start(self, games: Int64[np.ndarray, " G"], seeds: Int64[np.ndarray, " G"] | None) -> None:
+        if seeds is not None:
+            self._counters[games] = streams.start(seeds)
         elif not self.level[games].all():
             raise RuntimeError("call reset before restart")
         self.frames[games] = 0

@@ -116,7 +116,7 @@ def _measured(gradient: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         gradient.new_zeros(side, side) if side <= group["longest_side"] else None for side in sides
     ]
     _measure(gradient, covariances, 1 - group["betas"][1])
-    vectors = [None if c is None else torch.linalg.eigh(_whole(c))[1].flip(1) for c in covariances]
+    vectors = [None if c is None else _eigenvectors(_whole(c)) for c in covariances]
     return {
         "exp_avg": torch.zeros_like(gradient),
         "exp_avg_sq": torch.zeros_like(gradient),
@@ -134,6 +134,13 @@ def _measure(gradient: Tensor, covariances: Sequence[Tensor | None], share: floa
         for first in range(0, gradient.shape[axis], ROWS):
             part = covariance[first : first + ROWS, first:]
             part.addmm_(lines[first : first + ROWS], lines[first:].T, beta=1 - share, alpha=share)
+
+
+def _eigenvectors(covariance: Tensor) -> Tensor:
+    """Return its eigenvectors as columns, that of the largest eigenvalue first."""
+    # In float32 LAPACK's iteration does not end on some covariances of low rank, as first gradients have.
+    vectors: Tensor = torch.linalg.eigh(covariance.double())[1]
+    return vectors.flip(1).to(covariance.dtype)
 
 
 def _whole(covariance: Tensor) -> Tensor:
