@@ -31,7 +31,7 @@ from relational_rnn.training.config import RunConfig
 from relational_rnn.training.contestants import contestants
 from relational_rnn.training.framework import framework_of
 from relational_rnn.training.learners.generation import Writer
-from relational_rnn.training.learners.language import parts_of
+from relational_rnn.training.learners.language import tensors_of
 
 LENGTHS: Final = (100, 300, 1_000, 3_000, 10_000)
 WRITTEN: Final = 64
@@ -85,7 +85,7 @@ def speeds(
             writer = make()
             writer.tokens += text[:length]
             write(writer, 1)
-            numbers = (part.numel() for part in parts_of(writer.memory) if part.is_floating_point())
+            numbers = (part.numel() for part in tensors_of(writer.memory) if part.is_floating_point())
             kept[f"{name} {length}"] = sum(numbers)
 
             def run(writer: Writer = writer) -> None:

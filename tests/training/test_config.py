@@ -32,7 +32,7 @@ def with_overrides(config, *words):
         ({"models": ("rcm",)}, r"got 'rcm' \(did you mean rmc\?\)"),
         (
             {"read_head": "max"},
-            "read_head must be one of 'flatten', 'mean', 'weighted', 'attention', got 'max'",
+            "read_head must be one of 'flatten', 'mean', 'weighted', 'attention', 'query', got 'max'",
         ),
         ({"input_fusion": "add"}, "input_fusion must be one of 'append', 'tile', got 'add'"),
         ({"key_size": 0}, "key_size must be an integer of at least 1, got 0"),
