@@ -84,6 +84,10 @@ def test_the_command_tells_what_follows_from_its_measurements(capsys):
         ([], "which task? relational-rnn plan language"),
         (["sorting"], "plan takes language alone, got 'sorting'"),
         (["language", "--processes", "3"], "batch_size must be a multiple of the 3 processes, got 32"),
+        (
+            ["language", "--processes", "4", "--accumulate", "9"],
+            "accumulate must be at most the 8 streams of each of 4 processes, got 9",
+        ),
         (["language", "--processes", "0"], "processes must be an integer of at least 1, got 0"),
         (["language", "--bandwidth", "0"], "bandwidth must be above 0, got 0.0"),
         (["language", "--tokens", "0"], "tokens must be an integer of at least 1, got 0"),

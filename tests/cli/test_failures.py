@@ -47,7 +47,7 @@ def test_what_is_printed_and_written(tmp_path, capsys):
     assert shown.count("Example ") == 4
     for model in found["models"]:
         wrong = model["always_wrong"] + model["sometimes_wrong"]
-        assert f"{model['model']} is wrong: 2 of {len(wrong)} examples" in shown
+        assert f"{model['model']} is wrong in {len(wrong)} examples, 2 of them here" in shown
     batch = find_task("sorting").sample(config.task, 40, np.random.default_rng([3, FRESH]))
     everyone = {one.name: one for one in contestants(config)}
     for model in found["models"]:

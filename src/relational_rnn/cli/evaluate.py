@@ -21,7 +21,7 @@ class Evaluate:
     """Folder of a run, one weights file (.safetensors) of it, or weights of the package, as in
     pretrained:nth-farthest-8x16."""
     examples: int = 10_000
-    """Fresh examples to score on."""
+    """Fresh examples to score on; bAbI and texts, which come from files, have their test instead."""
     seed: int = 1
     """Seed of the fresh examples. They are drawn apart from those of training and of the run's own test."""
     input: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None

@@ -93,7 +93,8 @@ def print_failures(found: dict[str, Any], show: int) -> None:
         for what, numbers in (("is wrong", wrong), ("alone is right", model["alone_right"])):
             shown = numbers[:show]
             if shown:
-                heading = f"{model['model']} {what}: {len(shown)} of {len(numbers):,} examples"
+                heading = f"{model['model']} {what} in {len(numbers):,} examples"
+                heading += f", {len(shown)} of them here" if len(shown) < len(numbers) else ""
                 print(f"\n{heading}\n{'=' * len(heading)}")
             for number in shown:
                 print(f"\nExample {number}\n{example_text(failures[number], entry)}")

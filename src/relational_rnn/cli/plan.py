@@ -20,6 +20,7 @@ from relational_rnn.tasks import task_name
 from relational_rnn.tasks.language.source import MADE
 from relational_rnn.tasks.language.vocabulary import MOST
 from relational_rnn.training.config import RunConfig, with_values
+from relational_rnn.training.distributed import check_pieces
 from relational_rnn.training.screen import say_error
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ def check_options(options: Plan[Any]) -> None:
     streams = options.run.budget.batch_size
     if streams % processes:
         raise ValueError(f"batch_size must be a multiple of the {processes} processes, got {streams}")
+    check_pieces(options.run, processes)
     if options.vocabulary is not None:
         if options.run.task.data != MADE:
             raise ValueError(f"vocabulary is for a plan without a text; leave it out, or data at {MADE!r}")
@@ -200,6 +202,8 @@ def in_words(config: RunConfig[Any], options: Plan[Any], epoch: int, found: dict
     processes, batch = options.processes, config.budget.batch_size
     streams = batch // processes
     each = f", {streams:,} on each of {processes:,} processes" if processes > 1 else ""
+    if config.runtime.accumulate > 1:
+        each += f", in {config.runtime.accumulate:,} pieces one after another"
     lines = [
         f"A step reads {batch:,} streams of {config.task.window:,} tokens{each}; there are "
         f"{config.task.classes:,} different tokens.",

@@ -145,3 +145,17 @@ def check_together(config: RunConfig, size: int) -> None:
         raise ValueError(
             f"batch_size must be a multiple of the {size} processes that torchrun started, got {streams}"
         )
+    check_pieces(config, size)
+
+
+def check_pieces(config: RunConfig, size: int) -> None:
+    """Check that each piece of a process's batch has a stream.
+
+    Raises:
+        ValueError: there are more pieces than streams.
+    """
+    own, pieces = config.budget.batch_size // size, config.runtime.accumulate
+    if pieces > own:
+        raise ValueError(
+            f"accumulate must be at most the {own} streams of each of {size} processes, got {pieces}"
+        )

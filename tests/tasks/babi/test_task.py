@@ -97,6 +97,8 @@ def test_pauses_come_after_each_question(reading):
         pause = later.inputs[row, told]
         assert np.array_equal(pause.nonzero()[1], [0] * len(told) if reading == "words" else [])
     task = replace(TASK, reading=reading, pauses=2)
+    with_pauses, without = (StoryExamples(read(one).test, read(one).vocabulary) for one in (task, TASK))
+    assert np.array_equal(with_pauses.words_told(), without.lengths)
     assert np.array_equal(babi.oracle(task, later.inputs), later.targets)
     assert "<pad>" not in babi.as_record(task, later, 0)["story"]
 

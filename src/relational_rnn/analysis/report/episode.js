@@ -47,7 +47,7 @@ function showEpisode() {
   const image = new ImageData(board.width, board.height);
   seen.forEach((colour, cell) => image.data.set([...palette[colour], 255], 4 * cell));
   board.getContext("2d").putImageData(image, 0, 0);
-  board.setAttribute("aria-label", `The board at step ${inner.step}`);
+  board.setAttribute("aria-label", `The game at step ${inner.step}`);
   const step = inner.step, thinks = step < lastStep();
   [...byId("actions").children].forEach((row, action) => {
     const [, bar, told] = row.children, share = thinks ? probabilities[step][action] : 0;

@@ -71,7 +71,8 @@ def splits(entry: TaskEntry, task: Babi, counts: Counts, seed: int) -> Splits:
     first = len(test.inputs) - max(1, round(LONGEST * len(test.inputs)))
     longest = test.select(np.arange(first, len(test.inputs)))
     scores: dict[str, float | None] = {"chance": task.chance, "majority": task.majority, "shortcut": None}
-    changes = f"the longest tenth of the test, stories of {longest.lengths.min()} words and more"
+    shortest = min(longest.words_told())
+    changes = f"the longest tenth of the test, stories of {shortest} words and more"
     return Splits(train, validation, test, longest, asdict(task), changes, {"test": scores, "harder": scores})
 
 

@@ -17,6 +17,7 @@ from relational_rnn.tasks.babi.scores import BabiScores, majority_scores
 from relational_rnn.tasks.babi.source import VARIANTS, find
 from relational_rnn.tasks.babi.stories import TASKS
 from relational_rnn.tasks.babi.synthetic import synthetic
+from relational_rnn.tasks.babi_words import PADDING
 
 if TYPE_CHECKING:
     from jaxtyping import Float32, Int
@@ -170,8 +171,13 @@ class StoryExamples:
 
     @property
     def lengths(self) -> Int[np.ndarray, " S"]:
-        """Words of each sequence."""
+        """Words of each sequence, pauses included."""
         return self.stories.lengths
+
+    def words_told(self) -> Int[np.ndarray, " S"]:
+        """Return the words of each sequence without the pauses."""
+        begins = self.lengths.cumsum() - self.lengths
+        return np.add.reduceat((self.stories.words != PADDING).astype(int), begins)
 
     @property
     def kinds(self) -> list[str]:
