@@ -10,7 +10,7 @@ gymnasium = pytest.importorskip("gymnasium")
 from gymnasium import spaces  # noqa: E402
 
 from relational_rnn.cli.main import main  # noqa: E402
-from relational_rnn.tasks.game_registry import TRAINABLE, find_game  # noqa: E402
+from relational_rnn.tasks.game_registry import find_trainable  # noqa: E402
 from relational_rnn.tasks.games import load_games, save_games  # noqa: E402
 from relational_rnn.tasks.gym_game import GymGame, kind_of, random  # noqa: E402
 
@@ -112,7 +112,7 @@ def test_a_game_that_is_over_waits_and_the_frame_cap_is_a_truncation():
 
 
 def test_settings_go_to_other_processes():
-    task = find_game(CARTPOLE, TRAINABLE).make(frame_cap=30)
+    task = find_trainable(CARTPOLE).make(frame_cap=30)
     again = pickle.loads(pickle.dumps(task))
     assert again == task
     assert again.name == CARTPOLE

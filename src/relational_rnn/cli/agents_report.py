@@ -13,7 +13,7 @@ from relational_rnn.analysis.returns import ReturnCurve
 from relational_rnn.config.checks import BadFile
 from relational_rnn.rl.config import LEVELS, AgentRun, agent_run_from
 from relational_rnn.rl.results import AgentResults, read_results
-from relational_rnn.tasks.game_registry import TRAINABLE, find_game
+from relational_rnn.tasks.game_registry import find_trainable
 from relational_rnn.training.decode import decode
 from relational_rnn.training.results import REMEDY
 from relational_rnn.training.run_folder import CONFIG_REMEDY, RunFolder
@@ -43,7 +43,7 @@ def read_agents(folder: RunFolder) -> AgentsRun:
     folder.require_results()
     results = read_results(folder.results)
     try:
-        config = agent_run_from(find_game(recorded["command"].split()[1], TRAINABLE), recorded["config"])
+        config = agent_run_from(find_trainable(recorded["command"].split()[1]), recorded["config"])
     except ValueError as error:
         raise BadFile(
             folder.config, f"does not hold the settings of agents: {error}", CONFIG_REMEDY
@@ -205,7 +205,7 @@ def agents_page(run: AgentsRun) -> AgentPage:
     return AgentPage(
         name=str(folder.path),
         title=title_of(config),
-        description=find_game(config.task.name, TRAINABLE).description,
+        description=find_trainable(config.task.name).description,
         finding=finding_of(results),
         about=about(results),
         scores=table_of(results),

@@ -18,7 +18,7 @@ from relational_rnn.cli.memories import NUMPY_MODELS, RECORDED, numpy_model
 from relational_rnn.config.checks import BadFile, check_size
 from relational_rnn.config.paths import in_words
 from relational_rnn.tasks import entry_of, find_task
-from relational_rnn.tasks.game_registry import is_trainable
+from relational_rnn.tasks.game_registry import game_of
 from relational_rnn.training.answers import answer_text, answers_of, are_right, question_text, some_of
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.data import alone, splits_of
@@ -300,8 +300,7 @@ def is_of_agents(folder: RunFolder) -> bool:
         ValueError: it holds no run.
         BadFile: its config.json is damaged.
     """
-    command, *task = folder.require()["command"].split()
-    return command == "train" and any(map(is_trainable, task[:1]))
+    return game_of(folder.require()["command"]) is not None
 
 
 def read_run(path: Path, example: int = 0) -> FinishedRun:

@@ -15,7 +15,7 @@ from relational_rnn.reference.arrays import Array
 from relational_rnn.rl.config import AgentRun, agent_run_from
 from relational_rnn.rl.ppo import Agent, Learner
 from relational_rnn.rl.results import read_results
-from relational_rnn.tasks.game_registry import TRAINABLE, find_game, is_trainable
+from relational_rnn.tasks.game_registry import find_trainable, game_of
 from relational_rnn.tasks.games import load_games, save_games
 from relational_rnn.training.arrays_file import (
     check_arrays,
@@ -139,7 +139,7 @@ def load_agent(path: Path) -> tuple[Agent, AgentRun, AgentTraining]:
     try:
         if notes.keys() != {"game", "config", "training"}:
             raise ValueError(f"its notes are {', '.join(notes) or 'none'}")
-        config = agent_run_from(find_game(notes["game"], TRAINABLE), notes["config"])
+        config = agent_run_from(find_trainable(notes["game"]), notes["config"])
         config = dataclasses.replace(config, runtime=dataclasses.replace(config.runtime, device="cpu"))
         training = decode(AgentTraining, notes["training"], "training")
         agent = build_agent(config, check_choice("training.model", training.model, config.model.models))
@@ -164,7 +164,7 @@ def find_agent(
     """
     folder = RunFolder(path)
     command = folder.require()["command"]
-    if not any(map(is_trainable, command.split()[1:2])):
+    if game_of(command) is None:
         raise ValueError(f"{path} holds a run of `{command}`, which has no agents that play")
     folder.require_results()
     models = read_results(folder.results).models

@@ -11,7 +11,7 @@ from relational_rnn.config.checks import did_you_mean
 from relational_rnn.rl.config import PPO, AgentConfig, AgentRun, PlayConfig
 from relational_rnn.tasks.box_world import BoxWorld
 from relational_rnn.tasks.cue_recall import CueRecall
-from relational_rnn.tasks.game_registry import TRAINABLE, find_game
+from relational_rnn.tasks.game_registry import find_trainable
 from relational_rnn.tasks.mini_pacman import MiniPacman
 from relational_rnn.tasks.repeat_previous import RepeatPrevious
 
@@ -77,7 +77,7 @@ PRESETS: Final[dict[str, dict[str, Callable[[], AgentRun]]]] = {
 
 def foreign(game: str) -> AgentRun:
     """An environment of Gymnasium: what a memory game like those of POPGym takes to be learned in minutes."""
-    return AgentRun(task=find_game(game, TRAINABLE).make(), learning=PPO(frames=200_000, entropy=0.02))
+    return AgentRun(task=find_trainable(game).make(), learning=PPO(frames=200_000, entropy=0.02))
 
 
 def find_preset(game: str, preset: str) -> AgentRun:
@@ -90,7 +90,7 @@ def find_preset(game: str, preset: str) -> AgentRun:
         >>> find_preset("cue-recall", "quick").learning.frames
         60000
     """
-    game = find_game(game, TRAINABLE).name
+    game = find_trainable(game).name
     recipe = functools.partial(foreign, game)
     presets = PRESETS.get(game, {"quick": recipe, "tiny": tiny(recipe)})
     if preset not in presets:

@@ -34,7 +34,7 @@ from relational_rnn.rl.results import (
     to_json,
 )
 from relational_rnn.tasks.episodes import Episodes, play_episodes
-from relational_rnn.tasks.game_registry import TRAINABLE, find_game
+from relational_rnn.tasks.game_registry import find_trainable
 from relational_rnn.training.arrays_file import load_arrays, load_notes, save_arrays
 from relational_rnn.training.decode import decode
 from relational_rnn.training.files import joined, read_object, write_json
@@ -290,7 +290,7 @@ def summarise(config: AgentRun, folder: RunFolder, wall_seconds: float | None) -
         wall_seconds=wall_seconds,
         players={
             name: played_of(play_episodes(config.task, player, episodes, level))
-            for name, player in find_game(config.task.name, TRAINABLE).players.items()
+            for name, player in find_trainable(config.task.name).players.items()
         },
         models={
             model: over_seeds(

@@ -100,24 +100,48 @@ def is_trainable(name: str) -> bool:
     return name in TRAINABLE or gym_game.is_foreign(name)
 
 
-def find_game(name: str, known: Mapping[str, Game] = GAMES) -> Game:
-    """Return a game; its name may be written with underscores.
+def game_of(command: str) -> str | None:
+    """Return which game the agents of a run play, from its command; None if it is a run of something else.
 
-    Args:
-        name: of the game, or where agents are trained gym:ID or popgym:NAME.
-        known: the games to find it among.
+    Example:
+        >>> game_of("train cue-recall"), game_of("train sorting"), game_of("sweep sorting --trials")
+        ('cue-recall', None, None)
+    """
+    verb, *words = command.split() or [""]
+    return words[0] if verb == "train" and words and is_trainable(words[0]) else None
+
+
+def find_trainable(name: str) -> Game:
+    """Return what agents are trained on: a game, gym:ID or popgym:NAME.
 
     Raises:
         ImportError: it is an environment of Gymnasium or POPGym, which is absent.
         ValueError: there is no such game; the message lists the known ones.
 
     Example:
+        >>> find_trainable("cue_recall").name
+        'cue-recall'
+    """
+    if isinstance(name, str) and gym_game.is_foreign(name):
+        kind = gym_game.kind_of(name)
+        return Game(name=name, description=f"{name} of Gymnasium.", kind=kind, players=gym_game.PLAYERS)
+    return find_game(name, TRAINABLE)
+
+
+def find_game(name: str, known: Mapping[str, Game] = GAMES) -> Game:
+    """Return a game; its name may be written with underscores.
+
+    Args:
+        name: of the game.
+        known: the games to find it among.
+
+    Raises:
+        ValueError: there is no such game; the message lists the known ones.
+
+    Example:
         >>> find_game("box_world").name
         'box-world'
     """
-    if known is TRAINABLE and isinstance(name, str) and gym_game.is_foreign(name):
-        kind = gym_game.kind_of(name)
-        return Game(name=name, description=f"{name} of Gymnasium.", kind=kind, players=gym_game.PLAYERS)
     found = task_name(name)
     if not isinstance(found, str) or found not in known:
         near = did_you_mean(found, known)

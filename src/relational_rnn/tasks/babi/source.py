@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 import tempfile
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from relational_rnn.config.checks import check_choice
 from relational_rnn.config.paths import in_words
+from relational_rnn.tasks.downloads import cache_folder, put_in_place, retrieve
 
 ADDRESS = "https://huggingface.co/datasets/facebook/babi_qa/resolve/main/data/tasks_1-20_v1-2.tar.gz"
 """Version 1.2, CC BY 3.0."""
@@ -21,7 +21,6 @@ SPLITS = ("train", "valid", "test")
 
 _ARCHIVE = "tasks_1-20_v1-2"
 _FILE = re.compile(rf"qa(\d+)_(?:.*_)?({'|'.join(SPLITS)})\.txt")
-_TIMEOUT = 30.0
 
 
 class Source(NamedTuple):
@@ -39,11 +38,7 @@ def default_cache() -> Path:
     Raises:
         OSError: there is no home.
     """
-    try:
-        home = Path.home()
-    except RuntimeError as wrong:  # no HOME, and a user whom the system does not know
-        raise OSError("there is no home folder to keep downloads in: set HOME, or name a folder") from wrong
-    return home / ".cache" / "relational-rnn" / "babi"
+    return cache_folder() / "babi"
 
 
 def files_in(directory: Path) -> dict[tuple[int, str], Path]:
@@ -112,22 +107,13 @@ def download(cache: Path, address: str = ADDRESS) -> None:
     Raises:
         OSError: the network, the archive or the disk fails; what the cache had is untouched.
     """
-    import http.client  # here, because the network takes longer to import than all tasks together
-    import urllib.request
-
     kept = (cache / _ARCHIVE).resolve()  # a link stays a link
     kept.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=kept.parent) as temporary:
         packed, unpacked = Path(temporary) / "archive", Path(temporary) / _ARCHIVE
-        try:
-            with urllib.request.urlopen(address, timeout=_TIMEOUT) as answer, packed.open("wb") as file:
-                shutil.copyfileobj(answer, file)
-        except http.client.HTTPException as wrong:
-            raise OSError(f"the download was cut off: {wrong!r}") from wrong
+        retrieve(address, packed)
         _unpack(packed, unpacked)
-        if kept.exists():
-            shutil.rmtree(kept)
-        unpacked.rename(kept)
+        put_in_place(unpacked, kept)
 
 
 def _unpack(archive: Path, directory: Path) -> None:

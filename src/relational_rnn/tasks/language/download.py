@@ -9,9 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Final, NamedTuple
 
 from relational_rnn.config.paths import in_words
-from relational_rnn.tasks.babi.source import default_cache
-
-TIMEOUT: Final = 30.0
+from relational_rnn.tasks.downloads import cache_folder, put_in_place, retrieve
 
 BLOCK: Final = 1 << 20
 """Bytes that are read at once."""
@@ -61,7 +59,7 @@ def folder_of(name: str) -> Path:
     Raises:
         OSError: there is no home.
     """
-    return default_cache().parent / "texts" / name
+    return cache_folder() / "texts" / name
 
 
 def is_kept(name: str) -> bool:
@@ -101,18 +99,11 @@ def _download(text: Published, folder: Path) -> None:
     Raises:
         OSError: something fails, or it is another text.
     """
-    import http.client  # here, because the network takes longer to import than all tasks together
-    import urllib.request
-
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         got, made = Path(temporary) / "download", Path(temporary) / "text"
         made.mkdir()
-        try:
-            with urllib.request.urlopen(text.address, timeout=TIMEOUT) as answer, got.open("wb") as file:
-                shutil.copyfileobj(answer, file)
-        except http.client.HTTPException as wrong:
-            raise OSError(f"the download was cut off: {wrong!r}") from wrong
+        retrieve(text.address, got)
         kind, _, wanted = text.check.partition(" ")
         with got.open("rb") as file:
             found = _hash(kind, file)
@@ -122,9 +113,7 @@ def _download(text: Published, folder: Path) -> None:
             _unpack(got, text.files, made)
         else:
             got.rename(made / text.files[0])
-        if folder.exists():  # not whole, else there would be no download
-            shutil.rmtree(folder)
-        made.rename(folder)
+        put_in_place(made, folder)  # what was there was not whole, else there would be no download
 
 
 def _hash(kind: str, file: IO[bytes]) -> str:
