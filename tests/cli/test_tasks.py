@@ -5,15 +5,13 @@ import subprocess
 import sys
 
 import pytest
-import tyro
 
-from relational_rnn.cli.tasks import TasksList, TasksSample
+from relational_rnn.cli.main import main
 from relational_rnn.tasks import TASKS
 
 
 def run(*arguments: str) -> int:
-    commands = {"list": TasksList, "sample": TasksSample}
-    return tyro.extras.subcommand_cli_from_dict(commands, args=arguments).run()
+    return main(["tasks", *arguments])
 
 
 def test_list_names_every_task_and_its_trivial_score(capsys):
@@ -63,6 +61,25 @@ def test_sizes(capsys):
     record = json.loads(capsys.readouterr().out)
     assert sorted(record["labels"]) == [0, 1, 2]
     assert [len(vector) for vector in record["vectors"]] == [2, 2, 2]
+    assert run("sample", "mqar", "--pairs", "2", "--vocabulary=12", "--spread", "1", "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert len(record["pairs"]) == len(record["queries"]) == 2
+    assert max(key for key, _ in record["pairs"]) <= 5
+
+
+def test_a_text_of_ones_own(capsys, tmp_path):
+    text = "the cat sat on the mat and the dog lay by the door of the house\n" * 200
+    (tmp_path / "text.txt").write_text(text)
+    assert run("sample", "language", "--data", str(tmp_path / "text.txt"), "--window", "5", "--json") == 0
+    record = json.loads(capsys.readouterr().out)
+    assert "the" in " ".join(map(str, record.values()))
+
+
+def test_help_has_the_tasks_own_settings(capsys):
+    assert run("sample", "mqar", "--help") == 0
+    out = capsys.readouterr().out
+    assert "--vocabulary" in out
+    assert "--count" in out
 
 
 @pytest.mark.parametrize(
@@ -74,7 +91,8 @@ def test_sizes(capsys):
         ),
         (["nth-farthest", "--count", "0"], "count must be an integer of at least 1, got 0"),
         (["nth-farthest", "--seed", "-1"], "seed must be an integer of at least 0, got -1"),
-        (["sorting", "--objects", "3"], "sorting has no size objects; its sizes are items, values"),
+        (["mini-pacman"], "tasks sample takes no games"),
+        (["mqar", "--pairs", "66"], "pairs must be at most 65, the keys in a vocabulary of 132; got 66"),
         (["nth-farthest", "--objects", "1"], "objects must be an integer of at least 2, got 1"),
     ],
 )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
+import io
 import types
 import typing
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
+import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from relational_rnn.config.checks import did_you_mean, shortened
+from relational_rnn.training.screen import say_error
 
 WORDS: Final[dict[type, str]] = {int: "a whole number", float: "a number"}
 
@@ -54,6 +59,58 @@ def _number(about: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
         ),
         str_from_instance=lambda value: [str(value)],
     )
+
+
+def read(kind: Any, argv: Sequence[str], default: Any, prog: str) -> Any:
+    """Read the flags of a command whose options are a task's or a configuration's, part by part.
+
+    Args:
+        kind: of what is returned, a dataclass for a task's type.
+        argv: the flags.
+        default: what flags replace values of.
+        prog: the command as people type it.
+
+    Raises:
+        ValueError: a value that the task or the configuration refuses, in its words.
+        SystemExit: as argument parsers do.
+    """
+    told = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(told):
+            return tyro.cli(
+                kind,
+                prog=prog,
+                description=inspect.getdoc(type(default)),
+                args=list(argv),
+                default=default,
+                config=(tyro.conf.OmitArgPrefixes,),
+                registry=NUMBERS,
+            )
+    except SystemExit as ended:
+        refused = _refused(ended)
+        if refused is not None:
+            raise ValueError(str(refused)) from None
+        if told.getvalue():
+            say_error(told.getvalue().rstrip())
+        raise
+
+
+def _refused(ended: SystemExit) -> BaseException | None:
+    """Return the error of a configuration's own check that the parser ended with, None if it was another.
+
+    The parser names the part of the configuration in it, which no flag has.
+    """
+    error = ended.__context__
+    while error is not None:
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        module = trace.tb_frame.f_globals.get("__name__", "") if trace is not None else ""
+        own = module.startswith("relational_rnn.") and module != __name__
+        if isinstance(error, ValueError) and own:
+            return error
+        error = error.__context__
+    return None
 
 
 def check_first(command: str, what: str, words: Sequence[str], known: Collection[str]) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic
 
 import tyro
 
-from relational_rnn.cli.arguments import NUMBERS, check_first
+from relational_rnn.cli.arguments import NUMBERS, check_first, read
+from relational_rnn.cli.train import T, split_task, spread_lists
+from relational_rnn.tasks import TASKS
 from relational_rnn.training.screen import say_error
 
 
@@ -17,67 +19,53 @@ from relational_rnn.training.screen import say_error
 class TasksList:
     """List the tasks, with the score that a model gets without understanding them."""
 
-    def run(self) -> int:
-        """Print one paragraph a task; return the exit code."""
-        from relational_rnn.tasks import TASKS
-
-        for entry in TASKS.values():
-            print(f"{entry.name}\n    {entry.description}\n    trivial score: {entry.trivial}")
-        return 0
-
 
 @dataclass(frozen=True, kw_only=True)
-class TasksSample:
+class TasksSample(Generic[T]):
     """Show examples of a task, as text or as JSON."""
 
-    task: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="TASK")]
-    """Name of the task; `relational-rnn tasks list` knows them."""
+    task: Annotated[T, tyro.conf.arg(name="")]
+    """What is asked; without this line --help would look for one in the source of `typing.Generic`."""
     count: int = 1
     """Examples to show."""
     seed: int = 0
     """Seed of the examples; the same seed shows the same ones."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print one JSON object a line instead of text."""
-    objects: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Objects in a sequence, if not the task's own number."""
-    dimensions: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Dimensions of an object, if not the task's own number."""
-    nesting: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Operations of a program, if not the task's own number."""
-    length: Annotated[int | None, tyro.conf.arg(metavar="INT")] = None
-    """Digits of a literal or of a text to memorise, if not the task's own number."""
-    tasks: Annotated[tuple[int, ...], tyro.conf.arg(metavar="INT")] = ()
-    """bAbI: numbers of its tasks, if not all 20."""
-    synthetic: tyro.conf.FlagCreatePairsOff[bool] = False
-    """bAbI: stories of our own instead of its files, for tasks 1, 2, 3, 7, 8, 17 and 18."""
-
-    def run(self) -> int:
-        """Print the examples; return the exit code."""
-        from relational_rnn.tasks import find_task
-
-        sizes = {name: getattr(self, name) for name in ("objects", "dimensions", "nesting", "length")}
-        sizes |= {"tasks": self.tasks or None, "synthetic": self.synthetic or None}
-        try:
-            entry = find_task(self.task)
-            task = entry.factory(**{name: size for name, size in sizes.items() if size is not None})
-            examples = entry.records(task, self.count, self.seed)
-        except ValueError as wrong:
-            say_error(f"error: {wrong}")
-            return 2
-        for number, record in enumerate(examples, start=1):
-            if self.json:
-                print(json.dumps(record), flush=True)
-            else:
-                heading = f"Example {number} of {self.count}"
-                print(f"{heading}\n{'-' * len(heading)}\n{entry.as_text(record)}\n", flush=True)
-        return 0
 
 
 def main(argv: Sequence[str]) -> int:
     """Run `tasks list` or `tasks sample`; return the exit code."""
-    commands: dict[str, Any] = {"list": TasksList, "sample": TasksSample}
+    commands: dict[str, Any] = {"list": TasksList, "sample": TasksSample[Any]}
     check_first("tasks", "command", argv, commands)
-    command: TasksList | TasksSample = tyro.extras.subcommand_cli_from_dict(
+    if argv[:1] == ["sample"]:
+        return sample(argv[1:])
+    tyro.extras.subcommand_cli_from_dict(
         commands, prog="relational-rnn tasks", args=list(argv), registry=NUMBERS
     )
-    return command.run()
+    for entry in TASKS.values():
+        print(f"{entry.name}\n    {entry.description}\n    trivial score: {entry.trivial}")
+    return 0
+
+
+def sample(argv: Sequence[str]) -> int:
+    """Print examples of a task, whose settings are flags; return the exit code."""
+    name, flags = split_task("tasks sample", argv)
+    entry = TASKS[name]
+    standard = entry.factory()
+    options = read(
+        TasksSample[type(standard)],  # type: ignore[misc]  # of a task by name its type is not known here
+        spread_lists(flags, ()),
+        TasksSample(task=standard),
+        f"relational-rnn tasks sample {name}",
+    )
+    task, told = entry.resolve(options.task) or (options.task, "")
+    if told:
+        say_error(told)
+    for number, record in enumerate(entry.records(task, options.count, options.seed), start=1):
+        if options.json:
+            print(json.dumps(record), flush=True)
+        else:
+            heading = f"Example {number} of {options.count}"
+            print(f"{heading}\n{'-' * len(heading)}\n{entry.as_text(record)}\n", flush=True)
+    return 0

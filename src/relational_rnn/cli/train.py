@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import inspect
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 import tyro
 
-from relational_rnn.cli import arguments as parser
+from relational_rnn.cli.arguments import read
 from relational_rnn.config.checks import BadFile, did_you_mean, shortened
 from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.tasks import TASKS, TaskEntry, task_name
@@ -208,25 +205,12 @@ def parse(
             run = from_file(run, recorded)
     if given.config is not None:
         run = from_file(run, Path(given.config))
-    told = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(told):
-            found = tyro.cli(
-                options[type(run.task)],
-                prog=f"relational-rnn {command} {task}",
-                description=inspect.getdoc(options),
-                args=spread_lists(argv, models or models_of(given.framework or run.runtime.framework)),
-                default=options(run=run, preset=preset),
-                config=(tyro.conf.OmitArgPrefixes,),
-                registry=parser.NUMBERS,
-            )
-    except SystemExit as ended:
-        refused = _refused(ended)
-        if refused is not None:
-            raise ValueError(str(refused)) from None
-        if told.getvalue():
-            say_error(told.getvalue().rstrip())
-        raise
+    found = read(
+        options[type(run.task)],
+        spread_lists(argv, models or models_of(given.framework or run.runtime.framework)),
+        options(run=run, preset=preset),
+        f"relational-rnn {command} {task}",
+    )
     if any(word.partition("=")[0] == "--overrides" for word in argv):
         check_overridden(found.run)
     return found
@@ -235,24 +219,6 @@ def parse(
 def _recorded(command: str) -> str:
     """Return what config.json calls a command: `compare` is `train` with other defaults."""
     return "train" if command == "compare" else command
-
-
-def _refused(ended: SystemExit) -> BaseException | None:
-    """Return the error of a configuration's own check that the parser ended with, None if it was another.
-
-    The parser names the part of the configuration in it, which no flag has.
-    """
-    error = ended.__context__
-    while error is not None:
-        trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None:
-            trace = trace.tb_next
-        module = trace.tb_frame.f_globals.get("__name__", "") if trace is not None else ""
-        own = module.startswith("relational_rnn.") and module != parser.__name__
-        if isinstance(error, ValueError) and own:
-            return error
-        error = error.__context__
-    return None
 
 
 def from_file(config: RunConfig[T], path: Path) -> RunConfig[T]:
