@@ -89,7 +89,7 @@ def test_lists_of_models():
             ["train", "chess"],
             "there is no task 'chess'; known tasks: nth-farthest, sorting, pair-matching, object-tracking",
         ),
-        (["train", "pair_match"], "there is no task 'pair-match' (did you mean pair-matching?); known"),
+        (["train", "pair_match"], "there is no task 'pair_match' (did you mean pair-matching?); known"),
         (
             [*TRAIN[:2], "--preset", "quik"],
             "no preset 'quik' for nth-farthest (did you mean quick?); known presets: quick, paper8x16",

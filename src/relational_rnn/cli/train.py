@@ -140,7 +140,7 @@ def split_task(command: str, argv: Sequence[str]) -> tuple[str, list[str]]:
     if task is not None:
         near = did_you_mean(task, (*TASKS, *games))
         known = ", ".join((*TASKS, *games, *(["gym:ID", "popgym:NAME"] if games else [])))
-        raise ValueError(f"there is no task {shortened(task)}{near}; known tasks: {known}")
+        raise ValueError(f"there is no task {shortened(given)}{near}; known tasks: {known}")
     if task is None and not {"-h", "--help"} & set(words):
         known = ", ".join((*RECIPES, *games))
         raise ValueError(f"which task? relational-rnn {command} TASK, with TASK one of {known}")
