@@ -154,7 +154,7 @@ def test_the_snippets_for_users_of_r2gen_run(monkeypatch, tmp_path, capsys):
 
 
 def test_commands_in_the_docs_parse():
-    from relational_rnn.cli.main import COMMANDS
+    from relational_rnn.cli.commands import COMMANDS
     from relational_rnn.cli.train import parse
     from relational_rnn.tasks.game_registry import is_trainable
 

@@ -2,12 +2,15 @@
 
 import io
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
-from relational_rnn.cli.main import COMMANDS, main
+from relational_rnn.cli.choice import OPTIONS
+from relational_rnn.cli.commands import COMMANDS
+from relational_rnn.cli.main import main
 from relational_rnn.tasks import TASKS
 
 COMMAND = [sys.executable, "-m", "relational_rnn"]
@@ -35,21 +38,32 @@ def test_a_reader_that_has_seen_enough(arguments):
 
 def test_help_lists_the_tasks_and_imports_only_what_it_shows():
     code = (
-        "import sys; from relational_rnn.cli.main import COMMANDS, main\n"
-        "main(['--help'])\n"
-        "codes = [main([name, '--help']) for name in COMMANDS]\n"
+        "import sys; from relational_rnn.cli.commands import COMMANDS\n"
+        "from relational_rnn.cli.choice import OPTIONS; from relational_rnn.cli.main import main\n"
+        "codes = [main([*command.split(), '--help']) for command in ('', *OPTIONS)]\n"
+        "sys.exit('the parser') if 'tyro' in sys.modules else None\n"
+        "codes += [main([name, '--help']) for name in COMMANDS]\n"
         "codes += [main([name, 'pair-matching', '--help']) for name in ('train', 'ablate')]\n"
         "rooms = [f'relational_rnn.{room}' for room in ('analysis', 'experiments', 'reference')]\n"
         "heavy = {'torch', 'matplotlib', 'jaxtyping', 'multiprocessing', *rooms}\n"
         "sys.exit(str([*codes, *(sys.modules.keys() & heavy)]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stderr == f"{[0] * (len(COMMANDS) + 2)}\n"
+    assert done.stderr == f"{[0] * (1 + len(OPTIONS) + len(COMMANDS) + 2)}\n"
     usage, _, rest = done.stdout.partition("relational-rnn COMMAND --help")
     train = rest.partition("usage: relational-rnn train TASK")[2]
     for name, entry in TASKS.items():
         for shown in (usage, train):
             assert f"  {name:<15}  {entry.description}\n" in shown
+
+
+@pytest.mark.parametrize("command", OPTIONS)
+def test_the_help_before_a_task_is_named_has_options_that_there_are(command, capsys):
+    task = "language" if command == "plan" else "sorting"
+    assert main([*command.split(), task, "--help"]) == 0
+    told = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    for flag in OPTIONS[command]:
+        assert f"{flag.split()[0]} " in told
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,10 @@ import time
 import numpy as np
 import pytest
 
+from relational_rnn.cli.arguments import spread_lists
+from relational_rnn.cli.choice import split_task
 from relational_rnn.cli.main import main
-from relational_rnn.cli.train import parse, split_task, spread_lists
+from relational_rnn.cli.train import parse
 from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.training.arrays_file import load_arrays
 from relational_rnn.training.config import parts_of, with_values

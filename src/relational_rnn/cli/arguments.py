@@ -7,14 +7,21 @@ import inspect
 import io
 import types
 import typing
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
-from relational_rnn.config.checks import did_you_mean, shortened
+from relational_rnn.config.checks import shortened
 from relational_rnn.training.screen import say_error
+
+MODEL, MODELS_FLAG = "--model", "--models"
+BOTH = ("rmc", "lstm")
+"""What `--model both` means."""
+
+LISTS = (MODELS_FLAG, "--overrides", "--start", "--supporting-facts", "--tasks")
+"""Flags that take several values."""
 
 WORDS: Final[dict[type, str]] = {int: "a whole number", float: "a number"}
 
@@ -113,24 +120,31 @@ def _refused(ended: SystemExit) -> BaseException | None:
     return None
 
 
-def check_first(command: str, what: str, words: Sequence[str], known: Collection[str]) -> None:
-    """Check that the first word after a command is a flag or one that is known.
+def spread_lists(argv: Sequence[str], models: Sequence[str]) -> list[str]:
+    """Write `--models rmc,lstm`, `--models=all` and `--supporting-facts 1,2` as the parser takes lists.
 
-    Args:
-        command: as people type it.
-        what: such words are, "command" or "model".
-        words: after the command.
-        known: of such words.
-
-    Raises:
-        ValueError: it is neither; the message has the nearest, and all.
+    `--model` is `--models`, and `both` are the RMC and the LSTM.
 
     Example:
-        >>> check_first("tasks", "command", ["lst"], ["list", "sample"])
-        Traceback (most recent call last):
-        ValueError: tasks has no command 'lst' (did you mean list?); commands: list, sample
+        >>> spread_lists(["--models", "rmc,lstm", "--seed", "1"], ["rmc", "lstm"])
+        ['--models', 'rmc', 'lstm', '--seed', '1']
+        >>> spread_lists(["--model", "both"], ["rmc", "hybrid", "lstm"])
+        ['--models', 'rmc', 'lstm']
     """
-    for word in words[:1]:
-        if not word.startswith("-") and word not in known:
-            near = did_you_mean(word, known)
-            raise ValueError(f"{command} has no {what} {shortened(word)}{near}; {what}s: {', '.join(known)}")
+    several = {"all": models, "both": BOTH}
+    result: list[str] = []
+    flag = ""
+    for word in argv:
+        name, equals, value = word.partition("=")
+        if name == MODEL:
+            name, word = MODELS_FLAG, word.replace(MODEL, MODELS_FLAG, 1)
+        if equals and name in LISTS:
+            result.append(name)
+            word, flag = value, name
+        if flag in LISTS:
+            chosen = several.get(word) if flag == MODELS_FLAG else None
+            result += word.split(",") if chosen is None else chosen
+        else:
+            result.append(word)
+        flag = word
+    return result

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import tyro
 
-from relational_rnn.cli.arguments import NUMBERS, check_first
+from relational_rnn.cli.arguments import NUMBERS
+from relational_rnn.cli.choice import check_first
 from relational_rnn.config import RelationalMemoryConfig
 
 if TYPE_CHECKING:

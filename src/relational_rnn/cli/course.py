@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import tyro
 
-from relational_rnn.cli.arguments import NUMBERS, check_first
+from relational_rnn.cli.arguments import NUMBERS
+from relational_rnn.cli.choice import check_first
 
 if TYPE_CHECKING:
     from relational_rnn.course import Exercise, Result

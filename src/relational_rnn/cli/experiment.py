@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 import tyro
 
-from relational_rnn.cli.train import Options, T, parse, split_task
+from relational_rnn.cli.choice import split_task
+from relational_rnn.cli.train import Options, T, parse
 from relational_rnn.config.checks import BadFile
 
 

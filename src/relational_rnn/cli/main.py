@@ -14,47 +14,12 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import relational_rnn
+from relational_rnn.cli.choice import HELP, OPTIONS, games_in_lines, in_lines, usage_of
+from relational_rnn.cli.commands import COMMANDS
 from relational_rnn.config.checks import did_you_mean
 from relational_rnn.config.paths import in_words
 from relational_rnn.training.screen import say_error, silence
 
-COMMANDS: Final = {
-    "train": ("relational_rnn.cli.train", "Train models on a task and compare them."),
-    "ablate": ("relational_rnn.cli.ablate", "Change one part of a model at a time and compare."),
-    "sweep": (
-        "relational_rnn.cli.sweep",
-        "Train every combination of some settings, or search for good ones.",
-    ),
-    "compare": (
-        "relational_rnn.cli.compare",
-        "Train the RMC, LSTM, GRU, Transformer and DNC on a task, with three seeds.",
-    ),
-    "evaluate": ("relational_rnn.cli.evaluate", "Score the models of a run on fresh or given examples."),
-    "generate": ("relational_rnn.cli.generate", "Let a trained language model write."),
-    "visualize": ("relational_rnn.cli.visualize", "Draw the figures of a run again."),
-    "report": ("relational_rnn.cli.report", "Write the report of runs: one page to look through them."),
-    "failures": ("relational_rnn.cli.failures", "Show the examples that models get wrong."),
-    "check-gradients": (
-        "relational_rnn.cli.check_gradients",
-        "Check the gradients of the NumPy models.",
-    ),
-    "bench": ("relational_rnn.cli.bench", "Time the core on this machine and say what to expect."),
-    "plan": (
-        "relational_rnn.cli.plan",
-        "Say what the training of a language model takes, on one process or several.",
-    ),
-    "playground": (
-        "relational_rnn.cli.playground",
-        "Write a page in which a trained RMC answers, step by step.",
-    ),
-    "play": (
-        "relational_rnn.cli.play",
-        "Play Mini PacMan or Box-World, or watch what an agent of a run plays.",
-    ),
-    "course": ("relational_rnn.cli.course", "Learn it: exercises with checks that say what is wrong."),
-    "tasks": ("relational_rnn.cli.tasks", "List the tasks or show examples of one."),
-}
-"""Name -> module with `main(argv) -> exit code`, and one line of help."""
 TOGETHER: Final = ("train", "compare")
 """Commands that several processes of torchrun can share."""
 LIBRARIES: Final = ("torch", "matplotlib", "optuna", "tokenizers", "gymnasium", "popgym")
@@ -64,12 +29,8 @@ LIBRARIES: Final = ("torch", "matplotlib", "optuna", "tokenizers", "gymnasium", 
 def usage() -> str:
     """Return what `--help` prints."""
     from relational_rnn.tasks import TASKS
-    from relational_rnn.tasks.game_registry import TRAINABLE
 
     lines = [f"  {name:<15}  {line}" for name, (_, line) in COMMANDS.items()]
-    tasks = [f"  {entry.name:<15}  {entry.description}" for entry in TASKS.values()]
-    games = [f"  {game.name:<15}  {game.description}" for game in TRAINABLE.values()]
-    games.append(f"  {'gym:ID':<15}  An environment of Gymnasium (popgym:NAME: of POPGym), for agents alone.")
     return "\n".join(
         [
             "usage: relational-rnn COMMAND [options]",
@@ -80,10 +41,10 @@ def usage() -> str:
             *lines,
             "",
             "tasks:",
-            *tasks,
+            *in_lines(TASKS),
             "",
             "games for agents (train, play):",
-            *games,
+            *games_in_lines(),
             "",
             "relational-rnn COMMAND --help    what a command takes",
             "relational-rnn --version         the version",
@@ -128,9 +89,12 @@ def _flush() -> int:
 def _run(arguments: list[str]) -> int:
     """Run a command; print its errors and return its exit code."""
     try:
-        if not arguments or arguments[0] in ("-h", "--help"):
+        if not arguments or arguments[0] in HELP:
             print(usage())
             return 0 if arguments else 2
+        if arguments[-1] in HELP and (command := " ".join(arguments[:-1])) in OPTIONS:
+            print(usage_of(command))
+            return 0
         if arguments[0] == "--version":
             print(f"relational-rnn {relational_rnn.__version__}")
             return 0

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import tyro
 
+from relational_rnn.cli.choice import HELP, usage_of
 from relational_rnn.cli.train import Settings, T, parse
 from relational_rnn.config.checks import check_number, check_size, shortened
 from relational_rnn.tasks import task_name
@@ -66,7 +67,10 @@ def main(argv: Sequence[str]) -> int:
     """Measure, reckon and print; return the exit code."""
     words = list(argv)
     task = task_name(words.pop(0)) if words and not words[0].startswith("-") else None
-    if task is None and not {"-h", "--help"} & set(words):
+    if task is None and HELP & set(words):
+        print(usage_of("plan"))
+        return 0
+    if task is None:
         raise ValueError(f"which task? relational-rnn plan {TASK}")
     if task not in (None, TASK):
         raise ValueError(f"plan takes {TASK} alone, got {shortened(task)}")

@@ -6,14 +6,15 @@ import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import tyro
 
-from relational_rnn.cli.arguments import read
-from relational_rnn.config.checks import BadFile, did_you_mean, shortened
-from relational_rnn.recipes import RECIPES, find_recipe
-from relational_rnn.tasks import TASKS, TaskEntry, task_name
+from relational_rnn.cli.arguments import read, spread_lists
+from relational_rnn.cli.choice import HELP, split_task
+from relational_rnn.config.checks import BadFile
+from relational_rnn.recipes import find_recipe
+from relational_rnn.tasks import TASKS
 from relational_rnn.training.config import RunConfig, check_overridden, home_of, parts_of, with_values
 from relational_rnn.training.distributed import NOT_SHARED
 from relational_rnn.training.files import read_object
@@ -21,17 +22,7 @@ from relational_rnn.training.models import models_of
 from relational_rnn.training.place import Place, place
 from relational_rnn.training.screen import say_error
 
-if TYPE_CHECKING:
-    from relational_rnn.tasks.game_registry import Game
-
 DEFAULT_PRESET = "quick"
-
-MODEL, MODELS_FLAG = "--model", "--models"
-BOTH = ("rmc", "lstm")
-"""What `--model both` means."""
-
-LISTS = (MODELS_FLAG, "--overrides", "--start", "--supporting-facts", "--tasks")
-"""Flags that take several values."""
 
 T = TypeVar("T")
 
@@ -68,7 +59,7 @@ def main(argv: Sequence[str], command: str = "train", defaults: Mapping[str, Any
     """
     own = place()
     if own is not None and own.rank:
-        return 0 if {"-h", "--help"} & set(argv) else _follow(own)
+        return 0 if HELP & set(argv) else _follow(own)
     task, arguments = split_task(command, argv)
     if task not in TASKS:  # a game
         if own is not None:
@@ -115,48 +106,6 @@ def _follow(own: Place) -> int:
         say_error(f"error: {failed}")
         return 1
     return 0
-
-
-def split_task(command: str, argv: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the task of a command line, and its flags.
-
-    Raises:
-        ValueError: there is no task; the message lists the known ones.
-    """
-    words = list(argv)
-    given = words.pop(0) if words and not words[0].startswith("-") else None
-    task = given if given is not None and ":" in given else task_name(given)  # gym:ID keeps its spelling
-    if task in TASKS:
-        return task, words
-    from relational_rnn.tasks.game_registry import TRAINABLE, is_trainable
-
-    games = TRAINABLE if command == "train" else {}
-    if task is not None and is_trainable(task):
-        if not games:
-            raise ValueError(
-                f"{command} takes no games; their agents are trained by relational-rnn train {task}"
-            )
-        return task, words
-    if task is not None:
-        near = did_you_mean(task, (*TASKS, *games))
-        known = ", ".join((*TASKS, *games, *(["gym:ID", "popgym:NAME"] if games else [])))
-        raise ValueError(f"there is no task {shortened(given)}{near}; known tasks: {known}")
-    if task is None and not {"-h", "--help"} & set(words):
-        known = ", ".join((*RECIPES, *games))
-        raise ValueError(f"which task? relational-rnn {command} TASK, with TASK one of {known}")
-    if task is None:
-        task = next(iter(RECIPES))
-        told = tasks_in_words(TASKS) + (f"\n\ngames for agents:\n{tasks_in_words(games)}" if games else "")
-        print(
-            f"usage: relational-rnn {command} TASK [options]\n\ntasks:\n{told}\n\n"
-            f"options, here of {task}; relational-rnn {command} TASK --help has another task's:\n"
-        )
-    return task, words
-
-
-def tasks_in_words(tasks: Mapping[str, TaskEntry] | Mapping[str, Game]) -> str:
-    """Return a line a task or game: its name and what it asks."""
-    return "\n".join(f"  {entry.name:<15}  {entry.description}" for entry in tasks.values())
 
 
 def parse(
@@ -247,33 +196,3 @@ def from_file(config: RunConfig[T], path: Path) -> RunConfig[T]:
         return with_values(config, leaves)
     except (TypeError, ValueError) as error:
         raise BadFile(path, f"holds no settings of {task.name}: {error}") from None
-
-
-def spread_lists(argv: Sequence[str], models: Sequence[str]) -> list[str]:
-    """Write `--models rmc,lstm`, `--models=all` and `--supporting-facts 1,2` as the parser takes lists.
-
-    `--model` is `--models`, and `both` are the RMC and the LSTM.
-
-    Example:
-        >>> spread_lists(["--models", "rmc,lstm", "--seed", "1"], ["rmc", "lstm"])
-        ['--models', 'rmc', 'lstm', '--seed', '1']
-        >>> spread_lists(["--model", "both"], ["rmc", "hybrid", "lstm"])
-        ['--models', 'rmc', 'lstm']
-    """
-    several = {"all": models, "both": BOTH}
-    result: list[str] = []
-    flag = ""
-    for word in argv:
-        name, equals, value = word.partition("=")
-        if name == MODEL:
-            name, word = MODELS_FLAG, word.replace(MODEL, MODELS_FLAG, 1)
-        if equals and name in LISTS:
-            result.append(name)
-            word, flag = value, name
-        if flag in LISTS:
-            chosen = several.get(word) if flag == MODELS_FLAG else None
-            result += word.split(",") if chosen is None else chosen
-        else:
-            result.append(word)
-        flag = word
-    return result
