@@ -207,6 +207,8 @@ def tells_names(constructor: Callable[P, None]) -> Callable[P, None]:
         for name in kwargs.keys() - parameters.keys():
             for meant in get_close_matches(name, missing, n=1, cutoff=0.8):  # no option is as near to a size
                 raise TypeError(f"{type(args[0]).__name__} has no argument {name} (did you mean {meant}?)")
+        if missing:  # Python would name the class that has the constructor
+            raise TypeError(f"{type(args[0]).__name__} needs {' and '.join(missing)}")
         constructor(*args, **kwargs)
 
     return checked
