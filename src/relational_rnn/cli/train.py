@@ -36,6 +36,14 @@ BOTH = ("rmc", "lstm")
 LISTS = (MODELS_FLAG, "--overrides", "--start", "--supporting-facts", "--tasks")
 """Flags that take several values."""
 
+OTHER_FLAGS = {
+    "--lr": "it is --learning-rate here",
+    "--epochs": "--steps counts batches",
+    "--slot-size": "a slot has --head-size times --num-heads features",
+    "--hidden-size": "a slot has --head-size times --num-heads features; of an LSTM: --overrides lstm.size=N",
+}
+"""Flags that others have and that resemble none of ours -> what there is in their place."""
+
 T = TypeVar("T")
 
 
@@ -226,6 +234,9 @@ def parse(
             raise ValueError(str(refused)) from None
         if told.getvalue():
             say_error(told.getvalue().rstrip())
+        for name in (word.partition("=")[0].replace("_", "-") for word in argv):
+            if name in OTHER_FLAGS:
+                say_error(f"error: there is no {name}: {OTHER_FLAGS[name]}")
         raise
     if any(word.partition("=")[0] == "--overrides" for word in argv):
         check_overridden(found.run)
