@@ -123,6 +123,14 @@ def test_the_snippets_on_ones_own_data_in_numpy_run_and_learn(monkeypatch, tmp_p
 
 
 @pytest.mark.torch
+def test_the_snippet_on_the_language_model_runs(capsys):
+    pytest.importorskip("torch")
+    (snippet,) = blocks(ROOT / "docs" / "language.md", "python")
+    exec(snippet, {})
+    assert capsys.readouterr().out == "torch.Size([8, 1, 1000])\n"
+
+
+@pytest.mark.torch
 def test_the_snippet_on_the_adapter_runs():
     torch = pytest.importorskip("torch")
     (snippet,) = blocks(ROOT / "docs" / "adapter.md", "python")
