@@ -101,7 +101,7 @@ def test_the_snippets_on_ones_own_data_run_and_learn(monkeypatch, tmp_path):
     pytest.importorskip("torch")
     monkeypatch.chdir(tmp_path)
     scope = {}
-    for snippet in blocks(ROOT / "docs" / "your_data.md", "python")[:-1]:
+    for snippet in blocks(ROOT / "docs" / "your_data.md", "python")[:-3]:
         exec(snippet, scope)
     assert scope["accuracy"] > 0.5  # a guess has a third
     assert scope["step_accuracy"] > 0.8
@@ -112,11 +112,22 @@ def test_the_snippets_on_ones_own_data_run_and_learn(monkeypatch, tmp_path):
         assert value.equal(scope["both_again"].state_dict()[name])
 
 
-def test_the_snippet_on_ones_own_data_in_numpy_runs_and_learns(monkeypatch, tmp_path):
+def test_the_snippets_on_ones_own_data_in_numpy_run_and_learn(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     scope = {}
-    exec(blocks(ROOT / "docs" / "your_data.md", "python")[-1], scope)
+    for snippet in blocks(ROOT / "docs" / "your_data.md", "python")[-3:]:
+        exec(snippet, scope)
     assert scope["numpy_accuracy"] > 0.7  # a guess has half
+    assert scope["numpy_error"] < 0.1  # the mean has 0.4
+    assert scope["numpy_loss"] < 0.3
+
+
+@pytest.mark.torch
+def test_the_snippet_on_the_language_model_runs(capsys):
+    pytest.importorskip("torch")
+    (snippet,) = blocks(ROOT / "docs" / "language.md", "python")
+    exec(snippet, {})
+    assert capsys.readouterr().out == "torch.Size([8, 1, 1000])\n"
 
 
 @pytest.mark.torch

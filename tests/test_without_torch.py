@@ -58,6 +58,7 @@ def test_help_and_tasks_without_torch():
         """
     )
     assert done.stderr == ""
+    assert "or: relational-rnn train sorting" in done.stdout  # what to begin with here
     assert '"task": "nth-farthest"' in done.stdout
 
 

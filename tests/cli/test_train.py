@@ -75,6 +75,18 @@ def test_parts_of_the_core_are_flags():
     assert options.items() >= (expected | {"initial_memory": "normal"}).items()
 
 
+def test_flags_that_others_have(capsys):
+    for flag, message in (
+        ("--lr", "it is --learning-rate"),
+        ("--slot_size=64", "--head-size times --num-heads"),
+    ):
+        with pytest.raises(SystemExit):
+            parse("sorting", [flag, "1"])
+        told = capsys.readouterr().err
+        assert f"error: there is no {flag[:4]}" in told
+        assert message in told
+
+
 def test_lists_of_models():
     assert spread_lists(["--models=all"], ["rmc", "lstm"]) == ["--models", "rmc", "lstm"]
     spread = ["--supporting-facts", "1", "2", "--seed", "1"]

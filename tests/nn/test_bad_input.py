@@ -89,6 +89,11 @@ def test_options(kind, options, error, message):
         kind(**SIZES, **options)
 
 
+def test_a_misspelled_size():
+    with pytest.raises(TypeError, match=r"no argument head_siz \(did you mean head_size\?\)"):
+        RelationalMemory(5, mem_slots=3, head_siz=4)
+
+
 def test_unknown_options_list_what_is_allowed():
     with pytest.raises(TypeError) as caught:
         RelationalMemory(**SIZES, heads=2, slots=3)

@@ -143,6 +143,8 @@ def test_the_state_starts_at_zero_and_the_memory_at_its_parameter(kind):
 def test_bad_sizes(kind):
     with pytest.raises(ValueError, match="num_heads must divide slot_size, got num_heads=3 and slot_size=8"):
         make(kind, num_heads=3)
+    with pytest.raises(TypeError, match="has no argument mem_slots: mem_slots is num_slots here"):
+        kind(5, 6, mem_slots=3)
     with pytest.raises(ValueError, match="slot_update must be one of 'shared', 'attend', got 'attention'"):
         make(kind, slot_update="attention")
 

@@ -19,6 +19,7 @@ from helpers.numpy_cores import (
 )
 from helpers.plain_core import plain_read, plain_step
 from relational_rnn.config import RelationalMemoryConfig, parameter_shapes
+from relational_rnn.config.core import CoreOptions
 from relational_rnn.reference import RelationalMemory, RelationalMemoryCell
 from tolerances import assert_close
 
@@ -324,6 +325,11 @@ def test_names_from_elsewhere():
             TypeError, match=f"{kind.__name__} has no argument num_slots, slot_size: {message}"
         ):
             kind(input_size=5, num_slots=4, slot_size=8)
+        with pytest.raises(TypeError, match=rf"{kind.__name__} .*mem_slot \(did you mean mem_slots\?\)"):
+            kind(5, mem_slot=4, head_size=8)
+        for option in CoreOptions.__annotations__:
+            with pytest.raises(TypeError, match=f"^{kind.__name__} needs head_size$"):
+                kind(5, 4, **{option: 1})
         with pytest.raises(ValueError, match=r'gate_style must be .*got .LSTM. .*are "unit"'):
             kind(5, 3, 4, gate_style="LSTM")
 

@@ -49,7 +49,8 @@ def usage() -> str:
             "relational-rnn COMMAND --help    what a command takes",
             "relational-rnn --version         the version",
             "",
-            "Start with: relational-rnn train nth-farthest --preset quick",
+            "Start with: relational-rnn train nth-farthest --preset quick    (torch)",
+            "        or: relational-rnn train sorting                        (NumPy alone)",
         ]
     )
 

@@ -24,6 +24,13 @@ from relational_rnn.training.screen import say_error
 
 DEFAULT_PRESET = "quick"
 
+OTHER_FLAGS = {
+    "--lr": "it is --learning-rate here",
+    "--epochs": "--steps counts batches",
+    "--slot-size": "a slot has --head-size times --num-heads features",
+    "--hidden-size": "a slot has --head-size times --num-heads features; of an LSTM: --overrides lstm.size=N",
+}
+"""Flags that others have and that resemble none of ours -> what there is in their place."""
 T = TypeVar("T")
 
 
@@ -154,12 +161,18 @@ def parse(
             run = from_file(run, recorded)
     if given.config is not None:
         run = from_file(run, Path(given.config))
-    found = read(
-        options[type(run.task)],
-        spread_lists(argv, models or models_of(given.framework or run.runtime.framework)),
-        options(run=run, preset=preset),
-        f"relational-rnn {command} {task}",
-    )
+    try:
+        found = read(
+            options[type(run.task)],
+            spread_lists(argv, models or models_of(given.framework or run.runtime.framework)),
+            options(run=run, preset=preset),
+            f"relational-rnn {command} {task}",
+        )
+    except SystemExit:
+        for name in (word.partition("=")[0].replace("_", "-") for word in argv):
+            if name in OTHER_FLAGS:
+                say_error(f"error: there is no {name}: {OTHER_FLAGS[name]}")
+        raise
     if any(word.partition("=")[0] == "--overrides" for word in argv):
         check_overridden(found.run)
     return found

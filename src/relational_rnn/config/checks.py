@@ -147,6 +147,11 @@ OTHER_NAMES: Final = {
     "slot_size": "a slot has head_size * num_heads features here",
 }
 """What others call an argument of a core -> what it is here."""
+HYBRID_NAMES: Final = {
+    "mem_slots": "mem_slots is num_slots here",
+    "head_size": "all heads of a slot together have slot_size features here",
+}
+"""What the core calls an argument of the hybrid -> what it is there."""
 OTHER_VALUES: Final = {"lstm": 'the gates of an LSTM, one for every element, are "unit"'}
 """What others call a choice, in lower case -> what it is here."""
 
@@ -168,28 +173,42 @@ P = ParamSpec("P")
 
 
 def tells_names(constructor: Callable[P, None]) -> Callable[P, None]:
-    """Let a core's constructor say what an argument is called here that others call by another name.
+    """Let a core's constructor say what is meant by an argument that it does not have.
 
-    Without it Python would only say that an argument of the right name is missing.
+    That is one with another name elsewhere, or a misspelling of one that is required, of which Python would
+    only say that it is missing.
 
     Raises:
-        TypeError: from the constructor, for a name of `OTHER_NAMES`.
+        TypeError: from the constructor, for such a name: those of `OTHER_NAMES`, `HYBRID_NAMES` and typos.
 
     Example:
         >>> class Core:
         ...     @tells_names
-        ...     def __init__(self, mem_slots): ...
+        ...     def __init__(self, mem_slots, **options): ...
         >>> Core(num_slots=3)
         Traceback (most recent call last):
         TypeError: Core has no argument num_slots: num_slots is mem_slots here
+        >>> Core(mem_slot=3)
+        Traceback (most recent call last):
+        TypeError: Core has no argument mem_slot (did you mean mem_slots?)
     """
+    parameters = inspect.signature(constructor).parameters
+    required = [
+        p.name for p in parameters.values() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
+    ]
+    elsewhere = {name: told for name, told in (OTHER_NAMES | HYBRID_NAMES).items() if name not in parameters}
 
     @functools.wraps(constructor)
     def checked(*args: P.args, **kwargs: P.kwargs) -> None:
-        other = [name for name in kwargs if name in OTHER_NAMES]
-        if other:
-            told = ", ".join(OTHER_NAMES[name] for name in other)
+        if other := [name for name in kwargs if name in elsewhere]:
+            told = ", ".join(elsewhere[name] for name in other)
             raise TypeError(f"{type(args[0]).__name__} has no argument {', '.join(other)}: {told}")
+        missing = [name for name in required[len(args) :] if name not in kwargs]
+        for name in kwargs.keys() - parameters.keys():
+            for meant in get_close_matches(name, missing, n=1, cutoff=0.8):  # no option is as near to a size
+                raise TypeError(f"{type(args[0]).__name__} has no argument {name} (did you mean {meant}?)")
+        if missing:  # Python would name the class that has the constructor
+            raise TypeError(f"{type(args[0]).__name__} needs {' and '.join(missing)}")
         constructor(*args, **kwargs)
 
     return checked

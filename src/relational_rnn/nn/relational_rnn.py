@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from relational_rnn.config import Trace
-from relational_rnn.config.checks import check_bool, check_choice, check_shape, check_size
+from relational_rnn.config.checks import check_bool, check_choice, check_shape, check_size, tells_names
 from relational_rnn.config.core import SLOT_UPDATES
 from relational_rnn.kernels import dot_product_attention, eager, plain_attention, transformed
 from relational_rnn.nn.factory import make_factory_kwargs
@@ -191,6 +191,7 @@ class RelationalRNNCell(_Hybrid):
         (torch.Size([7, 6]), torch.Size([7, 6]), torch.Size([7, 3, 8]))
     """
 
+    @tells_names
     def __init__(
         self,
         input_size: int,
@@ -278,6 +279,7 @@ class RelationalRNN(_Hybrid):
         >>> outputs, h, c, memory = rnn(torch.ones(7, 4, 5), (h, c, memory), return_state=True)
     """
 
+    @tells_names
     def __init__(
         self,
         input_size: int,

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from relational_rnn.config import Trace
-from relational_rnn.config.checks import check_bool, check_sequence, check_shape, check_size
+from relational_rnn.config.checks import check_bool, check_sequence, check_shape, check_size, tells_names
 from relational_rnn.reference.arrays import Array, as_floats, make_generator, shapes_of
 from relational_rnn.reference.hybrid import HybridCore, HybridState, check_gradients_came
 from relational_rnn.reference.initialise import xavier_uniform
@@ -55,6 +55,7 @@ class RelationalRNN(HybridCore):
         ((7, 4, 5), (8, 8))
     """
 
+    @tells_names
     def __init__(
         self,
         input_size: int,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from relational_rnn.config.checks import check_shape
+from relational_rnn.config.checks import check_shape, tells_names
 from relational_rnn.reference.arrays import Array, as_floats
 from relational_rnn.reference.hybrid import HybridCore, check_gradients_came
 
@@ -45,6 +45,7 @@ class RelationalRNNCell(HybridCore):
         ((7, 6), (7, 6), (7, 3, 8))
     """
 
+    @tells_names
     def __init__(
         self,
         input_size: int,
