@@ -17,12 +17,22 @@ from relational_rnn.tasks.repeat_previous import RepeatPrevious
 
 
 def mini_pacman() -> AgentRun:
-    """Mini PacMan with the paper's viewport."""
+    """Mini PacMan with the paper's viewport.
+
+    Example:
+        >>> mini_pacman().learning.frames
+        500000
+    """
     return AgentRun(task=MiniPacman(view="viewport"), learning=PPO(frames=500_000, entropy=0.02))
 
 
 def box_world() -> AgentRun:
-    """Box-World with the paper's viewport, one box on the path and no distractor."""
+    """Box-World with the paper's viewport, one box on the path and no distractor.
+
+    Example:
+        >>> box_world().task.size
+        8
+    """
     return AgentRun(
         task=BoxWorld(size=8, path_lengths=(1,), distractors=(0,), view="viewport"),
         learning=PPO(frames=300_000, rollout=32, entropy=0.01),
@@ -30,7 +40,12 @@ def box_world() -> AgentRun:
 
 
 def cue_recall() -> AgentRun:
-    """A cue to be named five steps later."""
+    """A cue to be named five steps later.
+
+    Example:
+        >>> cue_recall().play.test_episodes
+        1000
+    """
     return AgentRun(
         task=CueRecall(),
         model=AgentConfig(encoder_width=32, head_size=8),
@@ -40,7 +55,12 @@ def cue_recall() -> AgentRun:
 
 
 def repeat_previous() -> AgentRun:
-    """POPGym's easy level: the suit of the fourth last card."""
+    """POPGym's easy level: the suit of the fourth last card.
+
+    Example:
+        >>> repeat_previous().model.encoder_width
+        32
+    """
     return AgentRun(
         task=RepeatPrevious(),
         model=AgentConfig(encoder_width=32),
@@ -49,7 +69,12 @@ def repeat_previous() -> AgentRun:
 
 
 def tiny(recipe: Callable[[], AgentRun]) -> Callable[[], AgentRun]:
-    """Return a recipe for seconds, to see the machinery run."""
+    """Return a recipe for seconds, to see the machinery run.
+
+    Example:
+        >>> tiny(cue_recall)().learning.frames
+        4096
+    """
 
     def made() -> AgentRun:
         """Small agents, few frames."""
@@ -76,7 +101,12 @@ PRESETS: Final[dict[str, dict[str, Callable[[], AgentRun]]]] = {
 
 
 def foreign(game: str) -> AgentRun:
-    """An environment of Gymnasium: what a memory game like those of POPGym takes to be learned in minutes."""
+    """An environment of Gymnasium: what a memory game like those of POPGym takes to be learned in minutes.
+
+    Example:
+        >>> foreign("gym:CartPole-v1").task.name
+        'gym:CartPole-v1'
+    """
     return AgentRun(task=find_trainable(game).make(), learning=PPO(frames=200_000, entropy=0.02))
 
 
