@@ -10,6 +10,7 @@ from typing import Final
 from relational_rnn.config.checks import did_you_mean
 from relational_rnn.rl.config import PPO, AgentConfig, AgentRun, PlayConfig
 from relational_rnn.tasks.box_world import BoxWorld
+from relational_rnn.tasks.concentration import Concentration
 from relational_rnn.tasks.cue_recall import CueRecall
 from relational_rnn.tasks.game_registry import find_trainable
 from relational_rnn.tasks.mini_pacman import MiniPacman
@@ -48,6 +49,15 @@ def repeat_previous() -> AgentRun:
     )
 
 
+def concentration() -> AgentRun:
+    """POPGym's easy level: 52 cards of two colours."""
+    return AgentRun(
+        task=Concentration(),
+        model=AgentConfig(encoder_width=128),
+        learning=PPO(frames=500_000, rollout=32, entropy=0.001),
+    )
+
+
 def tiny(recipe: Callable[[], AgentRun]) -> Callable[[], AgentRun]:
     """Return a recipe for seconds, to see the machinery run."""
 
@@ -71,6 +81,7 @@ PRESETS: Final[dict[str, dict[str, Callable[[], AgentRun]]]] = {
         ("box-world", box_world),
         ("cue-recall", cue_recall),
         ("repeat-previous", repeat_previous),
+        ("concentration", concentration),
     )
 }
 
