@@ -47,7 +47,7 @@ def test_the_scores_are_those_of_the_episodes(capsys, name, player):
     assert [one["seed"] for one in episodes] == [6, 7, 8, 9]
     assert [one["return"] for one in episodes] == played.returns.tolist()
     assert [one["steps"] for one in episodes] == played.steps.tolist()
-    digits = 2 if abs(played.returns).max() <= 1 else 1
+    digits = 2 if abs(played.returns).max() < 2 else 1
     mean, least = (f"{value:.{digits}f}" for value in (played.returns.mean(), played.returns.min()))
     assert f"return    mean {mean}, range {least} to" in told
     assert f"stopped at the frame cap: {played.truncated.sum()} of 4" in told

@@ -160,7 +160,7 @@ def _range(values: np.ndarray) -> str:
 
 def _digits(values: np.ndarray) -> int:
     """Return how many digits are shown of scores: more where all are small."""
-    return 2 if np.abs(values).max() <= 1 else 1
+    return 2 if np.abs(values).max() < 2 else 1
 
 
 def as_records(episodes: Episodes, seed: int) -> list[dict[str, Any]]:

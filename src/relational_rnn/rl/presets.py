@@ -50,11 +50,11 @@ def repeat_previous() -> AgentRun:
 
 
 def concentration() -> AgentRun:
-    """POPGym's easy level: 52 cards of two colours."""
+    """Four pairs; POPGym's easy level, the game's own sizes, takes millions of frames."""
     return AgentRun(
-        task=Concentration(),
-        model=AgentConfig(encoder_width=128),
-        learning=PPO(frames=500_000, rollout=32, entropy=0.001),
+        task=Concentration(cards=8, kinds=4),
+        learning=PPO(frames=300_000, rollout=32, learning_rate=3e-3, discount=0.9),
+        play=PlayConfig(curve_episodes=200),
     )
 
 

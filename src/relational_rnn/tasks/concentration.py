@@ -172,7 +172,7 @@ class ConcentrationBatch(GameBatch):
         self.second = first & ~idle
         self.frames += plays
         wasted = idle + 2 * (second & ~pair)
-        terminated = self.up.all(1)
+        terminated = np.asarray(self.up.all(1))
         return Outcome(
             rewards=2 * pair / self.task.cards - wasted / cap,
             terminated=terminated,
