@@ -175,7 +175,7 @@ class TrackRecall:
 
     @property
     def majority(self) -> float:
-        """Exact: 1 / classes, each is the answer equally often; with `written` holders are one half of them."""
+        """Exact: 1 / classes, for all are equally often right; with `written` half of them are holders."""
         return 1 / (2 * min(self.names, self.values)) if self.written else 1 / self.classes
 
     def harder(self) -> TrackRecall:
