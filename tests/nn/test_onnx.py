@@ -122,7 +122,7 @@ CARRIED = ("hybrid", "lstm", "gru", "deltanet", "slstm")
     [pytest.param(name, marks=() if name == "slstm" else pytest.mark.slow) for name in (*CARRIED, "dnc")],
 )
 def test_torch_exports_other_models_with_their_state_for_any_batch(label):
-    model, given, shapes = with_state(label, 2)
+    model, given, shapes = with_state(label, 1)
     run = torch.export.export(model, given(2), dynamic_shapes=shapes).module()
     found, expected = (pytree.tree_leaves(one(*given(5))) for one in (run, model))
     for one, other in zip(found, expected, strict=True):
@@ -167,6 +167,11 @@ def test_the_page(onnx, tmp_path, monkeypatch, capsys):
     for one, other in zip(found, scope["next_token"](tokens, memory), strict=True):
         assert_close(one, other, "float32")
 
+    length = ({0: torch.export.Dim("length")}, None)
+    with pytest.raises(Exception, match="You marked length as dynamic but your code specialized it"):
+        torch.export.export(
+            scope["unrolled"], (torch.zeros(3, 2, 40), torch.zeros(2, 8, 256)), dynamic_shapes=length
+        )
     core = make_core(RelationalMemory, dtype=torch.float32, backend="auto")
     if core.backend_in_use != "eager":
         program = torch.export.export(
