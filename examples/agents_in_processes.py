@@ -74,10 +74,9 @@ def train(workers: int, frames: int) -> None:
     )
     for number, batch in enumerate(collector):
         rollout = batch.reshape(workers * GAMES, STEPS)
-        with torch.no_grad():
+        with torch.no_grad(), set_recurrent_mode(True):
             advantage(rollout)
-            with set_recurrent_mode(True):
-                again = actor.get_dist(rollout.clone()).log_prob(rollout["action"])
+            again = actor.get_dist(rollout.clone()).log_prob(rollout["action"])
         ratio = (again - rollout["action_log_prob"]).exp()
         for _ in range(4):
             for part in torch.randperm(len(rollout)).chunk(4):

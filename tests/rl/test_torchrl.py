@@ -18,7 +18,13 @@ if THERE:
         from tensordict import TensorDict
         from tensordict.nn import TensorDictModule, TensorDictSequential
         from torchrl.envs import GymWrapper, InitTracker
-        from torchrl.modules import ProbabilisticActor, get_primers_from_module, set_recurrent_mode
+        from torchrl.modules import (
+            ProbabilisticActor,
+            ValueOperator,
+            get_primers_from_module,
+            set_recurrent_mode,
+        )
+        from torchrl.objectives.value import GAE
 
     from relational_rnn.rl import GameVectorEnv
     from relational_rnn.rl.torchrl import RelationalMemoryModule
@@ -44,31 +50,34 @@ def test_a_sequence_is_its_steps_whatever_its_axes(options):
     core = core_of(**options)
     module = RelationalMemoryModule(core, in_key="seen", out_key=("agent", "told"), state_key="memory")
     seen, begins = torch.randn(3, 2, 7, 5), torch.rand(3, 2, 7, 1) < 0.3
-    memory = torch.randn(3, 2, 2, 8)
+    memory = torch.randn(3, 2, 2, 8) * ~begins[:, :, 0, :, None]
     whole = TensorDict({"seen": seen, "is_init": begins, "memory": torch.zeros(3, 2, 7, 2, 8)}, [3, 2, 7])
     whole["memory"][:, :, 0] = memory
     with set_recurrent_mode(True):
         module(whole)
-    outputs, last = core(seen.flatten(0, 1), memory.flatten(0, 1), resets=begins.flatten(0, 1).squeeze(-1))
+    state = memory.flatten(0, 1) + core.initial_state(1)
+    outputs, _ = core(seen.flatten(0, 1), state, resets=begins.flatten(0, 1).squeeze(-1))
     torch.testing.assert_close(whole["agent", "told"].flatten(0, 1), outputs)
-    torch.testing.assert_close(whole["next", "memory"][:, :, -1].flatten(0, 1), last)
-    assert not whole["next", "memory"][:, :, :-1].any()
     for step in range(7):
         one = TensorDict({"seen": seen[:, :, step], "is_init": begins[:, :, step], "memory": memory}, [3, 2])
         memory = module(one)["next", "memory"]
         torch.testing.assert_close(one["agent", "told"], whole["agent", "told"][:, :, step])
+        last = begins[:, :, step + 1, 0] if step < 6 else torch.ones(3, 2, dtype=torch.bool)
+        expected = memory * last[..., None, None]
+        torch.testing.assert_close(whole["next", "memory"][:, :, step], expected, rtol=1e-5, atol=1e-5)
     if "initial_memory" in options:
         whole["agent", "told"].sum().backward()
         assert all(parameter.grad.abs().max() > 0 for parameter in core.parameters())
 
 
 @with_torchrl
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_rollout_has_the_probabilities_with_which_it_was_played():
+@pytest.mark.filterwarnings("ignore")  # of TorchRL, about itself
+def test_a_rollout_has_the_probabilities_and_values_of_its_steps():
     torch.manual_seed(0)
     env = GymWrapper(GameVectorEnv("cue-recall", 6, delay=1, autoreset_mode="SameStep"))
-    module, head = RelationalMemoryModule(core_of()), torch.nn.Linear(16, 4)
-    policy = TensorDictSequential(module, TensorDictModule(head, ["features"], ["logits"]))
+    module = RelationalMemoryModule(core_of())
+    policy = TensorDictSequential(module, TensorDictModule(torch.nn.Linear(16, 4), ["features"], ["logits"]))
+    critic = TensorDictSequential(module, ValueOperator(torch.nn.Linear(16, 1), ["features"]))
     env.append_transform(InitTracker())
     env.append_transform(get_primers_from_module(policy))
     actor = ProbabilisticActor(
@@ -80,6 +89,14 @@ def test_a_rollout_has_the_probabilities_with_which_it_was_played():
     again = played.select(*module.in_keys)
     with set_recurrent_mode(True):
         torch.testing.assert_close(policy(again)["logits"], played["logits"])
+        values = critic(again)["state_value"]
+    for options in ({"deactivate_vmap": True}, {"shifted": True}):
+        with set_recurrent_mode(True):
+            scored = GAE(gamma=0.9, lmbda=0.9, value_network=critic, **options)(played.clone())
+        torch.testing.assert_close(scored["state_value"], values)
+        within = ~played["next", "done"][:, :-1]
+        after = scored["next", "state_value"][:, :-1]
+        torch.testing.assert_close(after[within], values[:, 1:][within], msg=f"next values, {options}")
 
 
 @with_torchrl

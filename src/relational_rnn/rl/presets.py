@@ -50,7 +50,7 @@ def repeat_previous() -> AgentRun:
 
 
 def concentration() -> AgentRun:
-    """Four pairs; POPGym's easy level, the game's own sizes, takes millions of frames."""
+    """Four pairs; POPGym's easy level, the game's own sizes, needs far more frames."""
     return AgentRun(
         task=Concentration(cards=8, kinds=4),
         learning=PPO(frames=300_000, rollout=32, learning_rate=3e-3, discount=0.9),

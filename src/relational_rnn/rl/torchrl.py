@@ -5,7 +5,9 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pack_sequence, unpack_sequence
 
 from relational_rnn.nn import RelationalMemory
 
@@ -30,16 +32,17 @@ IS_INIT = "is_init"
 class RelationalMemoryModule(TensorDictModuleBase):
     """An RMC that reads what is observed from a tensordict, and keeps its memory there from step to step.
 
-    Called on steps (..., F) it goes one step on; under `torchrl.modules.set_recurrent_mode(True)`, as in
-    losses, it goes over sequences (..., T, F). A step with `is_init` begins with the core's first memory,
-    within a sequence too, whatever the tensordict holds: its zeros are not used.
+    It is called as `LSTMModule` is. On steps (..., F) it goes one step on, and begins with the core's first
+    memory where `is_init` says so. Under `torchrl.modules.set_recurrent_mode(True)`, as in losses, it goes
+    over sequences (..., T, F); the first step of each and those with `is_init` begin with the memory that is
+    stored there. What is stored is the memory less the first one: the zeros of a new episode are the first.
 
     Args:
         core: batch first.
         in_key: what it reads.
         out_key: its outputs (..., output_size).
-        state_key: the memory (..., N, D) before a step; that after it stands under `("next", state_key)`. As
-            with `LSTMModule`, after a sequence only that of the last step is filled in; the others are 0.
+        state_key: the memory (..., N, D) before a step; that after it stands under `("next", state_key)`. Of
+            sequences it is filled in where they end and where the next episode begins, and 0 elsewhere.
 
     Raises:
         TypeError: the core is no RMC.
@@ -87,19 +90,36 @@ class RelationalMemoryModule(TensorDictModuleBase):
         shape, recurrent = tensordict.batch_size, bool(recurrent_mode())
         if recurrent and not shape:
             raise ValueError("in recurrent mode the last axis of a tensordict is time; this one has none")
-        steps = shape[-1] if recurrent else 1
-        inputs, memories, begins = (tensordict.get(key) for key in self.in_keys)
-
-        def sequences(value: Tensor) -> Tensor:
-            return value.reshape(-1, steps, *value.shape[len(shape) :])
-
-        resets = begins.reshape(-1, steps)
-        outputs, last = self.core(sequences(inputs), sequences(memories)[:, 0], resets=resets)
-        after = memories.new_zeros(outputs.shape[0], steps, *last.shape[1:])
-        after[:, -1] = last
+        inputs, stored, begins = (tensordict.get(key) for key in self.in_keys)
+        axes = len(shape)
+        inputs = inputs.reshape(-1, *inputs.shape[axes:])
+        memories = stored.reshape(-1, *stored.shape[axes:])
+        if recurrent:
+            outputs, after = self._over_sequences(inputs, memories, begins.reshape(-1, shape[-1]))
+        else:
+            outputs, after = self._one_step(inputs, memories, begins.reshape(-1))
         tensordict.set(self.out_keys[0], outputs.reshape(*shape, -1))
-        tensordict.set(self.out_keys[1], after.reshape(*shape, *last.shape[1:]))
+        tensordict.set(self.out_keys[1], after.reshape(stored.shape))
         return tensordict
+
+    def _one_step(self, inputs: Tensor, memories: Tensor, begins: Tensor) -> tuple[Tensor, Tensor]:
+        """Go one step on: (B, F), (B, N, D) less the first memory, (B,)."""
+        first = self.core.initial_state(1)
+        outputs, last = self.core(inputs[:, None], first + memories * ~begins[:, None, None])
+        return outputs, last - first
+
+    def _over_sequences(self, inputs: Tensor, memories: Tensor, begins: Tensor) -> tuple[Tensor, Tensor]:
+        """Go over the steps of B sequences, side by side: (B*T, F), (B*T, N, D), (B, T)."""
+        opens = begins.clone()
+        opens[:, 0] = True
+        at = opens.flatten().nonzero().squeeze(1)
+        ends = torch.cat([at[1:], at.new_tensor([len(inputs)])])
+        pieces = inputs.split((ends - at).tolist())
+        first = self.core.initial_state(1)
+        packed, last = self.core(pack_sequence(pieces, enforce_sorted=False), first + memories[at])
+        after = torch.zeros_like(memories)
+        after[ends - 1] = last - first
+        return torch.cat(unpack_sequence(packed)), after
 
     def make_tensordict_primer(self) -> Any:
         """Return the transform that an environment needs to carry the memory from step to step."""
