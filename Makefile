@@ -19,15 +19,18 @@ demo: .venv/.ok
 
 # Every test once: what needs torch in one environment, all else in the one without (and the smoke tests in both).
 # As many processes as cores, each with one thread: together they would only wait for each other.
+# What `make docs` runs is left to it; make test-all has that too, and the slow tests.
 FAST = not slow and
+PAGES = tests/test_docs.py tests/contracts/test_public.py
 test-all: FAST =
+test-all: PAGES =
 test-all: export RELATIONAL_RNN_EXAMPLES = 100
 test: lint test-torch test-numpy
 test-all: lint test-torch test-numpy
 
 test-torch test-numpy: export OMP_NUM_THREADS = 1
 test-torch: .venv/.ok | lint  # whose mypy fills the cache that a test of mypy reads
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "$(FAST) (torch or smoke)"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "$(FAST) (torch or smoke)" $(PAGES:%=--ignore=%)
 
 test-numpy: .venv-numpy/.ok
 	.venv-numpy/bin/python -m pytest -n auto --dist worksteal -m "$(FAST) not torch"
@@ -37,12 +40,14 @@ test-faults: export OMP_NUM_THREADS = 1
 test-faults: .venv-numpy/.ok
 	RELATIONAL_RNN_KILLS=200 .venv-numpy/bin/python -m pytest -n auto tests/faults
 
-# The site, into build/site: no warning passes. The notebooks are executed once more, and compared.
+# The site, into build/site: no warning, failing snippet or undocumented symbol passes. The notebooks are executed
+# once more, and compared.
 docs site notebooks: export OMP_NUM_THREADS = 1
 docs: site notebooks
 	@echo "The site is in build/site: open build/site/docs/index.html"
 
 site: .venv/.docs-ok
+	$(BIN)/python -m pytest -m "not slow" $(PAGES)
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . build/site
 	$(BIN)/relational-rnn playground --out build/site/playground.html
 

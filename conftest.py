@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent
 HEAVY = ROOT / "src" / "relational_rnn" / "interop" / "hf"
+TORCHRL = ROOT / "src" / "relational_rnn" / "rl" / "torchrl.py"
 TORCH = importlib.util.find_spec("torch") is not None
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 (ROOMS,) = (one["source_modules"] for one in CONTRACTS if one.get("forbidden_modules") == ["torch"])
@@ -34,7 +35,8 @@ def pytest_ignore_collect(collection_path, config):
     helper = collection_path.is_relative_to(ROOT / "tests")
     slow = "not slow" in config.option.markexpr or importlib.util.find_spec("transformers") is None
     heavy = slow and collection_path.is_relative_to(HEAVY)
-    return True if helper or heavy or (needs_torch(collection_path) and not TORCH) else None
+    lacking = collection_path == TORCHRL and importlib.util.find_spec("torchrl") is None
+    return True if helper or heavy or lacking or (needs_torch(collection_path) and not TORCH) else None
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m selects

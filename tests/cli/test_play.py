@@ -13,17 +13,19 @@ from relational_rnn.cli import play
 from relational_rnn.cli.keys import words_of
 from relational_rnn.cli.main import main
 from relational_rnn.tasks.box_world import BoxWorld
+from relational_rnn.tasks.concentration import Concentration
 from relational_rnn.tasks.episodes import play_episodes
-from relational_rnn.tasks.game_registry import GAMES
+from relational_rnn.tasks.game_registry import GAMES, TRAINABLE
 from relational_rnn.tasks.mini_pacman import MiniPacman
 
-PLAYERS = [(name, player) for name, game in GAMES.items() for player in game.players]
+SHORT = {"mini-pacman": {"frame_cap": 60}, "box-world": {"frame_cap": 60}, "concentration": {"cards": 16}}
+PLAYERS = [(name, player) for name in SHORT for player in TRAINABLE[name].players]
 
 
 def test_every_game_and_setting_is_a_command():
-    assert play.COMMANDS.keys() == GAMES.keys()
-    for name, game in GAMES.items():
-        own, known = vars(play.COMMANDS[name]()), vars(game.make())
+    assert play.COMMANDS.keys() == SHORT.keys() >= GAMES.keys()
+    for name in SHORT:
+        own, known = vars(play.COMMANDS[name]()), vars(TRAINABLE[name].make())
         assert known == {setting: own[setting] for setting in known if setting != "observation"} | (
             {"observation": "rgb"} if "observation" in known else {}
         )
@@ -31,16 +33,23 @@ def test_every_game_and_setting_is_a_command():
 
 @pytest.mark.parametrize(("name", "player"), PLAYERS)
 def test_the_scores_are_those_of_the_episodes(capsys, name, player):
-    command = ["play", name, "--player", player, "--episodes", "4", "--seed", "6", "--frame-cap", "60"]
+    command = ["play", name, "--player", player, "--episodes", "4", "--seed", "6"]
+    command += [
+        word
+        for setting, size in SHORT[name].items()
+        for word in (f"--{setting.replace('_', '-')}", f"{size}")
+    ]
     assert main(command) == 0
     told = capsys.readouterr().out
     assert main([*command, "--json"]) == 0
     episodes = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    played = play_episodes(GAMES[name].make(frame_cap=60), GAMES[name].players[player], 4, 6)
+    played = play_episodes(TRAINABLE[name].make(**SHORT[name]), TRAINABLE[name].players[player], 4, 6)
     assert [one["seed"] for one in episodes] == [6, 7, 8, 9]
     assert [one["return"] for one in episodes] == played.returns.tolist()
     assert [one["steps"] for one in episodes] == played.steps.tolist()
-    assert f"return    mean {played.returns.mean():.1f}, range {played.returns.min():.1f} to" in told
+    digits = 2 if abs(played.returns).max() < 2 else 1
+    mean, least = (f"{value:.{digits}f}" for value in (played.returns.mean(), played.returns.min()))
+    assert f"return    mean {mean}, range {least} to" in told
     assert f"stopped at the frame cap: {played.truncated.sum()} of 4" in told
     for name_of, counts in played.events.items():
         assert f"{name_of} {counts.mean():.2f}" in told
@@ -86,8 +95,8 @@ def test_what_keys_mean():
     assert words_of("\x1b") == []
 
 
-def in_a_terminal(arguments, keys):
-    """Run the command in a terminal of its own and press keys one by one; return what it shows."""
+def in_a_terminal(arguments, keys, steps=None):
+    """Run the command in a terminal of its own and press keys, each at its step; return what it shows."""
     import pty
 
     ours, theirs = pty.openpty()
@@ -102,8 +111,8 @@ def in_a_terminal(arguments, keys):
                 assert select.select([ours], [], [], 30)[0], shown
                 shown += os.read(ours, 4096)
 
-        for step, key in enumerate(keys):
-            read_until(rb"step %d\r\n(.*\r\n){10}" % step)
+        for step, key in zip(steps or range(len(keys)), keys):
+            read_until(rb"step %d\b.*\r\n(.*\r\n){9}" % step)
             os.write(ours, key)
         read_until(rb"return .* steps\r\n")
         assert process.wait(timeout=30) == 0
@@ -125,14 +134,30 @@ def test_one_plays_oneself_in_a_terminal():
     assert "return 0 in 4 steps" in shown
 
 
+@pytest.mark.skipif(os.name == "nt", reason="terminals of Linux and macOS")
+def test_one_turns_cards_in_a_terminal():
+    keys = [b"\x1b[C", b"s", b" ", b"a", b"w", b" ", b"q"]  # to B2, and back to A1
+    shown = in_a_terminal(
+        ["play", "concentration", "--cards", "104", "--seed", "1"], keys, (0, 0, 0, 1, 1, 1, 2)
+    )
+    assert "arrows or w a s d: move, space: turn the card, q: quit" in shown
+    games = Concentration(cards=104).batch(1)
+    games.reset(1)
+    score = 0
+    for card, hand in ((14, 14), (0, 0)):
+        score += games.step([card]).rewards[0]
+        assert games.text(0, hand).partition("\n")[2].replace("\n", "\r\n") in shown
+    assert f"return {round(score, 4):g} in 2 steps" in shown
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("", "which game or run? relational-rnn play mini-pacman, box-world or RUN"),
+        ("", "which game or run? relational-rnn play mini-pacman, box-world, concentration or RUN"),
         (
             "pacman",
             "play has no game 'pacman' (did you mean mini-pacman?), and no folder of a run is there; "
-            "games: mini-pacman, box-world",
+            "games: mini-pacman, box-world, concentration",
         ),
         ("mini-pacman", "to play yourself takes a terminal; else name a player: --player random or scripted"),
         ("mini-pacman --json", "--json takes the scores of a --player, without --render"),
@@ -141,6 +166,7 @@ def test_one_plays_oneself_in_a_terminal():
         ("mini-pacman --player random --window 4", "window must be odd, so that the player is in its centre"),
         ("mini-pacman --player random --frame-cap 0", "frame_cap must be an integer of at least 1, got 0"),
         ("box-world --player random --size 8", "size 8 has room for 2"),
+        ("concentration --cards 9", "cards must be a multiple of 4, so that each of the 2 kinds has an even"),
         (
             "box-world --player random --path-lengths 0",
             "path_lengths must be an integer of at least 1, got 0",

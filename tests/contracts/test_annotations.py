@@ -19,7 +19,8 @@ def test_annotations_hold_at_run_time():
         with install_import_hook(["relational_rnn.reference", "relational_rnn.tasks"], "beartype.beartype"):
             from relational_rnn import reference
             from relational_rnn.tasks import TASKS
-            from relational_rnn.tasks import box_world, cue_recall, mini_pacman, repeat_previous
+            from relational_rnn.tasks import box_world, concentration, cue_recall
+            from relational_rnn.tasks import mini_pacman, repeat_previous
             from relational_rnn.tasks import nth_farthest as task
             from relational_rnn.tasks.box_world.players import PLAYERS as box_world_players
             from relational_rnn.tasks.mini_pacman.players import PLAYERS as mini_pacman_players
@@ -46,6 +47,7 @@ def test_annotations_hold_at_run_time():
                 (box_world.BoxWorld(view=view), box_world_players),
                 (cue_recall.CueRecall(), {}),
                 (repeat_previous.RepeatPrevious(), repeat_previous.PLAYERS),
+                (concentration.Concentration(), concentration.PLAYERS),
             ):
                 games = game.batch(7)
                 games.reset(0)

@@ -1,6 +1,6 @@
 """Every public name says what it is, shows how it is used, and is in the page of the API."""
 
-import importlib
+import importlib.util
 import inspect
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 TORCH = (
-    *("nn", "nn.functional", "rl.agents", "rl.ppo", "rl.run", "rl.sb3", "rl.watch"),
+    *("nn", "nn.functional", "rl.agents", "rl.ppo", "rl.run", "rl.sb3", "rl.torchrl", "rl.watch"),
     *("interop.port", "interop.r2gen"),
 )
 """Rooms that need torch."""
@@ -17,7 +17,16 @@ SLOW = ("interop.hf",)
 """Needs torch, and transformers, whose import takes seconds."""
 SHOWN = (
     *("reference", "tasks", "tasks.box_world", "tasks.cue_recall", "tasks.mini_pacman"),
-    *("tasks.repeat_previous", "rl", "rl.config", "rl.presets", "rl.results", "experiments", "recipes"),
+    *(
+        "tasks.repeat_previous",
+        "tasks.concentration",
+        "rl",
+        "rl.config",
+        "rl.presets",
+        "rl.results",
+        "experiments",
+        "recipes",
+    ),
     *("interop", "interop.sonnet", "config", "analysis", *TORCH, *SLOW),
 )
 """Rooms whose public names have examples: all that the page of the API shows whole."""
@@ -25,6 +34,15 @@ MARKS = {
     **{room: [pytest.mark.torch] for room in TORCH},
     **{room: [pytest.mark.torch, pytest.mark.slow] for room in SLOW},
 }
+
+
+NEEDS = {
+    **dict.fromkeys(MARKS, "torch"),
+    "rl.sb3": "sb3_contrib",
+    "interop.hf": "transformers",
+    "rl.torchrl": "torchrl",
+}
+"""Library without which a room cannot be imported."""
 
 
 def public(room):
@@ -41,10 +59,8 @@ def public(room):
 
 @pytest.mark.parametrize("room", [pytest.param(room, marks=MARKS.get(room, ())) for room in SHOWN])
 def test_public_names_have_an_example(room):
-    if room in MARKS:
-        pytest.importorskip("torch")
-    if room in SLOW:
-        pytest.importorskip("transformers")
+    if importlib.util.find_spec(NEEDS.get(room, "numpy")) is None:
+        pytest.skip(f"{NEEDS[room]} is absent")
     documented = {name: value.__doc__ or "" for name, value in public(room).items()}
     assert documented
     assert not [name for name, text in documented.items() if ">>>" not in text]

@@ -89,6 +89,27 @@ def test_autocast(options):
     assert core.input_projection.weight.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("compute_dtype", [torch.float32, torch.bfloat16])
+def test_a_dtype_of_its_own_keeps_the_backend_under_autocast(compute_dtype):
+    core = make_core(dtype=torch.float32, backend="fused", compute_dtype=compute_dtype)
+    inputs, memory = make_inputs(core, 4, BATCH, dtype=torch.float32), make_memory(core, BATCH)
+    resets = torch.arange(4 * BATCH).view(4, BATCH) % 3 == 1
+    expected, expected_last = core(inputs, memory, resets=resets)
+    wanted = torch.autograd.grad(expected.sum(), tuple(core.parameters()), allow_unused=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        outputs, last = core(inputs, memory, resets=resets)
+        narrow, _ = core(inputs.bfloat16(), memory.bfloat16())
+        traced, *_ = core(inputs, memory, resets=resets, return_trace=True)
+    assert torch.equal(outputs, expected)
+    assert torch.equal(last, expected_last)
+    for one, other in zip(
+        torch.autograd.grad(outputs.sum(), tuple(core.parameters()), allow_unused=True), wanted, strict=True
+    ):
+        assert one is other is None or torch.equal(one, other)
+    assert torch.equal(narrow, core(inputs.bfloat16().float(), memory.bfloat16().float())[0])
+    assert not torch.equal(traced, expected)  # plain torch, under autocast
+
+
 @every_configuration
 def test_autocast_with_resets_and_a_trace(options):
     core = make_core(**options, dtype=torch.float32)

@@ -14,9 +14,10 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv  # noqa: E402
 
 import relational_rnn.rl  # noqa: E402
 from relational_rnn.rl import GameEnv, GameVectorEnv, environments  # noqa: E402
-from relational_rnn.tasks.game_registry import GAMES  # noqa: E402
+from relational_rnn.tasks.game_registry import GAMES, TRAINABLE  # noqa: E402
 
 IDS = sorted(name for name in gymnasium.registry if name.startswith("relational_rnn/"))
+OF_MEMORY = [name for name in TRAINABLE if name not in GAMES]
 SHORT = {"mini-pacman": {"frame_cap": 12}, "box-world": {"frame_cap": 9}}
 
 
@@ -62,11 +63,21 @@ def test_a_seed_fixes_all_that_follows(name):
     assert not data_equivalence(one.reset(seed=6), other.reset(seed=7), exact=True)
 
 
+@pytest.mark.parametrize("game", OF_MEMORY)
+def test_the_checker_finds_nothing_in_games_of_memory(game):
+    check_env(GameEnv(game), skip_render_check=True)
+
+
 @pytest.mark.parametrize("mode", AutoresetMode)
-@pytest.mark.parametrize("view", ["full", "viewport"])
-@pytest.mark.parametrize("game", GAMES)
-def test_the_vector_equals_single_ones(game, view, mode):
-    settings = {"view": view, **SHORT[game]}
+@pytest.mark.parametrize(
+    ("game", "settings"),
+    [
+        *((game, {"view": view, **SHORT[game]}) for game in GAMES for view in ("full", "viewport")),
+        ("cue-recall", {"delay": 1}),
+        ("concentration", {"cards": 4}),
+    ],
+)
+def test_the_vector_equals_single_ones(game, settings, mode):
     ours = GameVectorEnv(game, 4, autoreset_mode=mode, **settings)
     theirs = SyncVectorEnv([lambda: GameEnv(game, **settings)] * 4, autoreset_mode=mode)
     for space in ("observation_space", "action_space", "single_observation_space", "single_action_space"):

@@ -124,7 +124,7 @@ def test_settings_go_to_other_processes():
     [
         ("train gym:CartPol-v1", "Gymnasium has no environment 'CartPol-v1': "),
         ("train gym:", "Gymnasium has no environment ''"),
-        ("train gim:CartPole-v1", "repeat-previous, gym:ID, popgym:NAME"),
+        ("train gim:CartPole-v1", "concentration, gym:ID, popgym:NAME"),
         ("train gym:CartPole-v1 --frame-cap 0", "frame_cap must be"),
         ("train gym:CartPole-v1 --preset slow", "for gym:CartPole-v1; known presets: quick, tiny"),
         ("compare gym:CartPole-v1", "their agents are trained by relational-rnn train gym:CartPole-v1"),

@@ -22,6 +22,7 @@ from relational_rnn.rl.ppo import AgentPlayer, Learner  # noqa: E402
 from relational_rnn.rl.presets import PRESETS, find_preset  # noqa: E402
 from relational_rnn.rl.watch import watch  # noqa: E402
 from relational_rnn.tasks.box_world import BoxWorld  # noqa: E402
+from relational_rnn.tasks.concentration import Concentration  # noqa: E402
 from relational_rnn.tasks.cue_recall import CueRecall  # noqa: E402
 from relational_rnn.tasks.episodes import play_episodes  # noqa: E402
 from relational_rnn.tasks.game_registry import TRAINABLE  # noqa: E402
@@ -41,6 +42,7 @@ SMALL = {
 TASKS = {
     "cue-recall": CueRecall(delay=1),
     "repeat-previous": RepeatPrevious(k=2),
+    "concentration": Concentration(cards=8),
     "box-world": BoxWorld(size=8, path_lengths=(1,), distractors=(0,), view="viewport", frame_cap=9),
     "mini-pacman": MiniPacman(view="viewport", frame_cap=9),
 }
@@ -244,11 +246,23 @@ def test_train_and_play_from_the_command_line(tmp_path, capsys, here):
     assert page["runs"][0]["name"].startswith(f"RMC, seed {find_agent(out, 'rmc')[2].seed}, level")
     assert page["runs"][0]["inside"]["models"]["rmc"]["attention"]["shape"] == [1, 4, 1, 2, 2, 3]
     assert [curve["label"] for curve in page["training"]["curves"]] == ["RMC", "GRU"]
-    weights = out / "checkpoints" / "gru-1.safetensors"
+    episode = out / "plots" / "episode-gru.gif"
+    drawn = episode.read_bytes()
+    episode.unlink()
+    assert main(["visualize", str(out), "--only", "episode-gru,returns", "--format", "svg"]) == 0
+    assert capsys.readouterr().out.split() == [str(out / "plots" / "returns.svg"), str(episode)]
+    assert episode.read_bytes() == drawn
+    assert main(["visualize", str(out), "--only", "episode-gru", "--example", "1"]) == 0
+    assert capsys.readouterr().out.split() == [str(episode)]
+    assert episode.read_bytes() != drawn, "another level"
+
+    weights = out / "checkpoints" / f"gru-{find_agent(out, 'gru')[2].seed}.safetensors"
     kept = weights.read_bytes()
     weights.unlink()
+    assert main(["visualize", str(out), "--only", "episode-gru"]) == 1
+    assert f"no episode-gru: weights are gone ({weights})" in capsys.readouterr().out
     assert main(["report", str(out)]) == 0
-    assert "Episodes are left out, as weights are gone: GRU (gru-1.safetensors)." in capsys.readouterr().out
+    assert f"Episodes are left out, as weights are gone: GRU ({weights.name})." in capsys.readouterr().out
     assert data_of(out / "report.html")["runs"] == []
     weights.write_bytes(kept)
 
@@ -287,8 +301,9 @@ def test_train_and_play_from_the_command_line(tmp_path, capsys, here):
         (["play", str(other)], "holds a run of `train sorting`, which has no agents that play"),
         (["report", str(out), str(other)], "a run of agents has a page of its own, got 2 runs"),
         (["report", str(out), "--out", str(out / "results.json")], "is part of the run in"),
-        (["visualize", str(out)], "holds agents of a game: watch them with relational-rnn play"),
-        (["evaluate", str(out)], "holds an agent of a game"),
+        (["visualize", str(out), "--only", "return"], "figures: returns, episode-rmc, episode-gru"),
+        (["visualize", str(out), "--example", "-1"], "example must be an integer of at least 0, got -1"),
+        (["evaluate", str(out)], f"relational-rnn play {out} --score says what it scores"),
         (["generate", str(out)], "holds agents of a game: watch them with relational-rnn play"),
         (["playground", str(out)], "holds agents of a game: watch them with relational-rnn play"),
     ):

@@ -10,10 +10,10 @@ pytest.importorskip("sb3_contrib")
 from sb3_contrib import RecurrentPPO  # noqa: E402
 from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy  # noqa: E402
 from stable_baselines3.common.env_util import make_vec_env  # noqa: E402
-from stable_baselines3.common.vec_env import VecNormalize  # noqa: E402
+from stable_baselines3.common.vec_env import SubprocVecEnv, VecNormalize  # noqa: E402
 
-import relational_rnn.rl  # noqa: E402, F401
 from relational_rnn.nn import RelationalMemory  # noqa: E402
+from relational_rnn.rl import GameEnv  # noqa: E402
 from relational_rnn.rl.environments import observation_space  # noqa: E402
 from relational_rnn.rl.sb3 import RelationalRecurrentPolicy, ZeroStart  # noqa: E402
 from relational_rnn.tasks.cue_recall import CueRecall  # noqa: E402
@@ -95,6 +95,17 @@ def test_wrong_use():
         agent_of(CueEnv(), policy_kwargs={"core_kwargs": {"initial_memory": "trainable"}})
     with pytest.raises(ValueError, match="read_head must be 'flatten'"):
         agent_of(CueEnv(), policy_kwargs={"core_kwargs": {"read_head": "mean"}})
+
+
+@pytest.mark.slow
+def test_environments_in_processes_of_their_own():
+    env = make_vec_env(GameEnv, 2, env_kwargs={"game": "cue-recall"}, vec_env_cls=SubprocVecEnv)
+    try:
+        agent = agent_of(env).learn(32)
+        actions, _ = agent.predict(env.reset(), episode_start=np.ones(2, bool))
+        assert actions.shape == (2,)
+    finally:
+        env.close()
 
 
 @pytest.mark.slow

@@ -90,6 +90,9 @@ LAST = [
 GIVEN = [0.208, 0.262, 0.221, 0.152, 0.090, 0.044, 0.016, 0.005]
 
 
+WORDS = ("holder", "value")
+
+
 def inputs_of(task, facts, events, asked):
     """Return one example as features, written down without the task's own code."""
     rows = []
@@ -139,7 +142,9 @@ def test_the_stream_is_distributed_as_in_the_benchmark():
         TrackRecall(kind="binding", answers="one", length=40),
         TrackRecall(kind="binding", names=12, objects=9, holders=11, values=2),
         TrackRecall(kind="recall", holders=8),
+        TrackRecall(objects=3, holders=5, length=4, written=True),
         *THEIRS.values(),
+        replace(THEIRS["composite_copy_v2"], written=True),
     ],
     ids=str,
 )
@@ -153,14 +158,18 @@ def test_answers_are_those_of_a_plain_reading(task):
         for one, other in record["swaps"]:
             held[one], held[other] = held[other], held[one]
         holders = [query if task.kind == "recall" else held[query] for query in record["queries"]]
-        assert record["answer"] == (holders if task.kind == "binding" else [has[one] for one in holders])
+        answers = holders if task.kind == "binding" else [has[one] for one in holders]
+        if task.written:
+            assert record["written"] == holders
+            answers = [f"{who} {it}" for pair in zip(holders, answers) for who, it in zip(WORDS, pair)]
+        assert record["answer"] == answers
         assert len(has) == (0 if task.kind == "binding" else task.people)
         assert len(set(has.values())) == len(has)
         if task.kind != "recall" and task.events == "swaps":
             assert sorted(held) == list(range(task.objects))
             assert len(set(held.values())) == task.objects
             assert len(record["swaps"]) == task.length
-    assert batch.mask.sum(1).tolist() == [task.queries] * 30
+    assert batch.mask.sum(1).tolist() == [task.answer_steps] * 30
 
 
 def test_every_object_is_asked_for_in_random_order_and_facts_tell_nothing_of_who_holds():
@@ -218,8 +227,16 @@ def spoiled(step, *features):
     return inputs
 
 
+def wrong_holder():
+    """Return good inputs of one example, but for the holder that is written after the first object."""
+    inputs = sample(WRITTEN, 1, np.random.default_rng(5)).inputs.copy()
+    inputs[0, 5, HOLDER:VALUE] = np.roll(inputs[0, 5, HOLDER:VALUE], 1)
+    return inputs
+
+
 GOOD = sample(TrackRecall(), 2, np.random.default_rng(4)).inputs
 HOLDER, VALUE, QUERY = 8, 16, 32
+WRITTEN = TrackRecall(objects=2, length=0, written=True)
 OTHER = next(name for name in range(8) if not GOOD[1, :5, HOLDER + name].any())
 
 
@@ -238,6 +255,9 @@ OTHER = next(name for name in range(8) if not GOOD[1, :5, HOLDER + name].any())
         (lambda: TrackRecall(length=-1), ValueError, "length must be an integer of at least 0, got -1"),
         (lambda: replace(THEIRS["binding_v2"], length=1), ValueError, "length must be .* at least 2, got 1"),
         (lambda: TrackRecall(names=8.5), TypeError, "names must be an integer"),
+        (lambda: TrackRecall(written=1), TypeError, "written must be True or False"),
+        (lambda: replace(THEIRS["binding_v2"], written=True), ValueError, "written needs kind 'composite'"),
+        (lambda: oracle(WRITTEN, wrong_holder()), ValueError, r"\[0, 5\] must be the statement that comes"),
         (lambda: oracle(TrackRecall(), np.zeros((2, 31, 33))), ValueError, r"\[0, 0\] must be the statement"),
         (lambda: oracle(TrackRecall(), np.zeros((2, 31, 34))), ValueError, r"F = 33; got \(2, 31, 34\)"),
         (

@@ -144,7 +144,7 @@ def test_a_window_that_no_stream_has_is_refused_before_a_run():
     [
         {},
         {"tied_embeddings": True, "embedding_size": 12, "output_dropout": 0.3, "input_dropout": 0.2},
-        {"adaptive_softmax": True, "average_decay": 0.9, "accumulate": 3},
+        {"adaptive_softmax": True, "average_decay": 0.9, "accumulate": 3, "compute_dtype": "bfloat16"},
         *(
             pytest.param(changes, marks=pytest.mark.slow)
             for changes in (
@@ -199,6 +199,48 @@ def test_pieces_add_up_to_the_batch(changes):
     learners[0].load_state(others[0])
     losses = [learner.train_step(given(4), 1e-2)["loss"] for learner in learners[:2]]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"models": ("rmc",), "adaptive_softmax": True},
+        {"models": ("lstm",)},
+        *(
+            pytest.param({"models": (name,), "tied_embeddings": tied}, marks=pytest.mark.slow)
+            for name, tied in (
+                *(("rmc", True), ("gru", False), ("hybrid", True), ("transformer", False)),
+                *(("dnc", True), ("deltanet", False), ("slstm", False)),
+            )
+        ),
+    ],
+)
+def test_mixed_precision(changes):
+    """Products in bfloat16 cost little of the loss; weights, gradients, memory and losses stay float32."""
+    configs = [
+        config_of(**changes, compute_dtype=dtype, accumulate=count)
+        for dtype, count in (("float32", 1), ("bfloat16", 1), ("bfloat16", 3))
+    ]
+    learners, given = [learner_of(config) for config in configs], batches(configs[0])
+    near = 0.15 if "deltanet" in changes["models"] else 1e-2  # its norm makes small reads large, errors too
+    for step in range(4):
+        wide, mixed, pieces = (learner.train_step(given(step), 1e-2)["loss"] for learner in learners)
+        assert mixed == pytest.approx(wide, rel=near)
+        assert pieces == pytest.approx(mixed, rel=near)
+    assert mixed != wide
+    learner = learners[1]
+    gradients = [one.grad for one in learner.model.parameters() if one.grad is not None]
+    kinds = {one.dtype for one in (*learner.model.parameters(), *gradients)}
+    assert kinds == {torch.float32}
+    kept = {array.dtype for name, array in learner.state().items() if name.startswith("memory.")}
+    assert kept <= {np.dtype("float32"), np.dtype("bool")}
+    text = short(splits_of(configs[0]).validation, 400)
+    wide, mixed = (one.evaluate(text)["loss"] for one in learners[:2])
+    assert mixed == pytest.approx(wide, rel=near)
+    assert mixed != wide
+    learners[2].load_state(learner.state())
+    losses = [one.train_step(given(4), 1e-2)["loss"] for one in learners[1:]]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
 
 
 def test_a_checkpoint_with_another_memory_is_refused(tmp_path):

@@ -27,6 +27,8 @@ ANIMATION_DPI: Final = 80
 FRAMES_A_SECOND: Final = 6
 LAST_SECONDS: Final = 2
 """For which the board after the last step is shown."""
+MOST_NAMED: Final = 10
+"""Actions that are named; of more of them some are."""
 PAST: Final = 40
 """Steps that the strips of value and gates reach back."""
 
@@ -169,8 +171,9 @@ def draw_episode(
         count = len(episode.actions)
         policy = style.axes_at(figure, 4.5, 2.35, 1.8, 1.25)
         bars = policy.barh(range(count), episode.probabilities[0])
-        policy.set(xlim=(0, 1), yticks=range(count), title="probability of each action", xticks=(0, 0.5, 1))
-        policy.set_yticklabels(episode.actions)
+        policy.set(xlim=(0, 1), title="probability of each action", xticks=(0, 0.5, 1))
+        named = range(0, count, -(-count // MOST_NAMED))
+        policy.set_yticks(named, [episode.actions[action] for action in named])
         policy.invert_yaxis()
         value = style.axes_at(figure, 4.5, 0.65, 1.8, 0.95)
         (line,) = value.plot([], [], color=style.colour_of(model))
@@ -186,7 +189,8 @@ def draw_episode(
     def show(step: int) -> None:
         """Show the board before this step and the action that is taken; after the last, what it came to."""
         picture.set_data(episode.pictures[step])
-        told.set_text(f"step {step}, return so far {episode.rewards[:step].sum():g}")
+        total = round(float(episode.rewards[:step].sum()), 4)
+        told.set_text(f"step {step}, return so far {total:g}")
         step = min(step, len(episode.chosen) - 1)  # after the last step the agent thinks no more
         for number, bar in enumerate(bars):
             bar.set_width(episode.probabilities[step, number])

@@ -11,13 +11,12 @@ import tyro
 from rich.console import Console
 
 from relational_rnn.analysis.report import write_agents_report
-from relational_rnn.analysis.returns import draw_returns
-from relational_rnn.analysis.style import can_draw, check_drawing, save
+from relational_rnn.analysis.style import can_draw, check_drawing
+from relational_rnn.cli.agents_figures import draw_agents
 from relational_rnn.cli.agents_report import (
     AgentsRun,
     about,
     agents_page,
-    curves_of,
     diverged,
     events_of,
     table_of,
@@ -107,17 +106,7 @@ def present(console: Console, config: AgentRun, folder: RunFolder, results: Agen
     if results.wall_seconds is not None:
         console.print(f"Wall time of all trainings: {results.wall_seconds:.0f} s")
     console.print(f"Watch an agent play: relational-rnn play {folder.path}")
-    report = [write_agents_report(folder.report, agents_page(AgentsRun(config, folder, results)))]
-    if not can_draw():
-        return report
-    from relational_rnn.cli.watch import animate
-
-    figure = draw_returns(
-        curves_of(config, folder, results),
-        players={name: played.mean_return for name, played in results.players.items()},
-        title=f"{config.task.name}: what agents score while they learn",
-        about=title_of(config),
-    )
-    files = [save(figure, folder.plots / "returns.png")]
-    files += [animate(folder.path, name, folder.plots / f"episode-{name}.gif") for name in results.models]
-    return [*files, *report]
+    finished = AgentsRun(config, folder, results)
+    report = write_agents_report(folder.report, agents_page(finished))
+    figures, _ = draw_agents(finished) if can_draw() else ([], {})
+    return [*figures, report]

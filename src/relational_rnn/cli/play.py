@@ -30,7 +30,8 @@ class Play:
     """What all games share."""
 
     player: Literal["random", "scripted"] | None = None
-    """Who plays: any action, or a script that knows the whole board. Without one you do, by keys."""
+    """Who plays: any action, or a script that knows the whole board, or forgets no card. Without one you do,
+    by keys."""
     episodes: int = 100
     """Episodes that are scored, or shown with --render."""
     seed: int = 0
@@ -39,6 +40,12 @@ class Play:
     """Show the episodes, one after the other, instead of scoring them all at once."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print one JSON object an episode."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlayOnBoard(Play):
+    """What games on a board share."""
+
     view: Literal["full", "viewport"] = "full"
     """What the player sees: all, or the cells around him. Scripts know all in either."""
     window: int = 5
@@ -46,7 +53,7 @@ class Play:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlayMiniPacman(Play):
+class PlayMiniPacman(PlayOnBoard):
     """Eat food and pills, and ghosts while you have power; keep away from them while you have none."""
 
     mode: Literal["regular", "avoid", "hunt", "ambush", "rush"] = "regular"
@@ -56,7 +63,7 @@ class PlayMiniPacman(Play):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlayBoxWorld(Play):
+class PlayBoxWorld(PlayOnBoard):
     """Open boxes with the keys that fit, in the right order, to reach the gem."""
 
     size: int = 14
@@ -69,7 +76,21 @@ class PlayBoxWorld(Play):
     """Most steps of an episode."""
 
 
-COMMANDS: Final[dict[str, Any]] = {"mini-pacman": PlayMiniPacman, "box-world": PlayBoxWorld}
+@dataclass(frozen=True, kw_only=True)
+class PlayConcentration(Play):
+    """Turn two cards of a kind in a row, of cards that lie face down."""
+
+    cards: int = 52
+    """That lie on the table."""
+    kinds: int = 2
+    """As many cards of each, an even number."""
+
+
+COMMANDS: Final[dict[str, Any]] = {
+    "mini-pacman": PlayMiniPacman,
+    "box-world": PlayBoxWorld,
+    "concentration": PlayConcentration,
+}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -99,11 +120,11 @@ def main(argv: Sequence[str]) -> int:
 
     from relational_rnn.config.checks import check_seed, check_size
     from relational_rnn.tasks.episodes import MOST_EPISODES, play_episodes
-    from relational_rnn.tasks.game_registry import find_game
+    from relational_rnn.tasks.game_registry import TRAINABLE, find_game
 
     check_size("episodes", options.episodes, 1, MOST_EPISODES)
     check_seed("seed", options.seed)
-    game = find_game(words[0])
+    game = find_game(words[0], TRAINABLE)
     shared = ("player", "episodes", "seed", "render", "json")
     task = game.make(**{name: value for name, value in vars(options).items() if name not in shared})
     if options.player is None:
@@ -122,10 +143,10 @@ def main(argv: Sequence[str]) -> int:
 
 def as_lines(episodes: Episodes) -> list[str]:
     """Return what episodes came to, in words."""
-    count = len(episodes.returns)
+    count, mean = len(episodes.returns), f"{episodes.returns.mean():.{_digits(episodes.returns)}f}"
     happened = ", ".join(f"{name} {counts.mean():.2f}" for name, counts in episodes.events.items())
     return [
-        f"return    mean {episodes.returns.mean():.1f}, range {_range(episodes.returns)}",
+        f"return    mean {mean}, range {_range(episodes.returns)}",
         f"steps     mean {episodes.steps.mean():.1f}, range {_range(episodes.steps)}",
         *([f"an episode: {happened}"] if happened else []),
         f"stopped at the frame cap: {int(episodes.truncated.sum())} of {count}",
@@ -133,8 +154,13 @@ def as_lines(episodes: Episodes) -> list[str]:
 
 
 def _range(values: np.ndarray) -> str:
-    digits = 0 if values.dtype.kind == "i" else 1
+    digits = 0 if values.dtype.kind == "i" else _digits(values)
     return f"{values.min():.{digits}f} to {values.max():.{digits}f}"
+
+
+def _digits(values: np.ndarray) -> int:
+    """Return how many digits are shown of scores: more where all are small."""
+    return 2 if np.abs(values).max() < 2 else 1
 
 
 def as_records(episodes: Episodes, seed: int) -> list[dict[str, Any]]:
@@ -167,43 +193,44 @@ def show(player: Player, task: Any, episodes: int, seed: int) -> int:
     for number in range(episodes):
         games.reset(seed + number)
         animation, total, over = Animation(), 0.0, False
-        animation.show(_board(games, total))
+        animation.show(_board(games.text(0), total))
         while not over:
             time.sleep(wait)
             outcome = games.step(player(games, generator))
             total += float(outcome.rewards[0])
             over = bool(outcome.terminated[0] or outcome.truncated[0])
-            animation.show(_board(games, total))
-        print(f"seed {seed + number}: return {total:g} in {games.frames[0]} steps\n")
+            animation.show(_board(games.text(0), total))
+        print(f"seed {seed + number}: return {round(total, 4):g} in {games.frames[0]} steps\n")
     return 0
 
 
 def play_oneself(task: Any, seed: int) -> int:
     """Let a person play one episode with keys; return the exit code."""
+    from relational_rnn.cli.hands import Hand, OverCards, Steps
     from relational_rnn.cli.keys import HELP, pressed
     from relational_rnn.training.screen import Animation
 
     games, animation, total = task.batch(1), Animation(), 0.0
     games.reset(seed)
-    stay = ", space: stay" if "stay" in games.actions else ""
+    hand: Hand = OverCards(games) if task.name == "concentration" else Steps(games)
     with pressed() as keys:
-        print(f"{HELP}{stay}, q: quit\n")
-        animation.show(_board(games, total))
+        print(f"{HELP}{hand.help}, q: quit\n")
+        animation.show(_board(hand.text(), total))
         for key in keys:
             if key == "quit":
                 break
-            if key not in games.actions:
-                continue
-            outcome = games.step([games.actions.index(key)])
-            total += float(outcome.rewards[0])
-            animation.show(_board(games, total))
-            if outcome.terminated[0] or outcome.truncated[0]:
+            action = hand.press(key)
+            if action is not None:
+                outcome = games.step([action])
+                total += float(outcome.rewards[0])
+            animation.show(_board(hand.text(), total))
+            if action is not None and (outcome.terminated[0] or outcome.truncated[0]):
                 break
-    print(f"seed {seed}: return {total:g} in {games.frames[0]} steps")
+    print(f"seed {seed}: return {round(total, 4):g} in {games.frames[0]} steps")
     return 0
 
 
-def _board(games: Any, total: float) -> str:
+def _board(text: str, total: float) -> str:
     """Return the board with the score of the episode."""
-    head, _, board = games.text(0).partition("\n")
-    return f"score {total:g}  {head}\n{board}"
+    head, _, board = text.partition("\n")
+    return f"score {round(total, 4):g}  {head}\n{board}"

@@ -21,13 +21,14 @@ class Visualize:
     """Draw the figures of a finished run again, into the plots of its folder."""
 
     run: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
-    """Folder of a run of train, compare, ablate or sweep."""
+    """Folder of a run of train, compare, ablate or sweep, of a game too."""
     only: str = ""
     """Names of figures, with commas between them; if not given, all. An unknown name lists them."""
     format: Literal["png", "svg", "pdf"] = "png"
-    """Of the files."""
+    """Of the files; an episode of an agent is a .gif."""
     example: int = 0
-    """Number of the test example, from 0, of which the attention is drawn."""
+    """Number of the test example, from 0, of which the attention is drawn; of agents the level that is
+    played."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -38,6 +39,7 @@ def main(argv: Sequence[str]) -> int:
         raise ValueError(f"--only takes names of figures, got {options.only!r}")
 
     from relational_rnn.analysis.style import check_drawing
+    from relational_rnn.cli.finished import is_of_agents
     from relational_rnn.training.run_folder import RunFolder
 
     folder = RunFolder(options.run)
@@ -45,6 +47,11 @@ def main(argv: Sequence[str]) -> int:
     absent, left_out = dict[str, str](), ""
     if folder.require()["command"].split()[0] in ("ablate", "sweep"):
         written = draw_experiment(folder, only, options.format)
+    elif is_of_agents(folder):
+        from relational_rnn.cli.agents_figures import draw_agents
+        from relational_rnn.cli.agents_report import read_agents
+
+        written, absent = draw_agents(read_agents(folder), only, options.format, options.example)
     else:
         written, absent, left_out = draw_run(options.run, only, options)
     for file in written:

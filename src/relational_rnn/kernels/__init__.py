@@ -9,6 +9,7 @@ from relational_rnn.kernels.dot_product import (
     layer_norm,
     plain_attention,
     transformed,
+    without_autocast,
 )
 from relational_rnn.kernels.operation import run_sequence, run_step
 
@@ -24,4 +25,5 @@ __all__ = [
     "run_sequence",
     "run_step",
     "transformed",
+    "without_autocast",
 ]

@@ -148,7 +148,7 @@ class _Again:
             if not _graph_is_kept():
                 self.saved = None  # as the graph lets go of what it saved
             return None
-        with torch.enable_grad(), _without_autocast(slope.device.type):
+        with torch.enable_grad(), without_autocast(slope.device.type):
             # As views: one tensor may be queries and keys at once, and each has a gradient of its own.
             parts = [x.view_as(x) for x in self.saved]
             q, k, v = parts
@@ -165,5 +165,12 @@ _graph_is_kept = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph
 """Says whether the graph that a backward runs through stays for another one."""
 
 
-def _without_autocast(kind: str) -> AbstractContextManager[object]:
+def without_autocast(kind: str) -> AbstractContextManager[object]:
+    """Turn autocast off inside this, on a type of devices.
+
+    Example:
+        >>> with torch.autocast("cpu", torch.bfloat16), without_autocast("cpu"):
+        ...     autocasts("cpu")
+        False
+    """
     return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from relational_rnn.config.checks import check_bool, check_number, check_size, shortened, with_type
+from relational_rnn.kernels import without_autocast
 from relational_rnn.nn.classifier import hidden_layers
 from relational_rnn.nn.factory import FactoryKwargs
 from relational_rnn.nn.initialise import initialise_linear_
@@ -245,22 +246,28 @@ class LanguageModel(nn.Module):
     def losses(self, features: Tensor, targets: Tensor) -> Tensor:
         """Return -log p of each target in nats: (K, features), (K,) -> (K,)."""
         if isinstance(self.softmax, nn.AdaptiveLogSoftmaxWithLoss):
-            return -self.softmax(features, targets).output  # type: ignore[no-any-return]
+            with without_autocast(features.device.type):  # under which torch's own mixes its dtypes up
+                return -self.softmax(self._wide(features), targets).output  # type: ignore[no-any-return]
         return F.cross_entropy(self.scores(features), targets, reduction="none")
 
     def log_probabilities(self, features: Tensor) -> Tensor:
         """Return log p of every next token: (..., features) -> (..., V)."""
         if isinstance(self.softmax, nn.AdaptiveLogSoftmaxWithLoss):
-            flat = self.softmax.log_prob(features.reshape(-1, features.shape[-1]))
+            with without_autocast(features.device.type):
+                flat = self.softmax.log_prob(self._wide(features).reshape(-1, features.shape[-1]))
             return flat.view(*features.shape[:-1], -1)
         return self.scores(features).log_softmax(-1)
 
     def judge(self, features: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Return the losses of targets (K,), and which were the likeliest (K,), from features (K, F)."""
         if isinstance(self.softmax, nn.AdaptiveLogSoftmaxWithLoss):
-            return self.losses(features, targets), self.softmax.predict(features) == targets
+            with without_autocast(features.device.type):
+                return self.losses(features, targets), self.softmax.predict(self._wide(features)) == targets
         scores = self.scores(features)
         return F.cross_entropy(scores, targets, reduction="none"), scores.argmax(-1) == targets
+
+    def _wide(self, features: Tensor) -> Tensor:
+        return features.to(self.embedding.weight.dtype)
 
 
 def check_cut_offs(cut_offs: object, vocabulary: int, name: str = "vocabulary") -> tuple[int, ...]:

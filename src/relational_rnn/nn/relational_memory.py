@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Unpack
 
 import torch
@@ -13,11 +14,13 @@ from relational_rnn.kernels import (
     BACKENDS,
     KernelOptions,
     SequenceInputs,
+    autocasts,
     choose_backend,
     compiled,
     eager,
     run_sequence,
     run_step,
+    without_autocast,
 )
 from relational_rnn.nn.core_layers import CoreLayers, log_called
 from relational_rnn.nn.factory import check_dtype
@@ -138,7 +141,8 @@ class RelationalMemory(CoreLayers):
             sequences, less memory for more time. Not with the eager backend, nor where a call is left to it
             (traces, autocast, torch.func, what docs/layer.md says of layers that have to be called).
         compute_dtype: the dtype of the matrix products, for example torch.bfloat16; None means the
-            parameters'. Parameters, memory and results keep theirs. The same exceptions.
+            parameters'. Parameters, memory and results keep theirs. The same exceptions, but for autocast:
+            with a dtype of its own the core stays on its backend there.
 
     Raises:
         TypeError: a size is no integer, an unknown argument, a dtype that is not floating point.
@@ -254,6 +258,12 @@ class RelationalMemory(CoreLayers):
         like: Tensor,
     ) -> tuple[Tensor, Tensor, Trace | None]:
         """Run over an opened sequence: by calling all layers, by a compiler's operator, or by a backend."""
+        kind, own = like.device.type, self._kernel_options.compute_dtype is not None
+        if own and autocasts(kind) and not (trace or isinstance(found, str) or self._choose(like) == "eager"):
+            # The backend casts by itself, and runs without autocast only.
+            opened = dataclasses.replace(opened, data=opened.data.to(like.dtype))
+            with without_autocast(kind):
+                return self._run(found, opened, memory.to(like.dtype), resets, trace, like)
         # Only a reset needs it.
         initial = memory[0].detach() if resets is None else self._first_memory()
         if isinstance(found, str):

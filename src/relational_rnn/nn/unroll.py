@@ -46,7 +46,7 @@ def unroll(
     several = inputs if isinstance(inputs, tuple) else (inputs,)
     steps = zip(*(x.split(batch_sizes) for x in several), strict=True)
     for running, now, restart in zip(batch_sizes, steps, restarts, strict=True):
-        if running < len(state[0]):
+        if running < state[0].shape[0]:
             ended.append(tuple(part[running:] for part in state))
             state = tuple(part[:running] for part in state)
         if restart is not None:

@@ -102,7 +102,9 @@ def mqar() -> RunConfig[Mqar]:
 
 def track_recall() -> RunConfig[TrackRecall]:
     """5 objects whose holders have values, and 16 swaps, grown from 2 objects and none."""
-    return _grown(TrackRecall(), ("objects=2", "length=0"), steps=3_000)
+    config = _grown(TrackRecall(written=True), ("objects=2", "length=0"), steps=4_000)
+    core = {"mem_slots": 8, "head_size": 32, "num_heads": 2, "read_head": "query"}
+    return with_values(config, {**core, "learning_rate": 5e-3, "batch_size": 128, "growth_threshold": 0.85})
 
 
 def factworld() -> RunConfig[TrackRecall]:

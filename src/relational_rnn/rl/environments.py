@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium import spaces
 
 from relational_rnn.config.checks import check_choice
-from relational_rnn.tasks.game_registry import find_game
+from relational_rnn.tasks.game_registry import TRAINABLE, find_game
 from relational_rnn.tasks.games import Games
 from relational_rnn.training.screen import Animation
 
@@ -28,10 +28,10 @@ class GameEnv(gymnasium.Env[Any, Any]):
     random numbers go on. `info` counts what happened in the step.
 
     Args:
-        game: its name, "mini-pacman" or "box-world".
+        game: its name, "mini-pacman", "box-world", or that of a game of memory, such as "cue-recall".
         render_mode: "rgb_array" for pictures, "ansi" for text, "human" for text that is shown in the terminal
             at every step, in place of the last; None for neither.
-        settings: of the game; see `MiniPacman` and `BoxWorld`.
+        settings: of the game; see `MiniPacman`, `BoxWorld`, `CueRecall` and so on.
 
     Raises:
         ValueError: no such game, setting, value or render mode.
@@ -55,7 +55,7 @@ class GameEnv(gymnasium.Env[Any, Any]):
         if render_mode is not None:
             check_choice("render_mode", render_mode, self.metadata["render_modes"])
         self.render_mode = render_mode
-        task = find_game(game).make(**settings)
+        task = find_game(game, TRAINABLE).make(**settings)
         self.games: Games = task.batch(1)
         self.observation_space = observation_space(task)
         self.action_space = spaces.Discrete(len(self.games.actions))

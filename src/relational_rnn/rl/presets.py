@@ -10,6 +10,7 @@ from typing import Final
 from relational_rnn.config.checks import did_you_mean
 from relational_rnn.rl.config import PPO, AgentConfig, AgentRun, PlayConfig
 from relational_rnn.tasks.box_world import BoxWorld
+from relational_rnn.tasks.concentration import Concentration
 from relational_rnn.tasks.cue_recall import CueRecall
 from relational_rnn.tasks.game_registry import find_trainable
 from relational_rnn.tasks.mini_pacman import MiniPacman
@@ -68,6 +69,20 @@ def repeat_previous() -> AgentRun:
     )
 
 
+def concentration() -> AgentRun:
+    """Four pairs; POPGym's easy level, the game's own sizes, needs far more frames.
+
+    Example:
+        >>> concentration().task.cards
+        8
+    """
+    return AgentRun(
+        task=Concentration(cards=8, kinds=4),
+        learning=PPO(frames=300_000, rollout=32, learning_rate=3e-3, discount=0.9),
+        play=PlayConfig(curve_episodes=200),
+    )
+
+
 def tiny(recipe: Callable[[], AgentRun]) -> Callable[[], AgentRun]:
     """Return a recipe for seconds, to see the machinery run.
 
@@ -96,6 +111,7 @@ PRESETS: Final[dict[str, dict[str, Callable[[], AgentRun]]]] = {
         ("box-world", box_world),
         ("cue-recall", cue_recall),
         ("repeat-previous", repeat_previous),
+        ("concentration", concentration),
     )
 }
 

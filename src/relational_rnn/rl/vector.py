@@ -12,7 +12,7 @@ from gymnasium.vector.utils import batch_space
 
 from relational_rnn.config.checks import check_choice
 from relational_rnn.rl.environments import MOST_SEED, GameEnv, observation_space, of_one, rendered
-from relational_rnn.tasks.game_registry import find_game
+from relational_rnn.tasks.game_registry import TRAINABLE, find_game
 from relational_rnn.tasks.games import Games, check_which
 
 
@@ -22,13 +22,13 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
     `reset(seed=s)` gives game i the seed s + i. `info` holds what happened, an array a name.
 
     Args:
-        game: its name, "mini-pacman" or "box-world".
+        game: its name, "mini-pacman", "box-world", or that of a game of memory, such as "cue-recall".
         num_envs: games.
         autoreset_mode: when the next episode of a game begins. "NextStep": at the next step, whose action is
             not used; "SameStep": at once, with the last observation in `info["final_obs"]`; "Disabled": when
             `reset(options={"reset_mask": ...})` says so. Or a member of `gymnasium.vector.AutoresetMode`.
         render_mode: "rgb_array" or "ansi"; None for neither.
-        settings: of the game; see `MiniPacman` and `BoxWorld`.
+        settings: of the game; see `MiniPacman`, `BoxWorld`, `CueRecall` and so on.
 
     Raises:
         ValueError: no such game, setting, value, mode of resets or render mode.
@@ -61,7 +61,7 @@ class GameVectorEnv(VectorEnv[Any, Any, Any]):
         self.render_mode = render_mode
         self.metadata = GameEnv.metadata | {"render_modes": frames, "autoreset_mode": autoreset_mode}
         self.autoreset_mode = autoreset_mode
-        task = find_game(game).make(**settings)
+        task = find_game(game, TRAINABLE).make(**settings)
         self.games: Games = task.batch(num_envs)
         self.num_envs = self.games.batch_size
         self.single_observation_space = observation_space(task)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from relational_rnn.config.checks import did_you_mean, shortened
-from relational_rnn.tasks import box_world, cue_recall, gym_game, mini_pacman, repeat_previous
+from relational_rnn.tasks import box_world, concentration, cue_recall, gym_game, mini_pacman, repeat_previous
 from relational_rnn.tasks.box_world.players import PLAYERS as BOX_WORLD_PLAYERS
 from relational_rnn.tasks.mini_pacman.players import PLAYERS as MINI_PACMAN_PLAYERS
 from relational_rnn.tasks.registry import task_name
@@ -85,6 +85,12 @@ TRAINABLE: Final = {
         description="Name the suit of the card that was shown some cards before, at each card.",
         kind=repeat_previous.RepeatPrevious,
         players=repeat_previous.PLAYERS,
+    ),
+    "concentration": Game(
+        name="concentration",
+        description="Turn two cards of a kind in a row, of cards that lie face down.",
+        kind=concentration.Concentration,
+        players=concentration.PLAYERS,
     ),
 }
 """What agents are trained on: beside the games that people play, games of memory."""

@@ -98,15 +98,19 @@ def of_track_recall(record: Mapping[str, Any], inputs: np.ndarray) -> list[str]:
 
     Example:
         >>> record = {"kind": "composite", "facts": [[2, 7]], "gives": [[0, 2]], "swaps": [[0, 1]]}
-        >>> of_track_recall({**record, "queries": [0]}, np.zeros((4, 33)))
+        >>> of_track_recall({**record, "queries": [0], "written": []}, np.zeros((4, 33)))
         ['holder 2 = 7', 'object 0 to holder 2', 'objects 0, 1 swap', 'object 0 ?']
     """
     asked = "holder" if record["kind"] == "recall" else "object"
+    queries = [f"{asked} {query} {QUERY}" for query in record["queries"]]
+    if record["written"]:
+        written = [f"holder {holder} {QUERY}" for holder in record["written"]]
+        queries = [word for both in zip(queries, written) for word in both]
     return [
         *(f"holder {holder} = {value}" for holder, value in record["facts"]),
         *(f"object {thing} to holder {holder}" for thing, holder in record["gives"]),
         *(f"objects {one}, {other} swap" for one, other in record["swaps"]),
-        *(f"{asked} {query} {QUERY}" for query in record["queries"]),
+        *queries,
     ]
 
 

@@ -5,7 +5,9 @@ holder has (associative recall). The parts and their definitions are FactWorld's
 (https://github.com/ianbarber/factworld, `factworld/tasks.py`, b8fd246); `kind` says which are asked for:
 
 - "composite" (`composite_copy_v2`): P holders with a value each, then L events, then an object: what does its
-  holder have? FactWorld's models also write down the holder before the value; here the value is the answer.
+  holder have? FactWorld's models write down the holder before the value; so it is with `written`: the answer
+  to the object is its holder, then he is shown, and the answer is his value. Without it the value is the one
+  answer, in one step.
 - "binding" (`binding_v2`): events and an object; who holds it? No values.
 - "recall" (`recall_copy_v1`): P holders with a value each, then a holder; what does he have? No events.
 
@@ -35,7 +37,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 
-from relational_rnn.config.checks import check_choice, check_size
+from relational_rnn.config.checks import check_bool, check_choice, check_size
 from relational_rnn.tasks.batch import ReasoningBatch
 from relational_rnn.tasks.checks import (
     MOST_SIZE,
@@ -85,6 +87,8 @@ class TrackRecall:
     """One of `EVENTS`."""
     answers: str = "every"
     """One of `ANSWERS`."""
+    written: bool = False
+    """Whether a query takes two steps: the object, to which its holder is the answer, then this holder."""
     objects: int = 5
     """M, objects in an example."""
     holders: int | None = None
@@ -101,6 +105,9 @@ class TrackRecall:
         check_choice("kind", self.kind, KINDS)
         check_choice("events", self.events, EVENTS)
         check_choice("answers", self.answers, ANSWERS)
+        check_bool("written", self.written)
+        if self.written and self.kind != "composite":
+            raise ValueError(f"written needs kind 'composite', got {self.kind!r}")
         gives = self.kind != "recall" and self.events == "gives"
         if gives and self.answers != "one":
             raise ValueError("with gives one object is asked for: answers must be 'one', got 'every'")
@@ -125,19 +132,24 @@ class TrackRecall:
 
     @property
     def queries(self) -> int:
-        """Q, queries at the end of a sequence."""
+        """Q, objects (of kind "recall" holders) that are asked for."""
         if self.answers == "one":
             return 1
         return self.people if self.kind == "recall" else self.objects
+
+    @property
+    def answer_steps(self) -> int:
+        """Steps at the end of a sequence that have an answer."""
+        return 2 * self.queries if self.written else self.queries
 
     @property
     def shown(self) -> _Counts:
         """How many statements of each form an example has."""
         facts = 0 if self.kind == "binding" else self.people
         if self.kind == "recall":
-            return _Counts(facts, 0, 0, self.queries)
+            return _Counts(facts, 0, 0, self.answer_steps)
         gives, swaps = (self.length, 0) if self.events == "gives" else (self.objects, self.length)
-        return _Counts(facts, gives, swaps, self.queries)
+        return _Counts(facts, gives, swaps, self.answer_steps)
 
     @property
     def input_size(self) -> int:
@@ -146,7 +158,9 @@ class TrackRecall:
 
     @property
     def classes(self) -> int:
-        """Values, or of kind "binding" names of holders."""
+        """Values, of kind "binding" names of holders, and with `written` first the names, then the values."""
+        if self.written:
+            return self.names + self.values
         return self.names if self.kind == "binding" else self.values
 
     @property
@@ -161,8 +175,8 @@ class TrackRecall:
 
     @property
     def majority(self) -> float:
-        """1 / classes, exact: each is the answer equally often."""
-        return 1 / self.classes
+        """Exact: 1 / classes, for all are equally often right; with `written` half of them are holders."""
+        return 1 / (2 * min(self.names, self.values)) if self.written else 1 / self.classes
 
     def harder(self) -> TrackRecall:
         """Return the task with twice the events; of kind "recall" with twice the holders, as there are names.
@@ -247,9 +261,9 @@ def sample(task: TrackRecall, batch_size: int, generator: np.random.Generator) -
     facts = np.stack([holders, values], axis=2)[:, : shown.facts]
     story = _Story(facts, gives, swaps, queries)
     answers = np.zeros((count, task.steps), dtype=np.int64)
-    answers[:, -task.queries :] = _answers(task, story)
+    answers[:, -task.answer_steps :] = _answers(task, story)
     mask = np.zeros(answers.shape, dtype=bool)
-    mask[:, -task.queries :] = True
+    mask[:, -task.answer_steps :] = True
     return ReasoningBatch(_encode(task, story), answers, mask, np.full(count, task.steps))
 
 
@@ -308,7 +322,8 @@ def records(task: TrackRecall, count: int, seed: int) -> Iterator[dict[str, Any]
 
     Returns:
         Dicts with the `kind`, the `facts` [holder, value], the `gives` [object, holder], the `swaps` [object,
-        object], the `queries` and their `answer`, each in order of presentation.
+        object], the `queries`, the holders that are `written` after each (if so) and the `answer`, each in
+        order of presentation.
 
     Raises:
         TypeError: `count` or `seed` is no integer.
@@ -316,7 +331,7 @@ def records(task: TrackRecall, count: int, seed: int) -> Iterator[dict[str, Any]
 
     Example:
         >>> sorted(next(records(TrackRecall(), count=1, seed=0)))
-        ['answer', 'facts', 'gives', 'kind', 'queries', 'swaps', 'task']
+        ['answer', 'facts', 'gives', 'kind', 'queries', 'swaps', 'task', 'written']
     """
     return (as_record(task, sample(task, 1, each), 0) for each in one_example_generators(count, seed))
 
@@ -326,7 +341,7 @@ def as_text(record: dict[str, Any]) -> str:
 
     Example:
         >>> record = {"kind": "composite", "facts": [[2, 7], [0, 5]], "gives": [[0, 2], [1, 0]]}
-        >>> print(as_text({**record, "swaps": [[0, 1]], "queries": [0], "answer": [5]}))
+        >>> print(as_text({**record, "swaps": [[0, 1]], "queries": [0], "written": [], "answer": [5]}))
         holder 2 has value 7
         holder 0 has value 5
         object 0 goes to holder 2
@@ -335,17 +350,19 @@ def as_text(record: dict[str, Any]) -> str:
         What does the holder of object 0 have?
         Answer: [5]
     """
-    asked = {
+    ask = {
         "composite": "What does the holder of object {} have?",
         "binding": "Who is the holder of object {}?",
         "recall": "What does holder {} have?",
     }[record["kind"]]
+    if record["written"]:
+        ask = "Who is the holder of object {}, and what does he have?"
     return "\n".join(
         [
             *(f"holder {holder} has value {value}" for holder, value in record["facts"]),
             *(f"object {thing} goes to holder {holder}" for thing, holder in record["gives"]),
             *(f"objects {one} and {other} exchange their holders" for one, other in record["swaps"]),
-            *(asked.format(query) for query in record["queries"]),
+            *(ask.format(query) for query in record["queries"]),
             f"Answer: {record['answer']}",
         ]
     )
@@ -358,7 +375,8 @@ def as_record(task: TrackRecall, batch: ReasoningBatch, example: int) -> dict[st
         "task": "track-recall",
         "kind": task.kind,
         **{part: told[0].tolist() for part, told in story._asdict().items()},
-        "answer": batch.targets[example, -task.queries :].tolist(),
+        "written": _holders(task, story)[0].tolist() if task.written else [],
+        "answer": [_named(task, one) for one in batch.targets[example, -task.answer_steps :].tolist()],
     }
 
 
@@ -372,7 +390,15 @@ def title(task: TrackRecall) -> str:
     if task.kind == "recall":
         return f"Track and recall, recall of {task.people} values"
     asked = "" if task.kind == "composite" else ", holders alone"
+    asked += ", who then what" if task.written else ""
     return f"Track and recall, {task.objects} objects, {task.length} {task.events}{asked}"
+
+
+def _named(task: TrackRecall, answer: int) -> int | str:
+    """Return an answer as a record has it: in words where it can be a holder or a value."""
+    if not task.written:
+        return answer
+    return f"holder {answer}" if answer < task.names else f"value {answer - task.names}"
 
 
 class _Counts(NamedTuple):
@@ -405,26 +431,36 @@ def _in_random_order(
     return [np.take_along_axis(array, order, axis=1) for array in arrays]
 
 
-def _answers(task: TrackRecall, story: _Story) -> Int64[np.ndarray, "B Q"]:
-    """Follow the events, then look up."""
+def _answers(task: TrackRecall, story: _Story) -> Int64[np.ndarray, "B A"]:
+    """Follow the events, then look up; with `written` the answers of each query are two."""
+    holders = _holders(task, story)
+    if task.kind == "binding":
+        return holders
+    has = np.zeros((len(holders), task.names), dtype=np.int64)
+    np.put_along_axis(has, story.facts[:, :, 0], story.facts[:, :, 1], axis=1)
+    values = np.take_along_axis(has, holders, axis=1)
+    if task.written:
+        return np.stack([holders, task.names + values], axis=2).reshape(len(holders), -1)
+    return values
+
+
+def _holders(task: TrackRecall, story: _Story) -> Int64[np.ndarray, "B Q"]:
+    """Return who is meant: the holders of the objects that are asked for, after all events."""
+    if task.kind == "recall":
+        return story.queries
     rows = np.arange(len(story.queries))
     held = np.full((len(rows), task.names), -1)
     for thing, holder in story.gives.transpose(1, 2, 0):
         held[rows, thing] = holder
     for one, other in story.swaps.transpose(1, 2, 0):
         held[rows, one], held[rows, other] = held[rows, other], held[rows, one]
-    holders = story.queries if task.kind == "recall" else np.take_along_axis(held, story.queries, axis=1)
-    if task.kind == "binding":
-        return holders
-    has = np.zeros((len(rows), task.names), dtype=np.int64)
-    np.put_along_axis(has, story.facts[:, :, 0], story.facts[:, :, 1], axis=1)
-    return np.take_along_axis(has, holders, axis=1)
+    return np.take_along_axis(held, story.queries, axis=1)
 
 
-def _at_queries(task: TrackRecall, answers: Int64[np.ndarray, "B Q"]) -> Int64[np.ndarray, "B T"]:
+def _at_queries(task: TrackRecall, answers: Int64[np.ndarray, "B A"]) -> Int64[np.ndarray, "B T"]:
     """Return the answers at the queries, 0 before them."""
     targets = np.zeros((len(answers), task.steps), dtype=np.int64)
-    targets[:, -task.queries :] = answers
+    targets[:, -task.answer_steps :] = answers
     return targets
 
 
@@ -438,8 +474,10 @@ def _encode(task: TrackRecall, story: _Story) -> Float32[np.ndarray, "B T F"]:
     _mark(holders, gives, story.gives[:, :, 1])
     _mark(objects, swaps, story.swaps[:, :, 0])
     _mark(objects, swaps, story.swaps[:, :, 1])
-    _mark(holders if task.kind == "recall" else objects, queries, story.queries)
     flag[:, queries] = 1
+    _mark(holders if task.kind == "recall" else objects, _asked(task, queries), story.queries)
+    if task.written:
+        _mark(holders, slice(queries.start + 1, queries.stop, 2), _holders(task, story))
     return inputs
 
 
@@ -459,6 +497,11 @@ def _steps(task: TrackRecall) -> list[slice]:
     return [slice(start, end) for start, end in zip([0, *ends], ends)]
 
 
+def _asked(task: TrackRecall, queries: slice) -> slice:
+    """Return the steps of the queries that name what is asked for."""
+    return slice(queries.start, queries.stop, 2 if task.written else 1)
+
+
 def _read(task: TrackRecall, inputs: Float[np.ndarray, "B T F"]) -> _Story:
     """Return the statements, or say which row is none of the task's."""
     inputs = check_inputs(inputs, T=task.steps, F=task.input_size)
@@ -469,7 +512,7 @@ def _read(task: TrackRecall, inputs: Float[np.ndarray, "B T F"]) -> _Story:
         np.stack([holders[:, facts], values[:, facts]], axis=2),
         np.stack([objects[:, gives], holders[:, gives]], axis=2),
         np.stack([objects[:, swaps], others[:, swaps]], axis=2),
-        (holders if task.kind == "recall" else objects)[:, queries],
+        (holders if task.kind == "recall" else objects)[:, _asked(task, queries)],
     )
     wrong = (inputs != _encode(task, story)).any(2)
     wrong[:, swaps] |= story.swaps[:, :, 0] == story.swaps[:, :, 1]
@@ -492,8 +535,9 @@ def _unknown(task: TrackRecall, story: _Story) -> Bool[np.ndarray, "B T"]:
     if task.kind == "composite":
         wrong[:, gives] |= ~_among(story.gives[:, :, 1], known)
     wrong[:, gives] |= story.gives[:, :, 0] >= task.objects
-    wrong[:, queries] = ~_among(story.queries, known if task.kind == "recall" else taken)
-    wrong[:, queries] |= _again(story.queries)
+    asked = _asked(task, queries)
+    wrong[:, asked] = ~_among(story.queries, known if task.kind == "recall" else taken)
+    wrong[:, asked] |= _again(story.queries)
     return wrong
 
 

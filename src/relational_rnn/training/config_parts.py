@@ -93,7 +93,8 @@ class ModelConfig:
     initialisation: str = "authors"
     """RMC: "authors" or "torch", what its linear layers start with."""
     compute_dtype: str = "float32"
-    """RMC: dtype of its matrix products, "float32" or "bfloat16"; everything else is float32."""
+    """RMC, and in language all models with their softmax: dtype of the matrix products, "float32" or
+    "bfloat16" (mixed precision); everything else is float32."""
     port_fault: str = "none"
     """RMC: a fault of the public PyTorch ports to train with: "none", "tied-mlp", "final-relu", "joint-norm",
     "double-softmax" or "all"."""

@@ -181,8 +181,10 @@ def read_weights(path: Path, task: Any = None) -> tuple[dict[str, Array], RunCon
     """
     values, notes = load_arrays(path, remedy_of(path))
     if "game" in notes:
+        run = path.parent.parent if path.parent.name == "checkpoints" else "RUN"
         raise ValueError(
-            f"{path} holds an agent of a game: watch it with relational-rnn play and its run's folder"
+            f"{path} holds an agent of a game: relational-rnn play {run} --score says what it scores, "
+            "without --score it plays"
         )
     if not {"task", "config", "contestant"} <= notes.keys():
         raise BadFile(

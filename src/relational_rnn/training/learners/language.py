@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any, Final
 
@@ -34,17 +34,19 @@ class WindowLoss(nn.Module):
 
     Args:
         model: that reads it.
+        mixed: products in bfloat16, by `torch.autocast`; weights, memory and losses keep their dtype.
     """
 
-    def __init__(self, model: LanguageModel) -> None:
+    def __init__(self, model: LanguageModel, mixed: bool) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.mixed = model, mixed
 
     def forward(self, inputs: Tensor, targets: Tensor, memory: Any, masks: Masks) -> tuple[Tensor, Any]:
         """Return the loss, nats a token, and the memory without gradients: (B, T), (B, T) -> (), memory."""
-        features, memory = self.model(inputs, memory, dropout=masks)
-        losses = self.model.losses(features.flatten(0, 1), targets.flatten())
-        return losses.mean(), None if memory is None else mapped(Tensor.detach, memory)
+        with precision(inputs.device.type, self.mixed):
+            features, memory = self.model(inputs, memory, dropout=masks)
+            losses = self.model.losses(features.flatten(0, 1), targets.flatten())
+        return losses.mean(), None if memory is None else kept(memory, self.model.embedding.weight.dtype)
 
 
 class LanguageLearner(TorchLearner):
@@ -70,8 +72,9 @@ class LanguageLearner(TorchLearner):
         self.memory: Any = None
         """Of this process's streams before the next window, without gradients; None for the core's start."""
         self.dropout = torch.Generator(self.device).manual_seed(config.seed)
+        self.mixed = config.model.compute_dtype != "float32"
         unused = config.model.adaptive_softmax or config.task.window == 1  # a cluster without a token, ...
-        self.window_loss = team.shared(WindowLoss(self.model), some_unused=unused)
+        self.window_loss = team.shared(WindowLoss(self.model, self.mixed), some_unused=unused)
 
     def gradients(self, batch: Windows) -> tuple[Tensor, list[Answered]]:
         """Leave the gradient of the mean loss of a window's tokens, and carry the memory on.
@@ -175,12 +178,15 @@ class LanguageLearner(TorchLearner):
             if rows.start == rows.stop:
                 continue
             inputs, targets = self._placed(window, rows)
-            features, memory = model(inputs, None if window.begins or not self.carries else memory)
-            memory = mapped(Tensor.detach, memory)
+            before = None if window.begins or not self.carries else memory
+            with precision(self.device.type, self.mixed):
+                features, memory = model(inputs, before)
+            memory = kept(memory, model.embedding.weight.dtype)
             mask = torch.from_numpy(window.mask[rows]).to(self.device)
             parts = []
             for some, wanted in zip(features[mask].split(CHUNK), targets[mask].split(CHUNK)):
-                losses, hits = model.judge(some, wanted)
+                with precision(self.device.type, self.mixed):
+                    losses, hits = model.judge(some, wanted)
                 parts.append(losses)
                 total += losses.detach().double().sum().item()
                 right += int(hits.sum())
@@ -287,6 +293,35 @@ def tensors_of(state: Any) -> Iterator[Tensor]:
     else:
         for part in state:
             yield from tensors_of(part)
+
+
+def precision(kind: str, mixed: bool) -> AbstractContextManager[object]:
+    """Take products in bfloat16 inside this, if asked for, on a type of devices.
+
+    bfloat16 has float32's range, so no loss has to be scaled.
+
+    Example:
+        >>> with precision("cpu", True):
+        ...     (torch.ones(2, 2) @ torch.ones(2)).dtype
+        torch.bfloat16
+    """
+    return torch.autocast(kind, torch.bfloat16) if mixed else nullcontext()
+
+
+def kept(state: Any, dtype: torch.dtype) -> Any:
+    """Return a state as the next window gets it: without gradients, in the weights' dtype.
+
+    Some of torch's own layers hand on what autocast made of it.
+
+    Example:
+        >>> kept((torch.zeros(1, dtype=torch.bfloat16), torch.tensor([True])), torch.float32)
+        (tensor([0.]), tensor([True]))
+    """
+
+    def plain(part: Tensor) -> Tensor:
+        return part.detach().to(dtype) if part.is_floating_point() else part.detach()
+
+    return mapped(plain, state)
 
 
 def mapped(change: Any, state: Any) -> Any:
