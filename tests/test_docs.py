@@ -31,6 +31,8 @@ def test_links_lead_somewhere(page):
         linked = page.parent / target if target else page
         assert linked.exists(), f"{page.name} links to {target}"
         assert not place or place in anchors(linked), f"{page.name} links to {target}#{place}"
+    names = re.findall(r"\[([\w/.-]+\.md)\]\(", page.read_text())
+    assert not names, f"{page.name} names files where words would say what is linked: {names}"
 
 
 def anchors(page):

@@ -5,6 +5,7 @@ import doctest
 import functools
 import importlib
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,18 @@ def test_the_page_links_to_what_the_learner_edits(exercise):
     assert f"relational-rnn course start {exercise.number}" in page
     for part in parts(exercise):
         assert f"`{part.function}" in page
+
+
+@every_exercise
+def test_every_question_of_the_page_has_an_answer(exercise):
+    _, questions = exercise.page.read_text().split("\n## Think about it\n")
+    _, *asked = re.split(r"^\d\. ", questions, flags=re.MULTILINE)
+    assert len(asked) == 3
+    for one in asked:
+        question, answer = one.split("<details><summary>Answer</summary>\n\n")
+        assert "?" in question
+        assert len(answer.split()) > 15
+        assert answer.rstrip().endswith("</details>")
 
 
 @every_exercise

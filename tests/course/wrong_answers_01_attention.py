@@ -41,7 +41,9 @@ WRONG = [
     (ATTENTION, MASKED, "weights = softmax(np.where(mask, scores, -np.inf))", "weights[1] is NaN"),
     (ATTENTION, MASKED, "weights = softmax(np.where(mask, scores, -1e9))", "attends to everything evenly"),
     (ATTENTION, "math.sqrt", "np.sqrt", "is float64, though q, k and v are float32"),
-    (ATTENTION, SCALED, "scores = q @ k.T / math.sqrt(q.shape[-1])", "It was called with q (2, 3, 5, 4)"),
+    (ATTENTION, "k.swapaxes(-1, -2)", "k.T", "all 4 axes of k: (2, 3, 6, 4) becomes (4, 6, 3, 2)"),
+    (ATTENTION, "k.swapaxes(-1, -2)", "np.transpose(k)", "k.swapaxes(-1, -2) swaps the last two"),
+    (ATTENTION, SCALED, "scores = q @ k / math.sqrt(q.shape[-1])", "It stops with ValueError in line"),
     (
         "split_heads",
         SPLIT,

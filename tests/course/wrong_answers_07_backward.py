@@ -46,7 +46,7 @@ WRONG = [
     ("attention_backward", "d_products.swapaxes(-1, -2) @ q", "d_products @ q", "d_k needs the scores'"),
     ("attention_backward", SCORES, SCORES.replace("-1]", "-2]"), "d_q is"),
     ("attention_backward", "return d_products @ k, d_", "return d_products @ q, d_", "d_q is"),
-    ("attention_backward", "v.swapaxes(-1, -2)", "v.T", "It was called with d_output (2, 3, 6)"),
+    ("attention_backward", "v.swapaxes(-1, -2)", "v.T", "v.T reverses all 3 axes of v"),
     ("gates_backward", "[d_i, d_f]", "[d_f, d_i]", "The halves of d_logits are swapped"),
     (
         "gates_backward",

@@ -33,7 +33,13 @@ LETTER = 0.085
 
 @dataclass(frozen=True, eq=False)
 class Attention:
-    """What one core attended to while it read one sequence."""
+    """What one core attended to while it read one sequence.
+
+    Example:
+        >>> seen = Attention(np.full((3, 1, 2, 4, 5), 0.2))  # T, blocks, H, N slots look at M rows
+        >>> seen.maps.shape, seen.to_input.shape  # heads first
+        ((2, 3, 4), (2, 3))
+    """
 
     weights: Float[np.ndarray, "T blocks H N M"]
     """Of N slots over M rows, the slots and then the input; NaN for rows that there are not yet."""
@@ -110,7 +116,15 @@ def attention_maps(
     marked: Mapping[str, Sequence[int]] | None = None,
     path: str | os.PathLike[str],
 ) -> Path:
-    """Draw attention maps and write them to `path`; see `draw_attention`."""
+    """Draw attention maps and write them to `path`; see `draw_attention`.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> seen = {"RMC": Attention(np.full((3, 1, 2, 4, 5), 0.2))}
+        >>> with TemporaryDirectory() as folder:
+        ...     attention_maps(seen, title=attention_in_words(seen), path=f"{folder}/attention.png").name
+        'attention.png'
+    """
     figure = draw_attention(attention, title=title, about=about, step_labels=step_labels, marked=marked)
     return style.save(figure, path)
 

@@ -25,7 +25,12 @@ SLOT = 1.35
 
 @dataclass(frozen=True)
 class Bar:
-    """The score of one model, or of one variant of a model."""
+    """The score of one model, or of one variant of a model.
+
+    Example:
+        >>> Bar("RMC", "rmc", accuracy=0.952, error=0.004).label
+        '95.2 ± 0.4 %'
+    """
 
     name: str
     """What stands beside the bar."""
@@ -76,7 +81,15 @@ def accuracy_bars(
     about: str = "",
     path: str | os.PathLike[str],
 ) -> Path:
-    """Draw accuracy bars and write them to `path`; see `draw_accuracy_bars`."""
+    """Draw accuracy bars and write them to `path`; see `draw_accuracy_bars`.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> bars = [Bar("RMC", "rmc", 0.95, 0.004), Bar("LSTM", "lstm", 0.51, 0.01)]
+        >>> with TemporaryDirectory() as folder:
+        ...     accuracy_bars(bars, trivial_accuracy=0.5, title="Sorting", path=f"{folder}/bars.svg").name
+        'bars.svg'
+    """
     figure = draw_accuracy_bars(results, trivial_accuracy=trivial_accuracy, title=title, about=about)
     return style.save(figure, path)
 

@@ -22,7 +22,12 @@ ROW = 0.42
 
 @dataclass(frozen=True)
 class Cost:
-    """What the trainings of one model cost."""
+    """What the trainings of one model cost.
+
+    Example:
+        >>> Cost("RMC", "rmc", parameters=41_418, milliseconds=[0.34, 0.36], megabytes=[180, 182]).parameters
+        41418
+    """
 
     name: str
     """What stands beside the bars."""
@@ -46,7 +51,15 @@ class Cost:
 
 
 def cost_bars(models: Sequence[Cost], *, title: str, about: str = "", path: str | os.PathLike[str]) -> Path:
-    """Draw the costs and write them to `path`; see `draw_cost_bars`."""
+    """Draw the costs and write them to `path`; see `draw_cost_bars`.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> rmc = Cost("RMC", "rmc", 41_418, [0.34, 0.35], [180, 181])
+        >>> with TemporaryDirectory() as folder:
+        ...     cost_bars([rmc], title="Sorting", path=f"{folder}/cost.svg").name
+        'cost.svg'
+    """
     return style.save(draw_cost_bars(models, title=title, about=about), path)
 
 

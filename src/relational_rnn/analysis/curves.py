@@ -33,7 +33,13 @@ MARKS = 8
 
 @dataclass(frozen=True)
 class StageChange:
-    """The moment at which a growing task grew."""
+    """The moment at which a growing task grew.
+
+    Example:
+        >>> grown = StageChange(step=400, examples=25_600, seconds=9.5, sizes={"objects": 4})
+        >>> Curve("RMC", "rmc", [0, 20], [0, 51_200], [0.25, 0.93], stages=[grown]).stages[0].sizes
+        {'objects': 4}
+    """
 
     step: int
     """Optimiser steps done before it."""
@@ -47,7 +53,16 @@ class StageChange:
 
 @dataclass(frozen=True)
 class Curve:
-    """Accuracy on held-out examples of the full task, measured by one training or as a mean of several."""
+    """Accuracy on held-out examples of the full task, measured by one training or as a mean of several.
+
+    Example:
+        >>> Curve("RMC", "rmc", seconds=[0, 60], examples=[0, 500_000], accuracy=[0.25, 0.93]).accuracy[-1]
+        0.93
+        >>> Curve("RMC", "rmc", seconds=[60, 0], examples=[0, 500_000], accuracy=[0.25, 0.93])
+        Traceback (most recent call last):
+            ...
+        ValueError: seconds of curve 'RMC' must be finite, at least 0 and never fall, got [60, 0]
+    """
 
     name: str
     """What the legend calls it, for example "LSTM, grown task, torch initialisation"."""
@@ -102,7 +117,15 @@ def training_curves(
     about: str = "",
     path: str | os.PathLike[str],
 ) -> Path:
-    """Draw training curves and write them to `path`; see `draw_training_curves`."""
+    """Draw training curves and write them to `path`; see `draw_training_curves`.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> rmc = Curve("RMC", "rmc", seconds=[0, 60], examples=[0, 500_000], accuracy=[0.25, 0.93])
+        >>> with TemporaryDirectory() as folder:
+        ...     training_curves([rmc], trivial_accuracy=0.25, title="Sorting", path=f"{folder}/rmc.svg").name
+        'rmc.svg'
+    """
     figure = draw_training_curves(curves, trivial_accuracy=trivial_accuracy, title=title, about=about)
     return style.save(figure, path)
 

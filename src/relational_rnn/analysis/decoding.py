@@ -90,7 +90,13 @@ def fit_reading(features: Float[np.ndarray, "B F"], targets: Float[np.ndarray, "
 
 @dataclass(frozen=True, eq=False)
 class SlotContents:
-    """What a core's memory holds of Nth farthest; every number is a `decodability`."""
+    """What a core's memory holds of Nth farthest; every number is a `decodability`.
+
+    Example:
+        >>> found = SlotContents(np.eye(3), np.zeros(3), by_step=0.4, reference_step=1, readings={})
+        >>> found.by_label.argmax(axis=0)  # the slot that holds the vector of each label
+        array([0, 1, 2])
+    """
 
     by_label: Float[np.ndarray, "N L"]
     """How well each slot gives the vector with each label, just before the reference comes as the last."""
@@ -113,6 +119,16 @@ def slot_contents(last: RecordedMemories, middle: RecordedMemories) -> SlotConte
 
     Raises:
         ValueError: a reference at the first step, or too few sequences.
+
+    Example:
+        >>> generator = np.random.default_rng(0)
+        >>> labels = generator.permuted(np.tile(np.arange(3), (400, 1)), axis=1)  # (B, T)
+        >>> vectors = generator.normal(size=(400, 3, 2))  # (B, T, K)
+        >>> shown = np.tril(np.ones((3, 3)))  # after step t, slot n holds the vector of label n if shown
+        >>> memories = np.einsum("ts,bsn,bsk->btnk", shown, np.eye(3)[labels], vectors)
+        >>> last, middle = (RecordedMemories(memories, vectors, labels, step) for step in (2, 1))
+        >>> own_slots(slot_contents(last, middle).by_label)
+        {0: 0, 1: 1, 2: 2}
     """
     by_label, step, steps = slots_by_label(last), middle.reference_step, middle.labels.shape[1]
     own = own_slots(by_label)
@@ -127,7 +143,13 @@ def slot_contents(last: RecordedMemories, middle: RecordedMemories) -> SlotConte
 
 
 def slot_record(contents: SlotContents) -> dict[str, Any]:
-    """Return the contents as plain values, ready for JSON."""
+    """Return the contents as plain values, ready for JSON.
+
+    Example:
+        >>> record = slot_record(SlotContents(np.eye(2), np.zeros(2), 0.25, 1, {}))
+        >>> record["by_label"], record["by_step"]
+        ([[1.0, 0.0], [0.0, 1.0]], 0.25)
+    """
     return {
         "by_label": [[round(float(share), 4) for share in row] for row in contents.by_label],
         "from_vacant": [round(float(share), 4) for share in contents.from_vacant],

@@ -29,7 +29,12 @@ ROW = 0.24
 
 @dataclass(frozen=True)
 class Efficiency:
-    """How many examples the trainings of one model needed."""
+    """How many examples the trainings of one model needed.
+
+    Example:
+        >>> Efficiency("RMC", "rmc", [[2000, 9000], [1500, None]]).examples[1]  # the second seed: 90 % never
+        [1500, None]
+    """
 
     name: str
     """What the legend calls it."""
@@ -87,7 +92,16 @@ def sample_efficiency(
     about: str = "",
     path: str | os.PathLike[str],
 ) -> Path:
-    """Draw the sample efficiency and write it to `path`; see `draw_sample_efficiency`."""
+    """Draw the sample efficiency and write it to `path`; see `draw_sample_efficiency`.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> rmc = Efficiency("RMC", "rmc", [[2000, 9000], [1500, None]])
+        >>> with TemporaryDirectory() as folder:
+        ...     path = f"{folder}/efficiency.svg"
+        ...     sample_efficiency([rmc], accuracies=[0.5, 0.9], title="Sorting", path=path).name
+        'efficiency.svg'
+    """
     figure = draw_sample_efficiency(models, accuracies=accuracies, title=title, about=about)
     return style.save(figure, path)
 

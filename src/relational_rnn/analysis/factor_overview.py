@@ -60,7 +60,15 @@ def overview_figure(
     rows: Sequence[Row] | None = None,
     title: str | None = None,
 ) -> Path:
-    """Draw all variants of an ablation and write the figure to `path`; see `draw_overview`."""
+    """Draw all variants of an ablation and write the figure to `path`; see `draw_overview`.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from relational_rnn.analysis.made_up import made_up_ablation
+        >>> with TemporaryDirectory() as folder:
+        ...     overview_figure(made_up_ablation(), f"{folder}/overview.svg").name
+        'overview.svg'
+    """
     return style.save(draw_overview(results, rows, title), path)
 
 
@@ -83,6 +91,11 @@ def draw_overview(
 
     Raises:
         ImportError: matplotlib is absent.
+
+    Example:
+        >>> from relational_rnn.analysis.made_up import made_up_ablation
+        >>> len(draw_overview(made_up_ablation()).axes)
+        2
     """
     rows = _rows(results) if rows is None else rows
     with style.paper_style():
@@ -152,6 +165,14 @@ def overview_table(results: dict[str, Any]) -> Table:
 
     Args:
         results: content of an ablation's results.json.
+
+    Example:
+        >>> from relational_rnn.analysis.made_up import made_up_ablation
+        >>> print(overview_table(made_up_ablation()))
+        change                      test %        half way  half way, s
+        base              90.0 (85.0–95.0)             700            7
+        num_heads: 1      75.0 (70.0–80.0)  1,000 (1 of 2)           10
+        gate_style: none  90.0 (90.0–90.0)             700            7
     """
     rows = []
     several, score = len(results["models"]) > 1, score_of(results["task"])

@@ -143,6 +143,14 @@ def factor_table(results: dict[str, Any], factor: str) -> Table:
     Args:
         results: content of results.json.
         factor: one of its `factors`.
+
+    Example:
+        >>> from relational_rnn.analysis.made_up import made_up_ablation
+        >>> print(factor_table(made_up_ablation(), "num_heads"))
+        num_heads                test %        half way  half way, s  parameters  seconds
+        1              75.0 (70.0–80.0)  1,000 (1 of 2)           10      41,000       20
+        4 (base)       90.0 (85.0–95.0)             700            7      41,000       20
+        trivial score              25.0
     """
     rows = []
     several, score = len(results["models"]) > 1, score_of(results["task"])
@@ -165,6 +173,13 @@ def points_table(results: dict[str, Any], most: int | None = None) -> Table:
     Args:
         results: content of results.json.
         most: how many rows at most; None for all.
+
+    Example:
+        >>> from relational_rnn.analysis.made_up import made_up_sweep
+        >>> print(points_table(made_up_sweep(), most=2))
+        learning_rate  validation %  test %
+        0.001                  90.0    90.0
+        0.01                   70.0    70.0
     """
     rows = []
     first, factors, score = results["models"][0], list(results["factors"]), score_of(results["task"])
@@ -236,7 +251,15 @@ def heads_of(results: dict[str, Any]) -> list[str]:
 
 
 def factor_figure(results: dict[str, Any], factor: str, path: str | os.PathLike[str]) -> Path:
-    """Draw the figure of a factor and write it to `path`; see `draw_factor`."""
+    """Draw the figure of a factor and write it to `path`; see `draw_factor`.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from relational_rnn.analysis.made_up import made_up_ablation
+        >>> with TemporaryDirectory() as folder:
+        ...     factor_figure(made_up_ablation(), "gate_style", f"{folder}/gate_style.svg").name
+        'gate_style.svg'
+    """
     return style.save(draw_factor(results, factor), path)
 
 
@@ -256,6 +279,11 @@ def draw_factor(results: dict[str, Any], factor: str) -> Figure:
 
     Raises:
         ImportError: matplotlib is absent.
+
+    Example:
+        >>> from relational_rnn.analysis.made_up import made_up_ablation
+        >>> len(draw_factor(made_up_ablation(), "num_heads").axes)
+        2
     """
     found = levels(results, factor)
     ranged = "low" in results["factors"][factor]

@@ -21,7 +21,12 @@ MARKS = 8
 
 
 class Line(NamedTuple):
-    """A loss over training, the mean of the seeds."""
+    """A loss over training, the mean of the seeds.
+
+    Example:
+        >>> Line(examples=[100, 200], loss=[2.0, 0.5], low=[1.9, 0.4], high=[2.1, 0.6]).loss[-1]
+        0.5
+    """
 
     examples: Sequence[float]
     """Seen at each point."""
@@ -35,7 +40,13 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Losses:
-    """The losses of one model, or of one of its training regimes."""
+    """The losses of one model, or of one of its training regimes.
+
+    Example:
+        >>> training, validation = Line([100, 200], [2.0, 0.5], [], []), Line([100, 200], [2.1, 0.7], [], [])
+        >>> Losses("RMC", "rmc", training, validation).validation.loss[-1]
+        0.7
+    """
 
     name: str
     """What the legend calls it."""

@@ -54,7 +54,16 @@ def memory_evolution(
     path: str | os.PathLike[str],
     mask: npt.ArrayLike | None = None,
 ) -> Path:
-    """Draw the memory over time and write it to `path`; see `draw_memory_evolution`."""
+    """Draw the memory over time and write it to `path`; see `draw_memory_evolution`.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> memories = np.random.default_rng(0).standard_normal((5, 6, 3, 4))
+        >>> recorded = RecordedMemory("rmc", memories, memories[:, 0], memories[:, :, 0], 100, 100)
+        >>> with TemporaryDirectory() as folder:
+        ...     memory_evolution(recorded, title="Memory", path=f"{folder}/memory.svg").name
+        'memory.svg'
+    """
     return style.save(draw_memory_evolution(recorded, title=title, about=about, mask=mask), path)
 
 

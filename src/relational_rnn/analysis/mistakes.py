@@ -135,7 +135,17 @@ def mistakes_in_words(found: Mapping[str, Mapping[str, Any]]) -> str:
 def mistakes_figure(
     found: Mapping[str, Mapping[str, Any]], *, title: str, about: str = "", path: str | os.PathLike[str]
 ) -> Path:
-    """Draw which questions models get wrong and write the figure to `path`; see `draw_mistakes`."""
+    """Draw which questions models get wrong and write the figure to `path`; see `draw_mistakes`.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from relational_rnn.tasks.nth_farthest import NthFarthest, sample
+        >>> batch = sample(NthFarthest(objects=3, dimensions=2), 100, np.random.default_rng(0))
+        >>> found = {"rmc": {"label": "RMC", **mistakes(batch, batch.reference)}}  # says the reference
+        >>> with TemporaryDirectory() as folder:
+        ...     mistakes_figure(found, title="Mistakes", path=f"{folder}/mistakes.svg").name
+        'mistakes.svg'
+    """
     return style.save(draw_mistakes(found, title=title, about=about), path)
 
 
@@ -156,6 +166,13 @@ def draw_mistakes(found: Mapping[str, Mapping[str, Any]], *, title: str, about: 
 
     Raises:
         ImportError: matplotlib is absent.
+
+    Example:
+        >>> from relational_rnn.tasks.nth_farthest import NthFarthest, sample
+        >>> batch = sample(NthFarthest(objects=3, dimensions=2), 100, np.random.default_rng(0))
+        >>> found = {"rmc": {"label": "RMC", **mistakes(batch, batch.reference)}}  # says the reference
+        >>> len(draw_mistakes(found, title=mistakes_in_words(found)).axes)
+        3
     """
     with style.paper_style():
         from matplotlib.lines import Line2D

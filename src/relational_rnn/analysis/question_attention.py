@@ -23,6 +23,14 @@ def question_maps(seen: RecordedAttention, *, about: str, path: str | os.PathLik
         seen: the question.
         about: of whom, before the question.
         path: of the figure.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> weights = np.full((3, 2, 2, 3), 1 / 3)  # T, H, N, M: heads that look everywhere alike
+        >>> seen = RecordedAttention(weights, [2, 0, 1], n=0, reference=0, answer=1, prediction=1)
+        >>> with TemporaryDirectory() as folder:
+        ...     question_maps(seen, about="untrained", path=f"{folder}/question.svg").name
+        'question.svg'
     """
     attention = {"RMC": Attention(seen.attention[:, None])}
     asked = question({"labels": seen.labels, "n": seen.n, "reference": seen.reference})

@@ -19,7 +19,14 @@ from relational_rnn.reference.lstm_unroll import lstm_unroll_forward
 
 @dataclass(frozen=True, eq=False)
 class RecordedMemory:
-    """What a core held, attended to and let through while it read a batch of sequences."""
+    """What a core held, attended to and let through while it read a batch of sequences.
+
+    Example:
+        >>> memories = np.zeros((5, 6, 3, 4))  # B, T, N, D
+        >>> recorded = RecordedMemory("rmc", memories, memories[:, 0], memories[:, :, 0], 900, 700)
+        >>> recorded.memories.shape, recorded.attention is None
+        ((5, 6, 3, 4), True)
+    """
 
     model: str
     """Family, which chooses the colour: "rmc", "hybrid", "lstm", ..."""

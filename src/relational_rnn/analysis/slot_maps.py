@@ -46,7 +46,16 @@ def slot_usage(
     path: str | os.PathLike[str],
     mask: npt.ArrayLike | None = None,
 ) -> Path:
-    """Draw which slot is used when and write it to `path`; see `draw_slot_usage`."""
+    """Draw which slot is used when and write it to `path`; see `draw_slot_usage`.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> memories = np.random.default_rng(0).standard_normal((5, 6, 3, 4))
+        >>> recorded = RecordedMemory("rmc", memories, memories[:, 0], memories[:, :, 0], 100, 100)
+        >>> with TemporaryDirectory() as folder:
+        ...     slot_usage(recorded, title="Slots", path=f"{folder}/slots.svg").name
+        'slots.svg'
+    """
     return style.save(draw_slot_usage(recorded, title=title, about=about, mask=mask), path)
 
 

@@ -51,7 +51,16 @@ def slots_in_words(contents: SlotContents) -> str:
 def slot_contents_figure(
     contents: SlotContents, *, title: str, about: str = "", path: str | os.PathLike[str]
 ) -> Path:
-    """Draw what slots hold and write it to `path`; see `draw_slot_contents`."""
+    """Draw what slots hold and write it to `path`; see `draw_slot_contents`.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> readings = {0: {"vector": [0.9, 0.3], "distance": [0.0, 0.8]}}
+        >>> found = SlotContents(np.eye(3), np.zeros(3), 0.0, 1, readings)
+        >>> with TemporaryDirectory() as folder:
+        ...     slot_contents_figure(found, title=slots_in_words(found), path=f"{folder}/slots.svg").name
+        'slots.svg'
+    """
     return style.save(draw_slot_contents(contents, title=title, about=about), path)
 
 

@@ -360,6 +360,16 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
 
     Raises:
         ValueError: another ending.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     save(new_figure(4.0, 3.0), f"{folder}/figures/empty.png").name
+        'empty.png'
+        >>> save(new_figure(4.0, 3.0), "empty.bmp")
+        Traceback (most recent call last):
+            ...
+        ValueError: the ending of a figure's file name must be one of '.png', '.pdf', '.svg', got '.bmp'
     """
     target = Path(path)
     check_choice("the ending of a figure's file name", target.suffix, (".png", ".pdf", ".svg"))

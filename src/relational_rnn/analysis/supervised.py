@@ -27,6 +27,15 @@ def summary_table(results: RunResult) -> Table:
     """Return one row a model, means over its seeds with the lowest and the highest, and the trivial scores.
 
     "to 90 %" is what `to_ninety` tells.
+
+    Example:
+        >>> from relational_rnn.analysis.made_up import made_up_run
+        >>> print(summary_table(made_up_run()))
+        model               test %  parameters  seconds  examples  to 90 %
+        RMC       90.0 (85.0–95.0)      41,000       20    10,000    8,000
+        LSTM      60.0 (55.0–65.0)      41,000       20    10,000    8,000
+        chance                10.0
+        majority              25.0
     """
     if score_of(results.task) is not ACCURACY:
         return _losses_table(results)
@@ -84,7 +93,17 @@ def _losses_table(results: RunResult) -> Table:
 
 
 def seeds_table(results: RunResult) -> Table:
-    """Return one row a training."""
+    """Return one row a training.
+
+    Example:
+        >>> from relational_rnn.analysis.made_up import made_up_run
+        >>> print(seeds_table(made_up_run()))
+        training        test  all steps right  seconds  examples  kept after step
+        RMC, seed 0   95.0 %           85.0 %       20    10,000              100
+        RMC, seed 1   85.0 %           75.0 %       20    10,000              100
+        LSTM, seed 0  65.0 %           55.0 %       20    10,000              100
+        LSTM, seed 1  55.0 %           45.0 %       20    10,000              100
+    """
     score = score_of(results.task)
     if score is not ACCURACY:
         names = {f"{split}_{key}": f"{split} {key}" for split in ("test", "validation") for key in score.kept}
@@ -126,7 +145,15 @@ def seeds_table(results: RunResult) -> Table:
 
 
 def cost_table(results: RunResult) -> Table:
-    """Return what the models cost, means over the seeds; "state": numbers kept from step to step."""
+    """Return what the models cost, means over the seeds; "state": numbers kept from step to step.
+
+    Example:
+        >>> from relational_rnn.analysis.made_up import made_up_run
+        >>> print(cost_table(made_up_run()))
+        model  parameters  ms per example  peak memory, MB
+        RMC        41,000               2              150
+        LSTM       41,000               2              150
+    """
     models = results.models.values()
     states = [model.trainings[0].state_size for model in models]
     measured = any(state is not None for state in states)
@@ -148,7 +175,16 @@ def cost_table(results: RunResult) -> Table:
 
 
 def kinds_table(results: RunResult) -> Table | None:
-    """Return mean test accuracies by kind of question, and the trivial scores; None for one kind."""
+    """Return mean test accuracies by kind of question, and the trivial scores; None for one kind.
+
+    Example:
+        >>> from relational_rnn.analysis.made_up import made_up_run
+        >>> results = made_up_run("babi-synthetic", test_by_kind={"1 fact": 0.9, "2 facts": 0.7})
+        >>> print(kinds_table(results))
+        model  1 fact %  2 facts %
+        RMC        90.0       70.0
+        LSTM       90.0       70.0
+    """
     models = results.models.values()
     scores: dict[str, Mapping[str, Any]] = {
         model.label: model.test_by_kind for model in models if model.test_by_kind is not None
@@ -177,6 +213,15 @@ def memory_table(memories: Sequence[dict[str, Any]]) -> Table:
 
     Args:
         memories: what `compare_memories` returned.
+
+    Example:
+        >>> from relational_rnn.analysis.memory import compare_memories
+        >>> from relational_rnn.analysis.recorded_memory import record_memory
+        >>> from relational_rnn.reference import RelationalMemory
+        >>> core = RelationalMemory(input_size=5, mem_slots=3, head_size=4)
+        >>> recorded = record_memory(core, np.random.default_rng(0).standard_normal((7, 6, 5)))
+        >>> memory_table(compare_memories({"RMC": recorded})).columns
+        ('memory', 'RMC')
     """
     rows = [
         (False, [name.replace("_", " "), *(_plain(model[name]) for model in memories)])
@@ -187,7 +232,16 @@ def memory_table(memories: Sequence[dict[str, Any]]) -> Table:
 
 
 def generalisation_table(results: RunResult) -> Table | None:
-    """Return the mean accuracies on larger sizes, and the trivial scores; None where there are none."""
+    """Return the mean accuracies on larger sizes, and the trivial scores; None where there are none.
+
+    Example:
+        >>> from relational_rnn.analysis.made_up import made_up_run
+        >>> print(generalisation_table(made_up_run()))
+        model          items 8 %  items 16 %
+        RMC                 90.0        30.0
+        LSTM                60.0        30.0
+        trivial score       25.0        20.0
+    """
     axes = results.generalisation
     if not axes:
         return None
@@ -204,7 +258,13 @@ def generalisation_table(results: RunResult) -> Table | None:
 
 
 def size_axes(results: RunResult) -> list[SizeAxis]:
-    """Return what `generalisation` draws."""
+    """Return what `generalisation` draws.
+
+    Example:
+        >>> from relational_rnn.analysis.made_up import made_up_run
+        >>> [(axis.name, axis.sizes) for axis in size_axes(made_up_run())]
+        [('items', [8, 16])]
+    """
     return [
         SizeAxis(
             axis["axis"],
@@ -225,7 +285,13 @@ def size_axes(results: RunResult) -> list[SizeAxis]:
 
 
 def model_costs(results: RunResult) -> list[Cost]:
-    """Return what `cost_bars` draws."""
+    """Return what `cost_bars` draws.
+
+    Example:
+        >>> from relational_rnn.analysis.made_up import made_up_run
+        >>> [(cost.name, cost.milliseconds) for cost in model_costs(made_up_run())]
+        [('RMC', [2.0, 2.0]), ('LSTM', [2.0, 2.0])]
+    """
     return [
         Cost(
             model.label,
@@ -247,6 +313,13 @@ def model_efficiencies(
         results: of the run.
         evaluations: name of the training -> the records of its evaluations, in order.
         accuracies: to reach.
+
+    Example:
+        >>> from relational_rnn.analysis.made_up import made_up_run
+        >>> points = [{"examples": n, "validation_accuracy": share} for n, share in ((100, 0.3), (200, 0.8))]
+        >>> evaluations = {f"{model}-{seed}": points for model in ("rmc", "lstm") for seed in (0, 1)}
+        >>> model_efficiencies(made_up_run(), evaluations, accuracies=[0.5, 0.9])[0].examples
+        [[200, None], [200, None]]
     """
     return [
         Efficiency(
@@ -268,6 +341,13 @@ def mean_curve(label: str, family: str, records: Sequence[Sequence[dict[str, Any
         label: of the model.
         family: chooses the colour.
         records: for each seed the records of its evaluations, in order.
+
+    Example:
+        >>> points = ((100, 0.25, 0.35), (200, 0.75, 0.95))  # examples, and the accuracy of each of two seeds
+        >>> seeds = [[{"examples": n, "validation_accuracy": s[seed]} for n, *s in points] for seed in (0, 1)]
+        >>> curve = mean_curve("RMC", "rmc", seeds)
+        >>> [round(share, 2) for share in curve.accuracy], curve.low, curve.high
+        ([0.3, 0.85], [0.25, 0.75], [0.35, 0.95])
     """
     points = list(zip(*records))  # seeds may have stopped at different steps
     accuracy = np.array([[r["validation_accuracy"] for r in point] for point in points])  # (points, seeds)

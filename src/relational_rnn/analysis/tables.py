@@ -19,7 +19,14 @@ TO_NINETY = "to 90 %: examples until 90 % of the best validation accuracy, if th
 
 
 class Table(NamedTuple):
-    """A table in words, for the screen and for the page."""
+    """A table in words, for the screen and for the page.
+
+    Example:
+        >>> print(Table(("model", "test %"), [(True, ["RMC", "97.3"]), (False, ["LSTM", "66.7"])]))
+        model  test %
+        RMC      97.3
+        LSTM     66.7
+    """
 
     columns: tuple[str, ...]
     rows: list[tuple[bool, list[str]]]
@@ -50,6 +57,15 @@ def score_table(results: RunResult) -> Table:
     """Return each training of a run, in bold those of its model's best regime.
 
     "to 90 %" is what `to_ninety` tells.
+
+    Example:
+        >>> from relational_rnn.analysis.made_up import made_up_run
+        >>> print(score_table(made_up_run()))
+        training       test accuracy  seconds  examples  parameters  to 90 %
+        RMC, seed 0   95.00% ± 1.36%       20    10,000      41,000    8,000
+        RMC, seed 1   85.00% ± 2.21%       20    10,000      41,000    8,000
+        LSTM, seed 0  65.00% ± 2.95%       20    10,000      41,000    8,000
+        LSTM, seed 1  55.00% ± 3.08%       20    10,000      41,000    8,000
     """
     rows = []
     scored = score_of(results.task)
@@ -123,7 +139,13 @@ def to_ninety(trainings: Sequence[TrainingResult], trivial: float) -> str:
 
 
 def selected_only(results: RunResult) -> RunResult:
-    """Return results in which each model has only the trainings that count for it, one for each seed."""
+    """Return results in which each model has only the trainings that count for it, one for each seed.
+
+    Example:
+        >>> from relational_rnn.analysis.made_up import made_up_run
+        >>> [training.name for training in selected_only(made_up_run()).models["rmc"].trainings]
+        ['rmc-0', 'rmc-1']
+    """
     models = {
         name: replace(model, trainings=tuple(one for one in model.trainings if one.name in model.selected))
         for name, model in results.models.items()
@@ -132,7 +154,15 @@ def selected_only(results: RunResult) -> RunResult:
 
 
 def regimes_table(results: RunResult) -> Table:
-    """Return each training regime, means over the seeds, in bold the best of its model on validation."""
+    """Return each training regime, means over the seeds, in bold the best of its model on validation.
+
+    Example:
+        >>> from relational_rnn.analysis.made_up import made_up_run
+        >>> print(regimes_table(made_up_run()))
+        training            test %  seconds  examples  parameters  to 90 %
+        RMC       90.0 (85.0–95.0)       20    10,000      41,000    8,000
+        LSTM      60.0 (55.0–65.0)       20    10,000      41,000    8,000
+    """
     rows = []
     scored = score_of(results.task)
     for model in results.models.values():
@@ -155,7 +185,13 @@ def regimes_table(results: RunResult) -> Table:
 
 
 def regime_of(score: TrainingResult) -> str:
-    """Return what a training is called, whatever its seed."""
+    """Return what a training is called, whatever its seed.
+
+    Example:
+        >>> from relational_rnn.analysis.made_up import made_up_run
+        >>> regime_of(made_up_run().models["rmc"].trainings[1])
+        'RMC'
+    """
     return score.label.rsplit(", seed ", 1)[0]
 
 
@@ -166,6 +202,13 @@ def longer_table(results: RunResult) -> Table | None:
 
     Args:
         results: with only the trainings that count.
+
+    Example:
+        >>> from relational_rnn.analysis.made_up import made_up_run
+        >>> shares = (0.9, 0.8, 0.8, 0.7, 0.6)  # with 0, 1, 2, 4 and 8 more steps
+        >>> scores = {"longer": {"distractors": shares, "repeats": shares}}
+        >>> longer_table(made_up_run("nth-farthest", more=scores)).columns[:3]
+        ('model', '0 distractors %', '1 distractor %')
     """
     kinds = ("distractors", "repeats")
     rows = []
@@ -193,6 +236,14 @@ def long_words_table(results: RunResult) -> Table | None:
 
     Args:
         results: with only the trainings that count.
+
+    Example:
+        >>> from relational_rnn.analysis.made_up import made_up_run
+        >>> scores = {"long_words": {"length": (8, 16), "last": (0.9, 0.6), "whole": (0.8, 0.3)}}
+        >>> print(long_words_table(made_up_run("group-word", more=scores)))
+        model  last, length 8 %  last, length 16 %  whole, length 8 %  whole, length 16 %
+        RMC                90.0               60.0               80.0                30.0
+        LSTM               90.0               60.0               80.0                30.0
     """
     rows: list[tuple[bool, list[str]]] = []
     columns: tuple[str, ...] = ()

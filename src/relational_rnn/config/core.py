@@ -24,6 +24,11 @@ class CoreOptions(TypedDict, total=False):
     """What a core takes by keyword beside its sizes: the one list behind `**options` everywhere.
 
     Names and types are those of `RelationalMemoryConfig`, which has the defaults and says more of each.
+
+    Example:
+        >>> options: CoreOptions = {"gate_style": "memory", "forget_bias": 2.0}
+        >>> RelationalMemoryConfig(input_size=5, mem_slots=4, head_size=8, **options).gate_width
+        1
     """
 
     num_blocks: int  # rounds of attention and MLP in a step
@@ -180,6 +185,13 @@ class Trace(NamedTuple):
     """What happened inside a core at every step; arrays or tensors, batch first, NaN where padded.
 
     A cell's has no T axis.
+
+    Example:
+        >>> from relational_rnn.reference import RelationalMemory
+        >>> core = RelationalMemory(input_size=5, mem_slots=3, head_size=4)
+        >>> _, _, trace = core.forward(np.zeros((2, 6, 5)), return_trace=True)
+        >>> trace.attention.shape, trace.forget_gate.shape
+        ((2, 6, 1, 1, 3, 4), (2, 6, 3, 4))
     """
 
     attention: Any

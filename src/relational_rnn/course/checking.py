@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import linecache
+import re
 import sys
 import tokenize
 import traceback
@@ -21,6 +22,8 @@ from relational_rnn.course.registry import Exercise
 
 Array = np.ndarray
 Function = Callable[..., Any]
+TRANSPOSED = re.compile(r"\b(\w+)\.T\b|\b(\w+)\.transpose\(\)|\bnp\.transpose\((\w+)\)")
+"""An array with its axes in reverse order, in a line of code."""
 
 
 class WrongAnswer(Exception):
@@ -172,7 +175,8 @@ def guard(name: str, function: Function) -> Function:
             shapes = ", ".join(f"{label} {x.shape}" for label, x in given.items() if label in before)
             called = f" It was called with {shapes}." if shapes else ""
             file = getattr(getattr(function, "__code__", None), "co_filename", "")
-            raise WrongAnswer(f"It stops with {_told(wrong, file)}.{called}") from wrong
+            words = _reversed_axes(wrong, file)
+            raise WrongAnswer(f"{words}It stops with {_told(wrong, file)}.{called}") from wrong
         for label, array in arrays.items():
             if not np.array_equal(array, before[label], equal_nan=array.dtype.kind == "f"):
                 raise WrongAnswer(
@@ -300,3 +304,21 @@ def _told(wrong: BaseException, file: str) -> str:
     lines = [frame for frame in traceback.extract_tb(wrong.__traceback__) if frame.filename == file]
     place = f" in line {lines[-1].lineno}, `{lines[-1].line}`" if lines else ""
     return f"{type(wrong).__name__}{place}: {wrong}".rstrip(".: ")
+
+
+def _reversed_axes(wrong: BaseException, file: str) -> str:
+    """Say what `x.T` does to an x of more than two axes, if the line of a file that fails has one."""
+    steps = list(traceback.walk_tb(wrong.__traceback__))
+    places = [(frame, line) for frame, line in steps if frame.f_code.co_filename == file]
+    if not places or not isinstance(wrong, ValueError):
+        return ""
+    frame, line = places[-1]
+    for found in TRANSPOSED.finditer(linecache.getline(file, line)):
+        name = next(filter(None, found.groups()))
+        x = frame.f_locals.get(name)
+        if isinstance(x, np.ndarray) and x.ndim > 2:
+            return (
+                f"{found[0]} reverses all {x.ndim} axes of {name}: {x.shape} becomes {x.T.shape}. "
+                f"{name}.swapaxes(-1, -2) swaps the last two, whatever stands before them. "
+            )
+    return ""

@@ -24,6 +24,10 @@ def load_port(path: Path) -> ModuleType:
         BadFile: it is no file, or its code fails.
         ModuleNotFoundError: torch is not there.
         ValueError: it has no such line or no `RelationalMemory`, so it is another file.
+
+    Example:
+        >>> port = load_port(Path("relational_rnn_general.py"))  # doctest: +SKIP
+        >>> port.RelationalMemory  # doctest: +SKIP
     """
     try:
         text = check_file(path).read_text(encoding="utf-8")

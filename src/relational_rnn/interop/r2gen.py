@@ -142,6 +142,13 @@ def carry_memory(encoder_decoder: Any) -> R2GenMemory:
 
     Raises:
         TypeError: it does not have what R2Gen's has; nothing is changed then.
+
+    Example:
+        >>> memory = carry_memory(model.encoder_decoder)  # doctest: +SKIP
+        >>> carry_memory(torch.nn.Linear(2, 2))  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        TypeError: encoder_decoder must be R2Gen's EncoderDecoder, got Linear without ...
     """
     lacking = [name for name in _USED if not _has(encoder_decoder, name)]
     if lacking:

@@ -114,6 +114,12 @@ def export_variables(core: Any, scope: str = SCOPE) -> dict[str, np.ndarray]:
     Raises:
         TypeError: `core` is no relational memory.
         ValueError: the core has an option that the authors' code does not have.
+
+    Example:
+        >>> from relational_rnn.reference import RelationalMemory
+        >>> core = RelationalMemory(input_size=3, mem_slots=2, head_size=4)
+        >>> export_variables(core)["relational_memory/linear/w"].shape  # theirs: features in, features out
+        (3, 4)
     """
     return _renamed(core, get_parameters, scope)
 
@@ -125,6 +131,14 @@ def export_gradients(core: Any, scope: str = SCOPE) -> dict[str, np.ndarray]:
         RuntimeError: `backward` has not run.
         TypeError: `core` is no relational memory.
         ValueError: the core has an option that the authors' code does not have.
+
+    Example:
+        >>> from relational_rnn.reference import RelationalMemory
+        >>> core = RelationalMemory(input_size=3, mem_slots=2, head_size=4)
+        >>> outputs, _ = core.forward(np.ones((1, 5, 3)))
+        >>> _ = core.backward(np.ones_like(outputs))
+        >>> export_gradients(core)["relational_memory/linear/w"].shape
+        (3, 4)
     """
     return _renamed(core, get_gradients, scope)
 

@@ -38,7 +38,13 @@ MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
 class AgentTraining(NamedTuple):
-    """One training of a run."""
+    """One training of a run.
+
+    Example:
+        >>> from relational_rnn.tasks.cue_recall import CueRecall
+        >>> trainings_of(AgentRun(task=CueRecall(), seeds=2))[3]
+        AgentTraining(name='lstm-1', model='lstm', label='LSTM, seed 1', seed=1)
+    """
 
     name: str
     """Names its files and its records."""
@@ -89,7 +95,14 @@ def build_agent(config: AgentRun, model: str, seed: int = 0) -> Agent:
 
 
 def core_size(config: AgentRun, model: str) -> int:
-    """Return the size of a core: the RMC's, or the smallest with as many parameters, or as wide a one."""
+    """Return the size of a core: the RMC's, or the smallest with as many parameters, or as wide a one.
+
+    Example:
+        >>> from relational_rnn.tasks.cue_recall import CueRecall
+        >>> config = AgentRun(task=CueRecall())
+        >>> core_size(config, "rmc"), core_size(config, "lstm")  # features of a head; of the LSTM's state
+        (16, 32)
+    """
     width, spec = config.model.head_size * config.model.num_heads, MODELS[model]
     if model == LEADER:
         return config.model.head_size
@@ -114,7 +127,20 @@ def _agent(config: AgentRun, model: str, size: int) -> Agent:
 
 
 def save_agent(path: Path, agent: Agent, config: AgentRun, training: AgentTraining) -> None:
-    """Write an agent's weights, and how to build it, atomically."""
+    """Write an agent's weights, and how to build it, atomically.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from relational_rnn.tasks.cue_recall import CueRecall
+        >>> config = AgentRun(task=CueRecall())
+        >>> training = trainings_of(config)[0]
+        >>> agent = build_agent(config, training.model, training.seed)
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "rmc-0.safetensors"
+        ...     save_agent(path, agent, config, training)
+        ...     path.exists()
+        True
+    """
     notes = {
         "game": config.task.name,
         "config": dataclasses.asdict(config),
@@ -124,7 +150,13 @@ def save_agent(path: Path, agent: Agent, config: AgentRun, training: AgentTraini
 
 
 def arrays_of(agent: Agent) -> dict[str, Array]:
-    """Return copies of an agent's parameters and buffers by name."""
+    """Return copies of an agent's parameters and buffers by name.
+
+    Example:
+        >>> from relational_rnn.tasks.cue_recall import CueRecall
+        >>> arrays_of(build_agent(AgentRun(task=CueRecall(cues=4)), "lstm"))["policy.bias"].shape
+        (4,)
+    """
     return {name: value.cpu().numpy().copy() for name, value in agent.state_dict().items()}
 
 
@@ -134,6 +166,19 @@ def load_agent(path: Path) -> tuple[Agent, AgentRun, AgentTraining]:
     Raises:
         BadFile: the file is no such file.
         OSError: it cannot be read.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from relational_rnn.tasks.cue_recall import CueRecall
+        >>> config = AgentRun(task=CueRecall())
+        >>> training = trainings_of(config)[0]
+        >>> agent = build_agent(config, training.model, training.seed)
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "rmc-0.safetensors"
+        ...     save_agent(path, agent, config, training)
+        ...     loaded, its_config, its_training = load_agent(path)
+        >>> its_config.task, its_training.name
+        (CueRecall(cues=4, delay=5), 'rmc-0')
     """
     values, notes = load_arrays(path, REMEDY)
     try:
@@ -161,6 +206,13 @@ def find_agent(
 
     Raises:
         ValueError: no run of agents there, none that is finished, or no such model or seed.
+
+    Example:
+        >>> agent, config, training = find_agent(Path("runs/cue-recall"), "rmc")  # doctest: +SKIP
+        >>> find_agent(Path("no/such/run"))
+        Traceback (most recent call last):
+            ...
+        ValueError: no/such/run holds no run (no config.json)
     """
     folder = RunFolder(path)
     command = folder.require()["command"]
@@ -178,7 +230,17 @@ def find_agent(
 
 
 def state_of(learner: Learner) -> dict[str, Array]:
-    """Return copies of everything that a learner's next rollout depends on."""
+    """Return copies of everything that a learner's next rollout depends on.
+
+    Example:
+        >>> from relational_rnn.rl.config import PPO
+        >>> from relational_rnn.tasks.cue_recall import CueRecall
+        >>> config = AgentRun(task=CueRecall(), learning=PPO(rollout=7, epochs=1, minibatches=1))
+        >>> learner = Learner(config.task.batch(8), build_agent(config, "lstm"), config.learning)
+        >>> _ = learner.advance()
+        >>> int(state_of(learner)["done"])
+        1
+    """
     moments = {
         f"{name}.{moment}": learner.optimiser.state[parameter][moment].cpu().numpy().copy()
         for name, parameter in learner.agent.named_parameters()
@@ -202,6 +264,18 @@ def load_state(learner: Learner, values: Mapping[str, Array]) -> None:
 
     Raises:
         ValueError: it is another learner's.
+
+    Example:
+        >>> from relational_rnn.rl.config import PPO
+        >>> from relational_rnn.tasks.cue_recall import CueRecall
+        >>> config = AgentRun(task=CueRecall(), learning=PPO(rollout=7, epochs=1, minibatches=1))
+        >>> agents = (build_agent(config, "lstm") for _ in range(2))
+        >>> one, other = (Learner(config.task.batch(8), agent, config.learning) for agent in agents)
+        >>> one.advance().frames
+        56
+        >>> load_state(other, state_of(one))
+        >>> other.done, other.advance() == one.advance()  # it goes on as the other does
+        (1, True)
     """
     missing = [name for name in ("scores", "generator", "done") if name not in values]
     if missing:

@@ -97,6 +97,10 @@ class AgentConfig:
     Raises:
         TypeError: a size is no integer.
         ValueError: a size out of range, or an unknown choice.
+
+    Example:
+        >>> AgentConfig(models=("rmc",), mem_slots=2).core.mem_slots
+        2
     """
 
     models: tuple[str, ...] = ("rmc", "lstm")
@@ -139,6 +143,10 @@ class PlayConfig:
     Raises:
         TypeError: a size is no integer.
         ValueError: a size out of range.
+
+    Example:
+        >>> PlayConfig(games=32, actions="likely").test_episodes
+        100
     """
 
     games: int = 64
@@ -167,6 +175,10 @@ class AgentRuntime(RuntimeConfig):
     Raises:
         TypeError: a size is no integer.
         ValueError: a size below 1, an unknown choice.
+
+    Example:
+        >>> AgentRuntime(threads=1).framework
+        'torch'
     """
 
     framework: str = "torch"
@@ -242,6 +254,12 @@ def agent_run_from(game: Game, values: Mapping[str, Any]) -> AgentRun:
 
     Raises:
         ValueError: a field that is unknown, of another type or out of range.
+
+    Example:
+        >>> from relational_rnn.tasks.game_registry import find_trainable
+        >>> values = {"task": {"delay": 3}, "learning": {"frames": 5_000}}
+        >>> agent_run_from(find_trainable("cue-recall"), values).learning.frames
+        5000
     """
     sizes = decode(_Sizes, {"task": values.get("task")}, "config").task
     try:

@@ -102,7 +102,13 @@ class Agent(nn.Module):
 
 
 class AddCoordinates(nn.Module):
-    """Colours from -1 to 1 instead of 0 to 1, and two planes more: each cell's column and row, likewise."""
+    """Colours from -1 to 1 instead of 0 to 1, and two planes more: each cell's column and row, likewise.
+
+    Example:
+        >>> AddCoordinates()(torch.zeros(1, 3, 2, 2))[0, 3]  # the columns
+        tensor([[-1.,  1.],
+                [-1.,  1.]])
+    """
 
     def forward(self, pictures: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C + 2, H, W)."""
@@ -130,7 +136,19 @@ def _encoder(shape: tuple[int, ...], width: int) -> nn.Module:
 
 
 class Rollout(NamedTuple):
-    """T steps of B games, and what the agent thought then."""
+    """T steps of B games, and what the agent thought then.
+
+    Example:
+        >>> from relational_rnn.nn import LSTM
+        >>> from relational_rnn.tasks.cue_recall import CueRecall
+        >>> games = CueRecall(delay=1).batch(8)
+        >>> agent = Agent(games, lambda size: LSTM(size, 16), width=16)
+        >>> learner = Learner(games, agent, PPO(rollout=6, epochs=1))
+        >>> where, how = (learner.state, learner.scores), (learner.config, learner.generator)
+        >>> rollout, _, _ = play(games, agent, *where, *how)
+        >>> rollout.seen.shape, rollout.advantages.shape  # T, B, F; T, B
+        (torch.Size([6, 8, 5]), torch.Size([6, 8]))
+    """
 
     seen: Any
     """(T, B, ...), or a dict of such."""
@@ -149,7 +167,17 @@ class Rollout(NamedTuple):
 
 
 class Update(NamedTuple):
-    """What one rollout and its update came to."""
+    """What one rollout and its update came to.
+
+    Example:
+        >>> from relational_rnn.nn import LSTM
+        >>> from relational_rnn.tasks.cue_recall import CueRecall
+        >>> games = CueRecall(delay=1).batch(8)
+        >>> agent = Agent(games, lambda size: LSTM(size, 16), width=16)
+        >>> one = Learner(games, agent, PPO(rollout=6, epochs=1)).advance()
+        >>> one.frames, one.episodes, one.first_ratio < 1e-3
+        (48, 16, True)
+    """
 
     frames: int
     """Played so far."""
@@ -196,6 +224,15 @@ class Learner:
 
     Args:
         games, agent, config, seed: see `train`.
+
+    Example:
+        >>> from relational_rnn.nn import LSTM
+        >>> from relational_rnn.tasks.cue_recall import CueRecall
+        >>> games = CueRecall(delay=1).batch(8)
+        >>> agent = Agent(games, lambda size: LSTM(size, 16), width=16)
+        >>> learner = Learner(games, agent, PPO(frames=48, rollout=6, epochs=1))
+        >>> learner.advance().frames, learner.finished
+        (48, True)
     """
 
     def __init__(self, games: Games, agent: Agent, config: PPO, seed: int = 0) -> None:
@@ -269,6 +306,17 @@ def play(
 
     Raises:
         FloatingPointError: the agent's probabilities are not finite.
+
+    Example:
+        >>> from relational_rnn.nn import LSTM
+        >>> from relational_rnn.tasks.cue_recall import CueRecall
+        >>> games = CueRecall(delay=1).batch(8)
+        >>> agent = Agent(games, lambda size: LSTM(size, 16), width=16)
+        >>> learner = Learner(games, agent, PPO(rollout=6, epochs=1))
+        >>> where, how = (learner.state, learner.scores), (learner.config, learner.generator)
+        >>> rollout, _, ended = play(games, agent, *where, *how)
+        >>> rollout.actions.shape, len(ended)  # each game of three steps was played twice
+        (torch.Size([6, 8]), 16)
     """
     first, ended, device = state, list[float](), agent.device
     steps: list[tuple[Any, Tensor, Tensor, Tensor, Tensor]] = []
@@ -357,6 +405,18 @@ def update(
 
     Raises:
         FloatingPointError: the loss or the gradients are not finite; the parameters stay as they were.
+
+    Example:
+        >>> from relational_rnn.nn import LSTM
+        >>> from relational_rnn.tasks.cue_recall import CueRecall
+        >>> games = CueRecall(delay=1).batch(8)
+        >>> agent = Agent(games, lambda size: LSTM(size, 16), width=16)
+        >>> learner = Learner(games, agent, PPO(rollout=6, epochs=1))
+        >>> where, how = (learner.state, learner.scores), (learner.config, learner.generator)
+        >>> rollout, _, _ = play(games, agent, *where, *how)
+        >>> first_ratio, *_ = update(agent, learner.optimiser, rollout, *how)
+        >>> first_ratio < 1e-3
+        True
     """
     games, seen_losses, first_ratio = rollout.actions.shape[1], [], 0.0
     axes = _batch_axes(agent.core)
@@ -436,13 +496,27 @@ class AgentPlayer:
 
 
 def look(games: Games, device: torch.device) -> tuple[Any, Tensor]:
-    """Return what is seen, (B, ...) or a dict of such, and which episodes have just begun, (B,) bool."""
+    """Return what is seen, (B, ...) or a dict of such, and which episodes have just begun, (B,) bool.
+
+    Example:
+        >>> from relational_rnn.tasks.cue_recall import CueRecall
+        >>> games = CueRecall(cues=3, delay=1).batch(2)
+        >>> _ = games.reset(seed=0)
+        >>> seen, resets = look(games, torch.device("cpu"))
+        >>> seen.shape, resets
+        (torch.Size([2, 4]), tensor([True, True]))
+    """
     seen = _map(lambda part: part.to(device), as_tensors(games.observe()))
     return seen, torch.from_numpy(games.frames == 0).to(device)
 
 
 def as_tensors(observations: Any) -> Any:
-    """Return observations, an array or a dict of arrays, as tensors."""
+    """Return observations, an array or a dict of arrays, as tensors.
+
+    Example:
+        >>> as_tensors({"view": np.zeros((2, 5)), "score": np.zeros((2, 1))})["view"].shape
+        torch.Size([2, 5])
+    """
     return _map(torch.from_numpy, observations)
 
 
@@ -453,7 +527,12 @@ def _map(function: Callable[[Any], Any], parts: Any) -> Any:
 
 
 def add_time(seen: Any) -> Any:
-    """Return what is seen at one step as a sequence of one: (B, ...) -> (1, B, ...)."""
+    """Return what is seen at one step as a sequence of one: (B, ...) -> (1, B, ...).
+
+    Example:
+        >>> add_time(torch.zeros(2, 5)).shape
+        torch.Size([1, 2, 5])
+    """
     return _map(lambda part: part[None], seen)
 
 

@@ -18,12 +18,22 @@ from relational_rnn.tasks.repeat_previous import RepeatPrevious
 
 
 def mini_pacman() -> AgentRun:
-    """Mini PacMan with the paper's viewport."""
+    """Mini PacMan with the paper's viewport.
+
+    Example:
+        >>> mini_pacman().learning.frames
+        500000
+    """
     return AgentRun(task=MiniPacman(view="viewport"), learning=PPO(frames=500_000, entropy=0.02))
 
 
 def box_world() -> AgentRun:
-    """Box-World with the paper's viewport, one box on the path and no distractor."""
+    """Box-World with the paper's viewport, one box on the path and no distractor.
+
+    Example:
+        >>> box_world().task.size
+        8
+    """
     return AgentRun(
         task=BoxWorld(size=8, path_lengths=(1,), distractors=(0,), view="viewport"),
         learning=PPO(frames=300_000, rollout=32, entropy=0.01),
@@ -31,7 +41,12 @@ def box_world() -> AgentRun:
 
 
 def cue_recall() -> AgentRun:
-    """A cue to be named five steps later."""
+    """A cue to be named five steps later.
+
+    Example:
+        >>> cue_recall().play.test_episodes
+        1000
+    """
     return AgentRun(
         task=CueRecall(),
         model=AgentConfig(encoder_width=32, head_size=8),
@@ -41,7 +56,12 @@ def cue_recall() -> AgentRun:
 
 
 def repeat_previous() -> AgentRun:
-    """POPGym's easy level: the suit of the fourth last card."""
+    """POPGym's easy level: the suit of the fourth last card.
+
+    Example:
+        >>> repeat_previous().model.encoder_width
+        32
+    """
     return AgentRun(
         task=RepeatPrevious(),
         model=AgentConfig(encoder_width=32),
@@ -50,7 +70,12 @@ def repeat_previous() -> AgentRun:
 
 
 def concentration() -> AgentRun:
-    """Four pairs; POPGym's easy level, the game's own sizes, needs far more frames."""
+    """Four pairs; POPGym's easy level, the game's own sizes, needs far more frames.
+
+    Example:
+        >>> concentration().task.cards
+        8
+    """
     return AgentRun(
         task=Concentration(cards=8, kinds=4),
         learning=PPO(frames=300_000, rollout=32, learning_rate=3e-3, discount=0.9),
@@ -59,7 +84,12 @@ def concentration() -> AgentRun:
 
 
 def tiny(recipe: Callable[[], AgentRun]) -> Callable[[], AgentRun]:
-    """Return a recipe for seconds, to see the machinery run."""
+    """Return a recipe for seconds, to see the machinery run.
+
+    Example:
+        >>> tiny(cue_recall)().learning.frames
+        4096
+    """
 
     def made() -> AgentRun:
         """Small agents, few frames."""
@@ -87,7 +117,12 @@ PRESETS: Final[dict[str, dict[str, Callable[[], AgentRun]]]] = {
 
 
 def foreign(game: str) -> AgentRun:
-    """An environment of Gymnasium: what a memory game like those of POPGym takes to be learned in minutes."""
+    """An environment of Gymnasium: what a memory game like those of POPGym takes to be learned in minutes.
+
+    Example:
+        >>> foreign("gym:CartPole-v1").task.name
+        'gym:CartPole-v1'
+    """
     return AgentRun(task=find_trainable(game).make(), learning=PPO(frames=200_000, entropy=0.02))
 
 

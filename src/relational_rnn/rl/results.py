@@ -17,7 +17,13 @@ from relational_rnn.training.results import REMEDY
 
 @dataclass(frozen=True, kw_only=True)
 class Played:
-    """What a player's episodes came to on the levels of the final scores."""
+    """What a player's episodes came to on the levels of the final scores.
+
+    Example:
+        >>> count = {"mean_return": 0.5, "lowest_return": 0.0, "highest_return": 1.0, "mean_steps": 7.0}
+        >>> Played(**count, truncated=0, events={"recalled": 0.5}).events["recalled"]
+        0.5
+    """
 
     mean_return: float
     """Sum of the rewards of an episode, not discounted: the mean over the episodes."""
@@ -35,7 +41,14 @@ class Played:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedAgent:
-    """What one training came to."""
+    """What one training came to.
+
+    Example:
+        >>> from relational_rnn.rl.made_up import made_up_agents
+        >>> agent = made_up_agents().models["rmc"].trainings[1]
+        >>> agent.name, agent.played.mean_return
+        ('rmc-1', 0.8)
+    """
 
     name: str
     """Names its files and its records."""
@@ -59,7 +72,14 @@ class TrainedAgent:
 
 @dataclass(frozen=True, kw_only=True)
 class AgentResult:
-    """What the agents with one core came to, over the seeds."""
+    """What the agents with one core came to, over the seeds.
+
+    Example:
+        >>> from relational_rnn.rl.made_up import made_up_agents
+        >>> lstm = made_up_agents().models["lstm"]
+        >>> lstm.mean_return, lstm.lowest_return, lstm.highest_return
+        (0.5, 0.4, 0.6)
+    """
 
     label: str
     """What people read."""
@@ -77,7 +97,13 @@ class AgentResult:
 
 @dataclass(frozen=True, kw_only=True)
 class AgentResults:
-    """What a run came to: the content of its results.json."""
+    """What a run came to: the content of its results.json.
+
+    Example:
+        >>> from relational_rnn.rl.made_up import made_up_agents
+        >>> {name: model.mean_return for name, model in made_up_agents().models.items()}
+        {'rmc': 0.9, 'lstm': 0.5}
+    """
 
     game: str
     """Its name."""
@@ -119,7 +145,13 @@ def played_of(episodes: Episodes) -> Played:
 
 
 def over_seeds(label: str, trainings: Sequence[TrainedAgent]) -> AgentResult:
-    """Put the trainings of the agents with one core together."""
+    """Put the trainings of the agents with one core together.
+
+    Example:
+        >>> from relational_rnn.rl.made_up import made_up_agents
+        >>> over_seeds("LSTM", made_up_agents().models["lstm"].trainings).mean_return
+        0.5
+    """
     returns = [one.played.mean_return for one in trainings]
     return AgentResult(
         label=label,
@@ -137,6 +169,16 @@ def read_results(path: Path) -> AgentResults:
     Raises:
         BadFile: it is damaged, or of another kind of run.
         OSError: it cannot be read.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from relational_rnn.rl.made_up import made_up_agents
+        >>> from relational_rnn.training.files import write_json
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "results.json"
+        ...     write_json(path, to_json(made_up_agents()))
+        ...     read_results(path) == made_up_agents()
+        True
     """
     values = read_object(path, REMEDY)
     try:
@@ -149,5 +191,11 @@ def read_results(path: Path) -> AgentResults:
 
 
 def to_json(results: AgentResults | TrainedAgent) -> dict[str, Any]:
-    """Return results as JSON has them."""
+    """Return results as JSON has them.
+
+    Example:
+        >>> from relational_rnn.rl.made_up import made_up_agents
+        >>> to_json(made_up_agents())["players"]["random"]["mean_return"]
+        0.25
+    """
     return dataclasses.asdict(results)

@@ -53,6 +53,10 @@ def check(config: AgentRun) -> None:
 
     Raises:
         ValueError: it is not.
+
+    Example:
+        >>> from relational_rnn.tasks.cue_recall import CueRecall
+        >>> check(AgentRun(task=CueRecall()))
     """
     check_device(config.runtime.device)
     for model in config.model.models:
@@ -60,7 +64,13 @@ def check(config: AgentRun) -> None:
 
 
 def command_of(config: AgentRun) -> str:
-    """Return the command that trains a run, without its flags."""
+    """Return the command that trains a run, without its flags.
+
+    Example:
+        >>> from relational_rnn.tasks.cue_recall import CueRecall
+        >>> command_of(AgentRun(task=CueRecall()))
+        'train cue-recall'
+    """
     return f"train {config.task.name}"
 
 
@@ -85,6 +95,12 @@ def run(
     Raises:
         RunFailed: a training failed.
         Interrupted: stopped by the user; everything is saved.
+
+    Example:
+        >>> from relational_rnn.rl.presets import find_preset
+        >>> config, folder = find_preset("cue-recall", "tiny"), RunFolder(Path("runs/cues"))
+        >>> with folder.writing(command_of(config), config, resume=False):  # doctest: +SKIP
+        ...     run(config, folder).models["rmc"].mean_return
     """
     start = time.perf_counter()
     names = [training.name for training in trainings_of(config)]
@@ -126,7 +142,12 @@ def _train_apart(config: AgentRun, folder: RunFolder, name: str, report: Report,
 
 @dataclasses.dataclass
 class Progress:
-    """How far a training has come; with the arrays of `state_of` its checkpoint."""
+    """How far a training has come; with the arrays of `state_of` its checkpoint.
+
+    Example:
+        >>> Progress(settings={"seed": 0}, step=3, evaluated=1536).diverged is None
+        True
+    """
 
     settings: dict[str, Any]
     """Which a training that goes on from it must share."""
@@ -154,6 +175,19 @@ def train_one(config: AgentRun, folder: RunFolder, name: str, report: Report, st
 
     A record is in the folder before the checkpoint that has come past it. A training that diverges is scored
     with the parameters that it had before.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from relational_rnn.rl.config import PPO, AgentConfig, PlayConfig
+        >>> from relational_rnn.tasks.cue_recall import CueRecall
+        >>> small = {"learning": PPO(frames=512, epochs=1), "play": PlayConfig(games=32, test_episodes=4)}
+        >>> config = AgentRun(task=CueRecall(), model=AgentConfig(models=("lstm",)), **small)
+        >>> with TemporaryDirectory() as path:
+        ...     folder = RunFolder(Path(path) / "run")
+        ...     with folder.writing(command_of(config), config, resume=False):
+        ...         train_one(config, folder, "lstm-0", report=lambda record: None, stopped=lambda: False)
+        ...         folder.weights("lstm-0").exists()
+        True
     """
     training = next(one for one in trainings_of(config) if one.name == name)
     checkpoint = folder.checkpoint(name)
@@ -204,6 +238,20 @@ def learn(
         note: gets a record after every update, with a point of the curve where there is one.
         stopped: asked after every update.
         checkpoint: file, written every half minute and at the end.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from relational_rnn.rl.config import PPO, AgentConfig, PlayConfig
+        >>> from relational_rnn.tasks.cue_recall import CueRecall
+        >>> small = {"learning": PPO(frames=512, epochs=1), "play": PlayConfig(games=32, test_episodes=4)}
+        >>> config = AgentRun(task=CueRecall(), model=AgentConfig(models=("lstm",)), **small)
+        >>> learner = Learner(config.task.batch(32), build_agent(config, "lstm"), config.learning)
+        >>> records = []
+        >>> with TemporaryDirectory() as path:
+        ...     file = Path(path) / "lstm-0.safetensors"
+        ...     learn(config, learner, Progress({}), records.append, lambda: False, file)
+        >>> [record["frames"] for record in records]
+        [512]
     """
     begin, saved = time.perf_counter() - progress.seconds, progress.seconds
     halt = False
@@ -256,7 +304,13 @@ def _settings(config: AgentRun, training: AgentTraining) -> dict[str, Any]:
 
 
 def record_of(update: Update) -> dict[str, Any]:
-    """Return what an update came to; a mean over no episode is left out."""
+    """Return what an update came to; a mean over no episode is left out.
+
+    Example:
+        >>> record = record_of(Update(512, 0, float("nan"), 0.0, -0.01, 0.1, 1.38))
+        >>> record["entropy"], "mean_return" in record
+        (1.38, False)
+    """
     return {name: value for name, value in update._asdict().items() if math.isfinite(value)}
 
 
@@ -267,6 +321,14 @@ def evaluate(config: AgentRun, agent: Agent, what: str) -> Episodes:
         config: of the run.
         agent: the player.
         what: "curve" or "score", which have other levels.
+
+    Example:
+        >>> from relational_rnn.rl.config import PPO, AgentConfig, PlayConfig
+        >>> from relational_rnn.tasks.cue_recall import CueRecall
+        >>> small = {"learning": PPO(frames=512, epochs=1), "play": PlayConfig(games=32, test_episodes=4)}
+        >>> config = AgentRun(task=CueRecall(), model=AgentConfig(models=("lstm",)), **small)
+        >>> evaluate(config, build_agent(config, "lstm"), "score").steps
+        array([7, 7, 7, 7])
     """
     count = config.play.curve_episodes if what == "curve" else config.play.test_episodes
     player = AgentPlayer(agent, drawn=config.play.actions == "drawn")
@@ -277,6 +339,20 @@ def summarise(config: AgentRun, folder: RunFolder, wall_seconds: float | None) -
     """Put the scores of all trainings together with those of players that learn nothing; write results.json.
 
     `wall_seconds` is the time of the whole run, None if it was interrupted in between.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from relational_rnn.rl.config import PPO, AgentConfig, PlayConfig
+        >>> from relational_rnn.tasks.cue_recall import CueRecall
+        >>> small = {"learning": PPO(frames=512, epochs=1), "play": PlayConfig(games=32, test_episodes=4)}
+        >>> config = AgentRun(task=CueRecall(), model=AgentConfig(models=("lstm",)), **small)
+        >>> with TemporaryDirectory() as path:
+        ...     folder = RunFolder(Path(path) / "run")
+        ...     with folder.writing(command_of(config), config, resume=False):
+        ...         train_one(config, folder, "lstm-0", report=lambda record: None, stopped=lambda: False)
+        ...         results = summarise(config, folder, wall_seconds=None)
+        >>> list(results.models), results.players["scripted"].mean_return
+        (['lstm'], 1.0)
     """
     scores = {one.name: _read_score(folder, one.name) for one in trainings_of(config)}
     episodes, level = config.play.test_episodes, LEVELS["score"]

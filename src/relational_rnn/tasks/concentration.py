@@ -231,12 +231,26 @@ class ConcentrationBatch(GameBatch):
 
 
 def random(games: ConcentrationBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
-    """Return any card for each game."""
+    """Return any card for each game.
+
+    Example:
+        >>> games = Concentration(cards=8, kinds=4).batch(3)
+        >>> _ = games.reset(seed=0)
+        >>> random(games, np.random.default_rng(0)).shape
+        (3,)
+    """
     return generator.integers(games.task.cards, size=games.batch_size)
 
 
 def scripted(games: ConcentrationBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
-    """Return what one turns who forgets no card: one of a pair that it knows, else the first unknown one."""
+    """Return what one turns who forgets no card: one of a pair that it knows, else the first unknown one.
+
+    Example:
+        >>> games = Concentration(cards=8, kinds=4).batch(3)
+        >>> _ = games.reset(seed=0)
+        >>> scripted(games, np.random.default_rng(0))  # no card is known yet: the first one
+        array([0, 0, 0])
+    """
     cards = np.arange(games.task.cards)
     free = games.known & ~games.up
     counts = (free[:, :, None] & (games.faces[:, :, None] == np.arange(games.task.kinds))).sum(1)

@@ -141,12 +141,28 @@ class CueRecallBatch(GameBatch):
 
 
 def random(games: CueRecallBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
-    """Return any cue for each game."""
+    """Return any cue for each game.
+
+    Example:
+        >>> games = CueRecallBatch(CueRecall(cues=3, delay=1), 4)
+        >>> _ = games.reset(seed=0)
+        >>> random(games, np.random.default_rng(0)).shape
+        (4,)
+    """
     return generator.integers(games.task.cues, size=games.batch_size)
 
 
 def scripted(games: CueRecallBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
-    """Return the cue that was shown, which it knows at every step."""
+    """Return the cue that was shown, which it knows at every step.
+
+    Example:
+        >>> games = CueRecallBatch(CueRecall(cues=3, delay=0), 4)
+        >>> _ = games.reset(seed=0)
+        >>> generator = np.random.default_rng(0)
+        >>> _ = games.step(scripted(games, generator))
+        >>> games.step(scripted(games, generator)).rewards
+        array([1., 1., 1., 1.])
+    """
     return games.cue.copy()
 
 

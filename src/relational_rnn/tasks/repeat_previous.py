@@ -150,12 +150,26 @@ class RepeatPreviousBatch(GameBatch):
 
 
 def random(games: RepeatPreviousBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
-    """Return any suit for each game."""
+    """Return any suit for each game.
+
+    Example:
+        >>> games = RepeatPrevious().batch(4)
+        >>> _ = games.reset(seed=0)
+        >>> random(games, np.random.default_rng(0)).shape
+        (4,)
+    """
     return generator.integers(len(SUITS), size=games.batch_size)
 
 
 def scripted(games: RepeatPreviousBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
-    """Return the suit that is wanted, as if nothing could be forgotten."""
+    """Return the suit that is wanted, as if nothing could be forgotten.
+
+    Example:
+        >>> games = RepeatPrevious().batch(4)
+        >>> _ = games.reset(seed=0)
+        >>> bool((scripted(games, np.random.default_rng(0)) == games.wanted()).all())
+        True
+    """
     return games.wanted()
 
 

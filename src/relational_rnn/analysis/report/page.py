@@ -97,7 +97,21 @@ class RunPage:
 
 
 def write_report(path: Path, runs: Sequence[RunPage]) -> Path:
-    """Write the report of runs, atomically; return its path."""
+    """Write the report of runs, atomically; return its path.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from relational_rnn.analysis.losses import Line
+        >>> from relational_rnn.analysis.made_up import made_up_run
+        >>> from relational_rnn.analysis.report.data import NOTHING
+        >>> config = {"command": "train sorting", "version": "0.1.0", "commit": None, "config": {"seeds": 2}}
+        >>> curve, loss = Curve("RMC", "rmc", [1, 2], [64, 128], [0.5, 0.9]), Line([64], [2.0], [], [])
+        >>> drawn = {"curves": [curve], "losses": [Losses("RMC", "rmc", loss, loss)], "looked": NOTHING}
+        >>> run = RunPage("runs/a", "sorting, items 8", "Sort.", config, made_up_run(), **drawn)
+        >>> with TemporaryDirectory() as folder:
+        ...     finding(run.results) in write_report(Path(folder) / "report.html", [run]).read_text()
+        True
+    """
     write_text(path, report_html(runs))
     return path
 

@@ -34,6 +34,16 @@ def write_page(
 
     Returns:
         `path`.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> config = {"command": "ablate sorting", "version": "0.1.0", "commit": None, "config": {"seeds": 2}}
+        >>> heads = Table(("num_heads", "test %"), [(True, ["4", "90.0"]), (False, ["1", "75.0"])])
+        >>> with TemporaryDirectory() as folder:
+        ...     page = Path(folder) / "report.html"
+        ...     told = {"title": "Heads", "explanation": "Two seeds.", "tables": [heads], "figures": []}
+        ...     "num_heads" in write_page(page, config, **told).read_text()
+        True
     """
     parts = [
         f"<h1>{escape(title)}</h1>",

@@ -26,7 +26,13 @@ NOT_USED: Final = ("position_ids", "token_type_ids")
 
 @dataclass
 class RelationalLMOutput(ModelOutput):  # type: ignore[misc]
-    """What a `RelationalLM` returns: an output of `transformers` with a state instead of keys and values."""
+    """What a `RelationalLM` returns: an output of `transformers` with a state instead of keys and values.
+
+    Example:
+        >>> logits = torch.zeros(2, 5, 100)  # B, T, V
+        >>> RelationalLMOutput(logits=logits, state=torch.zeros(2, 4, 64)).state.shape
+        torch.Size([2, 4, 64])
+    """
 
     loss: Tensor | None = None
     """Mean of -ln p of the labels, in nats; None without labels."""

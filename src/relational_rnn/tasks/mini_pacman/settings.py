@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Mode:
-    """What is rewarded, and when a level ends (Weber et al. 2017, from the authors' code)."""
+    """What is rewarded, and when a level ends (Weber et al. 2017, from the authors' code).
+
+    Example:
+        >>> Mode(pill=1.0, ghost=10.0, death=-20.0, ends="ghosts") == MODES["hunt"]
+        True
+    """
 
     step: float = 0.0
     food: float = 0.0
