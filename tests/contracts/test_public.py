@@ -16,26 +16,15 @@ TORCH = (
 SLOW = ("interop.hf",)
 """Needs torch, and transformers, whose import takes seconds."""
 SHOWN = (
-    *("reference", "tasks", "tasks.box_world", "tasks.cue_recall", "tasks.mini_pacman"),
-    *(
-        "tasks.repeat_previous",
-        "tasks.concentration",
-        "rl",
-        "rl.config",
-        "rl.presets",
-        "rl.results",
-        "experiments",
-        "recipes",
-    ),
-    *("interop", "interop.sonnet", "config", "analysis", *TORCH, *SLOW),
+    *("reference", "tasks", "tasks.box_world", "tasks.concentration", "tasks.cue_recall"),
+    *("tasks.mini_pacman", "tasks.repeat_previous", "rl", "rl.config", "rl.presets", "rl.results"),
+    *("experiments", "recipes", "interop", "interop.sonnet", "config", "analysis", *TORCH, *SLOW),
 )
 """Rooms whose public names have examples: all that the page of the API shows whole."""
 MARKS = {
     **{room: [pytest.mark.torch] for room in TORCH},
     **{room: [pytest.mark.torch, pytest.mark.slow] for room in SLOW},
 }
-
-
 NEEDS = {
     **dict.fromkeys(MARKS, "torch"),
     "rl.sb3": "sb3_contrib",
