@@ -109,8 +109,9 @@ def track_recall() -> RunConfig[TrackRecall]:
 
 def factworld() -> RunConfig[TrackRecall]:
     """FactWorld's `composite_copy_v2`: 16 holders of 32 names with 128 values, 4 objects given 16 times."""
-    sizes = {"holders": 16, "names": 32, "values": 128, "objects": 4}
-    task = TrackRecall(events="gives", answers="one", written=True, **sizes)
+    task = TrackRecall(
+        events="gives", answers="one", written=True, holders=16, names=32, values=128, objects=4
+    )
     return _grown(task, ("holders=2", "length=2"), steps=4_000)
 
 
