@@ -96,7 +96,14 @@ def test_a_check_can_be_stopped(folder, number, code):
         "import os\nopen('pid', 'w').write(f'{os.getpid()} ')\nwhile True: pass"
     )
     command = [sys.executable, "-m", "relational_rnn", "course", "check", "1"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as parent:
+    started = {
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.PIPE,
+        "text": True,
+        # Tests that run in the background would hand on that SIGINT is ignored.
+        "preexec_fn": lambda: signal.signal(number, signal.SIG_DFL),
+    }
+    with subprocess.Popen(command, **started) as parent:
         wait_for(lambda: (folder / "pid").exists() and (folder / "pid").read_text().endswith(" "))
         parent.send_signal(number)
         assert parent.communicate(timeout=30)[1] == ""
