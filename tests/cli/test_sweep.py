@@ -117,6 +117,7 @@ def test_two_workers_on_one_study(tmp_path):
     assert sum(len(list(out.glob("trials/*/seed-0/results.json"))) for out in outs) == 4  # none twice
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_a_worker_that_dies(tmp_path):
     pytest.importorskip("optuna")

@@ -1,6 +1,7 @@
 """examples/relational_rnn_demo.py as a learner runs it."""
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -79,9 +80,9 @@ def test_the_example_needs_comparing_and_the_oracle_is_right(sections):
     assert re.search(r"oracle.*100\.0%", text)
 
 
-def test_a_negative_seed_is_wrong_use():
-    done = subprocess.run(
-        [sys.executable, SCRIPT, "--seed", "-1"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert "--seed must be at least 0, got -1" in done.stderr
+def test_a_negative_seed_is_wrong_use(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", [str(SCRIPT), "--seed", "-1"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+    assert ended.value.code == 2
+    assert "--seed must be at least 0, got -1" in capsys.readouterr().err

@@ -2,8 +2,6 @@
 
 import importlib.util
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -47,20 +45,20 @@ def test_only_the_adapter_carries_anything(example):
         assert model(tokens).equal(model(other)) is not with_memory
 
 
-def test_it_prints_both_beside_chance(example):
-    run = subprocess.run(
-        [sys.executable, SCRIPT, "--seeds", "1", "--steps", "3"], capture_output=True, text=True, check=True
-    )
-    assert run.stderr == ""
-    assert "Chance is 25.0%" in run.stdout
-    rows = re.findall(r"^(\w+) +([\d.]+)% +([\d.]+)%$", run.stdout, re.M)
+def test_it_prints_both_beside_chance(example, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", [str(SCRIPT), "--seeds", "1", "--steps", "3"])
+    example.main()
+    told = capsys.readouterr()
+    assert told.err == ""
+    assert "Chance is 25.0%" in told.out
+    rows = re.findall(r"^(\w+) +([\d.]+)% +([\d.]+)%$", told.out, re.M)
     assert [name for name, *_ in rows] == ["0", "mean"]
     assert rows[0][1:] == rows[1][1:]
 
 
-def test_no_steps_are_wrong_use():
-    run = subprocess.run(
-        [sys.executable, SCRIPT, "--steps", "0"], capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 2
-    assert "--seeds and --steps must be at least 1" in run.stderr
+def test_no_steps_are_wrong_use(example, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", [str(SCRIPT), "--steps", "0"])
+    with pytest.raises(SystemExit) as ended:
+        example.main()
+    assert ended.value.code == 2
+    assert "--seeds and --steps must be at least 1" in capsys.readouterr().err
