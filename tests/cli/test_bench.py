@@ -61,7 +61,7 @@ def test_every_backend_is_checked_and_timed(tiny, capsys):
 
 @pytest.mark.torch
 def test_the_table(tiny, capsys):
-    code, (out, _) = run(capsys, "--threads", "1", "--seconds", "0.1")
+    code, (out, _) = run(capsys, "--threads", "1", "--seconds", "1")
     assert code == 0
     assert "eager, float64: outputs and gradients right (22 arrays, off by " in out
     assert "2, 3, 5, 2, 3, 2" in out
