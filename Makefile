@@ -35,7 +35,7 @@ test-torch: .venv/.ok | lint  # whose mypy fills the cache that a test of mypy r
 test-numpy: .venv-numpy/.ok
 	.venv-numpy/bin/python -m pytest -n auto --dist worksteal -m "$(FAST) not torch"
 
-# Kills runs, 200 times instead of 6.
+# Kills runs, 200 times instead of 4.
 test-faults: export OMP_NUM_THREADS = 1
 test-faults: .venv-numpy/.ok
 	RELATIONAL_RNN_KILLS=200 .venv-numpy/bin/python -m pytest -n auto tests/faults

@@ -91,6 +91,7 @@ def test_a_search(tmp_path, capsys):
     assert "study.db is missing: was the study elsewhere? Then give its --storage" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 def test_a_search_in_torch(tmp_path, capsys):
     pytest.importorskip("torch")

@@ -106,6 +106,7 @@ def test_workers_share_the_trials(place, plan):
         assert claim.values["steps"] in (10, 15, 20, 25, 30)
 
 
+@pytest.mark.slow
 def test_a_search_repeats_itself_stopped_or_not(tmp_path):
     plan, stops = search(13), (3, 11)  # from the 11th trial on TPE looks at what came before
     first = SharedStudy(Place(str(tmp_path / "first.db"), "ours", GRACE), plan)
@@ -304,6 +305,7 @@ def test_a_worker_that_was_suspended_goes_on(place):
     assert trained == [first, first, second]
 
 
+@pytest.mark.slow
 def test_a_storage_that_takes_no_result(place, monkeypatch):
     study = SharedStudy(place._replace(grace=2), search(2), "me")
 

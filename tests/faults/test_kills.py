@@ -22,7 +22,7 @@ from relational_rnn.training.run_folder import RunFolder
 
 pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds processes in /proc")
 
-KILLS = int(os.environ.get("RELATIONAL_RNN_KILLS", "6"))
+KILLS = int(os.environ.get("RELATIONAL_RNN_KILLS", "4"))
 PATIENCE = 60.0
 """Seconds in which everything here has ended long ago."""
 TIMES = ("seconds", "wall_seconds", "peak_memory")

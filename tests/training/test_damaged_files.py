@@ -54,6 +54,14 @@ def train(folder, *flags):
     return main([*argv, "--steps", "4", "--evaluate-every", "2", "--out", str(folder), *flags])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_figures():
+    """Runs here draw nothing, which would take most of their time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("relational_rnn.cli.present.can_draw", lambda: False)
+        yield
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """The folder of a finished run."""
