@@ -7,6 +7,7 @@ Without a GPU the Triton kernels are interpreted; that has to be said before any
 
 import importlib.util
 import os
+import sys
 
 import pytest
 from hypothesis import settings
@@ -21,6 +22,12 @@ if all(importlib.util.find_spec(name) for name in ("torch", "triton")):
     if not torch.cuda.is_available():
         os.environ["TRITON_INTERPRET"] = "1"
     os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "1")  # what it is by default; unset, Triton 3.9 warns
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Matplotlib cannot be imported: runs leave figures out, which take longer than small trainings."""
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
 
 
 @pytest.fixture

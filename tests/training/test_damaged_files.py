@@ -27,6 +27,8 @@ from relational_rnn.training.files import read_json, read_lines, rewrite_lines
 from relational_rnn.training.processes import train_side_by_side
 from relational_rnn.training.run_folder import RunFolder, config_from
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 CONFIG = with_values(find_recipe("sorting", "tiny"), {"framework": "numpy", "models": ("lstm",), "steps": 4})
 ARRAYS = {
     "b": np.arange(3.0),
@@ -52,14 +54,6 @@ def train(folder, *flags):
         "1",
     ]
     return main([*argv, "--steps", "4", "--evaluate-every", "2", "--out", str(folder), *flags])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_figures():
-    """Runs here draw nothing, which would take most of their time."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("relational_rnn.cli.present.can_draw", lambda: False)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -72,7 +72,7 @@ def main(argv: Sequence[str]) -> int:
         return 0
     if task is None:
         raise ValueError(f"which task? relational-rnn plan {TASK}")
-    if task not in (None, TASK):
+    if task != TASK:
         raise ValueError(f"plan takes {TASK} alone, got {shortened(task)}")
     options = parse(TASK, words, command="plan", options=Plan)
     check_options(options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -18,11 +18,9 @@ from relational_rnn.config.checks import did_you_mean, shortened
 
 if TYPE_CHECKING:
     from relational_rnn.tasks.episodes import Episodes
+    from relational_rnn.tasks.games import Player
 
 FRAMES_A_SECOND: Final = 8
-
-Player = Callable[[Any, np.random.Generator], np.ndarray]
-"""(games, generator) -> an action for each game."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,6 +31,7 @@ OTHER_FLAGS = {
     "--hidden-size": "a slot has --head-size times --num-heads features; of an LSTM: --overrides lstm.size=N",
 }
 """Flags that others have and that resemble none of ours -> what there is in their place."""
+
 T = TypeVar("T")
 
 

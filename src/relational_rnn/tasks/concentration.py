@@ -22,7 +22,7 @@ import numpy as np
 
 from relational_rnn.config.checks import check_size
 from relational_rnn.tasks import streams
-from relational_rnn.tasks.games import GameBatch, Outcome, check_actions
+from relational_rnn.tasks.games import GameBatch, Outcome, Player, check_actions, random
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float32, Int64, UInt8
@@ -230,18 +230,6 @@ class ConcentrationBatch(GameBatch):
         return "\n".join(line.rstrip() for line in lines)
 
 
-def random(games: ConcentrationBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
-    """Return any card for each game.
-
-    Example:
-        >>> games = Concentration(cards=8, kinds=4).batch(3)
-        >>> _ = games.reset(seed=0)
-        >>> random(games, np.random.default_rng(0)).shape
-        (3,)
-    """
-    return generator.integers(games.task.cards, size=games.batch_size)
-
-
 def scripted(games: ConcentrationBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
     """Return what one turns who forgets no card: one of a pair that it knows, else the first unknown one.
 
@@ -261,5 +249,5 @@ def scripted(games: ConcentrationBatch, generator: np.random.Generator) -> Int64
     return np.asarray((2 * wanted + ~games.known).argmax(1))
 
 
-PLAYERS: Final = {"random": random, "scripted": scripted}
-"""Name -> (games, generator) -> an action for each game."""
+PLAYERS: Final[dict[str, Player]] = {"random": random, "scripted": scripted}
+"""What an agent is measured against."""

@@ -16,7 +16,7 @@ import numpy as np
 from relational_rnn.config.checks import check_size
 from relational_rnn.tasks import streams
 from relational_rnn.tasks.checks import check_task_size
-from relational_rnn.tasks.games import GameBatch, Outcome, check_actions
+from relational_rnn.tasks.games import GameBatch, Outcome, Player, check_actions, random
 
 if TYPE_CHECKING:
     from jaxtyping import Float32, Int64, UInt8
@@ -140,18 +140,6 @@ class CueRecallBatch(GameBatch):
         return f"step {frame}: {asks}"
 
 
-def random(games: CueRecallBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
-    """Return any cue for each game.
-
-    Example:
-        >>> games = CueRecallBatch(CueRecall(cues=3, delay=1), 4)
-        >>> _ = games.reset(seed=0)
-        >>> random(games, np.random.default_rng(0)).shape
-        (4,)
-    """
-    return generator.integers(games.task.cues, size=games.batch_size)
-
-
 def scripted(games: CueRecallBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
     """Return the cue that was shown, which it knows at every step.
 
@@ -166,5 +154,5 @@ def scripted(games: CueRecallBatch, generator: np.random.Generator) -> Int64[np.
     return games.cue.copy()
 
 
-PLAYERS: Final = {"random": random, "scripted": scripted}
-"""Name -> (games, generator) -> an action for each game."""
+PLAYERS: Final[dict[str, Player]] = {"random": random, "scripted": scripted}
+"""What an agent is measured against."""

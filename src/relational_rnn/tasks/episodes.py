@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from relational_rnn.config.checks import check_seed, check_size
+from relational_rnn.tasks.games import Player
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Float64, Int64, UInt8
@@ -55,9 +55,7 @@ class Episode(NamedTuple):
     """RMC: Euclidean norm of what each slot held after the step; else None."""
 
 
-def play_episodes(
-    task: Any, player: Callable[[Any, np.random.Generator], np.ndarray], episodes: int, seed: int
-) -> Episodes:
+def play_episodes(task: Any, player: Player, episodes: int, seed: int) -> Episodes:
     """Play one episode of each of the seeds from `seed` on, as one batch.
 
     Args:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
-
-import numpy as np
 
 from relational_rnn.config.checks import did_you_mean, shortened
 from relational_rnn.tasks import box_world, concentration, cue_recall, gym_game, mini_pacman, repeat_previous
 from relational_rnn.tasks.box_world.players import PLAYERS as BOX_WORLD_PLAYERS
+from relational_rnn.tasks.games import Player
 from relational_rnn.tasks.mini_pacman.players import PLAYERS as MINI_PACMAN_PLAYERS
 from relational_rnn.tasks.registry import task_name
 
@@ -36,7 +35,7 @@ class Game:
     """Its name as a Gymnasium environment; empty if it is none."""
     kind: type[Any]
     """The settings, with `batch(batch_size)`."""
-    players: Mapping[str, Callable[[Any, np.random.Generator], np.ndarray]]
+    players: Mapping[str, Player]
     """Name -> (games, generator) -> an action for each game: what an agent is measured against."""
 
     def make(self, **settings: Any) -> Any:

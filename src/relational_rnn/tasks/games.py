@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import numpy as np
@@ -20,6 +20,10 @@ Observations = Any
 
 VIEWS: Final = ("full", "viewport")
 """The player sees the board, or the cells around him."""
+
+
+Player = Callable[[Any, np.random.Generator], np.ndarray]
+"""(games, generator) -> an action for each game."""
 
 
 class Outcome(NamedTuple):
@@ -72,6 +76,7 @@ class GameBatch(ABC):
     """How every batch of games begins: seeds and masks are checked, then each kind starts its episodes."""
 
     batch_size: int
+    actions: tuple[str, ...]
 
     def reset(self, seed: int | Sequence[int] | np.ndarray) -> Observations:
         """Start every game anew, game i with the seed `seed + i`, or each with its own; return observations.
@@ -111,6 +116,19 @@ class GameBatch(ABC):
         Raises:
             RuntimeError: without seeds, before these games were reset.
         """
+
+
+def random(games: GameBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
+    """Return any action for each game: the player that every game has.
+
+    Example:
+        >>> from relational_rnn.tasks.cue_recall import CueRecall
+        >>> games = CueRecall(cues=3, delay=1).batch(4)
+        >>> _ = games.reset(seed=0)
+        >>> random(games, np.random.default_rng(0)).shape
+        (4,)
+    """
+    return generator.integers(len(games.actions), size=games.batch_size)
 
 
 def check_seeds(seed: Any, batch_size: int) -> Int64[np.ndarray, " B"]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from relational_rnn.config.checks import check_size, did_you_mean, shortened
 from relational_rnn.tasks import streams
-from relational_rnn.tasks.games import GameBatch, Outcome, check_actions
+from relational_rnn.tasks.games import GameBatch, Outcome, Player, check_actions, random
 
 if TYPE_CHECKING:
     from jaxtyping import Float32, Int64, UInt8
@@ -267,10 +267,5 @@ def _choices(name: str, space: Any) -> tuple[int, ...]:
     return choices
 
 
-def random(games: GymBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
-    """Return any action for each game."""
-    return generator.integers(len(games.actions), size=games.batch_size)
-
-
-PLAYERS: Final = {"random": random}
-"""Name -> (games, generator) -> an action for each game."""
+PLAYERS: Final[dict[str, Player]] = {"random": random}
+"""What an agent is measured against."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from relational_rnn.config.checks import check_size
 from relational_rnn.tasks import streams
-from relational_rnn.tasks.games import GameBatch, Outcome, check_actions
+from relational_rnn.tasks.games import GameBatch, Outcome, Player, check_actions, random
 
 if TYPE_CHECKING:
     from jaxtyping import Float32, Int64, UInt8
@@ -149,18 +149,6 @@ class RepeatPreviousBatch(GameBatch):
         return f"step {frame}: {told}"
 
 
-def random(games: RepeatPreviousBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
-    """Return any suit for each game.
-
-    Example:
-        >>> games = RepeatPrevious().batch(4)
-        >>> _ = games.reset(seed=0)
-        >>> random(games, np.random.default_rng(0)).shape
-        (4,)
-    """
-    return generator.integers(len(SUITS), size=games.batch_size)
-
-
 def scripted(games: RepeatPreviousBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
     """Return the suit that is wanted, as if nothing could be forgotten.
 
@@ -173,5 +161,5 @@ def scripted(games: RepeatPreviousBatch, generator: np.random.Generator) -> Int6
     return games.wanted()
 
 
-PLAYERS: Final = {"random": random, "scripted": scripted}
-"""Name -> (games, generator) -> an action for each game."""
+PLAYERS: Final[dict[str, Player]] = {"random": random, "scripted": scripted}
+"""What an agent is measured against."""

@@ -6,18 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from relational_rnn.tasks.box_world.batch import ACTIONS, BoxWorldBatch
+from relational_rnn.tasks.box_world.batch import BoxWorldBatch
 from relational_rnn.tasks.box_world.level import EMPTY, GEM, KEY, LOCK
+from relational_rnn.tasks.games import Player, random
 
 if TYPE_CHECKING:
     from jaxtyping import Int64
 
 UNREACHED: Final = 10**6
-
-
-def random(games: BoxWorldBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
-    """Return any action for each game."""
-    return generator.integers(len(ACTIONS), size=games.batch_size)
 
 
 def scripted(games: BoxWorldBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
@@ -33,8 +29,8 @@ def scripted(games: BoxWorldBatch, generator: np.random.Generator) -> Int64[np.n
     return np.asarray(distances[np.arange(games.batch_size)[:, None], ahead].argmin(-1))
 
 
-PLAYERS: Final = {"random": random, "scripted": scripted}
-"""Name -> (games, generator) -> an action for each game."""
+PLAYERS: Final[dict[str, Player]] = {"random": random, "scripted": scripted}
+"""What an agent is measured against."""
 
 
 def next_target(cells: np.ndarray, held: int) -> int:

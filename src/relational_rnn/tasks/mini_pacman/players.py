@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from relational_rnn.tasks.games import Player, random
 from relational_rnn.tasks.mini_pacman import maze
-from relational_rnn.tasks.mini_pacman.batch import ACTIONS, MiniPacmanBatch
+from relational_rnn.tasks.mini_pacman.batch import MiniPacmanBatch
 
 if TYPE_CHECKING:
     from jaxtyping import Int64
@@ -18,11 +19,6 @@ CAUTION: Final = 2
 """The scripted player keeps at least so many steps from ghosts where it can."""
 WANDERS: Final = 0.05
 """Share of its steps that lead anywhere, away from ghosts."""
-
-
-def random(games: MiniPacmanBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
-    """Return any action for each game."""
-    return generator.integers(len(ACTIONS), size=games.batch_size)
 
 
 def scripted(games: MiniPacmanBatch, generator: np.random.Generator) -> Int64[np.ndarray, " B"]:
@@ -59,8 +55,8 @@ def scripted(games: MiniPacmanBatch, generator: np.random.Generator) -> Int64[np
     return np.asarray((10 * FAR * safety + worth).argmax(-1))
 
 
-PLAYERS: Final = {"random": random, "scripted": scripted}
-"""Name -> (games, generator) -> an action for each game."""
+PLAYERS: Final[dict[str, Player]] = {"random": random, "scripted": scripted}
+"""What an agent is measured against."""
 
 
 def _distances() -> np.ndarray:
