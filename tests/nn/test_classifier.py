@@ -85,3 +85,20 @@ def test_errors():
     packed = torch.nn.utils.rnn.pack_sequence([torch.zeros(2, F), torch.zeros(1, F)])
     with pytest.raises(ValueError, match="inputs must be a batch of sequences of one length"):
         model(packed)
+    with pytest.raises(TypeError, match=r"no argument num_classes: num_classes is classes here"):
+        SequenceClassifier(core, num_classes=3)
+
+
+@pytest.mark.parametrize(
+    ("mask", "error", "message"),
+    [
+        (torch.ones(7, 2, dtype=torch.int64), TypeError, "query_mask must be torch.bool, got torch.int64"),
+        (torch.ones(7, 2), TypeError, "query_mask must be torch.bool, got torch.float32"),
+        (torch.ones(7, dtype=torch.bool), ValueError, r"\(B, T\) = \(7, 2\), got \(7,\)"),
+        (torch.ones(2, 7, dtype=torch.bool), ValueError, r"\(B, T\) = \(7, 2\), got \(2, 7\)"),
+    ],
+)
+def test_steps_that_are_asked_wrongly(mask, error, message):
+    model = SequenceClassifier(CORES["lstm"](), CLASSES)
+    with pytest.raises(error, match=message):
+        model(torch.zeros(7, 2, F), query_mask=mask)

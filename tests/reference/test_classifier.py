@@ -73,6 +73,8 @@ def test_it_says_what_is_wrong():
         Classifier(LSTMCell(F, 3), C)
     with pytest.raises(ValueError, match="classes must be an integer of at least 1, got 0"):
         Classifier(LSTM(F, 3), 0)
+    with pytest.raises(TypeError, match=r"hidden_sizes must be a sequence such as \(16,\), got 16"):
+        Classifier(LSTM(F, 3), C, hidden_sizes=16)
     with pytest.raises(ValueError, match="hidden_sizes must be an integer of at least 1, got 0"):
         Classifier(LSTM(F, 3), C, (4, 0))
     model = make("rmc")

@@ -109,6 +109,7 @@ def test_every_pass_sees_each_example_once_in_an_order_of_its_own():
     inputs = np.random.default_rng(0).standard_normal((7, 2, 3))
     data = Batch(inputs, np.zeros(7, dtype=int))
     fit(Watched(3, 4, output_size=2), data, data, steps=6, batch_size=2, evaluate_every=100, progress=False)
+    seen = seen[2:]  # after the checks of both parts
     passes = [np.concatenate(seen[0:3]), np.concatenate(seen[3:6])]
     for one in passes:
         assert len(np.unique(one[:, 0, 0])) == 6
@@ -200,6 +201,60 @@ def test_the_progress_bar_shows_the_scores(capsys):
 def test_bad_numbers(options, message):
     with pytest.raises(ValueError, match=message):
         train(make_model(), **options)
+
+
+def spoilt(**parts):
+    """Return the examples of DATA.train with other parts."""
+    return Batch(**{name: getattr(DATA.train, name) for name in ("inputs", "targets", "mask")} | parts)
+
+
+X, Y, MASK = DATA.train.inputs, DATA.train.targets, DATA.train.mask
+HOLE = X.copy()
+HOLE[7, 0, 0] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("examples", "error", "message"),
+    [
+        (spoilt(targets=Y[:299]), ValueError, r"as many examples, got shapes \(300, .* and \(299, "),
+        (spoilt(targets=np.r_[Y, Y]), ValueError, r"as many examples, got shapes \(300, .* and \(600, "),
+        (spoilt(mask=MASK[:200]), ValueError, r"mask must have shape \(300, .*, got \(200, "),
+        (spoilt(targets=Y[:, :2], mask=None), ValueError, r"targets of shape \(300,\), .* or \(300, \d+\)"),
+        (
+            spoilt(targets=np.r_[Y[:-1], Y[-1:] + 90]),
+            ValueError,
+            r"targets of \w+ must be from 0 to .*, got ",
+        ),
+        (spoilt(inputs=HOLE), ValueError, r"holds inputs that are NaN or infinite, in 1 of 300 examples"),
+        (
+            spoilt(targets=Y[:, 0] * 1.0, mask=None),
+            ValueError,
+            r"got \(300,\); floats are numbers to predict",
+        ),
+        (spoilt(targets=Y.astype(str)), TypeError, "must have targets of integers or floats, got <U"),
+        (X, TypeError, r"must be a Batch\(inputs, targets\), got ndarray"),
+        ((X, Y), TypeError, r"must be a Batch\(inputs, targets\), got tuple"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_examples_that_do_not_fit_are_found_before_the_first_step(examples, error, message):
+    model = make_model()
+    before = {name: value.copy() for name, value in model.params.items()}
+    for parts in ((examples, DATA.validation), (DATA.train, examples)):
+        with pytest.raises(error, match=message):
+            fit(model, *parts, steps=5, batch_size=2, progress=False)
+    assert all(np.array_equal(value, before[name]) for name, value in model.params.items())
+
+
+def test_targets_that_are_not_finite():
+    data = Batch(np.ones((4, 3, 2)), np.full((4, 1), np.inf))
+    with pytest.raises(ValueError, match="train holds targets that are NaN or infinite, in 4 of 4"):
+        fit(LSTM(2, 4, output_size=1), data, data, steps=1, progress=False)
+
+
+def test_an_optimiser_by_name():
+    with pytest.raises(TypeError, match=r"such as Adam\(1e-3\), got 'adam'"):
+        train(make_model(), optimizer="adam")
 
 
 def test_a_model_that_cannot_be_trained():

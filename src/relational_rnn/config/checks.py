@@ -145,6 +145,8 @@ def check_bool(name: str, value: Any) -> bool:
 OTHER_NAMES: Final = {
     "num_slots": "num_slots is mem_slots here",
     "slot_size": "a slot has head_size * num_heads features here",
+    "hidden_size": "a memory has mem_slots slots of head_size * num_heads features instead",
+    "num_classes": "num_classes is classes here",
 }
 """What others call an argument of a core -> what it is here."""
 HYBRID_NAMES: Final = {

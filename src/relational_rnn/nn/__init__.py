@@ -1,6 +1,15 @@
 """What learns: torch modules."""
 
-from relational_rnn.nn import functional
+try:
+    from relational_rnn.nn import functional
+except ModuleNotFoundError as missing:
+    if missing.name != "torch":
+        raise
+    raise ModuleNotFoundError(
+        "relational_rnn.nn needs torch: pip install torch; relational_rnn.reference has the core in NumPy",
+        name="torch",
+    ) from None
+
 from relational_rnn.nn.adapter import RelationalMemoryAdapter
 from relational_rnn.nn.classifier import SequenceClassifier
 from relational_rnn.nn.cores import Core

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
-from relational_rnn.config.checks import check_choice, check_size
+from relational_rnn.config.checks import check_choice, check_size, tells_names
 from relational_rnn.config.core import HEAD_ACTIVATIONS
 from relational_rnn.nn.factory import FactoryKwargs
 from relational_rnn.nn.initialise import initialise_linear_
@@ -64,6 +64,7 @@ class SequenceClassifier(nn.Module):
         torch.Size([7, 3])
     """
 
+    @tells_names
     def __init__(
         self,
         core: nn.Module,
@@ -107,11 +108,23 @@ class SequenceClassifier(nn.Module):
             row, (K, C).
 
         Raises:
-            ValueError: no batch of sequences of one length.
+            TypeError: a mask that holds no bool.
+            ValueError: no batch of sequences of one length, or a mask of another shape.
         """
         outputs, _ = self.core(inputs, state)
         if not isinstance(outputs, Tensor) or outputs.ndim != 3:
             raise ValueError("inputs must be a batch of sequences of one length, (B, T, F) or (B, T, R, F)")
         # Cores compute step by step: cut out of the steps, the last one's gradient needs no other order.
+        if query_mask is not None:
+            _check_query_mask(query_mask, outputs)
         asked = outputs.transpose(0, 1)[-1] if query_mask is None else outputs[query_mask]
         return self.head(asked)  # type: ignore[no-any-return]
+
+
+def _check_query_mask(mask: Tensor, outputs: Tensor) -> None:
+    """Check what torch would take for the numbers of rows, or of sequences."""
+    if mask.dtype != torch.bool:
+        raise TypeError(f"query_mask must be torch.bool, got {mask.dtype}")
+    if mask.shape != outputs.shape[:2]:
+        wanted = tuple(outputs.shape[:2])
+        raise ValueError(f"query_mask must have shape (B, T) = {wanted}, got {tuple(mask.shape)}")

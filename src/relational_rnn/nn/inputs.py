@@ -285,7 +285,8 @@ def check_packed(packed: PackedSequence) -> list[int]:
     if not running or sum(running) != rows or running[-1] < 1 or not falling:
         shown = f"{running[:8]}{'...' if len(running) > 8 else ''}"
         raise ValueError(
-            f"a packed input's batch_sizes must sum to its {rows} rows and fall to 1 or more, got {shown}"
+            f"a packed input's batch_sizes must sum to its {rows} rows and fall to 1 or more, got {shown}; "
+            "is a length larger than the sequence is long?"
         )
     for name, order in (("sorted", packed.sorted_indices), ("unsorted", packed.unsorted_indices)):
         if order is not None and not (isinstance(order, Tensor) and order.device == packed.data.device):

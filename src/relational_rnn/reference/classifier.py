@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from relational_rnn.config.checks import check_bool, check_choice, check_shape, check_size
+from relational_rnn.config.checks import check_bool, check_choice, check_shape, check_size, tells_names
 from relational_rnn.config.core import HEAD_ACTIVATIONS
 from relational_rnn.reference.arrays import Array, as_floats, make_generator
 from relational_rnn.reference.initialise import xavier_uniform
@@ -46,11 +47,12 @@ class Classifier:
         ((7, 6), (7, 4, 5), (6, 10))
     """
 
+    @tells_names
     def __init__(
         self,
         core: LSTM | RelationalRNN | RelationalMemory,
         classes: int,
-        hidden_sizes: tuple[int, ...] = (),
+        hidden_sizes: Sequence[int] = (),
         *,
         head_activation: str = "relu",
         seed: int | np.random.Generator = 0,
@@ -59,6 +61,8 @@ class Classifier:
             raise TypeError(
                 f"core must be an LSTM, a RelationalRNN or a RelationalMemory, got {type(core).__name__}"
             )
+        if not isinstance(hidden_sizes, Sequence):
+            raise TypeError(f"hidden_sizes must be a sequence such as (16,), got {hidden_sizes!r}")
         self.core = core
         self.dtype = core.dtype
         self.input_size = core.input_size

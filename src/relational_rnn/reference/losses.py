@@ -48,13 +48,8 @@ def cross_entropy_loss(
             f"got {scores.shape} for targets {targets.shape}"
         )
     counted = check_mask(mask, targets.shape)
-    classes = scores.shape[-1]
     chosen = targets[counted]
-    if chosen.min() < 0 or chosen.max() >= classes:
-        wrong = chosen[(chosen < 0) | (chosen >= classes)][0]
-        raise ValueError(
-            f"targets must be from 0 to {classes - 1}, the last of {classes} classes, got {wrong}"
-        )
+    check_classes("targets", chosen, scores.shape[-1])
     rows, every = scores[counted], np.arange(len(chosen))  # (count, C)
     shifted = rows - rows.max(axis=1, keepdims=True)  # changes nothing, keeps exp from overflowing
     exponents = np.exp(shifted)
@@ -121,6 +116,22 @@ def check_mask(mask: npt.ArrayLike | None, shape: tuple[int, ...]) -> np.ndarray
     if not counted.any():
         raise ValueError(f"mask must be True somewhere: of {counted.size} answers none counts")
     return counted
+
+
+def check_classes(name: str, chosen: np.ndarray, classes: int) -> None:
+    """Say so when an integer is no class.
+
+    Raises:
+        ValueError: below 0 or not below `classes`; the message names the first.
+
+    Example:
+        >>> check_classes("targets", np.array([0, 2]), classes=3)
+    """
+    wrong = chosen[(chosen < 0) | (chosen >= classes)]
+    if wrong.size:
+        raise ValueError(
+            f"{name} must be from 0 to {classes - 1}, the last of {classes} classes, got {wrong[0]}"
+        )
 
 
 def _as_floats(name: str, value: npt.ArrayLike) -> np.ndarray:

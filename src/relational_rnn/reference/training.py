@@ -10,7 +10,7 @@ import numpy as np
 from relational_rnn.config.checks import check_size
 from relational_rnn.reference.arrays import Array
 from relational_rnn.reference.classifier import Classifier
-from relational_rnn.reference.losses import check_mask, cross_entropy_loss, mse_loss
+from relational_rnn.reference.losses import check_classes, check_mask, cross_entropy_loss, mse_loss
 from relational_rnn.reference.lstm import LSTM
 from relational_rnn.reference.optimisers import SGD, Adam, clip_gradients, global_norm
 from relational_rnn.reference.relational_rnn import RelationalRNN
@@ -134,13 +134,63 @@ def evaluate(model: Model, data: Examples, batch_size: int = 256) -> dict[str, f
     return {"loss": losses / int(counted.sum())} | _shares(joined)
 
 
-def _parts(model: Model, batch: Examples) -> tuple[Array, Array, Array | None]:
+def check_examples(name: str, model: Model, data: Examples) -> None:
+    """Say what about examples does not fit, all of them at once: batches would find it late or never.
+
+    Args:
+        name: what they are called in the message.
+        model: as in `train_step`; the first example goes through it.
+        data: inputs, targets and perhaps a mask; see `Batch`.
+
+    Raises:
+        TypeError: no such examples, wrong dtypes, or a model that is none of the three.
+        ValueError: wrong shapes, numbers that are not finite, or targets that are no classes.
+
+    Example:
+        >>> data = Batch(inputs=np.full((4, 5, 3), np.nan), targets=np.zeros(4, int))
+        >>> check_examples("train", LSTM(3, 8, output_size=2), data)
+        Traceback (most recent call last):
+        ValueError: train holds inputs that are NaN or infinite, in 4 of 4 examples
+    """
+    inputs, targets, mask = _parts(model, data, name)
+    counted = check_mask(mask, _mask_shape(targets))
+    outputs = model.forward(inputs[:1], return_sequences=_has_time(targets))
+    _check_finite(f"{name} holds inputs", inputs)
+    if _is_regression(targets):
+        if targets.shape[1:] != outputs.shape[1:]:
+            raise ValueError(
+                f"{name} must have targets of shape {(len(inputs), *outputs.shape[1:])}, as the model has "
+                f"outputs, got {targets.shape}; floats are numbers to predict, classes are integers"
+            )
+        _check_finite(f"{name} holds targets", targets)
+        return
+    if targets.dtype.kind not in "iu":
+        raise TypeError(f"{name} must have targets of integers or floats, got {targets.dtype}")
+    if targets.shape[1:] != outputs.shape[1:-1]:
+        raise ValueError(
+            f"{name} must have targets of shape {inputs.shape[:1]}, one after each sequence, or "
+            f"{inputs.shape[:2]}, one a step, got {targets.shape}"
+        )
+    check_classes(f"targets of {name}", targets[counted], outputs.shape[-1])
+
+
+def _check_finite(what: str, values: Array) -> None:
+    finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    if not finite.all():
+        raise ValueError(
+            f"{what} that are NaN or infinite, in {(~finite).sum():,} of {len(values):,} examples"
+        )
+
+
+def _parts(model: Model, batch: Examples, name: str = "the batch") -> tuple[Array, Array, Array | None]:
     """Return inputs, targets and mask as arrays, if inputs and targets are of as many examples."""
     if not isinstance(model, Model):
         raise TypeError(
             "model must be an LSTM, a RelationalRNN or a Classifier (which puts a head on any core), "
             f"got {type(model).__name__}"
         )
+    if not isinstance(batch, Examples):
+        raise TypeError(f"{name} must be a Batch(inputs, targets), got {type(batch).__name__}")
     inputs, targets = np.asarray(batch.inputs), np.asarray(batch.targets)
     mask = getattr(batch, "mask", None)
     if targets.ndim == 0 or inputs.ndim == 0 or len(inputs) != len(targets):

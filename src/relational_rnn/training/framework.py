@@ -52,6 +52,10 @@ def framework_of(name: str) -> Framework:
         from relational_rnn.training.learners.numpy import NUMPY
 
         return NUMPY
-    from relational_rnn.training.learners.torch import TORCH
-
+    try:
+        from relational_rnn.training.learners.torch import TORCH
+    except ModuleNotFoundError as missing:
+        if missing.name != "torch":
+            raise
+        raise ModuleNotFoundError("this model needs torch: pip install torch", name="torch") from None
     return TORCH

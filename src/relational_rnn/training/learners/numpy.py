@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from relational_rnn.config.checks import MOST, check_choice, check_seed, check_size
 from relational_rnn.reference import SGD, Adam, Classifier, evaluate, train_step
 from relational_rnn.reference.arrays import Array
-from relational_rnn.reference.training import Examples, Model
+from relational_rnn.reference.training import Examples, Model, check_examples
 from relational_rnn.training.arrays_file import check_arrays, with_prefix, without_prefix
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.config_parts import BudgetConfig
@@ -148,7 +148,8 @@ def fit(
 
     Raises:
         TypeError: wrong dtypes, or a model that cannot be trained so.
-        ValueError: a number out of range, shapes that do not fit, or the checkpoint of another training.
+        ValueError: a number out of range, shapes that do not fit, examples that hold NaN, a checkpoint of
+            another training.
         FloatingPointError: the loss or the gradients are not finite; the message names the step.
 
     Example:
@@ -160,7 +161,11 @@ def fit(
         >>> result.history[-1]["step"], result.best["validation_accuracy"] > data.metadata["majority"]
         (60, True)
     """
-    optimizer = optimizer or Adam()
+    optimizer = Adam() if optimizer is None else optimizer
+    if not isinstance(optimizer, SGD | Adam):
+        raise TypeError(f"optimizer must be an SGD or an Adam such as Adam(1e-3), got {optimizer!r}")
+    check_examples("train", model, train)
+    check_examples("validation", model, validation)
     seed = check_seed("seed", seed)
     batches = Shuffled(train, check_size("batch_size", batch_size), seed)
     budget = BudgetConfig(
