@@ -111,6 +111,8 @@ def test_the_snippets_on_ones_own_data_run_and_learn(monkeypatch, tmp_path):
     assert scope["loss"].item() < 0.3
     for name, value in scope["both"].state_dict().items():
         assert value.equal(scope["both_again"].state_dict()[name])
+    for name, value in scope["model"].state_dict().items():
+        assert value.equal(scope["model_again"].state_dict()[name])
 
 
 def test_the_snippets_on_ones_own_data_in_numpy_run_and_learn(monkeypatch, tmp_path):

@@ -54,6 +54,18 @@ def test_it_is_the_head_on_the_cores_outputs(core):
     assert {name for name in p if name.startswith("core.")} == {f"core.{name}" for name in model.core.params}
 
 
+def test_a_sequence_step_by_step():
+    model, memory, found = make("rmc", (6,)), None, []
+    for step in range(T):
+        output, memory = model.core.forward(X[:, step : step + 1], memory)
+        found.append(model.score(output))
+    np.testing.assert_allclose(np.concatenate(found, axis=1), model.forward(X), atol=1e-12)
+    with pytest.raises(
+        ValueError, match=rf"outputs must have {output.shape[-1]} features, got shape \({B}, 1\)"
+    ):
+        model.score(np.ones((B, 1)))
+
+
 def test_initial_values_and_dtype():
     model = Classifier(LSTM(F, 30, dtype="float32"), 10, (20,), seed=3)
     for layer, sizes in enumerate([50, 30]):

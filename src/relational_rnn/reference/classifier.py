@@ -109,13 +109,42 @@ class Classifier:
         shape = outputs.shape
         if not return_sequences:
             outputs = outputs[:, -1]
+        scores, cache = self._through_head(outputs)
+        self._cache = cache, shape, return_sequences
+        return scores
+
+    def score(self, outputs: npt.ArrayLike) -> Array:
+        """Score outputs of the core, as in streaming: `forward` is the core and then this.
+
+        Args:
+            outputs: (..., D) floats, D features of the core's output.
+
+        Returns:
+            The scores (..., C). Nothing is kept for `backward`.
+
+        Raises:
+            TypeError: outputs that hold no floats.
+            ValueError: another number of features.
+
+        Example:
+            >>> model = Classifier(RelationalMemory(input_size=5, mem_slots=3, head_size=4), classes=6)
+            >>> memory = None
+            >>> for step in np.zeros((4, 1, 1, 5)):  # four steps of one sequence
+            ...     output, memory = model.core.forward(step, memory)
+            >>> model.score(output).shape
+            (1, 1, 6)
+        """
+        found, wanted = as_floats("outputs", outputs, self.dtype), self.core.output_size
+        if found.shape[-1:] != (wanted,):
+            raise ValueError(f"outputs must have {wanted} features, got shape {found.shape}")
+        return self._through_head(found)[0]
+
+    def _through_head(self, outputs: Array) -> tuple[Array, MLPCache]:
         weights, biases = (
             [self._head[f"head.{layer}.{kind}"] for layer in range(self._layers)]
             for kind in ("weight", "bias")
         )
-        scores, cache = mlp_forward(outputs, weights, biases, self.head_activation)
-        self._cache = cache, shape, return_sequences
-        return scores
+        return mlp_forward(outputs, weights, biases, self.head_activation)
 
     def backward(self, d_scores: npt.ArrayLike) -> Array:
         """Carry a gradient back through the last `forward`, through time, and overwrite `grads`.
