@@ -146,7 +146,7 @@ def load(path: Path) -> ModuleType:
     except KeyboardInterrupt:
         raise
     except BaseException as wrong:
-        raise WrongAnswer(f"The file cannot be loaded: {_told(wrong, str(path))}") from wrong
+        raise WrongAnswer(f"The file cannot be loaded: {told(wrong, str(path))}") from wrong
     return module
 
 
@@ -185,7 +185,7 @@ def guard(name: str, function: Function) -> Function:
             called = f" It was called with {shapes}." if shapes else ""
             file = getattr(getattr(function, "__code__", None), "co_filename", "")
             words = _reversed_axes(wrong, file)
-            raise WrongAnswer(f"{words}It stops with {_told(wrong, file)}.{called}") from wrong
+            raise WrongAnswer(f"{words}It stops with {told(wrong, file)}.{called}") from wrong
         for label, array in arrays.items():
             if not np.array_equal(array, before[label], equal_nan=array.dtype.kind == "f"):
                 raise WrongAnswer(
@@ -323,7 +323,7 @@ def _arrays(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Array]]:
             yield from _arrays({f"{name}[{at}]": inner for at, inner in enumerate(value)})
 
 
-def _told(wrong: BaseException, file: str) -> str:
+def told(wrong: BaseException, file: str) -> str:
     """Name an error, and the last line of a file on the way to it."""
     lines = [frame for frame in traceback.extract_tb(wrong.__traceback__) if frame.filename == file]
     place = f" in line {lines[-1].lineno}, `{lines[-1].line}`" if lines else ""
