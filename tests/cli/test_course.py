@@ -30,6 +30,17 @@ def test_list_names_every_exercise(command, capsys):
         assert f"{exercise.number:2}  {exercise.title}" in out
 
 
+@pytest.mark.parametrize("words", [["course"], ["course", "measure"]], ids=" ".join)
+def test_help_loads_no_library(words):
+    code = (
+        f"import sys\nfrom relational_rnn.cli.main import main\nassert main([*{words}, '--help']) == 0\n"
+        "assert not {'numpy', 'torch'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "measure" in done.stdout
+
+
 def test_start_fail_solve_pass(folder, capsys):
     assert main(["course", "start", "1"]) == 0
     assert capsys.readouterr().out.endswith("check    relational-rnn course check 1\n")

@@ -121,6 +121,12 @@ WRONG = [
         "The MLP comes before the attention",
     ),
     ("step", NEW, "attention_block(rows, params, num_heads)[:, :-1]", "The MLP is missing"),
+    (
+        "step",
+        "linear(x_proj, params",
+        "linear(np.tanh(x_proj), params",
+        "The gates see tanh of the input too",
+    ),
     ("step", "[:, :-1]", "[:, 1:]", "The first slot was dropped"),
     ("step", ' + linear(x_proj, params, "gate_input")[:, None]', "", "The gates do not see the input"),
     ("step", "forget_bias=1.0", "forget_bias=0.0", "The forget bias is missing"),

@@ -232,6 +232,14 @@ def _step(function: Function, num_heads: int, key_size: int | None) -> None:
             'The gates do not see the input: add linear(x_proj, params, "gate_input") to their logits.': (
                 gates_forward(_linear(squashed, params, "gate_memory"), new, memory, 0.0, 1.0)[0]
             ),
+            "The gates see tanh of the input too; only the memory goes through tanh.": gates_forward(
+                _linear(squashed, params, "gate_memory")
+                + _linear(np.tanh(x_proj), params, "gate_input")[:, None],
+                new,
+                memory,
+                0.0,
+                1.0,
+            )[0],
             "The input row is not appended, so no slot can attend to it.": gated(
                 squashed, _new(memory, params, num_heads)
             ),
