@@ -1,7 +1,7 @@
 """Exercise 1: dot-product and multi-head attention, in NumPy.
 
-The lesson: course/pages/01_attention.md. Write the functions, then run this file, or
-`relational-rnn course check 1`. Each function may use those above it.
+Write the functions, then run this file or `relational-rnn course check 1`; both say where the lesson is.
+Each function may use those above it.
 """
 
 

@@ -1,7 +1,6 @@
 """Exercise 2: how a memory begins, and why slots that start equal stay equal.
 
-The lesson: course/pages/02_initial_memory.md. Write the functions, then run this file, or
-`relational-rnn course check 2`.
+Write the functions, then run this file or `relational-rnn course check 2`; both say where the lesson is.
 """
 
 

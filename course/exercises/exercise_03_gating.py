@@ -1,7 +1,7 @@
 """Exercise 3: the gates that decide what a slot keeps and what it takes.
 
-The lesson: course/pages/03_gating.md. Write the functions, then run this file, or
-`relational-rnn course check 3`. Each function may use those above it.
+Write the functions, then run this file or `relational-rnn course check 3`; both say where the lesson is.
+Each function may use those above it.
 """
 
 
@@ -9,7 +9,7 @@ def sigmoid(x):
     """Squeeze numbers into 0..1: `1 / (1 + exp(-x))`.
 
     Args:
-        x: any shape; may be large, in either direction.
+        x: any shape; may be large, in either direction, and nothing may overflow.
 
     Returns:
         The same shape.

@@ -1,7 +1,7 @@
 """Exercise 4: the Relational Memory Core, built from its parts.
 
-The lesson: course/pages/04_core.md. Write the functions, then run this file, or
-`relational-rnn course check 4`. The parts are the package's own, so your exercises 1 and 3 need not be done.
+Write the functions, then run this file or `relational-rnn course check 4`; both say where the lesson is.
+The parts are the package's own, so your exercises 1 and 3 need not be done.
 """
 
 from relational_rnn.reference.layer_norm import layer_norm_forward

@@ -1,7 +1,6 @@
 """Exercise 5: the data of Nth farthest, and the score of knowing nothing.
 
-The lesson: course/pages/05_nth_farthest.md. Write the functions, then run this file, or
-`relational-rnn course check 5`.
+Write the functions, then run this file or `relational-rnn course check 5`; both say where the lesson is.
 """
 
 

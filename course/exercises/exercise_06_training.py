@@ -1,7 +1,7 @@
 """Exercise 6: a training loop, and how to tell that the plateau is over.
 
-The lesson: course/pages/06_training.md. Write the functions, then run this file, or
-`relational-rnn course check 6`. Each function may use those above it.
+Write the functions, then run this file or `relational-rnn course check 6`; both say where the lesson is.
+Each function may use those above it.
 """
 
 

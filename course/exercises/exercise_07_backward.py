@@ -1,7 +1,7 @@
 """Exercise 7: one backward pass, derived by hand and checked.
 
-The lesson: course/pages/07_backward.md. Write the functions, then run this file, or
-`relational-rnn course check 7`. `attention` and `step` are given; each function may use those above it.
+Write the functions, then run this file or `relational-rnn course check 7`; both say where the lesson is.
+`attention` and `step` are given; each function may use those above it.
 """
 
 import math

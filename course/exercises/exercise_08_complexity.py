@@ -1,7 +1,7 @@
 """Exercise 8: what a sequence of length T costs an LSTM, a Transformer and the core.
 
-The lesson: course/pages/08_complexity.md. Write the functions, then run this file, or
-`relational-rnn course check 8`. A multiply-add counts as one; each function may use those above it.
+Write the functions, then run this file or `relational-rnn course check 8`; both say where the lesson is.
+A multiply-add counts as one; each function may use those above it.
 """
 
 

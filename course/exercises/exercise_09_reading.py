@@ -1,7 +1,7 @@
 """Exercise 9: reading a trained memory.
 
-The lesson: course/pages/09_reading.md. Write the functions, then run this file, or
-`relational-rnn course check 9`. Each function may use those above it.
+Write the functions, then run this file or `relational-rnn course check 9`; both say where the lesson is.
+Each function may use those above it.
 """
 
 

@@ -1,18 +1,15 @@
 """What the initial memory does to slots and to learning: a table for page 2. About two minutes on one core.
 
-    python measure_02_initial_memory.py [YOUR_FILE]      # with your functions instead of the solution's
+    relational-rnn course measure 2 [YOUR_FILE]      # with your functions instead of the solution's
 
 A core with 4 slots of 32 features and one head learns pair matching (2 pairs, 6 keys, 6 values): pairs of
 a key and a value are shown, then a key; which value has it?
 """
 
 import sys
-from pathlib import Path
 
 import numpy as np
 
-from relational_rnn.course import EXERCISES
-from relational_rnn.course.checking import load
 from relational_rnn.reference import Adam, Classifier, RelationalMemory, evaluate
 from relational_rnn.tasks import generate_reasoning_data
 from relational_rnn.training.learners.numpy import fit
@@ -48,9 +45,8 @@ def train(initial, trainable, data, seed):
     return model, evaluate(model, data.test)["accuracy"]
 
 
-def main():
-    """Print the table."""
-    mine = load(Path(sys.argv[1]) if len(sys.argv) > 1 else EXERCISES[2].solution)
+def main(mine):
+    """Print the table; `mine` has the functions of the exercise."""
     sizes = {"pairs": 2, "keys": 6, "values": 6}
     data = [
         generate_reasoning_data("pair-matching", sizes=sizes, train=EXAMPLES, seed=seed)
@@ -85,4 +81,6 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    from relational_rnn.cli.main import main as command
+
+    raise SystemExit(command(["course", "measure", "2", *sys.argv[1:], "--script", __file__]))

@@ -1,6 +1,6 @@
 """Train the core of exercise 4, 4 slots and one head, on pair matching: for page 4. Seconds on one core.
 
-    python measure_04_core.py [YOUR_FILE]                # with your functions instead of the solution's
+    relational-rnn course measure 4 [YOUR_FILE]                # with your functions instead of the solution's
 
 Two pairs of a key and a value are shown (6 keys, 6 values), then a key; which value has it? The package
 trains the core that `small_core` makes; then `run` answers the test with the trained parameters.
@@ -8,10 +8,7 @@ trains the core that `small_core` makes; then `run` answers the test with the tr
 
 import sys
 import time
-from pathlib import Path
 
-from relational_rnn.course import EXERCISES
-from relational_rnn.course.checking import load
 from relational_rnn.reference import Adam, Classifier, evaluate
 from relational_rnn.tasks import generate_reasoning_data
 from relational_rnn.training.learners.numpy import fit
@@ -20,9 +17,8 @@ from relational_rnn.training.schedule import warmup_cosine
 STEPS, SEEDS, EXAMPLES = 1000, 3, 20_000
 
 
-def main():
-    """Print the table."""
-    mine = load(Path(sys.argv[1]) if len(sys.argv) > 1 else EXERCISES[4].solution)
+def main(mine):
+    """Print the table; `mine` has the functions of the exercise."""
     print("| seed | test accuracy | by `run` | any value shown | chance | processor's seconds |")
     print("|---|---|---|---|---|---|")
     for seed in range(SEEDS):
@@ -55,4 +51,6 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    from relational_rnn.cli.main import main as command
+
+    raise SystemExit(command(["course", "measure", "4", *sys.argv[1:], "--script", __file__]))

@@ -1,6 +1,6 @@
 """Train through the plateau: the curve of page 6. About two minutes on one core.
 
-    OMP_NUM_THREADS=1 python measure_06_training.py [YOUR_FILE]
+    OMP_NUM_THREADS=1 relational-rnn course measure 6 [YOUR_FILE]
 
 With a file, its functions train instead of the solution's. Nth farthest with 3 points on a line; the core
 has 3 slots of 32 features and one head, the classifier on it one hidden layer of 64. Where matplotlib is
@@ -10,12 +10,9 @@ installed the curves are drawn as well, into plateau.png in this folder.
 import importlib.util
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
-from relational_rnn.course import EXERCISES
-from relational_rnn.course.checking import load
 from relational_rnn.reference import Adam, Batch, Classifier, RelationalMemory, evaluate
 from relational_rnn.tasks.nth_farthest import NthFarthest, sample
 
@@ -24,9 +21,8 @@ STEPS, SEEDS, EXAMPLES, BATCH, WINDOW = 1500, 3, 10_000, 256, 100
 PEAK, WARMUP = 3e-3, 100
 
 
-def main():
-    """Print the curve, then what became of each seed."""
-    mine = load(Path(sys.argv[1]) if len(sys.argv) > 1 else EXERCISES[6].solution)
+def main(mine):
+    """Print the curve, then what became of each seed; `mine` has the functions of the exercise."""
     curves, ends, rows = [], [], []
     for seed in range(SEEDS):
         generator = np.random.default_rng(seed)
@@ -89,4 +85,6 @@ def draw_curves(curves, ends, path):
 
 
 if __name__ == "__main__":
-    main()
+    from relational_rnn.cli.main import main as command
+
+    raise SystemExit(command(["course", "measure", "6", *sys.argv[1:], "--script", __file__]))

@@ -1,6 +1,6 @@
 """What sequences of 16 to 256 steps cost: counts and times for page 8. About a minute on one core.
 
-    OMP_NUM_THREADS=1 python measure_08_complexity.py [YOUR_FILE]
+    OMP_NUM_THREADS=1 relational-rnn course measure 8 [YOUR_FILE]
 
 With a file, its counts and its fit are used instead of the solution's.
 
@@ -13,12 +13,9 @@ import functools
 import statistics
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
-from relational_rnn.course import EXERCISES
-from relational_rnn.course.checking import load
 from relational_rnn.reference import LSTM, RelationalMemory
 from relational_rnn.reference.attention import attention_forward, merge_heads, split_heads
 
@@ -69,9 +66,8 @@ def measure(runs):
     return {name: statistics.median(times) for name, times in seconds.items()}
 
 
-def main():
-    """Print both tables."""
-    mine = load(Path(sys.argv[1]) if len(sys.argv) > 1 else EXERCISES[8].solution)
+def main(mine):
+    """Print both tables; `mine` has the functions of the exercise."""
     lstm = LSTM(WIDTH, WIDTH, dtype=np.float32)
     core = RelationalMemory(WIDTH, SLOTS, head_size=WIDTH // HEADS, num_heads=HEADS, dtype=np.float32)
     weights = make_weights()
@@ -119,4 +115,6 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    from relational_rnn.cli.main import main as command
+
+    raise SystemExit(command(["course", "measure", "8", *sys.argv[1:], "--script", __file__]))

@@ -1,6 +1,6 @@
 """Read trained memories: the tables of page 9. About a minute on one core.
 
-    OMP_NUM_THREADS=1 python measure_09_reading.py [YOUR_FILE]
+    OMP_NUM_THREADS=1 relational-rnn course measure 9 [YOUR_FILE]
 
 With a file, its functions read instead of the solution's. The cores are those of exercise 4, 4 slots of 32
 features and one head, trained on pair matching: two pairs of a key and a value (6 keys, 6 values) are shown,
@@ -9,13 +9,10 @@ then a key.
 
 import itertools
 import sys
-from pathlib import Path
 
 import numpy as np
 
 from relational_rnn.analysis import record_memory
-from relational_rnn.course import EXERCISES
-from relational_rnn.course.checking import load
 from relational_rnn.reference import Adam, Classifier, RelationalMemory, evaluate
 from relational_rnn.tasks import generate_reasoning_data
 from relational_rnn.training.learners.numpy import fit
@@ -61,9 +58,8 @@ def spread(values):
     return f"{np.mean(values):.1%} ({np.min(values):.1%} to {np.max(values):.1%})"
 
 
-def main():
-    """Print the tables."""
-    mine = load(Path(sys.argv[1]) if len(sys.argv) > 1 else EXERCISES[9].solution)
+def main(mine):
+    """Print the tables; `mine` has the functions of the exercise."""
     over_time, by_slot, by_count = [], [], {count: [] for count in range(SLOTS + 1)}
     accuracies = []
     for seed in range(SEEDS):
@@ -119,4 +115,6 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    from relational_rnn.cli.main import main as command
+
+    raise SystemExit(command(["course", "measure", "9", *sys.argv[1:], "--script", __file__]))

@@ -7,7 +7,7 @@ def sigmoid(x):
     """Squeeze numbers into 0..1: `1 / (1 + exp(-x))`.
 
     Args:
-        x: any shape; may be large, in either direction.
+        x: any shape; may be large, in either direction, and nothing may overflow.
 
     Returns:
         The same shape.

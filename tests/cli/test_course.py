@@ -30,9 +30,20 @@ def test_list_names_every_exercise(command, capsys):
         assert f"{exercise.number:2}  {exercise.title}" in out
 
 
+@pytest.mark.parametrize("words", [["course"], ["course", "measure"]], ids=" ".join)
+def test_help_loads_no_library(words):
+    code = (
+        f"import sys\nfrom relational_rnn.cli.main import main\nassert main([*{words}, '--help']) == 0\n"
+        "assert not {'numpy', 'torch'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "measure" in done.stdout
+
+
 def test_start_fail_solve_pass(folder, capsys):
     assert main(["course", "start", "1"]) == 0
-    assert capsys.readouterr().out.endswith("check  relational-rnn course check 1\n")
+    assert capsys.readouterr().out.endswith("check    relational-rnn course check 1\n")
     mine = folder / FIRST.file_name
     assert mine.read_bytes() == FIRST.starter.read_bytes()
 
@@ -42,6 +53,7 @@ def test_start_fail_solve_pass(folder, capsys):
     assert "\n          Not written yet. Take exp of x" in told
     assert "(2 more checks wait for this one)" in told
     assert "To do: softmax, scaled_dot_product_attention," in told
+    assert told.endswith(f"\nThe lesson: {FIRST.page}\n")
 
     assert main(["course", "solution", "1"]) == 0
     mine.write_text(capsys.readouterr().out)
@@ -49,6 +61,7 @@ def test_start_fail_solve_pass(folder, capsys):
     told = capsys.readouterr().out
     assert "FAILED" not in told
     assert "checks pass.\ncompare  relational-rnn course solution 1\n" in told
+    assert f"\nanswer   the questions at the end of {FIRST.page}\n" in told
     assert told.endswith("go on    relational-rnn course start 2\n")
 
 
@@ -56,13 +69,17 @@ def test_start_overwrites_nothing(folder, capsys):
     mine = folder / FIRST.file_name
     mine.write_text("mine\n")
     assert main(["course", "start", "1"]) == 2
-    assert f"error: {FIRST.file_name} is there already" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert (
+        f"error: {FIRST.file_name} is there already; move it away to start anew. The lesson: {FIRST.page}"
+        in told
+    )
     assert mine.read_text() == "mine\n"
 
 
 def test_start_into_a_new_folder(folder, capsys):
     assert main(["course", "start", "1", "--into", "new/one"]) == 0
-    assert f"check  relational-rnn course check 1 new/one/{FIRST.file_name}\n" in capsys.readouterr().out
+    assert f"check    relational-rnn course check 1 new/one/{FIRST.file_name}\n" in capsys.readouterr().out
     assert main(["course", "check", "1", f"new/one/{FIRST.file_name}"]) == 1
 
 
@@ -126,7 +143,7 @@ def is_alive(pid):
         return False
 
 
-@pytest.mark.parametrize("command", ["start", "check", "solution"])
+@pytest.mark.parametrize("command", ["start", "check", "measure", "solution"])
 def test_an_exercise_that_is_not_there(command, capsys, folder):
     assert main(["course", command, "99"]) == 2
     assert "error: there is no exercise 99; exercises: 1" in capsys.readouterr().err
@@ -143,8 +160,19 @@ def test_start_where_no_folder_can_be(folder, capsys):
 def test_the_commands_that_are_printed_can_be_pasted(folder, capsys):
     assert main(["course", "start", "1", "--into", "my own"]) == 0
     assert capsys.readouterr().out.endswith(
-        f"check  relational-rnn course check 1 'my own/{FIRST.file_name}'\n"
+        f"check    relational-rnn course check 1 'my own/{FIRST.file_name}'\n"
     )
+
+
+def test_start_and_check_name_the_measurement(folder, capsys):
+    for number, exercise in EXERCISES.items():
+        assert main(["course", "start", str(number), "--into", "my own"]) == 0
+        line = f"\nmeasure  relational-rnn course measure {number} 'my own/{exercise.file_name}'\n"
+        assert (line in capsys.readouterr().out) == exercise.measured
+    solved = folder / EXERCISES[2].file_name
+    solved.write_text(EXERCISES[2].solution.read_text())
+    assert main(["course", "check", "2"]) == 0
+    assert f"\nmeasure  relational-rnn course measure 2 {solved.name}\n" in capsys.readouterr().out
 
 
 def test_a_file_that_is_not_there(capsys, folder):

@@ -211,15 +211,20 @@ CASES = {
     ],
     "course": [
         *([["course", word] for word in ("", "lst", "chek", "1", "--nothing")]),
-        *([["course", command] for command in ("start", "check", "solution")]),
+        *([["course", command] for command in ("start", "check", "measure", "solution")]),
         *(
             [
                 ["course", command, number]
-                for command in ("start", "check", "solution")
+                for command in ("start", "check", "measure", "solution")
                 for number in ("", "0", "10", "-1", HUGE, "x", "nan", "attention")
             ]
         ),
         *([["course", "check", "1", path] for path in ("", "missing.py", ".", "pipe", "list.json/x.py")]),
+        ["course", "measure", "1"],
+        *([["course", "measure", "4", path] for path in ("", "missing.py", ".", "pipe", "list.json/x.py")]),
+        *with_flags(
+            ["course", "measure", "4"], {"--script": ("", "missing.py", ".", "pipe", "list.json/x.py")}
+        ),
         *with_flags(["course", "check", "1", "list.json"], {"--seconds": (*NO_NUMBERS, "0", HUGE)}),
         *with_flags(["course", "start", "1"], {"--into": ("", "list.json", "pipe", "list.json/deeper")}),
     ],

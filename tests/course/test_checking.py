@@ -89,6 +89,11 @@ def test_a_function_may_divide_by_zero_without_a_warning():
         (np.array([1.0, np.nan]), "x holds NaN at [1], expected 2"),
         (np.array([np.inf, 2.0]), "x holds infinity at [0], expected 1"),
         (np.array([1.0, 2.5]), "x is 2.5 at [1], expected 2 (1 of 2 entries are off)"),
+        (
+            np.array([1.0, 2 + 1e-8]),
+            "x is 2.00000001 at [1], expected 2 (1 of 2 entries are off). That is nearly",
+        ),
+        (np.array([1.0, 2 + 3e-9]), "x is 2.000000003 at [1], expected 2 (1"),
         (np.array([1, 2]), "x must be of dtype float64, got int64"),
         (np.array([2.0, 1.0]), "They are swapped."),
     ],
@@ -97,6 +102,29 @@ def test_a_result_that_is_wrong(got, message):
     with pytest.raises(WrongAnswer) as told:
         compare("x", got, np.array([1.0, 2.0]), {"They are swapped.": np.array([2.0, 1.0])})
     assert message in str(told.value)
+
+
+def test_large_counts_that_differ_in_the_last_digit():
+    with pytest.raises(WrongAnswer, match=r"^x is 12345679, expected 12345678\.$"):
+        compare("x", 12345679, 12345678)
+
+
+def test_a_check_may_want_to_hear_of_an_overflow(tmp_path):
+    grow = guard("f", lambda x: np.exp(x))
+    assert np.isinf(grow(np.array([1000.0]))).all()
+    with np.errstate(over="raise"):
+        with pytest.raises(FloatingPointError):
+            grow(np.array([1000.0]))
+        assert np.isinf(guard("f", lambda x: x / 0)(np.ones(1))).all()
+    before, path = np.geterr(), tmp_path / "mine.py"
+    path.write_text("import numpy as np\nnp.seterr(all='raise')\n")
+    load(path)
+    assert np.geterr() == before
+
+
+def test_a_mistake_that_the_arguments_do_not_show_explains_nothing():
+    with pytest.raises(WrongAnswer, match=r"x is 2\.00000001, expected 2\. That is nearly right"):
+        compare("x", 2.00000001, 2.0, {"That is the sum.": 2.0})
 
 
 def test_numbers_need_no_array():

@@ -123,6 +123,28 @@ def test_the_page_links_to_what_the_learner_edits(exercise):
 
 
 @every_exercise
+def test_the_page_names_the_command_that_measures(exercise):
+    page = exercise.page.read_text()
+    assert ("## Measured" in page or "processor's seconds" in page) == exercise.measured
+    named = f"relational-rnn course measure {exercise.number}"
+    assert (f"{named}`" in page) == (f"{named} {exercise.file_name}`" in page) == exercise.measured
+    assert "course/measure" not in page  # a path that is right in one folder alone
+    trains = "fit(" in (source := exercise.measurement.read_text() if exercise.measured else "")
+    assert ("Another processor rounds differently" in " ".join(page.split())) == (
+        trains or "mine.train(" in source
+    )
+
+
+@every_exercise
+def test_the_starter_says_where_the_lesson_is(exercise):
+    for words in (exercise.starter.read_text(), exercise.solution.read_text()):
+        assert "course/pages" not in words
+    assert f"`relational-rnn course check {exercise.number}`; both say where the lesson is.\n" in (
+        load(exercise.starter).__doc__
+    )
+
+
+@every_exercise
 def test_every_question_of_the_page_has_an_answer(exercise):
     _, questions = exercise.page.read_text().split("\n## Think about it\n")
     _, *asked = re.split(r"^\d\. ", questions, flags=re.MULTILINE)

@@ -16,6 +16,12 @@ WRONG = [
     ("softmax", TOTAL, "power / power.sum()", "All entries together sum to 1"),
     ("softmax", TOTAL, "x / x.sum(axis=-1, keepdims=True)", "take exp of them first"),
     ("softmax", "axis=-1", "axis=1", "It sums over axis 1"),
+    (
+        "softmax",
+        TOTAL,
+        f"power / ({TOTAL.removeprefix('power / ')} + 1e-8)",
+        "That is nearly right. Is a small",
+    ),
     ("softmax", PEAK, "power = np.exp(x)", "exp(1000) is infinite"),
     ("softmax", PEAK, "power = np.exp(x - x.max())", "Subtract each row's own largest score"),
     ("softmax", PEAK, "x -= 1\n    power = np.exp(x)", "It changes its argument x"),

@@ -7,6 +7,7 @@ TOTAL = "np.where(total == 0, 1, total)"
 MEAN = "memory.mean(axis=1, keepdims=True)"
 SPREAD = f"np.sqrt((away**2).sum(axis=(1, 2)) / {TOTAL})"
 SHARED = "np.lib.stride_tricks.as_strided(initial, (batch_size, *initial.shape), (0, *initial.strides))"
+SMALL = "A small number is added to the denominator, so the result is slightly too small; divide by 1"
 
 WRONG = [
     ("zeros_memory", "(slots, width))", "(width, slots))", "The axes are swapped"),
@@ -56,6 +57,12 @@ WRONG = [
         SHARED.replace("initial,", "initial.copy(),"),
         "Writing into one sample changes the others",
     ),
+    (
+        "start",
+        f"return {COPY}",
+        f"whole = {COPY}\n    return np.lib.stride_tricks.as_strided(whole, strides=(0, *whole.strides[1:]))",
+        "Writing into one sample changes the others",
+    ),
     ("initial_memory_gradient", "sum(axis=0)", "mean(axis=0)", "That is the mean over the batch"),
     ("initial_memory_gradient", "sum(axis=0)", "sum(axis=1)", "The sum runs over the slots"),
     ("initial_memory_gradient", "d_memory.sum(axis=0)", "d_memory[0]", "the first sample's gradient alone"),
@@ -65,6 +72,9 @@ WRONG = [
     ("slot_spread", f" / {TOTAL}", "", "so it grows with the memory"),
     ("slot_spread", SPREAD, "np.sqrt((away**2).sum() / (memory**2).sum())", "one number for the batch"),
     ("slot_spread", TOTAL, "total", "0 / 0 is NaN"),
+    *(("slot_spread", TOTAL, f"(total + {small})", SMALL) for small in ("1e-8", "1e-6", "1e-3")),
+    ("slot_spread", SPREAD, "np.sqrt((away**2).sum(axis=(1, 2))) / (np.sqrt(total) + 1e-8)", SMALL),
+    ("slot_spread", f"return {SPREAD}", f"return ({SPREAD}).astype('f')", "That is nearly right."),
     (
         "slot_spread",
         f"away = memory - {MEAN}",

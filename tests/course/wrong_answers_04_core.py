@@ -30,6 +30,24 @@ WRONG = [
         "heads.shape[-1] // 3",
         "q must",
     ),
+    (
+        "queries_keys_values",
+        CUT,
+        f"q, k, v = {CUT[7:]}\n    return k, q, v",
+        "q is what k should be. The order",
+    ),
+    (
+        "queries_keys_values",
+        CUT,
+        f"v, k, q = {CUT[7:]}\n    return q, k, v",
+        "q is what v should be. The order",
+    ),
+    (
+        "queries_keys_values",
+        CUT,
+        f"q, v, k = {CUT[7:]}\n    return q, k, v",
+        "k is what v should be. The order",
+    ),
     ("queries_keys_values", CUT, "return heads", "It must return 3 values, (q, k, v)"),
     (
         "attention_block",
@@ -43,6 +61,16 @@ WRONG = [
         ATTENDED,
         'rows + layer_norm(merge_heads(attended), params, "blocks.0.attention_norm")',
         "The norm comes before the sum",
+    ),
+    *(
+        (
+            "attention_block",
+            "attended, _ = attention_forward(*queries_keys_values(rows, params, num_heads))",
+            "q, k, v = queries_keys_values(rows, params, num_heads)\n"
+            f"    attended, _ = attention_forward({order})",
+            f"attention_forward takes q, k and v in this order; it got {order}.",
+        )
+        for order in ("k, q, v", "v, k, q", "q, v, k", "k, v, q", "v, q, k")
     ),
     ("attention_block", "merge_heads(attended)", "attended", "It stops with ValueError in line"),
     ("mlp_block", "rows + transformed", "transformed", "add the rows to the MLP's result"),
@@ -68,6 +96,39 @@ WRONG = [
     ),
     ("step", ROWS, "rows = np.concatenate([x_proj[:, None], memory], axis=1)", "The input row stands first"),
     ("step", "return updated", "return new", "The gates are missing"),
+    (
+        "step",
+        "logits, new, memory",
+        "logits, memory, new",
+        "`new` and `memory` are swapped: gates_forward takes",
+    ),
+    (
+        "step",
+        "logits, new, memory",
+        "memory, new, logits",
+        "gates_forward takes logits, new, memory, in this",
+    ),
+    (
+        "step",
+        "input_bias=0.0, forget_bias=1.0",
+        "input_bias=1.0, forget_bias=0.0",
+        "The biases are swapped: ga",
+    ),
+    (
+        "step",
+        NEW,
+        "attention_block(mlp_block(rows, params), params, num_heads)[:, :-1]",
+        "The MLP comes before the attention",
+    ),
+    ("step", NEW, "attention_block(rows, params, num_heads)[:, :-1]", "The MLP is missing"),
+    (
+        "step",
+        "linear(x_proj, params",
+        "linear(np.tanh(x_proj), params",
+        "The gates see tanh of the input too",
+    ),
+    ("step", "[:, :-1]", "[:, 1:]", "The first slot was dropped"),
+    ("step", ' + linear(x_proj, params, "gate_input")[:, None]', "", "The gates do not see the input"),
     ("step", "forget_bias=1.0", "forget_bias=0.0", "The forget bias is missing"),
     ("step", GATE, 'linear(memory, params, "gate_memory")', "The gates see the memory without tanh"),
     ("step", GATE, 'linear(np.tanh(new), params, "gate_memory")', "The gates see the new memory"),

@@ -88,6 +88,24 @@ WRONG = [
     (
         "sample",
         UNIFORM,
+        "np.tanh(2 * generator.standard_normal((batch_size, objects, dimensions)))",
+        "The vectors are not uniform in -1..1: the tenths of the range",
+    ),
+    (
+        "sample",
+        PERMUTED,
+        "(np.arange(objects) + generator.integers(objects, size=(batch_size, 1))) % objects",
+        "Not every order of the labels is equally likely",
+    ),
+    (
+        "sample",
+        "reference = generator.integers(objects, size=batch_size)",
+        "reference = n",
+        "n and the reference's label depend on each other",
+    ),
+    (
+        "sample",
+        UNIFORM,
         "np.random.default_rng().uniform(-1, 1, (batch_size, objects, dimensions))",
         "The same seed",
     ),

@@ -41,6 +41,12 @@ WRONG = [
         "1 - float(np.exp(logs)[every, targets].mean())",
         "That is 1 minus the mean probability",
     ),
+    (
+        "last_step_loss",
+        LOSS,
+        "float(-np.log(np.exp(logs)[every, targets] + 1e-8).mean())",
+        "That is nearly right. Is a small number added",
+    ),
     ("last_step_loss", " / len(targets)", "", "The gradient is not divided by B"),
     ("last_step_loss", "    d_last[every, targets] -= 1\n", "", "That is the softmax; subtract 1"),
     ("last_step_loss", "= d_last / len", "= -d_last / len", "The sign is the other way round"),
@@ -67,6 +73,7 @@ WRONG = [
         "The sum of absolute values is no Euclidean norm",
     ),
     ("clip", FACTOR, "1.0", "They are not clipped"),
+    ("clip", FACTOR, "min(1.0, max_norm / (norm + 1e-6))", "That is nearly right. Is a small number added"),
     ("clip", FACTOR, "max_norm / norm if norm > 0 else 1.0", "short enough are made longer"),
     ("clip", FACTOR, "min(1.0, max_norm / norm)", "It stops with ZeroDivisionError in line"),
     ("clip", CLIPPED, f"{CLIPPED}, norm", "with the names weight, bias; got tuple"),
@@ -101,6 +108,12 @@ WRONG = [
         "That is the accuracy of all steps",
     ),
     ("train_step", ACCURACY, ACCURACY.replace("mean", "sum"), "That is the number of right answers"),
+    (
+        "train_step",
+        f"return loss, {ACCURACY}",
+        f"return {ACCURACY}, loss",
+        "That is the accuracy: return the loss, then",
+    ),
     ("train_step", "return loss, ", "return ", "It must return 2 values, (loss, accuracy)"),
     ("train", RATE, "peak", "There is no warm-up"),
     (

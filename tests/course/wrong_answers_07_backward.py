@@ -9,6 +9,7 @@ SCORES = "d_products = softmax_backward(d_weights, weights) / math.sqrt(q.shape[
 TOTAL = "d_kept + d_squashed * (1 - squashed**2) + d_new + d_q + d_k + d_v"
 LARGEST = "np.abs(gradient - central_differences(loss, x)).max()"
 DIFFERENCE = "gradient - central_differences(loss, x)"
+PASSED = "d_products @ k, d_products.swapaxes(-1, -2) @ q, d_v"
 
 WRONG = [
     (
@@ -44,6 +45,24 @@ WRONG = [
     ("attention_backward", "softmax_backward(d_weights, weights)", "d_weights", "The softmax is missing"),
     ("attention_backward", "weights.swapaxes(-1, -2) @", "weights @", "d_v needs the weights transposed"),
     ("attention_backward", "d_products.swapaxes(-1, -2) @ q", "d_products @ q", "d_k needs the scores'"),
+    (
+        "attention_backward",
+        PASSED,
+        "d_products.swapaxes(-1, -2) @ q, d_products @ k, d_v",
+        "d_q and d_k are sw",
+    ),
+    (
+        "attention_backward",
+        PASSED,
+        "d_v, d_products.swapaxes(-1, -2) @ q, d_products @ k",
+        "That is d_q: return",
+    ),
+    (
+        "attention_backward",
+        PASSED,
+        "d_v, d_products @ k, d_products.swapaxes(-1, -2) @ q",
+        "That is d_k: return",
+    ),
     ("attention_backward", SCORES, SCORES.replace("-1]", "-2]"), "d_q is"),
     ("attention_backward", "return d_products @ k, d_", "return d_products @ q, d_", "d_q is"),
     ("attention_backward", "v.swapaxes(-1, -2)", "v.T", "v.T reverses all 3 axes of v"),
@@ -69,6 +88,7 @@ WRONG = [
     ("gates_backward", "d_next * i * (1 - candidate**2)", "d_next * i", "tanh's derivative is missing"),
     ("gates_backward", "candidate**2", "candidate", "the square of its result"),
     ("gates_backward", "candidate**2", "np.tanh(candidate) ** 2", "you took tanh of it once more"),
+    ("gates_backward", "d_new, d_next * f", "d_next * f, d_new", "d_new and d_memory are swapped"),
     ("gates_backward", "d_new, d_next * f", "d_new, d_next * i", "is d_next times f, not i"),
     ("gates_backward", "d_new, d_next * f", "d_new, d_next", "d_memory is d_next as it came"),
     ("step_backward", TOTAL, TOTAL.replace(" + d_new", ""), "The residual's path is missing"),

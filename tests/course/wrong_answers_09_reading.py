@@ -51,6 +51,7 @@ WRONG = [
     ("input_share", SHARE, "attention[..., -1].mean(axis=0).sum(axis=2)", "It is the sum over the slots"),
     ("input_share", "axis=(0, 3)", "axis=(0, 2, 3)", "The heads are averaged too"),
     ("effective_rank", LOGS, "logs = np.log(shares * (shares > 1e-12))", "where a singular value is 0"),
+    ("effective_rank", LOGS, "logs = np.log(shares + 1e-8)", "That is nearly right. Is a small number added"),
     ("effective_rank", SINGULAR, f"{SINGULAR} ** 2", "The shares are those of the squared singular values"),
     ("effective_rank", RANK, "-(shares * logs).sum(axis=-1).mean(axis=0)", "That is the entropy"),
     (

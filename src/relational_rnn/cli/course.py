@@ -1,4 +1,4 @@
-"""`relational-rnn course`: list the exercises, start one, check it, show its solution."""
+"""`relational-rnn course`: list the exercises, start one, check it, measure, show its solution."""
 
 from __future__ import annotations
 
@@ -64,11 +64,15 @@ class CourseStart:
             with target.open("x", encoding="utf-8") as file:
                 file.write(exercise.starter.read_text(encoding="utf-8"))
         except FileExistsError:
-            raise ValueError(f"{target} is there already; move it away to start anew") from None
+            raise ValueError(
+                f"{target} is there already; move it away to start anew. The lesson: {exercise.page}"
+            ) from None
         print(f"Exercise {exercise.number}: {exercise.title}")
-        print(f"read   {exercise.page}")
-        print(f"edit   {target}")
-        print(f"check  relational-rnn course check {exercise.number}{_argument(self.into, target)}")
+        print(f"read     {exercise.page}")
+        print(f"edit     {target}")
+        print(f"check    relational-rnn course check {exercise.number}{_argument(self.into, target)}")
+        if exercise.measured:
+            print(f"measure  relational-rnn course measure {exercise.number} {shlex.quote(str(target))}")
         return 0
 
 
@@ -93,10 +97,7 @@ class CourseCheck:
         exercise = find_exercise(self.number)
         if check_number("seconds", self.seconds, maximum=LONGEST) <= 0:
             raise ValueError(f"seconds must be above 0, got {self.seconds}")
-        path = self.file or _find(exercise)
-        if not path.exists():
-            raise ValueError(f"there is no file {path}")
-        check_file(path)
+        path = check_file(_there(self.file or _find(exercise)))
         print(f"Exercise {exercise.number}: {exercise.title}\n{path}")
         function, results = "", []
         for result in check_apart(exercise, path, self.seconds):
@@ -112,8 +113,47 @@ class CourseCheck:
             return 1
         print(f"\nAll {len(results)} checks pass.")
         print(f"compare  relational-rnn course solution {exercise.number}")
+        if exercise.measured:
+            print(f"measure  relational-rnn course measure {exercise.number} {shlex.quote(str(path))}")
+        print(f"answer   the questions at the end of {exercise.page}")
         if exercise.number + 1 in EXERCISES:
             print(f"go on    relational-rnn course start {exercise.number + 1}")
+        return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CourseMeasure:
+    """Print the tables that an exercise's page shows as measured; takes up to some minutes."""
+
+    number: Number
+    """Number of the exercise."""
+    file: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")] = None
+    """Your file, whose functions are used; without it the solution's are."""
+    script: Path | None = None
+    """Your copy of the measurement, with other settings; without it the course's, which is named first."""
+
+    def run(self) -> int:
+        """Print the tables; return the exit code."""
+        from relational_rnn.config.paths import check_file
+        from relational_rnn.course import EXERCISES, WrongAnswer, find_exercise
+        from relational_rnn.course.measuring import measure
+        from relational_rnn.training.screen import say_error
+
+        exercise = find_exercise(self.number)
+        if not exercise.measured:
+            measured = ", ".join(str(one.number) for one in EXERCISES.values() if one.measured)
+            raise ValueError(f"exercise {exercise.number} has no measurement; exercises with one: {measured}")
+        path = check_file(_there(self.file or exercise.solution))
+        script = check_file(_there(self.script or exercise.measurement))
+        print(f"Measurement of exercise {exercise.number}: {script}")
+        print(f"with the functions of {path}\n", flush=True)
+        try:
+            measure(exercise, path, script)
+        except WrongAnswer as wrong:
+            say_error(f"error: {wrong}")
+            if self.file and str(wrong).startswith(f"{path}: "):
+                say_error(f"try:   relational-rnn course check {exercise.number} {shlex.quote(str(path))}")
+            return 1
         return 0
 
 
@@ -136,6 +176,7 @@ COMMANDS: Final[dict[str, Any]] = {
     "list": CourseList,
     "start": CourseStart,
     "check": CourseCheck,
+    "measure": CourseMeasure,
     "solution": CourseSolution,
 }
 
@@ -143,7 +184,7 @@ COMMANDS: Final[dict[str, Any]] = {
 def main(argv: Sequence[str]) -> int:
     """Run one of the commands; return the exit code."""
     check_first("course", "command", argv, COMMANDS)
-    command: CourseList | CourseStart | CourseCheck | CourseSolution
+    command: CourseList | CourseStart | CourseCheck | CourseMeasure | CourseSolution
     command = tyro.extras.subcommand_cli_from_dict(
         COMMANDS,
         prog="relational-rnn course",
@@ -167,6 +208,13 @@ def _find(exercise: Exercise) -> Path:
         f"there is no {here} in this folder: `relational-rnn course start {exercise.number}` puts it here, "
         f"or name yours: `relational-rnn course check {exercise.number} FILE`"
     )
+
+
+def _there(path: Path) -> Path:
+    """Return a path where something is."""
+    if not path.exists():
+        raise ValueError(f"there is no file {path}")
+    return path
 
 
 def _argument(folder: Path, target: Path) -> str:

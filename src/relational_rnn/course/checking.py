@@ -26,6 +26,10 @@ TRANSPOSED = re.compile(r"\b(\w+)\.T\b|\b(\w+)\.transpose\(\)|\bnp\.transpose\((
 """An array with its axes in reverse order, in a line of code."""
 
 
+NEARLY = 1e-5
+"""As `tolerance` of `compare`: what is off by less is a matter of rounding, or of a number that was added."""
+
+
 class WrongAnswer(Exception):
     """What a learner's function did, what was expected, and where to look."""
 
@@ -137,11 +141,12 @@ def load(path: Path) -> ModuleType:
         raise WrongAnswer(f"This is no Python file: {wrong}") from wrong
     sys.modules[module.__name__] = module  # dataclasses look there
     try:
-        exec(code, module.__dict__)
+        with np.errstate():  # what a file says to np.seterr is not for the checks
+            exec(code, module.__dict__)
     except KeyboardInterrupt:
         raise
     except BaseException as wrong:
-        raise WrongAnswer(f"The file cannot be loaded: {_told(wrong, str(path))}") from wrong
+        raise WrongAnswer(f"The file cannot be loaded: {told(wrong, str(path))}") from wrong
     return module
 
 
@@ -151,6 +156,7 @@ def guard(name: str, function: Function) -> Function:
     Raises, when called:
         WrongAnswer: other arguments than it is called with, an error of its own, arguments changed in place,
             or nothing returned.
+        FloatingPointError: a number overflows, or the like, in an `np.errstate` that says "raise" of it.
     """
 
     def call(*arguments: Any, **named: Any) -> Any:
@@ -163,8 +169,9 @@ def guard(name: str, function: Function) -> Function:
             ) from wrong
         arrays = dict(_arrays(given))
         before = {label: array.copy() for label, array in arrays.items()}
+        strict: Any = {kind: how for kind, how in np.geterr().items() if how == "raise"}  # what a check wants
         try:
-            with np.errstate(all="ignore"), warnings.catch_warnings():
+            with np.errstate(all="ignore"), np.errstate(**strict), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 result = function(*arguments, **named)
         except NotImplementedError as wrong:
@@ -172,11 +179,13 @@ def guard(name: str, function: Function) -> Function:
         except KeyboardInterrupt:
             raise
         except BaseException as wrong:
+            if strict and isinstance(wrong, FloatingPointError):
+                raise
             shapes = ", ".join(f"{label} {x.shape}" for label, x in given.items() if label in before)
             called = f" It was called with {shapes}." if shapes else ""
             file = getattr(getattr(function, "__code__", None), "co_filename", "")
             words = _reversed_axes(wrong, file)
-            raise WrongAnswer(f"{words}It stops with {_told(wrong, file)}.{called}") from wrong
+            raise WrongAnswer(f"{words}It stops with {told(wrong, file)}.{called}") from wrong
         for label, array in arrays.items():
             if not np.array_equal(array, before[label], equal_nan=array.dtype.kind == "f"):
                 raise WrongAnswer(
@@ -224,8 +233,10 @@ def compare(
     if array.dtype.kind not in "fiub":
         raise WrongAnswer(f"{what} must hold numbers, got an array of dtype {array.dtype}.")
     if not _close(array, right, tolerance):
+        near = max(tolerance, 1e-6)
         for message, wrong in (mistakes or {}).items():
-            if _close(array, np.asarray(wrong), max(tolerance, 1e-6)):
+            # A mistake that these arguments do not show has the right result, and would explain a near miss.
+            if _close(array, np.asarray(wrong), near) and not _close(np.asarray(wrong), right, near):
                 raise WrongAnswer(message)
         raise WrongAnswer(f"{what} {_difference(array, right, tolerance)}")
     if right.ndim and (array.dtype.kind != right.dtype.kind or right.dtype == np.float32 != array.dtype):
@@ -278,7 +289,20 @@ def _difference(got: Array, expected: Array, tolerance: float) -> str:
     off = ~np.isclose(got, expected, rtol=0, atol=tolerance, equal_nan=True)
     off = off if off.any() else got != expected
     share = f" ({off.sum()} of {off.size} entries are off)" if off.ndim else ""
-    return f"is {got[off][0]:.6g}{_place(off)}, expected {expected[off][0]:.6g}{share}."
+    first, right = _apart(got[off][0], expected[off][0])
+    near = ""
+    if expected.dtype.kind == "f" and _close(got, expected, NEARLY):
+        near = " That is nearly right. Is a small number added, such as 1e-8? Is something float32?"
+    return f"is {first}{_place(off)}, expected {right}{share}.{near}"
+
+
+def _apart(got: Any, expected: Any) -> tuple[str, str]:
+    """Write two numbers that differ with as many digits as show it."""
+    for digits in (6, 9, 12):
+        texts = f"{got:.{digits}g}", f"{expected:.{digits}g}"
+        if texts[0] != texts[1]:
+            return texts
+    return f"{got:.17g}", f"{expected:.17g}"
 
 
 def _place(found: Array) -> str:
@@ -299,7 +323,7 @@ def _arrays(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Array]]:
             yield from _arrays({f"{name}[{at}]": inner for at, inner in enumerate(value)})
 
 
-def _told(wrong: BaseException, file: str) -> str:
+def told(wrong: BaseException, file: str) -> str:
     """Name an error, and the last line of a file on the way to it."""
     lines = [frame for frame in traceback.extract_tb(wrong.__traceback__) if frame.filename == file]
     place = f" in line {lines[-1].lineno}, `{lines[-1].line}`" if lines else ""

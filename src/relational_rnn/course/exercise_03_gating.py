@@ -43,6 +43,14 @@ def sigmoid_of_large_numbers(sigmoid: Function) -> None:
             "same function and never overflows."
         )
     compare("The result", result, np.array([0.0, 1.0]))
+    try:
+        with np.errstate(over="raise"):
+            sigmoid(np.array([-1000.0, 1000.0]))
+    except FloatingPointError as wrong:
+        raise WrongAnswer(
+            "exp(1000) overflows: NumPy warns, and the result is right by luck. 0.5 * (1 + tanh(x / 2)) is "
+            "the same function and never overflows."
+        ) from wrong
 
 
 def _params(gates: int, seed: int = 5) -> dict[str, Array]:
@@ -82,6 +90,10 @@ def _logits(gate_logits: Function, gates: int) -> None:
             + of_input,
             "The input goes through tanh as well; only the memory does.": of_memory + squeezed[:, None],
             "The biases are missing: both layers have one.": no_bias,
+            "The bias of the memory's layer is missing: gate_memory.bias.": of_memory - bias + of_input,
+            "The bias of the input's layer is missing: gate_input.bias.": of_memory
+            + of_input
+            - params["gate_input.bias"],
             "The input is missing: the gates look at the memory and at the input.": of_memory,
             "The memory is missing: the gates look at the memory and at the input.": np.repeat(
                 of_input, SLOTS, axis=1
@@ -122,10 +134,12 @@ def _update(function: Function, gates: int, input_bias: float, forget_bias: floa
     swapped, _ = gates_forward(np.concatenate([f, i], axis=-1), new, memory, input_bias, forget_bias)
     crossed, _ = gates_forward(logits, new, memory, forget_bias, input_bias)
     unbiased, _ = gates_forward(logits, new, memory, 0.0, 0.0)
+    no_input, _ = gates_forward(logits, new, memory, 0.0, forget_bias)
+    no_forget, _ = gates_forward(logits, new, memory, input_bias, 0.0)
+    exchanged, _ = gates_forward(logits, memory, new, input_bias, forget_bias)
     take, keep = sigmoid_forward(i + input_bias)[0], sigmoid_forward(f + forget_bias)[0]
-    late = (sigmoid_forward(i)[0] + input_bias) * np.tanh(new) + (
-        sigmoid_forward(f)[0] + forget_bias
-    ) * memory
+    late_take, late_keep = sigmoid_forward(i)[0] + input_bias, sigmoid_forward(f)[0] + forget_bias
+    added = np.tanh(new)
     compare(
         "The result",
         function(memory, new, logits, input_bias, forget_bias),
@@ -134,15 +148,23 @@ def _update(function: Function, gates: int, input_bias: float, forget_bias: floa
             "The halves are swapped: i is the first half of the last axis, f the second.": swapped,
             "The biases are swapped: input_bias belongs to i, forget_bias to f.": crossed,
             "The biases have no effect.": unbiased,
-            "The biases are added after the sigmoid; they belong inside it.": late,
+            "input_bias has no effect: it is added to i before the sigmoid.": no_input,
+            "forget_bias has no effect: it is added to f before the sigmoid.": no_forget,
+            "The biases are added after the sigmoid; they belong inside it.": late_take * added
+            + late_keep * memory,
+            "input_bias is added after the sigmoid; it belongs inside: sigmoid(i + input_bias).": late_take
+            * added
+            + keep * memory,
+            "forget_bias is added after the sigmoid; it belongs inside: sigmoid(f + forget_bias).": take
+            * added
+            + late_keep * memory,
+            "`memory` and `new` are swapped: i takes of tanh(new), f keeps of the memory.": exchanged,
             "`new` enters without tanh.": take * new + keep * memory,
-            "The old memory goes through tanh, at every step anew; it should enter as it is.": take
-            * np.tanh(new)
+            "The old memory goes through tanh, at every step anew; it should enter as it is.": take * added
             + keep * np.tanh(memory),
-            "The forget gate is 1 - i. Here the two gates are independent, as in an LSTM.": take
-            * np.tanh(new)
+            "The forget gate is 1 - i. Here the two gates are independent, as in an LSTM.": take * added
             + (1 - take) * memory,
-            "The logits are used as gates; take their sigmoid.": (i + input_bias) * np.tanh(new)
+            "The logits are used as gates; take their sigmoid.": (i + input_bias) * added
             + (f + forget_bias) * memory,
         },
     )

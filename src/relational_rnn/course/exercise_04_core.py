@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Final
 
 import numpy as np
@@ -68,6 +69,11 @@ def _new(rows: Array, params: Params, num_heads: int) -> Array:
     return _norm(m + _mlp(m, params), params, "blocks.0.mlp_norm")
 
 
+def _mlp_first(rows: Array, params: Params, num_heads: int) -> Array:
+    m = _norm(rows + _mlp(rows, params), params, "blocks.0.mlp_norm")
+    return _norm(m + _attended(m, params, num_heads), params, "blocks.0.attention_norm")
+
+
 def parts_of_one_head(queries_keys_values: Function) -> None:
     """One head, four rows of eight features."""
     _parts(queries_keys_values, 1, None)
@@ -93,6 +99,12 @@ def _parts(function: Function, num_heads: int, key_size: int | None) -> None:
     flat = tuple(split_heads(part, num_heads) for part in _cut(normed, 8))
     alone = tuple(_norm_alone(part) for part in no_norm)
     for at, name in enumerate(NAMES):
+        others = {
+            f"{name} is what {other} should be. The order is q, k, v, among each head's features and in what "
+            f"is returned.": part
+            for other, part in zip(NAMES, right)
+            if other != name
+        }
         compare(
             name,
             got[at],
@@ -104,6 +116,7 @@ def _parts(function: Function, num_heads: int, key_size: int | None) -> None:
                 f"{name} is normalised by itself; the norm runs once, over all H (2K + V) features.": alone[
                     at
                 ],
+                **others,
             },
             TOLERANCE,
         )
@@ -117,6 +130,14 @@ def attention_with_residual(attention_block: Function) -> None:
     """Two heads, four rows."""
     params, rows = make_cell(2).params, draw(BATCH, SLOTS + 1, 8)
     attended, name = _attended(rows, params, 2), "blocks.0.attention_norm"
+    parts = dict(zip(NAMES, _qkv(rows, params, 2)))
+    orders = {
+        f"attention_forward takes q, k and v in this order; it got {', '.join(order)}.": _norm(
+            rows + merge_heads(attention_forward(*(parts[part] for part in order))[0]), params, name
+        )
+        for order in itertools.permutations(NAMES)
+        if order != NAMES
+    }
     compare(
         "The result",
         attention_block(rows, params, 2),
@@ -126,6 +147,7 @@ def attention_with_residual(attention_block: Function) -> None:
             "The layer norm blocks.0.attention_norm is missing.": rows + attended,
             "The norm comes before the sum; it should run over rows + attention.": rows
             + _norm(attended, params, name),
+            **orders,
         },
         TOLERANCE,
     )
@@ -170,28 +192,62 @@ def _step(function: Function, num_heads: int, key_size: int | None) -> None:
     x_proj = _linear(x, params, "input_projection")
     rows = np.concatenate([memory, x_proj[:, None]], axis=1)
     new = _new(rows, params, num_heads)[:, :SLOTS]
+    shifted = _new(rows, params, num_heads)[:, 1:]
     first = _new(np.concatenate([x_proj[:, None], memory], axis=1), params, num_heads)[:, :SLOTS]
+    transformed = _mlp_first(rows, params, num_heads)[:, :SLOTS]
+    attended = _norm(rows + _attended(rows, params, num_heads), params, "blocks.0.attention_norm")[:, :SLOTS]
     of_input = _linear(x_proj, params, "gate_input")[:, None]
 
-    def gated(seen: Array, candidate: Array = new, bias: float = 1.0) -> Array:
+    def gated(
+        seen: Array, candidate: Array = new, bias: float = 1.0, kept: Array = memory, input_bias: float = 0.0
+    ) -> Array:
         logits = _linear(seen, params, "gate_memory") + of_input
-        return gates_forward(logits, candidate, memory, 0.0, bias)[0]
+        return gates_forward(logits, candidate, kept, input_bias, bias)[0]
 
+    squashed = np.tanh(memory)
+    try:
+        got = function(x, memory, params, num_heads)
+    except WrongAnswer as wrong:
+        if "gates_forward(" in str(wrong) and isinstance(wrong.__cause__, ValueError):
+            raise WrongAnswer(f"gates_forward takes logits, new, memory, in this order. {wrong}") from wrong
+        raise
     compare(
         "The memory",
-        function(x, memory, params, num_heads),
+        got,
         right,
         {
+            "`new` and `memory` are swapped: gates_forward takes logits, new, memory, in this order.": gated(
+                squashed, candidate=memory, kept=new
+            ),
+            "The biases are swapped: gates_forward(..., input_bias=0.0, forget_bias=1.0).": gated(
+                squashed, bias=0.0, input_bias=1.0
+            ),
+            "The MLP comes before the attention; it comes after: mlp_block(attention_block(...)).": gated(
+                squashed, transformed
+            ),
+            "The MLP is missing: mlp_block comes after attention_block.": gated(squashed, attended),
+            "The first slot was dropped in place of the input's row, which is the last: [:, :-1].": gated(
+                squashed, shifted
+            ),
+            'The gates do not see the input: add linear(x_proj, params, "gate_input") to their logits.': (
+                gates_forward(_linear(squashed, params, "gate_memory"), new, memory, 0.0, 1.0)[0]
+            ),
+            "The gates see tanh of the input too; only the memory goes through tanh.": gates_forward(
+                _linear(squashed, params, "gate_memory")
+                + _linear(np.tanh(x_proj), params, "gate_input")[:, None],
+                new,
+                memory,
+                0.0,
+                1.0,
+            )[0],
             "The input row is not appended, so no slot can attend to it.": gated(
-                np.tanh(memory), _new(memory, params, num_heads)
+                squashed, _new(memory, params, num_heads)
             ),
             "The input row stands first, and the last slot was dropped: drop the input row.": gated(
-                np.tanh(memory), first
+                squashed, first
             ),
             "The gates are missing: this is what attention and MLP made of the memory.": new,
-            "The forget bias is missing: gates_forward(..., forget_bias=1.0).": gated(
-                np.tanh(memory), bias=0.0
-            ),
+            "The forget bias is missing: gates_forward(..., forget_bias=1.0).": gated(squashed, bias=0.0),
             "The gates see the memory without tanh.": gated(memory),
             "The gates see the new memory; they look at the one before the step.": gated(np.tanh(new)),
         },

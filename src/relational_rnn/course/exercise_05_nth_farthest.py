@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, Final
 
 import numpy as np
@@ -134,11 +135,32 @@ def examples_are_random(sample: Function) -> None:
             "Every example has the same labels, so a model need not read them. Permute each row by itself: "
             "generator.permuted(..., axis=1); generator.permutation permutes the rows."
         )
+    tenths = np.bincount(np.minimum(5 * (vectors.ravel() + 1), 9).astype(int), minlength=10)
+    if not _even(tenths):
+        raise WrongAnswer(
+            f"The vectors are not uniform in -1..1: the tenths of the range, from the lowest, hold "
+            f"{', '.join(f'{share:.1%}' for share in tenths / tenths.sum())} of the numbers."
+        )
     steps = (labels == reference[:, None]).argmax(axis=1)
     for name, drawn in (("n", n), ("The reference's label", reference), ("The reference's step", steps)):
         counts = np.bincount(drawn, minlength=5)
-        if abs(counts - MANY / 5).max() > 5 * np.sqrt(MANY * 0.2 * 0.8):  # five standard deviations
+        if not _even(counts):
             raise WrongAnswer(f"{name} is not uniform in 0..4: it comes {counts.tolist()} times.")
+    if not _even(np.bincount(5 * n + reference, minlength=25)):
+        raise WrongAnswer("n and the reference's label depend on each other: draw each by itself.")
+    for first, second in itertools.combinations(range(5), 2):
+        pairs = np.bincount(5 * labels[:, first] + labels[:, second], minlength=25)
+        if not _even(pairs[~np.eye(5, dtype=bool).ravel()]):
+            raise WrongAnswer(
+                "Not every order of the labels is equally likely: permute each row by itself, "
+                "generator.permuted(..., axis=1)."
+            )
+
+
+def _even(counts: Array) -> bool:
+    """Say whether counts are what equal shares give: none is off by more than five standard deviations."""
+    share = 1 / len(counts)
+    return bool(abs(counts - counts.sum() * share).max() <= 5 * np.sqrt(counts.sum() * share * (1 - share)))
 
 
 def examples_follow_the_generator(sample: Function) -> None:

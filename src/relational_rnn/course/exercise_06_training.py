@@ -207,7 +207,10 @@ def one_step(train_step: Function) -> None:
         "loss",
         got[0],
         loss,
-        {"That is the loss after the change.": _loss(twin.forward(inputs), targets)[0]},
+        {
+            "That is the loss after the change.": _loss(twin.forward(inputs), targets)[0],
+            "That is the accuracy: return the loss, then the accuracy.": accuracy,
+        },
     )
     compare(
         "accuracy",

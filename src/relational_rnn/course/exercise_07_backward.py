@@ -151,12 +151,16 @@ def _attention(attention_backward: Function, keys: int) -> None:
         got[2],
         d_v,
         {
+            "That is d_k: return d_q, d_k, d_v.": d_k,
+            "That is d_q: return d_q, d_k, d_v.": d_q,
             "d_v needs the weights transposed: value j collects from every query i, with weight [i, j].": (
                 across[1]
-            )
+            ),
         },
     )
-    compare("d_q", got[0], d_q, {message: wrong[0] for message, wrong in mistakes.items()})
+    of_q = {message: wrong[0] for message, wrong in mistakes.items()}
+    of_q["d_q and d_k are swapped: return d_q, d_k, d_v."] = d_k
+    compare("d_q", got[0], d_q, of_q)
     of_k = {message: wrong[1] for message, wrong in mistakes.items()}
     if keys == SLOTS:
         d_products = softmax.softmax_backward(d_weights, weights) * scale
@@ -196,6 +200,7 @@ def gated_update(gates_backward: Function) -> None:
         got[1],
         d_new,
         {
+            "d_new and d_memory are swapped: return d_logits, d_new, d_memory.": d_memory,
             "tanh's derivative is missing: times 1 - candidate².": d_next * i,
             "tanh's derivative is 1 - candidate², the square of its result.": d_next * i * (1 - candidate),
             "The candidate is tanh(new) already; you took tanh of it once more.": d_next

@@ -18,6 +18,8 @@ class Exercise(NamedTuple):
     """What a student should set aside."""
     needs: str = ""
     """An extra of the package beyond NumPy, such as torch."""
+    measured: bool = False
+    """Whether there is a measurement, which prints the tables of its page."""
 
     @property
     def key(self) -> str:
@@ -45,6 +47,11 @@ class Exercise(NamedTuple):
         return material() / "pages" / f"{self.key}.md"
 
     @property
+    def measurement(self) -> Path:
+        """The script that prints the tables of the page, where `measured`."""
+        return material() / "measure" / f"measure_{self.key}.py"
+
+    @property
     def checks(self) -> str:
         """Name of the module that holds `PARTS`."""
         return f"relational_rnn.course.exercise_{self.key}"
@@ -54,14 +61,14 @@ EXERCISES: Final = {
     exercise.number: exercise
     for exercise in (
         Exercise(1, "attention", "Dot-product and multi-head attention", 45),
-        Exercise(2, "initial_memory", "How a memory begins", 45),
+        Exercise(2, "initial_memory", "How a memory begins", 45, measured=True),
         Exercise(3, "gating", "Gates and the forget bias", 45),
-        Exercise(4, "core", "The core from its parts", 60),
+        Exercise(4, "core", "The core from its parts", 60, measured=True),
         Exercise(5, "nth_farthest", "Nth farthest and its trivial score", 45),
-        Exercise(6, "training", "Training through the plateau", 60),
+        Exercise(6, "training", "Training through the plateau", 60, measured=True),
         Exercise(7, "backward", "One backward pass by hand", 75),
-        Exercise(8, "complexity", "What a long sequence costs", 60),
-        Exercise(9, "reading", "Reading a trained memory", 75),
+        Exercise(8, "complexity", "What a long sequence costs", 60, measured=True),
+        Exercise(9, "reading", "Reading a trained memory", 75, measured=True),
     )
 }
 """Number -> exercise."""
