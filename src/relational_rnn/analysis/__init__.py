@@ -41,6 +41,7 @@ from relational_rnn.analysis.memory_plots import (
     memory_evolution,
 )
 from relational_rnn.analysis.mistakes import draw_mistakes, mistakes, mistakes_figure, mistakes_in_words
+from relational_rnn.analysis.plane import Place, draw_plane, plane
 from relational_rnn.analysis.question_attention import attention_shares, question_maps
 from relational_rnn.analysis.recorded_memory import RecordedMemory, record_memory
 from relational_rnn.analysis.report import write_page, write_report
@@ -78,6 +79,7 @@ __all__ = [
     "Efficiency",
     "Line",
     "Losses",
+    "Place",
     "Reach",
     "RecordedMemory",
     "SizeAxis",
@@ -102,6 +104,7 @@ __all__ = [
     "draw_memory_evolution",
     "draw_mistakes",
     "draw_overview",
+    "draw_plane",
     "draw_sample_efficiency",
     "draw_slot_changes",
     "draw_slot_contents",
@@ -130,6 +133,7 @@ __all__ = [
     "overview_table",
     "phase_norms",
     "phases_of",
+    "plane",
     "points_table",
     "question_maps",
     "record_memory",

@@ -229,13 +229,14 @@ def _longer_shares(score: TrainingResult, kinds: Sequence[str]) -> list[float]:
     return [share for shares in found for share in shares if len(shares) == len(MORE_STEPS)]
 
 
-def long_words_table(results: RunResult) -> Table | None:
+def long_words_table(results: RunResult, kinds: Sequence[str] = ("last", "whole")) -> Table | None:
     """Return how often the last product and the whole sequence are right in ever longer words of a group.
 
     Means over the trainings. None for other tasks.
 
     Args:
         results: with only the trainings that count.
+        kinds: "last", the last product, and "whole", all of them.
 
     Example:
         >>> from relational_rnn.analysis.made_up import made_up_run
@@ -252,9 +253,9 @@ def long_words_table(results: RunResult) -> Table | None:
         found = [one for one in told if isinstance(one, Mapping) and {"length", "last"} <= one.keys()]
         if not found or len(found) < len(told):
             return None
-        kinds = [kind for kind in ("last", "whole") if kind in found[0]]
-        columns = tuple(f"{kind}, length {length:.0f} %" for kind in kinds for length in found[0]["length"])
-        means = [sum(shares) / len(shares) for kind in kinds for shares in zip(*(one[kind] for one in found))]
+        known = [kind for kind in kinds if kind in found[0]]
+        columns = tuple(f"{kind}, length {length:.0f} %" for kind in known for length in found[0]["length"])
+        means = [sum(shares) / len(shares) for kind in known for shares in zip(*(one[kind] for one in found))]
         rows.append((False, [model.label, *(f"{100 * mean:.1f}" for mean in means)]))
     return Table(("model", *columns), rows)
 
