@@ -78,6 +78,7 @@ def test_a_numpy_task(tmp_path, capsys):
     )
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_diverged_training_is_a_result(tmp_path, capsys):
     out = tmp_path / "run"
     options = ["--over", "learning_rate=1e45", "--seeds", "1", "--out", str(out)]

@@ -85,9 +85,9 @@ def test_others_that_nobody_reads(command, tmp_path, monkeypatch, unread, handle
     assert of_signals() == handlers
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_another_thread(tmp_path, capsys, handlers):
-    pytest.importorskip("matplotlib")
     assert in_a_thread(lambda: main(["train", *SORTING, "--out", str(tmp_path)])) == 0
     assert f"Written: {tmp_path / 'results.json'}" in capsys.readouterr().out
     assert of_signals() == handlers

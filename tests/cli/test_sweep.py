@@ -214,6 +214,7 @@ def test_a_search_that_is_killed_again_and_again(tmp_path):
     assert len(trials_in(out)) == 4
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("how", ["grid", "search"])
 def test_all_diverge(tmp_path, how):
     pytest.importorskip("optuna")
