@@ -44,7 +44,10 @@ def test_every_figure_is_shown():
     shown = {name for page in PAGES for name in re.findall(r"\(.*?figures/([^)]+)", page.read_text())}
     known = {f"{name}_{figure}.png" for figure, names in FIGURES.items() for name in names}
     assert known < shown
-    others = {f"{OPPONENTS}_training_curves.png", "why_the_ports_stay.png"}
+    others = {
+        *(f"{OPPONENTS}_training_curves.png", "why_the_ports_stay.png"),
+        "recall_and_tracking.png",
+    }
     assert {name for name in shown - known if not name.startswith("pretrained-")} == others
     assert all((figures.FOLDER / name).exists() for name in shown)
 

@@ -74,6 +74,7 @@ def check_run(config, content):
     wanted |= {"harder_accuracy", "harder_sequence_accuracy"} if harder else set()
     wanted |= {"test_by_kind"} if entry.kinds is not None else set()
     wanted |= {"longer"} if entry.name == "nth-farthest" else set()
+    wanted |= {"long_words"} if entry.name == "group-word" else set()
     grown = {one.name for one in contestants(config) if one.grown}
     wanted |= {"validation_accuracy"} if "evaluations" in content else set()
     if "state_size" in trainings(results)[0]:  # kept since models have been compared by it

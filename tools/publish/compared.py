@@ -48,6 +48,16 @@ def longer_table(records: Sequence[Record]) -> str:
     return _written(records, analysis.longer_table(selected(together(records))))
 
 
+def last_products_table(records: Sequence[Record]) -> str:
+    """Return how often the last product of ever longer words is right."""
+    return _written(records, analysis.long_words_table(selected(together(records)), ("last",)))
+
+
+def whole_words_table(records: Sequence[Record]) -> str:
+    """Return how often all products of ever longer words are right."""
+    return _written(records, analysis.long_words_table(selected(together(records)), ("whole",)))
+
+
 def selected(results: RunResult) -> RunResult:
     """Return results with the trainings alone that count for a model, which is called as its regime is."""
     found = analysis.selected_only(results)

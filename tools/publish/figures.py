@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +21,7 @@ from relational_rnn.experiments.many import title_of_experiment
 from relational_rnn.training.files import read_json, write_atomically, write_text
 from relational_rnn.training.pretrained import find_pretrained
 from tools.publish.compared import selected, together
-from tools.publish.manifest import BASE, FIGURES, MANIFEST, OPPONENTS, SHOWN, WHY
+from tools.publish.manifest import BASE, FIGURES, MANIFEST, OPPONENTS, RECALL, SHOWN, TRACKING, WHY
 from tools.publish.records import (
     PRETRAINED,
     RESULTS,
@@ -35,6 +36,7 @@ from tools.publish.records import (
 )
 
 if TYPE_CHECKING:
+    from relational_rnn.training.results import ModelResult, RunResult, TrainingResult
     from relational_rnn.training.weights import Trained
 
 FOLDER: Final = RESULTS / "figures"
@@ -69,6 +71,8 @@ def draw(name: str | None = None) -> None:
         draw_opponents()
     if name is None or any(name in MANIFEST[group].records for group in WHY_GROUPS):
         draw_why()
+    if name is None or name in (*RECALL, *TRACKING):
+        draw_recall_and_tracking()
 
 
 def draw_record(record: Record, figure: str) -> None:
@@ -171,6 +175,53 @@ def draw_why() -> None:
     )
     results = {**ablations["why"], "title": about}
     analysis.overview_figure(results, FOLDER / "why_the_ports_stay.png", rows, title)
+
+
+BOTH: Final = 0.5
+"""What each seed of a model needs on both tasks to stand in the title."""
+LONGER: Final = 8
+"""Times the length of training at which tracking is scored."""
+
+
+def draw_recall_and_tracking() -> None:
+    """Draw how well models recall associations, across, and track a state, up."""
+    recall, tracking = (_models_of(names) for names in (RECALL, TRACKING))
+    (pairs,) = {results.size["pairs"] for results, _ in recall.values()}
+    (trained,) = {int(results.size["length"]) for results, _ in tracking.values()}
+    length, seeds = LONGER * trained, {results.seeds for results, _ in (*recall.values(), *tracking.values())}
+    places = [
+        analysis.Place(
+            model.label,
+            name,
+            [score.test_accuracy for score in recall[name][1].trainings],
+            [_last_product(score, length) for score in model.trainings],
+        )
+        for name, (_, model) in tracking.items()
+        if name in recall
+    ]
+    good = [place.name for place in places if min(*place.across, *place.up) >= BOTH]
+    who = f"only {joined(good)}" if good else "no model"
+    analysis.plane(
+        places,
+        across=f"recall: values right, {pairs} pairs",
+        up=f"tracking: last of {length} products right",
+        title=f"Of {len(places)} models {who} gets more than half right of both, with every seed",
+        about=f"{joined(sorted(map(str, seeds)))} seeds, equal parameters, each model tuned, "
+        f"trained on {trained} products",
+        path=FOLDER / "recall_and_tracking.png",
+    )
+
+
+def _models_of(names: Sequence[str]) -> dict[str, tuple[RunResult, ModelResult]]:
+    """Return the models of records, each with the results of its run."""
+    found = [results_of(record) for name in names for record in read_group(MANIFEST[name])]
+    return {name: (results, model) for results in found for name, model in results.models.items()}
+
+
+def _last_product(score: TrainingResult, length: int) -> float:
+    words = score.more["long_words"]
+    assert isinstance(words, Mapping)
+    return float(words["last"][list(words["length"]).index(length)])
 
 
 def draw_pretrained() -> None:

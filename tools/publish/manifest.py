@@ -156,6 +156,13 @@ MANIFEST: Final[dict[str, Group]] = {
     ),
     "search-copy": Group("tuning", ("search-copy",), ("command", "summary")),
     "search-addition": Group("tuning", ("search-addition",), ("command", "summary")),
+    "mqar": Group("supervised", ("mqar",), ("summary", "generalisation", "cost")),
+    "mqar-longer": Group("supervised", ("mqar-longer",), ("summary",)),
+    "search-mqar": Group("tuning", ("search-mqar",), ("command", "summary")),
+    "s5": Group("supervised", ("s5",), ("summary", "last", "whole"), "s5"),
+    "s5-opponents": Group("supervised", ("s5-opponents",), ("summary", "last", "whole", "cost"), "s5"),
+    "search-s5": Group("tuning", ("search-s5",), ("command", "summary"), "s5"),
+    "search-s5-rmc": Group("tuning", ("search-s5-rmc",), ("command", "summary"), "s5"),
     "control": Group("supervised", ("control",), ("summary", "generalisation", "efficiency")),
     "program": Group("supervised", ("program",), ("summary", "generalisation", "efficiency")),
     "babi": Group("supervised", ("babi",), ("summary", "kinds", "efficiency")),
@@ -167,6 +174,10 @@ MANIFEST: Final[dict[str, Group]] = {
 
 OPPONENTS: Final = "compare-paper8x16"
 """The group whose models train with what the searches led to."""
+
+RECALL: Final = ("mqar",)
+TRACKING: Final = ("s5", "s5-opponents")
+"""Records whose scores stand against each other in a figure."""
 
 SHOWN: Final = ("nth-farthest-8x16",)
 """Packaged cores whose insides the pages show."""

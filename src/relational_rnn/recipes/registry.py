@@ -48,6 +48,7 @@ RECIPES: Final[dict[str, dict[str, Callable[[], RunConfig]]]] = {
         )
     },
 }
+RECIPES["group-word"]["s5"] = reasoning.s5
 RECIPES["group-word"]["swaps"] = reasoning.swaps
 RECIPES["track-recall"]["factworld"] = reasoning.factworld
 RECIPES["addition"]["paper"] = reasoning.addition_paper
