@@ -14,6 +14,7 @@ from relational_rnn.analysis import (
     Cost,
     Curve,
     Efficiency,
+    Place,
     Reach,
     RecordedMemory,
     SizeAxis,
@@ -23,6 +24,7 @@ from relational_rnn.analysis import (
     draw_generalisation,
     draw_memory_evolution,
     draw_mistakes,
+    draw_plane,
     draw_sample_efficiency,
     draw_slot_usage,
     draw_training_curves,
@@ -33,7 +35,8 @@ MEMORY = RecordedMemory("rmc", np.ones((1, 1, 1, 1)), np.ones((1, 1, 1)), np.one
 
 
 @pytest.mark.parametrize(
-    "figure", ["curves", "bars", "attention", "memory", "slots", "efficiency", "sizes", "cost", "mistakes"]
+    "figure",
+    ["curves", "bars", "attention", "memory", "slots", "efficiency", "sizes", "plane", "cost", "mistakes"],
 )
 def test_the_message_names_the_extra(figure: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)  # makes `import matplotlib` fail
@@ -51,6 +54,7 @@ def test_the_message_names_the_extra(figure: str, monkeypatch: pytest.MonkeyPatc
         "sizes": lambda: draw_generalisation(
             [SizeAxis("items", [1], 1, [0.5], [Reach("RMC", "rmc", [[0.5]])])], title=""
         ),
+        "plane": lambda: draw_plane([Place("RMC", "rmc", [0.5], [0.5])], across="", up="", title=""),
         "cost": lambda: draw_cost_bars([Cost("RMC", "rmc", 1, [1.0], [1.0])], title=""),
         "mistakes": lambda: draw_mistakes({"rmc": {"label": "RMC"}}, title=""),
     }[figure]

@@ -201,15 +201,15 @@ def draw_recall_and_tracking() -> None:
     ]
     good = [place.name for place in places if min(*place.across, *place.up) >= BOTH]
     who = f"only {joined(good)}" if good else "no model"
-    analysis.plane(
+    figure = analysis.draw_plane(
         places,
         across=f"recall: values right, {pairs} pairs",
         up=f"tracking: last of {length} products right",
         title=f"Of {len(places)} models {who} gets more than half right of both, with every seed",
         about=f"{joined(sorted(map(str, seeds)))} seeds, equal parameters, each model tuned, "
         f"trained on {trained} products",
-        path=FOLDER / "recall_and_tracking.png",
     )
+    analysis.save(figure, FOLDER / "recall_and_tracking.png")
 
 
 def _models_of(names: Sequence[str]) -> dict[str, tuple[RunResult, ModelResult]]:

@@ -41,7 +41,7 @@ from relational_rnn.analysis.memory_plots import (
     memory_evolution,
 )
 from relational_rnn.analysis.mistakes import draw_mistakes, mistakes, mistakes_figure, mistakes_in_words
-from relational_rnn.analysis.plane import Place, draw_plane, plane
+from relational_rnn.analysis.plane import Place, draw_plane
 from relational_rnn.analysis.question_attention import attention_shares, question_maps
 from relational_rnn.analysis.recorded_memory import RecordedMemory, record_memory
 from relational_rnn.analysis.report import write_page, write_report
@@ -133,7 +133,6 @@ __all__ = [
     "overview_table",
     "phase_norms",
     "phases_of",
-    "plane",
     "points_table",
     "question_maps",
     "record_memory",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from relational_rnn.analysis import style
@@ -46,27 +44,6 @@ class Place:
                 check_number(f"{name} of {self.name!r}", score, 0, 1)
 
 
-def plane(
-    places: Sequence[Place],
-    *,
-    across: str,
-    up: str,
-    title: str,
-    about: str = "",
-    path: str | os.PathLike[str],
-) -> Path:
-    """Draw models by two scores and write the figure to `path`; see `draw_plane`.
-
-    Example:
-        >>> from tempfile import TemporaryDirectory
-        >>> rmc = Place("RMC", "rmc", [0.99], [0.9])
-        >>> with TemporaryDirectory() as folder:
-        ...     plane([rmc], across="recall", up="tracking", title="Both", path=f"{folder}/plane.svg").name
-        'plane.svg'
-    """
-    return style.save(draw_plane(places, across=across, up=up, title=title, about=about), path)
-
-
 def draw_plane(places: Sequence[Place], *, across: str, up: str, title: str, about: str = "") -> Figure:
     """Models as points: a score of one task across, of another up.
 
@@ -91,11 +68,11 @@ def draw_plane(places: Sequence[Place], *, across: str, up: str, title: str, abo
         >>> len(draw_plane(places, across="recall", up="tracking", title="Both").axes)
         1
     """
-    from matplotlib.lines import Line2D
-
     if not places:
         raise ValueError("a plane needs at least one place, got none")
     with style.paper_style():
+        from matplotlib.lines import Line2D
+
         width = LEFT + WIDTH + RIGHT
         figure = style.new_figure(width)
         several = any(len(one.across) > 1 or len(one.up) > 1 for one in places)

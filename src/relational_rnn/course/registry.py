@@ -18,8 +18,6 @@ class Exercise(NamedTuple):
     """What a student should set aside."""
     needs: str = ""
     """An extra of the package beyond NumPy, such as torch."""
-    measured: bool = False
-    """Whether there is a measurement, which prints the tables of its page."""
 
     @property
     def key(self) -> str:
@@ -52,6 +50,11 @@ class Exercise(NamedTuple):
         return material() / "measure" / f"measure_{self.key}.py"
 
     @property
+    def measured(self) -> bool:
+        """Whether there is one."""
+        return self.measurement.is_file()
+
+    @property
     def checks(self) -> str:
         """Name of the module that holds `PARTS`."""
         return f"relational_rnn.course.exercise_{self.key}"
@@ -61,14 +64,14 @@ EXERCISES: Final = {
     exercise.number: exercise
     for exercise in (
         Exercise(1, "attention", "Dot-product and multi-head attention", 45),
-        Exercise(2, "initial_memory", "How a memory begins", 45, measured=True),
+        Exercise(2, "initial_memory", "How a memory begins", 45),
         Exercise(3, "gating", "Gates and the forget bias", 45),
-        Exercise(4, "core", "The core from its parts", 60, measured=True),
+        Exercise(4, "core", "The core from its parts", 60),
         Exercise(5, "nth_farthest", "Nth farthest and its trivial score", 45),
-        Exercise(6, "training", "Training through the plateau", 60, measured=True),
+        Exercise(6, "training", "Training through the plateau", 60),
         Exercise(7, "backward", "One backward pass by hand", 75),
-        Exercise(8, "complexity", "What a long sequence costs", 60, measured=True),
-        Exercise(9, "reading", "Reading a trained memory", 75, measured=True),
+        Exercise(8, "complexity", "What a long sequence costs", 60),
+        Exercise(9, "reading", "Reading a trained memory", 75),
     )
 }
 """Number -> exercise."""

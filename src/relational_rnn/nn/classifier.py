@@ -114,9 +114,9 @@ class SequenceClassifier(nn.Module):
         outputs, _ = self.core(inputs, state)
         if not isinstance(outputs, Tensor) or outputs.ndim != 3:
             raise ValueError("inputs must be a batch of sequences of one length, (B, T, F) or (B, T, R, F)")
-        # Cores compute step by step: cut out of the steps, the last one's gradient needs no other order.
         if query_mask is not None:
             _check_query_mask(query_mask, outputs)
+        # Cores compute step by step: cut out of the steps, the last one's gradient needs no other order.
         asked = outputs.transpose(0, 1)[-1] if query_mask is None else outputs[query_mask]
         return self.head(asked)  # type: ignore[no-any-return]
 
