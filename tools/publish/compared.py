@@ -59,8 +59,14 @@ def whole_words_table(records: Sequence[Record]) -> str:
 
 
 def selected(results: RunResult) -> RunResult:
-    """Return results with the trainings alone that count for a model, which is called as its regime is."""
+    """Return results with the trainings alone that count for a model.
+
+    Where a model was trained in several regimes, models are called as the regime that counts.
+    """
     found = analysis.selected_only(results)
+    regimes = [{analysis.regime_of(one) for one in model.trainings} for model in results.models.values()]
+    if max(map(len, regimes)) == 1:
+        return found
     named = {n: replace(m, label=analysis.regime_of(m.trainings[0])) for n, m in found.models.items()}
     return replace(found, models=named)
 

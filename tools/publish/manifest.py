@@ -159,7 +159,7 @@ MANIFEST: Final[dict[str, Group]] = {
     "mqar": Group("supervised", ("mqar",), ("summary", "generalisation", "cost")),
     "mqar-longer": Group("supervised", ("mqar-longer",), ("summary",)),
     "search-mqar": Group("tuning", ("search-mqar",), ("command", "summary")),
-    "s5": Group("supervised", ("s5",), ("summary", "last", "whole"), "s5"),
+    "s5": Group("supervised", ("s5",), ("summary", "last", "whole", "cost"), "s5"),
     "s5-opponents": Group("supervised", ("s5-opponents",), ("summary", "last", "whole", "cost"), "s5"),
     "search-s5": Group("tuning", ("search-s5",), ("command", "summary"), "s5"),
     "search-s5-rmc": Group("tuning", ("search-s5-rmc",), ("command", "summary"), "s5"),

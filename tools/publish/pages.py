@@ -18,7 +18,7 @@ from tools.publish.nth_farthest import recipe_table
 from tools.publish.records import PRETRAINED, RESULTS, ROOT
 from tools.publish.tables import write_table
 
-PAGES: Final = (ROOT / "README.md", *sorted(RESULTS.glob("*.md")))
+PAGES: Final = (ROOT / "README.md", *sorted(RESULTS.rglob("*.md")))
 
 
 def generated_parts() -> dict[str, str]:
