@@ -183,7 +183,7 @@ def test_a_task_that_grows_in_numpy(tmp_path, capsys):
         ("group-word", ["--group", "S5", "--elements", "neighbours", "--answers", "last", "--length", "4"]),
         pytest.param(
             "babi-synthetic",
-            ["--framework", "torch", "--seconds", "100", "--no-match-parameters"],
+            ["--framework", "torch", "--seconds", "100", "--match", "nothing"],
             marks=pytest.mark.slow,
         ),
         pytest.param(

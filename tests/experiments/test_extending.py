@@ -62,7 +62,7 @@ def test_a_size_that_adds_no_parameters_is_refused(page):
     from relational_rnn import experiments
 
     same = {"rmc": None, "sum": lambda input_size, size: page[0]["Sum"](input_size, 4)}
-    with pytest.raises(ValueError, match="a model's size must add parameters"):
+    with pytest.raises(ValueError, match="a larger size must give a model more"):
         experiments.compare("sorting", same, preset="tiny", seeds=1)
 
 

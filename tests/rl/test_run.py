@@ -207,6 +207,19 @@ def data_of(page):
     return json.loads(page.read_text().partition('id="data">')[2].partition("</script>")[0])
 
 
+def test_opponents_of_equal_state():
+    config = AgentRun(
+        task=CueRecall(), model=AgentConfig(models=("rmc", "lstm", "gru", "deltanet"), match="state")
+    )
+    rmc, *others = (build_agent(config, name).core for name in config.model.models)
+    wanted = rmc.initial_state(1).numel()
+    for core in others:
+        state = core.initial_state(1)
+        parts = (state,) if isinstance(state, torch.Tensor) else state
+        assert sum(part.numel() for part in parts) >= wanted, core
+    assert [core.output_size for core in others[:2]] == [wanted // 2, wanted]
+
+
 def test_train_and_play_from_the_command_line(tmp_path, capsys, here):
     out = tmp_path / "run"
     assert main([*WORDS, "--seeds", "2", "--out", str(out)]) == 0

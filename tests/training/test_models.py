@@ -14,6 +14,7 @@ from relational_rnn.recipes import find_recipe  # noqa: E402
 from relational_rnn.training.config import with_values  # noqa: E402
 from relational_rnn.training.config_limits import LAYER_NORM_PLACEMENTS, PORT_FAULTS  # noqa: E402
 from relational_rnn.training.contestants import contestants  # noqa: E402
+from relational_rnn.training.framework import framework_of  # noqa: E402
 from relational_rnn.training.learners.numpy import build_model as build_numpy  # noqa: E402
 from relational_rnn.training.learners.torch import build_model, count_parameters, matched_size  # noqa: E402
 from relational_rnn.training.models import (  # noqa: E402
@@ -22,6 +23,7 @@ from relational_rnn.training.models import (  # noqa: E402
     MODELS,
     ModelSpec,
     check_sizes,
+    features_of,
     find_model,
     models_of,
 )
@@ -84,15 +86,50 @@ def test_every_opponent_is_of_about_the_same_size(task, preset, model):
 
 def test_opponents_need_not_match():
     names = tuple(model for model in LABELS if model != "dnc")
-    config = with_values(TINY, {"models": names, "mem_slots": 3, "match_parameters": False})
+    config = with_values(TINY, {"models": names, "mem_slots": 3, "match": "nothing"})
     assert len({build(config, name).core.output_size for name in names}) == 1
     small = with_values(TINY, {"overrides": ("lstm.size=2",)})
     assert build(small, "lstm").core.output_size == 2
-    found = rf"lstm.size must be at least {matched_size(TINY, 'lstm')}, for as .* got 2 \(or match_parameters"
+    found = rf"lstm.size must be at least {matched_size(TINY, 'lstm')}, for as .* got 2 \(or match must be"
     with pytest.raises(ValueError, match=found):
         check_sizes(small, lambda name: matched_size(small, name))
-    free = with_values(small, {"match_parameters": False})
+    free = with_values(small, {"match": "nothing"})
     check_sizes(free, lambda name: matched_size(free, name))
+
+
+@pytest.mark.parametrize("framework", ["torch", "numpy"])
+def test_opponents_of_equal_state(framework):
+    names = models_of(framework)
+    config = with_values(TINY, {"framework": framework, "models": names, "match": "state"})
+    kept, wanted = {}, config.model.mem_slots * config.model.head_size * config.model.num_heads
+    for name in names:
+        there = framework_of(framework)
+        spec = contestants(with_values(config, {"models": (name,)}))[0]
+        kept[name] = there.state_size(there.build(config, spec), features_of(config), 1)
+    grows = kept.pop("transformer", None)  # with the sequence: its parameters are matched
+    assert grows is None or matched_size(config, "transformer") == matched_size(TINY, "transformer")
+    assert kept["rmc"] == wanted
+    assert all(wanted <= state for state in kept.values())
+    assert kept["lstm"] <= wanted + 2
+    small = with_values(config, {"overrides": ("lstm.size=2",)})
+    with pytest.raises(ValueError, match=r"lstm.size must be at least \d+, for as large a state as .* got 2"):
+        check_sizes(small, lambda name: there.matched_size(small, name))
+
+
+def test_a_core_of_ones_own_that_hands_out_no_state(monkeypatch):
+    class Silent(LSTM):
+        def forward(self, inputs, state=None, **options):
+            return super().forward(inputs, state, **options)[0], None
+
+    spec = ModelSpec(
+        name="mine", label="mine", size="size", torch=lambda n, size: Silent(n, size, batch_first=True)
+    )
+    monkeypatch.setitem(MODELS, "mine", spec)
+    config = with_values(TINY, {"models": ("rmc", "mine"), "match": "state"})
+    with pytest.raises(
+        ValueError, match="match='state' needs a core that hands out its state; mine does not"
+    ):
+        matched_size(config, "mine")
 
 
 def test_a_model_from_a_function_of_input_and_size(monkeypatch):

@@ -26,7 +26,7 @@ from relational_rnn.training.arrays_file import (
 )
 from relational_rnn.training.decode import decode
 from relational_rnn.training.learners.language import memory_arrays, memory_from
-from relational_rnn.training.learners.torch import count_parameters
+from relational_rnn.training.learners.torch import count_parameters, count_state
 from relational_rnn.training.learners.torch import load_arrays as write_arrays
 from relational_rnn.training.matching import smallest_size
 from relational_rnn.training.models import LEADER, MODELS
@@ -95,7 +95,7 @@ def build_agent(config: AgentRun, model: str, seed: int = 0) -> Agent:
 
 
 def core_size(config: AgentRun, model: str) -> int:
-    """Return the size of a core: the RMC's, or the smallest with as many parameters, or as wide a one.
+    """Return the size of a core: the RMC's, or the smallest with what is to match, or as wide a one.
 
     Example:
         >>> from relational_rnn.tasks.cue_recall import CueRecall
@@ -106,14 +106,17 @@ def core_size(config: AgentRun, model: str) -> int:
     width, spec = config.model.head_size * config.model.num_heads, MODELS[model]
     if model == LEADER:
         return config.model.head_size
-    if config.model.match_parameters:
+    if config.model.match != "nothing":
 
-        def parameters(of: str, size: int) -> int:
-            return count_parameters(_agent(config, of, size))
+        def count(of: str, size: int) -> int:
+            agent = _agent(config, of, size)
+            if config.model.match == "parameters":
+                return count_parameters(agent)
+            return count_state(agent, agent.core.input_size, of)
 
         with torch.random.fork_rng(devices=[]):
-            wanted = parameters(LEADER, config.model.head_size)
-            return smallest_size(lambda size: parameters(model, size), wanted)
+            wanted = count(LEADER, config.model.head_size)
+            return smallest_size(lambda size: count(model, size), wanted)
     return config.model.mem_slots * (config.model.head_size if spec.size == "head_size" else width)
 
 

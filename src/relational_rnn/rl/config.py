@@ -119,9 +119,10 @@ class AgentConfig:
     """RMC: "unit", "memory" or "none"."""
     forget_bias: float = 1.0
     """RMC: constant added to the forget gate before the sigmoid."""
-    match_parameters: bool = True
-    """Opponents get the smallest size with at least as many parameters as the RMC's agent has; off: as many
-    features as the RMC's whole memory has."""
+    match: str = "parameters"
+    """What opponents have in common with the RMC's agent: "parameters" (they get the smallest size with at
+    least as many), "state" (the same of the numbers kept between steps) or "nothing" (they are as wide as the
+    RMC's whole memory)."""
 
     def __post_init__(self) -> None:
         """Check every field."""
@@ -133,7 +134,7 @@ class AgentConfig:
         """The same as models of other tasks have it."""
         own = ("models", "mem_slots", "head_size", "num_heads", "num_blocks", "gate_style", "forget_bias")
         values = {name: getattr(self, name) for name in own}
-        return ModelConfig(**values, match_parameters=self.match_parameters)
+        return ModelConfig(**values, match=self.match)
 
 
 @dataclass(frozen=True, kw_only=True)

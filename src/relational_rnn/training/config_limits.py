@@ -11,6 +11,7 @@ DEVICES: Final = ("cpu", "cuda")
 OPTIMISERS: Final = ("adam", "soap")
 COMPUTE_DTYPES: Final = ("float32", "bfloat16")
 KEEPS: Final = ("best", "last")
+MATCHES: Final = ("parameters", "state", "nothing")
 
 PORT_FAULTS: Final = ("none", "tied-mlp", "final-relu", "joint-norm", "double-softmax", "all")
 """What the public PyTorch ports do otherwise than the authors' code: see `nn.variant`; and the loss of their

@@ -20,6 +20,7 @@ from relational_rnn.training.config_limits import (
     FRAMEWORKS,
     KEEPS,
     LAYER_NORM_PLACEMENTS,
+    MATCHES,
     MOST_OF,
     OPTIMISERS,
     PORT_FAULTS,
@@ -119,9 +120,10 @@ class ModelConfig:
     """language: share of the embeddings' features that training drops, the same at all steps of a window."""
     output_dropout: float = 0.0
     """language: the same of the core's outputs; the memory itself is never dropped."""
-    match_parameters: bool = True
-    """Opponents without a size of their own get the smallest with at least the RMC's parameters; off: as many
-    features as the RMC's whole memory has."""
+    match: str = "parameters"
+    """What opponents without a size of their own have in common with the RMC: "parameters" (they get the
+    smallest size with at least as many), "state" (the same of the numbers kept between steps; a Transformer
+    keeps all steps, and its parameters are matched) or "nothing" (they are as wide as its whole memory)."""
     overrides: tuple[str, ...] = ()
     """What a model has otherwise than the run, each as MODEL.SETTING=VALUE (lstm.learning_rate=1e-3):
     learning_rate, optimiser, warmup_steps, clip_norm, steps, steps_factor (so many times the run's steps),
@@ -145,6 +147,7 @@ class ModelConfig:
         for name in ("input_dropout", "output_dropout"):
             if not 0 <= check_number(name, getattr(self, name)) < 1:
                 raise ValueError(f"{name} must be from 0 to below 1, got {getattr(self, name)}")
+        check_choice("match", self.match, MATCHES)
         check_choice("gate_style", self.gate_style, GATE_STYLES)
         check_choice("initial_memory", self.initial_memory, INITIAL_MEMORIES)
         check_choice("input_fusion", self.input_fusion, INPUT_FUSIONS)
@@ -157,7 +160,6 @@ class ModelConfig:
         check_choice("initialisation", self.initialisation, MODELS["rmc"].initialisations)
         check_choice("compute_dtype", self.compute_dtype, COMPUTE_DTYPES)
         for name in (
-            "match_parameters",
             "tied_embeddings",
             "adaptive_softmax",
             *(name for name in CORE_OPTIONS if name.startswith("use_")),

@@ -22,7 +22,7 @@ class Framework(NamedTuple):
     build: Callable[[RunConfig, Contestant], Any]
     """(config, training) -> a model; its initial values follow from the seed."""
     matched_size: Callable[[RunConfig, str], int]
-    """(config, opponent) -> the smallest size with at least the RMC's parameters."""
+    """(config, opponent) -> the smallest size with at least the RMC's parameters, or its state."""
     count_parameters: Callable[[Any], int]
     """(model) -> how many numbers training changes."""
     state_size: Callable[[Any, int, int], int | None]

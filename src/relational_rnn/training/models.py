@@ -240,12 +240,12 @@ def features_of(config: RunConfig) -> int:
 
 
 def size_of(config: RunConfig, spec: ModelSpec, matched: Callable[[str], int]) -> int:
-    """Return the size of a model: the RMC's, the one that is set, else by parameters or by width.
+    """Return the size of a model: the RMC's, the one that is set, else what matches the RMC, or its width.
 
     Args:
         config: of the run.
         spec: of the model.
-        matched: (name) -> the smallest size with at least the RMC's parameters.
+        matched: (name) -> the smallest size with what is to match, see `matches_state`.
     """
     model = config.model
     if spec.name == LEADER:
@@ -253,14 +253,29 @@ def size_of(config: RunConfig, spec: ModelSpec, matched: Callable[[str], int]) -
     chosen = config.overrides_of(spec.name).get("size")
     if chosen is not None:
         return int(chosen)
-    if model.match_parameters:
+    if model.match != "nothing":
         return matched(spec.name)
     features = model.mem_slots * model.head_size
     return features if spec.size == "head_size" else features * model.num_heads
 
 
+def matches_state(config: RunConfig, name: str) -> bool:
+    """Return whether a model matches the RMC in the numbers kept between steps, not in parameters.
+
+    A state that grows with the sequence, as a Transformer's, has no size that could match.
+
+    Example:
+        >>> from relational_rnn.recipes import find_recipe
+        >>> from relational_rnn.training.config import with_values
+        >>> config = with_values(find_recipe("mqar", "quick"), {"match": "state"})
+        >>> [matches_state(config, name) for name in ("lstm", "transformer")]
+        [True, False]
+    """
+    return config.model.match == "state" and config.specs[name].carries
+
+
 def check_sizes(config: RunConfig, matched: Callable[[str], int]) -> None:
-    """Check that no opponent has fewer parameters than the RMC beside it, unless they need not match.
+    """Check that no opponent has less than the RMC beside it of what is to match.
 
     Args:
         config: of a run.
@@ -269,14 +284,19 @@ def check_sizes(config: RunConfig, matched: Callable[[str], int]) -> None:
     Raises:
         ValueError: one has; the message says what it takes.
     """
-    if not config.model.match_parameters or LEADER not in config.model.models:
+    if config.model.match == "nothing" or LEADER not in config.model.models:
         return
     for name in config.model.models:
         chosen: int | None = config.overrides_of(name).get("size")
         if chosen is not None and name != LEADER and chosen < (fair := matched(name)):
+            common = (
+                "as large a state as the RMC keeps"
+                if matches_state(config, name)
+                else ("as many parameters as the RMC has")
+            )
             raise ValueError(
-                f"{name}.size must be at least {fair}, for as many parameters as the RMC has, got {chosen} "
-                "(or match_parameters must be off)"
+                f"{name}.size must be at least {fair}, for {common}, got {chosen} "
+                "(or match must be 'nothing')"
             )
 
 
@@ -294,7 +314,7 @@ def check_model_memory(config: RunConfig) -> None:
     from relational_rnn.training.processes import physical_memory
 
     model, memory = config.model, physical_memory()
-    if LEADER not in model.models and not model.match_parameters:
+    if LEADER not in model.models and model.match == "nothing":
         return
     core = RelationalMemoryConfig(
         input_size=features_of(config), head_size=model.head_size, **model.core_options()

@@ -21,7 +21,7 @@ from relational_rnn.training.contestants import Contestant
 from relational_rnn.training.data import Shuffled
 from relational_rnn.training.framework import Framework
 from relational_rnn.training.matching import smallest_size
-from relational_rnn.training.models import LEADER, find_model, size_of
+from relational_rnn.training.models import LEADER, features_of, find_model, matches_state, size_of
 from relational_rnn.training.processes import peak_memory
 from relational_rnn.training.trainer import FitResult, Record, Training
 
@@ -204,9 +204,14 @@ def build_model(config: RunConfig, contestant: Contestant) -> Classifier:
 
 
 def matched_size(config: RunConfig, name: str) -> int:
-    """Return the smallest size with which an opponent has at least the RMC's parameters."""
-    wanted = count_parameters(_build(config, LEADER, config.model.head_size, 0))
-    return smallest_size(lambda size: count_parameters(_build(config, name, size, 0)), wanted)
+    """Return the smallest size with which an opponent has at least the RMC's parameters, or its state."""
+    by_state = matches_state(config, name)
+
+    def count(model: str, size: int) -> int:
+        built = _build(config, model, size, 0)
+        return state_size(built, features_of(config), 1) if by_state else count_parameters(built)
+
+    return smallest_size(lambda size: count(name, size), count(LEADER, config.model.head_size))
 
 
 def count_parameters(model: Classifier) -> int:

@@ -30,7 +30,7 @@ from relational_rnn.training.files import parse_json
 from relational_rnn.training.framework import Framework
 from relational_rnn.training.learners.optimisers import averaged, build_optimiser
 from relational_rnn.training.matching import smallest_size
-from relational_rnn.training.models import LEADER, features_of, size_of
+from relational_rnn.training.models import LEADER, features_of, matches_state, size_of
 from relational_rnn.training.place import place
 from relational_rnn.training.processes import peak_memory
 
@@ -387,19 +387,33 @@ def build_model(config: RunConfig, contestant: Contestant) -> nn.Module:
 
 
 def matched_size(config: RunConfig, name: str) -> int:
-    """Return the smallest size with which an opponent has at least the RMC model's parameters."""
+    """Return the smallest size with which an opponent has at least the RMC's parameters, or its state."""
+    by_state = matches_state(config, name)
 
-    def parameters(model: str, size: int) -> int:
-        return count_parameters(_build(config, model, size, None, None))
+    def count(model: str, size: int) -> int:
+        built = _build(config, model, size, None, None)
+        return count_state(built, features_of(config), model) if by_state else count_parameters(built)
 
     with torch.device("meta"):
-        wanted = parameters(LEADER, config.model.head_size)
-        return smallest_size(lambda size: parameters(name, size), wanted)
+        wanted = count(LEADER, config.model.head_size)
+        return smallest_size(lambda size: count(name, size), wanted)
 
 
 def count_parameters(model: nn.Module) -> int:
     """Return how many numbers training changes."""
     return sum(parameter.numel() for parameter in model.parameters())
+
+
+def count_state(model: nn.Module, features: int, name: str) -> int:
+    """Return how many numbers the core of a model keeps from step to step, after the first.
+
+    Raises:
+        ValueError: the core hands out no state.
+    """
+    state = state_size(model, features, 1)
+    if state is None:
+        raise ValueError(f"match='state' needs a core that hands out its state; {name} does not")
+    return state
 
 
 def state_size(model: Any, features: int, steps: int) -> int | None:
