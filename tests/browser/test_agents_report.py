@@ -1,5 +1,7 @@
 """The report of agents in a real browser: one slider moves the board, the agent's thoughts and its memory."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from tests.helpers.agents import page_of
@@ -44,6 +46,28 @@ def test_the_slider_moves_board_actions_value_and_memory_together(report, open_p
     assert page.inner_text("#status") == f"Step {STEPS}: the episode is over, with a return of 3."
     assert page.locator("#actions .now").count() == 0
     np.testing.assert_array_equal(board(page)[..., :3], episode.pictures[-1])
+
+
+def test_of_many_actions_the_likeliest_are_shown(tmp_path, open_page):
+    """Concentration has one for each of its 52 cards."""
+    made = page_of(STEPS, actions=tuple(f"card {number}" for number in range(52)))
+    (rmc, lstm), chosen = made.episodes, made.episodes[0].episode.chosen.copy()
+    chosen[1] = rmc.episode.probabilities[1].argmin()
+    rmc = dataclasses.replace(rmc, episode=rmc.episode._replace(chosen=chosen))
+    made = dataclasses.replace(made, episodes=[rmc, lstm])
+    page = open_page(write_agents_report(tmp_path / "report.html", made))
+    assert page.inner_text("#which-actions").startswith("The 8 likeliest of 52 actions at each step")
+    for step in range(2):
+        names = page.eval_on_selector_all(
+            "#actions > div", "all => all.map(row => row.children[0].textContent)"
+        )
+        likeliest = [
+            f"card {one}" for one in np.argsort(-rmc.episode.probabilities[step].round(3), kind="stable")
+        ]
+        assert names == [*likeliest[:7], f"card {chosen[1]}" if step else likeliest[7]]
+        assert page.inner_text("#actions .now span >> nth=0") == f"card {chosen[step]}"
+        page.focus("#step")
+        page.keyboard.press("ArrowRight")
 
 
 def test_an_agent_without_slots_shows_its_game(report, open_page):

@@ -8,16 +8,16 @@ from relational_rnn.analysis.returns import ReturnCurve
 from relational_rnn.tasks.episodes import Episode
 
 
-def page_of(steps, size=5, pictures=None):
+def page_of(steps, size=5, pictures=None, actions=("left", "stay", "right")):
     """Return a page with an episode of an RMC and one of an LSTM, of so many steps and cells a side."""
     generator = np.random.default_rng(0)
     if pictures is None:
         pictures = np.zeros((steps + 1, size, size, 3), np.uint8)
         pictures[np.arange(steps + 1), np.arange(steps + 1) % size, 1] = (200, 0, 30)
-    probabilities = generator.dirichlet(np.ones(3), steps)
+    probabilities = generator.dirichlet(np.ones(len(actions)), steps)
     shared = {
         "pictures": pictures,
-        "actions": ("left", "stay", "right"),
+        "actions": actions,
         "chosen": probabilities.argmax(1),
         "probabilities": probabilities,
         "values": generator.normal(size=steps),

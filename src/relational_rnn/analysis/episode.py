@@ -27,10 +27,30 @@ ANIMATION_DPI: Final = 80
 FRAMES_A_SECOND: Final = 6
 LAST_SECONDS: Final = 2
 """For which the board after the last step is shown."""
-MOST_NAMED: Final = 10
-"""Actions that are named; of more of them some are."""
+MOST_ACTIONS: Final = 8
+"""Actions that are shown; of more of them the likeliest."""
 PAST: Final = 40
 """Steps that the strips of value and gates reach back."""
+
+
+def shown_actions(probabilities: np.ndarray, chosen: int, most: int = MOST_ACTIONS) -> list[int]:
+    """Return the actions to show at a step: all of them, or the likeliest with the one that is taken.
+
+    Args:
+        probabilities: of the actions, (A,).
+        chosen: the action that is taken.
+        most: so many at most.
+
+    Example:
+        >>> shown_actions(np.array([0.2, 0.5, 0.3]), chosen=0)
+        [0, 1, 2]
+        >>> shown_actions(np.array([0.2, 0.5, 0.3]), chosen=0, most=2)
+        [1, 0]
+    """
+    if len(probabilities) <= most:
+        return list(range(len(probabilities)))
+    likeliest: list[int] = np.argsort(-probabilities, kind="stable")[:most].tolist()
+    return likeliest if chosen in likeliest else [*likeliest[:-1], chosen]
 
 
 def animate_episode(
@@ -168,13 +188,18 @@ def draw_episode(
         told = figure.text(
             0.2 / figure.get_size_inches()[0], 1 - 0.52 / HEIGHT, "", fontsize=style.SMALL_SIZE
         )
-        count = len(episode.actions)
+        count = min(len(episode.actions), MOST_ACTIONS)
         policy = style.axes_at(figure, 4.5, 2.35, 1.8, 1.25)
-        bars = policy.barh(range(count), episode.probabilities[0])
-        policy.set(xlim=(0, 1), title="probability of each action", xticks=(0, 0.5, 1))
-        named = range(0, count, -(-count // MOST_NAMED))
-        policy.set_yticks(named, [episode.actions[action] for action in named])
+        bars = policy.barh(range(count), 0.0)
+        which = "each action" if count == len(episode.actions) else f"the {count} likeliest actions"
+        policy.set(xlim=(0, 1), title=f"probability of {which}", xticks=(0, 0.5, 1))
+        policy.set_yticks(range(count), [""] * count)  # the names are drawn again with each step
         policy.invert_yaxis()
+        beside = policy.get_yaxis_transform()
+        names = [
+            policy.text(-0.04, row, "", ha="right", va="center", transform=beside, fontsize=style.SMALL_SIZE)
+            for row in range(count)
+        ]
         value = style.axes_at(figure, 4.5, 0.65, 1.8, 0.95)
         (line,) = value.plot([], [], color=style.colour_of(model))
         span = float(np.ptp(episode.values)) or 1.0
@@ -192,15 +217,17 @@ def draw_episode(
         total = round(float(episode.rewards[:step].sum()), 4)
         told.set_text(f"step {step}, return so far {total:g}")
         step = min(step, len(episode.chosen) - 1)  # after the last step the agent thinks no more
-        for number, bar in enumerate(bars):
-            bar.set_width(episode.probabilities[step, number])
-            bar.set_color(style.colour_of(model) if number == episode.chosen[step] else style.FALLBACK_COLOUR)
+        shown = shown_actions(episode.probabilities[step], int(episode.chosen[step]))
+        for action, name, bar in zip(shown, names, bars):
+            name.set_text(episode.actions[action])
+            bar.set_width(episode.probabilities[step, action])
+            bar.set_color(style.colour_of(model) if action == episode.chosen[step] else style.FALLBACK_COLOUR)
         past = np.arange(max(0, step - PAST), step + 1)
         line.set_data(past - step, episode.values[past])
         show_memory(step)
 
     rim = board.spines.values()  # drawn again, as the board covers it
-    return figure, [picture, *rim, told, *bars, line, *maps], show
+    return figure, [picture, *rim, told, *names, *bars, line, *maps], show
 
 
 def _memory_panels(

@@ -5,13 +5,27 @@ const lastStep = () => stepCount() - 1; // of the board after the last action, w
 const colourOf = () => DATA.runs[inner.run].models[0].colour;
 const sumTo = (step) => episodeOf().rewards.slice(0, step).reduce((sum, reward) => sum + reward, 0);
 const plain = (number) => String(+number.toFixed(2));
+const MOST_ACTIONS = 8; // with more, the likeliest are shown
+
+// The actions of the rows at a step, all or the likeliest; the one that is taken is always among them.
+function shownActions(step) {
+  const { actions, chosen, probabilities } = episodeOf(), all = [...actions.keys()];
+  if (all.length <= MOST_ACTIONS) return all;
+  const share = probabilities[Math.min(step, probabilities.length - 1)], taken = chosen[step];
+  const likeliest = all.sort((one, other) => share[other] - share[one]).slice(0, MOST_ACTIONS);
+  return taken === undefined || likeliest.includes(taken) ? likeliest : [...likeliest.slice(0, -1), taken];
+}
 
 function drawEpisode(width) {
   const [, , height, across] = watched().boards.shape, board = byId("board"), { actions } = episodeOf();
   Object.assign(board, { width: across, height });
   board.style.aspectRatio = `${across} / ${height}`;
+  byId("which-actions").textContent =
+    actions.length > MOST_ACTIONS
+      ? `The ${MOST_ACTIONS} likeliest of ${actions.length} actions at each step; the one it took is bold.`
+      : "The probability of each action; the one it took is bold.";
   byId("actions").replaceChildren(
-    ...actions.map((name) => make("div", {}, make("span", {}, name), make("b", {}, make("i")), make("span"))),
+    ...shownActions(0).map(() => make("div", {}, make("span"), make("b", {}, make("i")), make("span"))),
   );
   if (width) drawValue(width);
 }
@@ -42,15 +56,17 @@ function drawValue(width) {
 }
 
 function showEpisode() {
-  const { palette, probabilities, chosen } = episodeOf(), { boards } = watched(), board = byId("board");
+  const { actions, palette, probabilities, chosen } = episodeOf(), { boards } = watched(), board = byId("board");
   const cells = board.width * board.height, seen = decoded(boards).subarray(inner.step * cells, (inner.step + 1) * cells);
   const image = new ImageData(board.width, board.height);
   seen.forEach((colour, cell) => image.data.set([...palette[colour], 255], 4 * cell));
   board.getContext("2d").putImageData(image, 0, 0);
   board.setAttribute("aria-label", `The game at step ${inner.step}`);
-  const step = inner.step, thinks = step < lastStep();
-  [...byId("actions").children].forEach((row, action) => {
-    const [, bar, told] = row.children, share = thinks ? probabilities[step][action] : 0;
+  const step = inner.step, thinks = step < lastStep(), shown = shownActions(step);
+  [...byId("actions").children].forEach((row, place) => {
+    const action = shown[place], [name, bar, told] = row.children;
+    const share = thinks ? probabilities[step][action] : 0;
+    name.textContent = actions[action];
     row.className = thinks && action === chosen[step] ? "now" : "";
     bar.firstChild.style.width = `${100 * share}%`;
     bar.firstChild.style.background = row.className ? colourOf() : "";
