@@ -16,7 +16,7 @@ from relational_rnn.training.config_limits import LAYER_NORM_PLACEMENTS, PORT_FA
 from relational_rnn.training.contestants import contestants  # noqa: E402
 from relational_rnn.training.framework import framework_of  # noqa: E402
 from relational_rnn.training.learners.numpy import build_model as build_numpy  # noqa: E402
-from relational_rnn.training.learners.torch import build_model, count_parameters, matched_size  # noqa: E402
+from relational_rnn.training.learners.torch_models import build_model, count_parameters, matched_size  # noqa: E402
 from relational_rnn.training.models import (  # noqa: E402
     LABELS,
     LEADER,

@@ -15,7 +15,7 @@ from relational_rnn.training.learners.recording import (  # noqa: E402
     record_memories,
     record_transformer,
 )
-from relational_rnn.training.learners.torch import build_model  # noqa: E402
+from relational_rnn.training.learners.torch_models import build_model  # noqa: E402
 from tolerances import assert_close  # noqa: E402
 
 CONFIG = find_recipe("nth-farthest", "tiny")

@@ -12,7 +12,8 @@ from relational_rnn.bench.measure import measure
 from relational_rnn.training.config import RunConfig
 from relational_rnn.training.contestants import contestants
 from relational_rnn.training.data import Fresh
-from relational_rnn.training.learners.torch import TorchLearner, build_model
+from relational_rnn.training.learners.torch import TorchLearner
+from relational_rnn.training.learners.torch_models import build_model
 
 
 class Estimate(NamedTuple):

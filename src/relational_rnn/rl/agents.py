@@ -26,8 +26,8 @@ from relational_rnn.training.arrays_file import (
 )
 from relational_rnn.training.decode import decode
 from relational_rnn.training.learners.language import memory_arrays, memory_from
-from relational_rnn.training.learners.torch import count_parameters, count_state
-from relational_rnn.training.learners.torch import load_arrays as write_arrays
+from relational_rnn.training.learners.torch_models import count_parameters, count_state
+from relational_rnn.training.learners.torch_models import load_arrays as write_arrays
 from relational_rnn.training.matching import smallest_size
 from relational_rnn.training.models import LEADER, MODELS
 from relational_rnn.training.run_folder import RunFolder

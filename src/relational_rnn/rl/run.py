@@ -38,7 +38,8 @@ from relational_rnn.tasks.game_registry import find_trainable
 from relational_rnn.training.arrays_file import load_arrays, load_notes, save_arrays
 from relational_rnn.training.decode import decode
 from relational_rnn.training.files import joined, read_object, write_json
-from relational_rnn.training.learners.torch import check_device, count_parameters, limit_threads
+from relational_rnn.training.learners.torch import check_device, limit_threads
+from relational_rnn.training.learners.torch_models import count_parameters
 from relational_rnn.training.models import MODELS
 from relational_rnn.training.processes import train_side_by_side
 from relational_rnn.training.run_folder import RunFolder

@@ -1,1 +1,1 @@
-"""How models learn: one loop and one run for all tasks; `learners.torch` alone needs torch."""
+"""How models learn: one loop and one run for all tasks; of it only `learners` needs torch."""
