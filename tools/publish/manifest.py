@@ -156,6 +156,8 @@ MANIFEST: Final[dict[str, Group]] = {
     ),
     "search-copy": Group("tuning", ("search-copy",), ("command", "summary")),
     "search-addition": Group("tuning", ("search-addition",), ("command", "summary")),
+    "search-control": Group("tuning", ("search-control",), ("command", "summary")),
+    "search-program": Group("tuning", ("search-program",), ("command", "summary")),
     "mqar": Group("supervised", ("mqar",), ("summary", "generalisation", "cost")),
     "mqar-longer": Group("supervised", ("mqar-longer",), ("summary",)),
     "search-mqar": Group("tuning", ("search-mqar",), ("command", "summary")),

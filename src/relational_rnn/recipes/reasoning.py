@@ -141,6 +141,12 @@ TUNED_FOR_ADDITION = (
     *("dnc.optimiser=soap", "dnc.learning_rate=3e-3"),
 )
 """The best of a search of equal cost for each model, in docs/results/programs.md."""
+TUNED_FOR_CONTROL = (
+    *("rmc.optimiser=soap", "rmc.learning_rate=1e-2", "lstm.optimiser=soap", "lstm.learning_rate=1e-2"),
+    *("transformer.optimiser=soap", "transformer.learning_rate=3e-3"),
+    *("dnc.optimiser=soap", "dnc.learning_rate=1e-2"),
+)
+"""The same on choices and loops, and, from a search of their own, on full programs."""
 TUNED_FOR_COPY = (
     *("rmc.optimiser=soap", "rmc.learning_rate=1e-2", "lstm.optimiser=soap", "lstm.learning_rate=1e-2"),
     *("transformer.optimiser=adam", "transformer.learning_rate=3e-3"),
@@ -178,12 +184,12 @@ def addition() -> RunConfig[CharacterTask]:
 
 def control() -> RunConfig[CharacterTask]:
     """A choice or a loop with numbers of up to 3 digits."""
-    return programs_quick(Control(nesting=1, length=3))
+    return programs_quick(Control(nesting=1, length=3), TUNED_FOR_CONTROL)
 
 
 def program() -> RunConfig[CharacterTask]:
     """One operation of any kind on numbers of up to 3 digits."""
-    return programs_quick(FullProgram(nesting=1, length=3))
+    return programs_quick(FullProgram(nesting=1, length=3), TUNED_FOR_CONTROL)
 
 
 def algebra() -> RunConfig[CharacterTask]:
