@@ -82,7 +82,7 @@ class CourseCheck:
 
     number: Number
     """Number of the exercise."""
-    file: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")] = None
+    file: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[FILE]")] = None
     """Your file; without it the exercise's file in this folder, else that of the checkout's course."""
     seconds: float = 60.0
     """Most time of one check; a file that takes longer has a loop without an end."""
@@ -127,7 +127,7 @@ class CourseMeasure:
 
     number: Number
     """Number of the exercise."""
-    file: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")] = None
+    file: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[FILE]")] = None
     """Your file, whose functions are used; without it the solution's are."""
     script: Path | None = None
     """Your copy of the measurement, with other settings; without it the course's, which is named first."""

@@ -19,7 +19,7 @@ SHIPPED = ("pretrained:nth-farthest-plane", "pretrained:group-word-swaps")
 class Playground:
     """Write one page, without network, in which an RMC finds the Nth farthest point or follows swaps."""
 
-    run: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")] = None
+    run: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[RUN]")] = None
     """Folder of a run with an RMC, of nth-farthest with 2 dimensions or of group-word with swaps, one weights
     file (.safetensors) of it, or weights of the package; without it, the package's own, one of each."""
     seed: int | None = None
