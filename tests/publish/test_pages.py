@@ -12,7 +12,16 @@ from tools.publish import figures, pages, records, text
 from tools.publish.__main__ import main
 from tools.publish.manifest import FIGURES, MANIFEST, OPPONENTS, Group
 from tools.publish.pages import PAGES, fill, generated_parts
-from tools.publish.records import DEFAULTS, RECORDS, command, config_of, experiment_of, heeded, read_group
+from tools.publish.records import (
+    DEFAULTS,
+    RECORDS,
+    RESULTS,
+    command,
+    config_of,
+    experiment_of,
+    heeded,
+    read_group,
+)
 from tools.publish.tables import TABLES, write_table
 
 
@@ -27,6 +36,12 @@ def test_pages_equal_their_records(parts, tmp_path):
         copy.write_text(page.read_text())
         fill(copy, parts)
         assert copy.read_text() == page.read_text(), f"{page.name}: run python -m tools.publish pages"
+
+
+def test_pages_hold_findings_and_pages_of_tables_the_rest():
+    for page in RESULTS.glob("*.md"):
+        lines = page.read_text().count("\n")
+        assert lines <= 150, f"{page.name} has {lines} lines: move tables to docs/results/tables"
 
 
 def test_every_table_has_a_place(parts):
