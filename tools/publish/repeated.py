@@ -27,17 +27,21 @@ def repeated_table(records: Sequence[Record]) -> str:
         for training in itertools.chain(*trainings_of(record).values()):
             there = scores.setdefault((task, training.name), {})
             there[config["processor"] or UNNAMED] = training.test_accuracy
-    processors = list(dict.fromkeys(name for there in scores.values() for name in there))
+    several = {training: there for training, there in scores.items() if len(there) > 1}
+    processors = list(dict.fromkeys(name for there in several.values() for name in there))
     rows = [
-        [task, name, *(f"{100 * there[one]:.2f} %" for one in processors), _apart(list(there.values()))]
-        for (task, name), there in scores.items()
-        if there.keys() == set(processors)
+        [task, name, *(_cell(there.get(one)) for one in processors), _apart(list(there.values()))]
+        for (task, name), there in several.items()
     ]
-    if len(processors) < 2 or not rows:
+    if not rows:
         raise ValueError(f"{', '.join(record.name for record in records)}: no training ran on two processors")
     return markdown(
         ["task", "training and seed", *(f"processor: {one}" for one in processors), "apart"], rows
     )
+
+
+def _cell(score: float | None) -> str:
+    return "-" if score is None else f"{100 * score:.2f} %"
 
 
 def _apart(scores: Sequence[float]) -> str:
