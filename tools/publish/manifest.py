@@ -151,7 +151,10 @@ MANIFEST: Final[dict[str, Group]] = {
     "addition": Group("supervised", ("addition",), ("summary", "generalisation", "efficiency")),
     "repeated": Group(
         "repeated",
-        ("quick-0", "quick-1", "quick-2", "repeated-quick", "sorting", "repeated-sorting"),
+        (
+            *("quick-0", "quick-1", "quick-2", "repeated-quick", "sorting", "repeated-sorting"),
+            *("pair-matching", "repeated-pair-matching"),
+        ),
         ("table",),
     ),
     "search-copy": Group("tuning", ("search-copy",), ("command", "summary")),
