@@ -99,11 +99,10 @@ def test_opponents_need_not_match():
 
 @pytest.mark.parametrize("framework", ["torch", "numpy"])
 def test_opponents_of_equal_state(framework):
-    names = models_of(framework)
+    names, there = models_of(framework), framework_of(framework)
     config = with_values(TINY, {"framework": framework, "models": names, "match": "state"})
     kept, wanted = {}, config.model.mem_slots * config.model.head_size * config.model.num_heads
     for name in names:
-        there = framework_of(framework)
         spec = contestants(with_values(config, {"models": (name,)}))[0]
         kept[name] = there.state_size(there.build(config, spec), features_of(config), 1)
     grows = kept.pop("transformer", None)  # with the sequence: its parameters are matched

@@ -26,7 +26,7 @@ from relational_rnn.training.arrays_file import (
 )
 from relational_rnn.training.decode import decode
 from relational_rnn.training.learners.language import memory_arrays, memory_from
-from relational_rnn.training.learners.torch_models import count_parameters, count_state
+from relational_rnn.training.learners.torch_models import count_to_match
 from relational_rnn.training.learners.torch_models import load_arrays as write_arrays
 from relational_rnn.training.matching import smallest_size
 from relational_rnn.training.models import LEADER, MODELS
@@ -83,6 +83,7 @@ def build_agent(config: AgentRun, model: str, seed: int = 0) -> Agent:
 
     Example:
         >>> from relational_rnn.tasks.cue_recall import CueRecall
+        >>> from relational_rnn.training.learners.torch_models import count_parameters
         >>> config = AgentRun(task=CueRecall())
         >>> agents = [build_agent(config, model) for model in config.model.models]
         >>> count_parameters(agents[0]) <= count_parameters(agents[1])
@@ -110,9 +111,7 @@ def core_size(config: AgentRun, model: str) -> int:
 
         def count(of: str, size: int) -> int:
             agent = _agent(config, of, size)
-            if config.model.match == "parameters":
-                return count_parameters(agent)
-            return count_state(agent, agent.core.input_size, of)
+            return count_to_match(agent, agent.core.input_size, of, by_state=config.model.match == "state")
 
         with torch.random.fork_rng(devices=[]):
             wanted = count(LEADER, config.model.head_size)

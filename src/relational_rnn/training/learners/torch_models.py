@@ -46,7 +46,7 @@ def matched_size(config: RunConfig, name: str) -> int:
 
     def count(model: str, size: int) -> int:
         built = _build(config, model, size, None, None)
-        return count_state(built, features_of(config), model) if by_state else count_parameters(built)
+        return count_to_match(built, features_of(config), model, by_state=by_state)
 
     with torch.device("meta"):
         wanted = count(LEADER, config.model.head_size)
@@ -58,12 +58,14 @@ def count_parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def count_state(model: nn.Module, features: int, name: str) -> int:
-    """Return how many numbers the core of a model keeps from step to step, after the first.
+def count_to_match(model: nn.Module, features: int, name: str, *, by_state: bool) -> int:
+    """Return how many numbers the core of a model keeps after a step, or how many training changes.
 
     Raises:
         ValueError: the core hands out no state.
     """
+    if not by_state:
+        return count_parameters(model)
     state = state_size(model, features, 1)
     if state is None:
         raise ValueError(f"match='state' needs a core that hands out its state; {name} does not")
