@@ -40,4 +40,7 @@ def test_wrong_use(capsys):
     assert main(["compare"]) == 2
     assert "which task? relational-rnn compare TASK" in capsys.readouterr().err
     assert main(["compare", "sorting", "--framework", "numpy"]) == 2
-    assert "framework='numpy' has the models rmc, hybrid, lstm" in capsys.readouterr().err
+    assert (
+        "framework='numpy' has the models rmc, hybrid, lstm; got 'gru', which framework='torch' has"
+        in capsys.readouterr().err
+    )

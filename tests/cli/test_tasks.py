@@ -22,6 +22,15 @@ def test_list_names_every_task_and_its_trivial_score(capsys):
         assert entry.trivial in out
 
 
+def test_tasks_alone_lists_them_and_a_name_is_led_to_its_examples(capsys):
+    assert run("list") == 0
+    listed = capsys.readouterr().out
+    assert run() == 0
+    assert capsys.readouterr().out == listed
+    assert run("pair_matching") == 2
+    assert "for examples: relational-rnn tasks sample pair-matching" in capsys.readouterr().err
+
+
 def test_json_is_one_object_a_line(capsys):
     assert run("sample", "nth-farthest", "--count", "3", "--seed", "4", "--json") == 0
     out = capsys.readouterr().out

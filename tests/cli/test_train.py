@@ -87,12 +87,29 @@ def test_flags_that_others_have(capsys):
         assert message in told
 
 
+def test_a_preset_or_a_model_where_a_flag_belongs(capsys):
+    for word, flag in (("tiny", "--preset tiny"), ("lstm", "--models lstm")):
+        with pytest.raises(SystemExit):
+            parse("sorting", [word, "--steps", "3"])
+        assert f": {flag}\n" in capsys.readouterr().err
+
+
+def test_all_models_of_numpy_are_named(capsys):
+    parse("sorting", ["--models", "all"])
+    assert capsys.readouterr().err.startswith(
+        "all that NumPy has: rmc, hybrid, lstm; --framework torch has rmc"
+    )
+    parse("sorting", ["--models", "all", "--framework", "torch"])
+    assert capsys.readouterr().err == ""
+
+
 def test_lists_of_models():
     assert spread_lists(["--models=all"], ["rmc", "lstm"]) == ["--models", "rmc", "lstm"]
     spread = ["--supporting-facts", "1", "2", "--seed", "1"]
     assert spread_lists(["--supporting-facts", "1,2", "--seed", "1"], ["rmc"]) == spread
     assert spread_lists(["--supporting-facts=1,2", "--seed", "1"], ["rmc"]) == spread
     assert parse("nth-farthest", ["--models", "lstm,rmc"]).run.model.models == ("lstm", "rmc")
+    assert parse("nth-farthest", ["--models", "lstm,", "rmc"]).run.model.models == ("lstm", "rmc")
 
 
 @pytest.mark.parametrize(
@@ -103,6 +120,7 @@ def test_lists_of_models():
             ["train", "chess"],
             "there is no task 'chess'; known tasks: nth-farthest, sorting, pair-matching, object-tracking",
         ),
+        (["train", "mine.py"], "a task of your own is trained from Python, as docs/extending.md shows"),
         (["train", "pair_match"], "there is no task 'pair_match' (did you mean pair-matching?); known"),
         (
             [*TRAIN[:2], "--preset", "quik"],
@@ -180,7 +198,15 @@ def test_help_and_version(capsys):
     assert main([]) == 2
     assert main(["--version"]) == 0
     assert main(["train", "nth-farthest", "--help"]) == 0
-    assert "--growth-threshold" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "--growth-threshold" in told
+    assert f"Presets: {', '.join(RECIPES['nth-farthest'])}." in " ".join(told.split())
+    assert "Models: rmc, hybrid, lstm, gru" in told
+    for words in (["help"], ["help", "train"], ["help", "train", "nth-farthest"]):
+        assert main(words) == 0
+        helped = capsys.readouterr().out
+        assert main([*words[1:], "--help"]) == 0
+        assert capsys.readouterr().out == helped
 
 
 @pytest.mark.torch

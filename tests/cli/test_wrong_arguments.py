@@ -229,8 +229,7 @@ CASES = {
         *with_flags(["course", "start", "1"], {"--into": ("", "list.json", "pipe", "list.json/deeper")}),
     ],
     "tasks": [
-        ["tasks"],
-        *([["tasks", name] for name in ("", "nothing", "sample")]),
+        *([["tasks", name] for name in ("", "nothing", "sample", "sorting")]),
         *with_flags(
             ["tasks", "sample", "sorting"], {"--count": (*NO_SIZES[:-1], "2147483648"), "--seed": NO_SEEDS}
         ),

@@ -83,8 +83,10 @@ def test_errors():
     with pytest.raises(ValueError, match="inputs must be a batch of sequences"):
         model(torch.zeros(6, F))  # (T, F): its last step is not its last feature, even where sizes agree
     packed = torch.nn.utils.rnn.pack_sequence([torch.zeros(2, F), torch.zeros(1, F)])
-    with pytest.raises(ValueError, match="inputs must be a batch of sequences of one length"):
+    with pytest.raises(TypeError, match="not a PackedSequence: pad the sequences at their end"):
         model(packed)
+    with pytest.raises(TypeError, match=r"core must have output_size, .*; LSTM has none .*RelationalMemory"):
+        SequenceClassifier(torch.nn.LSTM(F, 6, batch_first=True), CLASSES)
     with pytest.raises(TypeError, match=r"no argument num_classes: num_classes is classes here"):
         SequenceClassifier(core, num_classes=3)
 
@@ -96,6 +98,7 @@ def test_errors():
         (torch.ones(7, 2), TypeError, "query_mask must be torch.bool, got torch.float32"),
         (torch.ones(7, dtype=torch.bool), ValueError, r"\(B, T\) = \(7, 2\), got \(7,\)"),
         (torch.ones(2, 7, dtype=torch.bool), ValueError, r"\(B, T\) = \(7, 2\), got \(2, 7\)"),
+        (torch.zeros(7, 2, dtype=torch.bool), ValueError, "query_mask is true at no step"),
     ],
 )
 def test_steps_that_are_asked_wrongly(mask, error, message):

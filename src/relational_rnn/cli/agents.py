@@ -26,7 +26,7 @@ from relational_rnn.cli.progress import NUMBERS_OF_AGENTS, Display
 from relational_rnn.cli.run import make_console, print_table, require, train_and_show
 from relational_rnn.cli.train import DEFAULT_PRESET, T, folder_of, parse
 from relational_rnn.rl.config import MODELS_OF_AGENTS, AgentRun
-from relational_rnn.rl.presets import find_preset
+from relational_rnn.rl.presets import presets_of
 from relational_rnn.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def main(game: str, argv: Sequence[str]) -> int:
 
 def read(game: str, argv: Sequence[str]) -> Any:
     """Return the `Options` of a command line; see `cli.train.parse`."""
-    return parse(game, argv, options=Options, find=find_preset, models=MODELS_OF_AGENTS)
+    return parse(game, argv, options=Options, presets=presets_of(game), models=MODELS_OF_AGENTS)
 
 
 def train(config: AgentRun, folder: RunFolder, resume: bool) -> int:

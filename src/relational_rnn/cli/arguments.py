@@ -68,7 +68,7 @@ def _number(about: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     )
 
 
-def read(kind: Any, argv: Sequence[str], default: Any, prog: str) -> Any:
+def read(kind: Any, argv: Sequence[str], default: Any, prog: str, more: str = "") -> Any:
     """Read the flags of a command whose options are a task's or a configuration's, part by part.
 
     Args:
@@ -76,6 +76,7 @@ def read(kind: Any, argv: Sequence[str], default: Any, prog: str) -> Any:
         argv: the flags.
         default: what flags replace values of.
         prog: the command as people type it.
+        more: paragraphs behind the description that --help shows.
 
     Raises:
         ValueError: a value that the task or the configuration refuses, in its words.
@@ -87,7 +88,7 @@ def read(kind: Any, argv: Sequence[str], default: Any, prog: str) -> Any:
             return tyro.cli(
                 kind,
                 prog=prog,
-                description=inspect.getdoc(type(default)),
+                description=f"{inspect.getdoc(type(default))}{more}",
                 args=list(argv),
                 default=default,
                 config=(tyro.conf.OmitArgPrefixes,),
@@ -130,6 +131,8 @@ def spread_lists(argv: Sequence[str], models: Sequence[str]) -> list[str]:
         ['--models', 'rmc', 'lstm', '--seed', '1']
         >>> spread_lists(["--model", "both"], ["rmc", "hybrid", "lstm"])
         ['--models', 'rmc', 'lstm']
+        >>> spread_lists(["--models", "rmc,", "lstm"], ["rmc", "hybrid", "lstm"])
+        ['--models', 'rmc', 'lstm']
     """
     several = {"all": models, "both": BOTH}
     result: list[str] = []
@@ -143,7 +146,7 @@ def spread_lists(argv: Sequence[str], models: Sequence[str]) -> list[str]:
             word, flag = value, name
         if flag in LISTS:
             chosen = several.get(word) if flag == MODELS_FLAG else None
-            result += word.split(",") if chosen is None else chosen
+            result += [one for one in word.split(",") if one] if chosen is None else chosen
         else:
             result.append(word)
         flag = word

@@ -95,6 +95,11 @@ def split_task(command: str, argv: Sequence[str]) -> tuple[str, list[str]]:
     if task is None:
         known = ", ".join((*TASKS, *games))
         raise ValueError(f"which task? relational-rnn {command} TASK, with TASK one of {known}")
+    if task.endswith(".py"):
+        raise ValueError(
+            f"{command} takes a task by its name, got {shortened(given)}; a task of your own is trained from "
+            "Python, as docs/extending.md shows"
+        )
     if not is_trainable(task):
         near = did_you_mean(task, (*TASKS, *games))
         known = ", ".join((*TASKS, *games, *(["gym:ID", "popgym:NAME"] if games else [])))

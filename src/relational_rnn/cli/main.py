@@ -93,6 +93,8 @@ def _run(arguments: list[str]) -> int:
         if not arguments or arguments[0] in HELP:
             print(usage())
             return 0 if arguments else 2
+        if arguments[0] == "help":  # as git has it
+            return _run([*arguments[1:], "--help"])
         if arguments[-1] in HELP and (command := " ".join(arguments[:-1])) in OPTIONS:
             print(usage_of(command))
             return 0

@@ -7,8 +7,9 @@ from typing import Final
 
 from relational_rnn.cli.choice import HELP, check_first
 from relational_rnn.config.checks import shortened
+from relational_rnn.tasks import TASKS, task_name
 
-USAGE: Final = """usage: relational-rnn tasks list
+USAGE: Final = """usage: relational-rnn tasks [list]
        relational-rnn tasks sample TASK [options]
 
 commands:
@@ -17,12 +18,14 @@ commands:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run `tasks list` or `tasks sample`; return the exit code.
+    """Run `tasks list`, which `tasks` alone is too, or `tasks sample`; return the exit code.
 
     Raises:
         ValueError: neither is wanted, or `list` with something else.
     """
-    words = list(argv)
+    words = list(argv) or ["list"]
+    if task_name(words[0]) in TASKS:
+        raise ValueError(f"list, or sample? for examples: relational-rnn tasks sample {task_name(words[0])}")
     check_first("tasks", "command", words, ("list", "sample"))
     if words[:1] == ["sample"]:
         from relational_rnn.cli.sample import main as sample
@@ -35,8 +38,6 @@ def main(argv: Sequence[str]) -> int:
         raise ValueError("list, or sample? relational-rnn tasks list, relational-rnn tasks sample TASK")
     if words[1:]:
         raise ValueError(f"tasks list takes nothing else, got {shortened(words[1])}")
-
-    from relational_rnn.tasks import TASKS
 
     for entry in TASKS.values():
         print(f"{entry.name}\n    {entry.description}\n    trivial score: {entry.trivial}")

@@ -12,13 +12,13 @@ import tyro
 
 from relational_rnn.cli.arguments import read, spread_lists
 from relational_rnn.cli.choice import HELP, split_task
-from relational_rnn.config.checks import BadFile
-from relational_rnn.recipes import find_recipe
+from relational_rnn.config.checks import BadFile, check_preset
+from relational_rnn.recipes import RECIPES
 from relational_rnn.tasks import TASKS
 from relational_rnn.training.config import RunConfig, check_overridden, home_of, parts_of, with_values
 from relational_rnn.training.distributed import NOT_SHARED
 from relational_rnn.training.files import read_object
-from relational_rnn.training.models import models_of
+from relational_rnn.training.models import MODELS, models_of
 from relational_rnn.training.place import Place, place
 from relational_rnn.training.screen import say_error
 
@@ -123,7 +123,7 @@ def parse(
     command: str = "train",
     options: Any = Options,
     defaults: Mapping[str, Any] | None = None,
-    find: Callable[[str, str], Any] = find_recipe,
+    presets: Mapping[str, Callable[[], Any]] | None = None,
     models: Sequence[str] | None = None,
 ) -> Any:
     """Resolve preset, then config file, then flags.
@@ -134,8 +134,8 @@ def parse(
         command: that has them.
         options: what they are, a kind of `Settings`.
         defaults: values that replace the preset's.
-        find: (task, preset) -> the preset's values.
-        models: what `--models all` means; None for all that the framework has.
+        presets: of the task, by name; None for its recipes.
+        models: what there is, and `--models all` means; None for all that the framework has.
 
     Returns:
         The options, with the run's configuration resolved.
@@ -150,7 +150,8 @@ def parse(
     early.add_argument("--resume", action="store_true")
     given, _ = early.parse_known_args(argv)
     preset = DEFAULT_PRESET if given.preset is None else given.preset
-    run = with_values(find(task, preset), defaults or {})
+    presets = RECIPES[task] if presets is None else presets
+    run = with_values(presets[check_preset(preset, task, presets)](), defaults or {})
     # A resumed run keeps its own values unless a flag contradicts them, which the run folder then tells.
     recorded = Path(given.out) / "config.json" if given.resume and given.out else None
     if recorded is not None and recorded.exists():
@@ -162,21 +163,39 @@ def parse(
             run = from_file(run, recorded)
     if given.config is not None:
         run = from_file(run, Path(given.config))
+    framework = given.framework or run.runtime.framework
+    every = models or models_of(framework)
     try:
         found = read(
             options[type(run.task)],
-            spread_lists(argv, models or models_of(given.framework or run.runtime.framework)),
+            spread_lists(argv, every),
             options(run=run, preset=preset),
             f"relational-rnn {command} {task}",
+            f"\n\nPresets: {', '.join(presets)}.\n\nModels: {_in_words(models)}.",
         )
     except SystemExit:
-        for name in (word.partition("=")[0].replace("_", "-") for word in argv):
+        for word in argv:
+            name = word.partition("=")[0].replace("_", "-")
             if name in OTHER_FLAGS:
                 say_error(f"error: there is no {name}: {OTHER_FLAGS[name]}")
+        for name in argv[:1]:
+            if name in presets:
+                say_error(f"error: {name} is a preset: --preset {name}")
+            elif name in (models or MODELS):
+                say_error(f"error: {name} is a model: --models {name}")
         raise
+    if models is None and framework == "numpy" and {"all", "--models=all"} & set(argv):
+        say_error(f"all that NumPy has: {', '.join(every)}; --framework torch has {', '.join(MODELS)}")
     if any(word.partition("=")[0] == "--overrides" for word in argv):
         check_overridden(found.run)
     return found
+
+
+def _in_words(models: Sequence[str] | None) -> str:
+    """Return which models there are, for --help."""
+    if models is not None:
+        return ", ".join(models)
+    return f"{', '.join(MODELS)}; with NumPy {', '.join(models_of('numpy'))}"
 
 
 def _recorded(command: str) -> str:

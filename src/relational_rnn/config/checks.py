@@ -174,6 +174,28 @@ def check_choice(name: str, value: Any, allowed: Collection[str]) -> str:
 P = ParamSpec("P")
 
 
+def check_preset(preset: str, of: str, presets: Collection[str]) -> str:
+    """Return the name of a preset.
+
+    Args:
+        preset: the name.
+        of: the task or game.
+        presets: that it has.
+
+    Raises:
+        ValueError: there is none of that name; the message has the nearest, and all.
+
+    Example:
+        >>> check_preset("quik", "sorting", ["quick", "tiny"])
+        Traceback (most recent call last):
+        ValueError: there is no preset 'quik' for sorting (did you mean quick?); known presets: quick, tiny
+    """
+    if preset not in presets:
+        near = did_you_mean(preset, presets)
+        raise ValueError(f"there is no preset {preset!r} for {of}{near}; known presets: {', '.join(presets)}")
+    return preset
+
+
 def tells_names(constructor: Callable[P, None]) -> Callable[P, None]:
     """Let a core's constructor say what is meant by an argument that it does not have.
 

@@ -8,6 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import skip_init
+from torch.nn.utils.rnn import PackedSequence
 
 from relational_rnn.config.checks import check_choice, check_size, tells_names
 from relational_rnn.config.core import HEAD_ACTIVATIONS
@@ -55,7 +56,7 @@ class SequenceClassifier(nn.Module):
         generator: where the head's initial values are drawn from; None means torch's own.
 
     Raises:
-        TypeError: a size is no integer.
+        TypeError: a size is no integer, or a core without `output_size`, as torch's own layers are.
         ValueError: a size too small, an unknown activation, or a core that is not batch first.
 
     Example:
@@ -78,6 +79,11 @@ class SequenceClassifier(nn.Module):
         super().__init__()
         if not getattr(core, "batch_first", False):
             raise ValueError("core must be built with batch_first=True")
+        if not hasattr(core, "output_size"):
+            raise TypeError(
+                f"core must have output_size, the features of an output; {type(core).__name__} has none "
+                "(relational_rnn.nn has RelationalMemory, LSTM, GRU and others; or set core.output_size)"
+            )
         self.core = core
         like = next(core.parameters())
         factory_kwargs: FactoryKwargs = {"device": like.device, "dtype": like.dtype}
@@ -108,16 +114,25 @@ class SequenceClassifier(nn.Module):
             row, (K, C).
 
         Raises:
-            TypeError: a mask that holds no bool.
-            ValueError: no batch of sequences of one length, or a mask of another shape.
+            TypeError: packed sequences, or a mask that holds no bool.
+            ValueError: no batch of sequences of one length, a mask of another shape or true nowhere.
         """
+        if isinstance(inputs, PackedSequence):
+            raise TypeError(
+                "inputs must be a tensor (B, T, F), not a PackedSequence: pad the sequences at their end and "
+                "let query_mask be true at each one's last step"
+            )
         outputs, _ = self.core(inputs, state)
-        if not isinstance(outputs, Tensor) or outputs.ndim != 3:
+        if outputs.ndim != 3:
             raise ValueError("inputs must be a batch of sequences of one length, (B, T, F) or (B, T, R, F)")
         if query_mask is not None:
             _check_query_mask(query_mask, outputs)
         # Cores compute step by step: cut out of the steps, the last one's gradient needs no other order.
         asked = outputs.transpose(0, 1)[-1] if query_mask is None else outputs[query_mask]
+        if not len(asked) and len(outputs):
+            raise ValueError(
+                "query_mask is true at no step: nothing to classify, and a mean loss would be NaN"
+            )
         return self.head(asked)  # type: ignore[no-any-return]
 
 

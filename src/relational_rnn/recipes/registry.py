@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Final
 
-from relational_rnn.config.checks import did_you_mean
+from relational_rnn.config.checks import check_preset
 from relational_rnn.recipes import language, nth_farthest, reasoning
 from relational_rnn.tasks import TASKS, find_task
 from relational_rnn.training.config import RunConfig
@@ -72,9 +72,4 @@ def find_recipe(task: str, preset: str) -> RunConfig:
         512
     """
     task = find_task(task).name
-    if preset not in RECIPES[task]:
-        raise ValueError(
-            f"there is no preset {preset!r} for {task}{did_you_mean(preset, RECIPES[task])}; "
-            f"known presets: {', '.join(RECIPES[task])}"
-        )
-    return RECIPES[task][preset]()
+    return RECIPES[task][check_preset(preset, task, RECIPES[task])]()

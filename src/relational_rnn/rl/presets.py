@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from relational_rnn.config.checks import did_you_mean
+from relational_rnn.config.checks import check_preset
 from relational_rnn.rl.config import PPO, AgentConfig, AgentRun, PlayConfig
 from relational_rnn.tasks.box_world import BoxWorld
 from relational_rnn.tasks.concentration import Concentration
@@ -126,6 +126,21 @@ def foreign(game: str) -> AgentRun:
     return AgentRun(task=find_trainable(game).make(), learning=PPO(frames=200_000, entropy=0.02))
 
 
+def presets_of(game: str) -> Mapping[str, Callable[[], AgentRun]]:
+    """Return the presets of a game, by name.
+
+    Raises:
+        ValueError: there is no such game.
+
+    Example:
+        >>> list(presets_of("cue-recall"))
+        ['quick', 'tiny']
+    """
+    game = find_trainable(game).name
+    recipe = functools.partial(foreign, game)
+    return PRESETS.get(game, {"quick": recipe, "tiny": tiny(recipe)})
+
+
 def find_preset(game: str, preset: str) -> AgentRun:
     """Return the settings of a preset.
 
@@ -136,11 +151,5 @@ def find_preset(game: str, preset: str) -> AgentRun:
         >>> find_preset("cue-recall", "quick").learning.frames
         60000
     """
-    game = find_trainable(game).name
-    recipe = functools.partial(foreign, game)
-    presets = PRESETS.get(game, {"quick": recipe, "tiny": tiny(recipe)})
-    if preset not in presets:
-        near = did_you_mean(preset, presets)
-        known = ", ".join(presets)
-        raise ValueError(f"there is no preset {preset!r} for {game}{near}; known presets: {known}")
-    return presets[preset]()
+    presets = presets_of(game)
+    return presets[check_preset(preset, find_trainable(game).name, presets)]()

@@ -347,4 +347,6 @@ def check_models(framework: str, names: tuple[str, ...], known: Mapping[str, Mod
         check_choice("models", name, known)
         if framework == "numpy" and known[name].numpy is None:
             there = ", ".join(models_of(framework))
-            raise ValueError(f"framework={framework!r} has the models {there}; got {name!r}")
+            raise ValueError(
+                f"framework={framework!r} has the models {there}; got {name!r}, which framework='torch' has"
+            )
