@@ -161,31 +161,35 @@ def _reached(score: Json) -> str:
 
 
 def tuning_table(records: Sequence[Record]) -> str:
-    """Return what a search over optimisers and learning rates came to for each of its models.
+    """Return what a search over learning rates, and perhaps optimisers, came to for each of its models.
 
     Args:
-        records: the search; what the task's preset has taken from it is in bold.
+        records: the parts of the search; what the task's preset has taken from it is in bold.
     """
-    (record,) = records
-    results = experiment_of(record)
-    config = find_recipe(results["task"], record.group.preset)
-    rates = list(results["factors"]["learning_rate"]["values"])
+    config = find_recipe(experiment_of(records[0])["task"], records[0].group.preset)
     found: dict[tuple[str, str], dict[float, str]] = {}
-    for variant in results["variants"]:
-        optimiser, rate = (variant["values"][name] for name in ("optimiser", "learning_rate"))
-        (trained,) = variant["runs"]
-        for model in results["models"]:
-            own = config.of(model).optimisation
+    for record in records:
+        results, base = experiment_of(record), config_of(record).optimisation.optimiser
+        for variant, model in itertools.product(results["variants"], results["models"]):
+            optimiser, rate = variant["values"].get("optimiser", base), variant["values"]["learning_rate"]
+            (trained,) = variant["runs"]
             told = "diverged"
             if model in trained["models"]:
-                told = percent(trained["models"][model]["validation_accuracy"])
+                score = trained["models"][model]
+                perplexity = score.get("validation_perplexity")
+                told = f"{perplexity:.2f}" if perplexity else percent(score["validation_accuracy"])
+            own = config.of(model).optimisation
             bold = "**" if (own.optimiser, own.learning_rate) == (optimiser, rate) else ""
             found.setdefault((model, optimiser), {})[rate] = f"{bold}{told}{bold}"
+    models = list(dict.fromkeys(model for model, _ in found))
+    rates = sorted({rate for row in found.values() for rate in row})
     cells = [
-        [LABELS[model], {"adam": "Adam", "soap": "SOAP"}[optimiser], *(row[rate] for rate in rates)]
-        for (model, optimiser), row in sorted(
-            found.items(), key=lambda one: results["models"].index(one[0][0])
-        )
+        [
+            LABELS[model],
+            {"adam": "Adam", "soap": "SOAP"}[optimiser],
+            *(row.get(rate, "-") for rate in rates),
+        ]
+        for (model, optimiser), row in sorted(found.items(), key=lambda one: models.index(one[0][0]))
     ]
     return markdown([head("model", 1), "optimiser", *(f"{rate:g}" for rate in rates)], cells)
 
