@@ -29,7 +29,7 @@ WRONG = [
     ),
     ("normal_memory", "(slots, width))", "width) + np.zeros((slots, 1))", "draw (slots, width) numbers"),
     ("normal_memory", "deviation *", "deviation**0.5 *", "is taken for a variance"),
-    ("normal_memory", "deviation *", "", "deviation 0.998: expected 0 and 0.1"),
+    ("normal_memory", "deviation *", "", "deviation 0.999: expected 0 and 0.1"),
     (
         "normal_memory",
         NORMAL,
@@ -42,7 +42,8 @@ WRONG = [
         "deviation * np.random.default_rng().standard_normal((slots, width))",
         "The same seed gives another memory",
     ),
-    ("start", COPY, "np.tile(initial, (batch_size, 1))", "The slots are repeated, (4N, D)"),
+    ("normal_memory", "generator.st", "np.random.default_rng(0).st", "Two calls give the same memory"),
+    ("start", COPY, "np.tile(initial, (batch_size, 1))", "The slots are repeated, (B N, D)"),
     ("start", COPY, "np.repeat(initial[:, None], batch_size, axis=1)", "The batch axis comes second"),
     ("start", COPY, "np.broadcast_to(initial, (batch_size, *initial.shape))", "np.broadcast_to gives a view"),
     (

@@ -69,7 +69,7 @@ WRONG = [
     ),
     ("gate_parameters", COUNT, "2 * 2 * gates * width", "'unit': the biases are missing"),
     ("gate_parameters", COUNT, "2 * gates * width + 2 * gates", "'unit': that is half"),
-    ("gate_parameters", '"memory": 1', '"memory": width', "The number for 'memory' is 624, expected 52"),
+    ("gate_parameters", '"memory": 1', '"memory": width', "for 'memory' and width 12 is 624, expected 52"),
     (
         "retention",
         "sigmoid(forget_bias) ** steps",

@@ -81,6 +81,13 @@ WRONG = [
     ("fit_probe", "target_mean - weights @ mean", "target_mean", "That is the mean of the codes"),
     ("fit_probe", "target_mean - weights", "target_mean + weights", "The sign is wrong: b is"),
     ("fit_probe", "penalty=1.0", "penalty=0.5", "weights is"),
+    ("fit_probe", "np.eye(count)", "np.eye(classes.max() + 1)", "The classes are counted in `classes`"),
+    (
+        "fit_probe",
+        "weights @ mean",
+        "(weights @ mean)[: classes.max() + 1]",
+        "It stops with ValueError in line",
+    ),
     (
         "probe_accuracy",
         f"{TOLD}\n    {SCORED}",

@@ -132,7 +132,7 @@ def attention_in_single_precision(attention: Function) -> None:
 
 
 def heads_split(split_heads: Function) -> None:
-    """Splitting x (2, 5, 12) into 4 heads: (2, 4, 5, 3), head h has features 3h to 3h+2."""
+    """Splitting x (2, 5, 12) into 4 heads: (2, 4, 5, 3), head h has features 3h to 3h+2; then into 6."""
     x = np.arange(120.0).reshape(2, 5, 12)
     compare(
         "The result",
@@ -148,6 +148,7 @@ def heads_split(split_heads: Function) -> None:
             "order.": x.reshape(2, 5, 3, 4).transpose(0, 3, 1, 2),
         },
     )
+    compare("With 6 heads the result", split_heads(x, 6), x.reshape(2, 5, 6, 2).swapaxes(1, 2))
 
 
 def heads_merged(merge_heads: Function) -> None:
@@ -168,27 +169,27 @@ def heads_merged(merge_heads: Function) -> None:
 
 def several_heads(function: Function) -> None:
     """Q (2, 5, 12), K and V (2, 6, 12), 4 heads."""
-    _several_heads(function, None)
+    _several_heads(function, 4, None)
 
 
 def several_heads_with_mask(function: Function) -> None:
-    """The same with a mask (5, 6) that holds for all heads."""
-    _several_heads(function, np.tril(np.ones((5, 6), bool)))
+    """The same with 3 heads and a mask (5, 6) that holds for all of them."""
+    _several_heads(function, 3, np.tril(np.ones((5, 6), bool)))
 
 
-def _several_heads(function: Function, mask: Array | None) -> None:
+def _several_heads(function: Function, heads: int, mask: Array | None) -> None:
     Q, K, V = draw(2, 5, 12), draw(2, 6, 12, seed=1), draw(2, 6, 12, seed=2)
-    output, weights = unpack(NAMES, function(Q, K, V, 4, mask))
-    expected, right = multi_head_attention(Q, K, V, 4, mask, return_weights=True)
+    output, weights = unpack(NAMES, function(Q, K, V, heads, mask))
+    expected, right = multi_head_attention(Q, K, V, heads, mask, return_weights=True)
     one_output, one = attention_forward(Q, K, V, mask)
-    joined = np.matmul(right, V.reshape(2, 6, 4, 3).swapaxes(1, 2))  # (B, H, Lq, V)
+    joined = np.matmul(right, V.reshape(2, 6, heads, 12 // heads).swapaxes(1, 2))  # (B, H, Lq, V)
     mistakes = {
         "There is one head over all features: split Q, K and V into heads before attending.": one.weights,
         "This is the mean over the heads; return each head's, (B, H, Lq, Lk).": right.mean(axis=1),
     }
     if mask is not None:
         mistakes["The mask is not passed on to the attention."] = multi_head_attention(
-            Q, K, V, 4, return_weights=True
+            Q, K, V, heads, return_weights=True
         )[1]
     compare("weights", weights, right, mistakes)
     compare(

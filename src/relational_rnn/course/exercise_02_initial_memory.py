@@ -10,6 +10,7 @@ from relational_rnn.course.checking import Array, Function, Part, WrongAnswer, c
 from relational_rnn.reference import RelationalMemory
 
 BATCH, STEPS, FEATURES, SLOTS, WIDTH = 2, 6, 5, 3, 8
+SIZES: Final = ((SLOTS, WIDTH), (5, 2))
 
 
 def draw(*shape: int, seed: int = 0) -> Array:
@@ -23,9 +24,10 @@ def make_core(initial_memory: str = "identity") -> RelationalMemory:
 
 
 def zeros(zeros_memory: Function) -> None:
-    """Three slots of eight features."""
-    transposed = {"The axes are swapped: slots first, then features.": np.zeros((WIDTH, SLOTS))}
-    compare("The result", zeros_memory(SLOTS, WIDTH), np.zeros((SLOTS, WIDTH)), transposed)
+    """Three slots of eight features, and five slots of two."""
+    for slots, width in SIZES:
+        transposed = {"The axes are swapped: slots first, then features.": np.zeros((width, slots))}
+        compare("The result", zeros_memory(slots, width), np.zeros((slots, width)), transposed)
 
 
 def zeros_stay_equal(zeros_memory: Function) -> None:
@@ -37,7 +39,7 @@ def zeros_stay_equal(zeros_memory: Function) -> None:
 
 def identity(identity_memory: Function) -> None:
     """Three slots of eight features, and five slots of two."""
-    for slots, width in ((3, 8), (5, 2)):
+    for slots, width in SIZES:
         size = min(slots, width)
         expected = np.zeros((slots, width))
         expected[range(size), range(size)] = 1
@@ -50,15 +52,15 @@ def identity(identity_memory: Function) -> None:
 
 
 def normal(normal_memory: Function) -> None:
-    """200 slots of 50 features: mean 0, standard deviation 1, then 0.1."""
-    for deviation in (1.0, 0.1):
+    """200 slots of 50 features: mean 0, standard deviation 1; then 100 of 150, standard deviation 0.1."""
+    for slots, width, deviation in ((200, 50, 1.0), (100, 150, 0.1)):
         generator = np.random.default_rng(0)
         memory = (
-            normal_memory(200, 50, generator)
+            normal_memory(slots, width, generator)
             if deviation == 1
-            else normal_memory(200, 50, generator, deviation)
+            else normal_memory(slots, width, generator, deviation)
         )
-        expect_shape("The result", memory, (200, 50))
+        expect_shape("The result", memory, (slots, width))
         if (memory == memory[0]).all():
             raise WrongAnswer("All slots are the same: draw (slots, width) numbers, not one row.")
         measured = float(memory.std())
@@ -74,26 +76,32 @@ def normal(normal_memory: Function) -> None:
 
 
 def normal_follows_the_generator(normal_memory: Function) -> None:
-    """The same seed twice: the same memory."""
-    first, second = (normal_memory(SLOTS, WIDTH, np.random.default_rng(4)) for _ in range(2))
-    if not np.array_equal(first, second):
+    """The same seed twice, then the generator used on: the same memory, then another."""
+    generator = np.random.default_rng(4)
+    first, again, on = (
+        normal_memory(SLOTS, WIDTH, source) for source in (generator, np.random.default_rng(4), generator)
+    )
+    if not np.array_equal(first, again):
         raise WrongAnswer("The same seed gives another memory: draw from `generator`, not from np.random.")
+    if np.array_equal(first, on):
+        raise WrongAnswer("Two calls give the same memory: use `generator`, do not make a new one.")
 
 
 def batches(start: Function) -> None:
-    """A batch of four: (4, 3, 8)."""
+    """A batch of four, and one of two: (4, 3, 8) and (2, 3, 8)."""
     initial = draw(SLOTS, WIDTH)
-    compare(
-        "The result",
-        start(initial, 4),
-        np.stack([initial] * 4),
-        {
-            "The slots are repeated, (4N, D); the batch needs an axis of its own, the first.": np.tile(
-                initial, (4, 1)
-            ),
-            "The batch axis comes second: (B, N, D) is expected.": np.stack([initial] * 4, axis=1),
-        },
-    )
+    for size in (4, 2):
+        compare(
+            f"The result for a batch of {size}",
+            start(initial, size),
+            np.stack([initial] * size),
+            {
+                "The slots are repeated, (B N, D); the batch needs an axis of its own, the first.": np.tile(
+                    initial, (size, 1)
+                ),
+                "The batch axis comes second: (B, N, D) is expected.": np.stack([initial] * size, axis=1),
+            },
+        )
 
 
 def batches_are_copies(start: Function) -> None:
@@ -185,11 +193,13 @@ def _spread(slot_spread: Function, memory: Array) -> None:
 
 
 class Numbered:
-    """A core that does not treat its slots alike: slot i gets i² more at every step."""
+    """A core that does not treat its slots alike: slot i keeps i² of itself and gets i² of the inputs."""
 
     def forward(self, inputs: Array, memory: Array) -> tuple[Array, Array]:
         """Return the memories and the last one."""
-        last = memory + inputs.shape[1] * np.arange(memory.shape[1])[:, None] ** 2
+        last = (memory + (inputs**2).sum(axis=(1, 2), keepdims=True)) * np.arange(memory.shape[1])[
+            :, None
+        ] ** 2
         return last, last
 
 

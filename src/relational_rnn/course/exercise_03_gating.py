@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Final
 
@@ -171,16 +172,16 @@ def _update(function: Function, gates: int, input_bias: float, forget_bias: floa
 
 
 def parameters(gate_parameters: Function) -> None:
-    """Each style at width 12, against the parameters of the package's core."""
-    for style in ("unit", "memory", "none"):
-        config = RelationalMemoryConfig(input_size=3, mem_slots=2, head_size=12, gate_style=style)
+    """Each style at widths 12 and 5, against the parameters of the package's core."""
+    for style, width in itertools.product(("unit", "memory", "none"), (12, 5)):
+        config = RelationalMemoryConfig(input_size=3, mem_slots=2, head_size=width, gate_style=style)
         shapes = {name: shape for name, shape in parameter_shapes(config).items() if name.startswith("gate_")}
         sizes = {name: math.prod(shape) for name, shape in shapes.items()}
         weights = sum(size for name, size in sizes.items() if name.endswith("weight"))
         total = sum(sizes.values())
         compare(
-            f"The number for {style!r}",
-            gate_parameters(style, 12),
+            f"The number for {style!r} and width {width}",
+            gate_parameters(style, width),
             total,
             {
                 f"{style!r}: the biases are missing.": weights,

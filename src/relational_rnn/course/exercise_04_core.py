@@ -128,9 +128,18 @@ def _norm_alone(x: Array) -> Array:
 
 def attention_with_residual(attention_block: Function) -> None:
     """Two heads, four rows."""
-    params, rows = make_cell(2).params, draw(BATCH, SLOTS + 1, 8)
-    attended, name = _attended(rows, params, 2), "blocks.0.attention_norm"
-    parts = dict(zip(NAMES, _qkv(rows, params, 2)))
+    _attention_block(attention_block, 2)
+
+
+def attention_of_four_heads(attention_block: Function) -> None:
+    """Four heads."""
+    _attention_block(attention_block, 4)
+
+
+def _attention_block(function: Function, num_heads: int) -> None:
+    params, rows = make_cell(num_heads).params, draw(BATCH, SLOTS + 1, 8)
+    attended, name = _attended(rows, params, num_heads), "blocks.0.attention_norm"
+    parts = dict(zip(NAMES, _qkv(rows, params, num_heads)))
     orders = {
         f"attention_forward takes q, k and v in this order; it got {', '.join(order)}.": _norm(
             rows + merge_heads(attention_forward(*(parts[part] for part in order))[0]), params, name
@@ -140,7 +149,7 @@ def attention_with_residual(attention_block: Function) -> None:
     }
     compare(
         "The result",
-        attention_block(rows, params, 2),
+        function(rows, params, num_heads),
         _norm(rows + attended, params, name),
         {
             "The residual is missing: add the rows to what was attended.": _norm(attended, params, name),
@@ -256,13 +265,22 @@ def _step(function: Function, num_heads: int, key_size: int | None) -> None:
 
 
 def run_over_a_sequence(run: Function) -> None:
-    """Four steps, against the package's core."""
-    cell = make_cell(2)
-    core = RelationalMemory(FEATURES, SLOTS, head_size=4, num_heads=2, seed=1)
+    """Four steps with two heads, against the package's core."""
+    _run(run, 2)
+
+
+def run_of_one_head(run: Function) -> None:
+    """The same with one head."""
+    _run(run, 1)
+
+
+def _run(function: Function, num_heads: int) -> None:
+    cell = make_cell(num_heads)
+    core = RelationalMemory(FEATURES, SLOTS, head_size=8 // num_heads, num_heads=num_heads, seed=1)
     core.params.update(cell.params)
     inputs, memory = draw(BATCH, STEPS, FEATURES), draw(BATCH, SLOTS, 8, seed=1)
     outputs, last = core.forward(inputs, memory)
-    got = unpack(("outputs", "memory"), run(inputs, memory, core.params, 2))
+    got = unpack(("outputs", "memory"), function(inputs, memory, core.params, num_heads))
     afresh = np.stack([cell.forward(inputs[:, t], memory)[0] for t in range(STEPS)], axis=1)
     compare(
         "outputs",
@@ -281,14 +299,15 @@ def run_over_a_sequence(run: Function) -> None:
 
 
 def sizes_of_the_small_core(small_core: Function) -> None:
-    """Five features: 4 slots, one head of 32 features, float32."""
-    core = small_core(FEATURES, 0)
-    if not isinstance(core, RelationalMemory):
-        raise WrongAnswer(f"It must return a RelationalMemory, got a {type(core).__name__}.")
-    wanted = {"input_size": FEATURES, "mem_slots": 4, "num_heads": 1, "head_size": 32}
-    for name, size in wanted.items():
-        if (got := getattr(core.config, name)) != size:
-            raise WrongAnswer(f"The core has another size than asked for: {name} is {got}, not {size}.")
+    """Seven features, then five: 4 slots, one head of 32 features, float32."""
+    for features in (FEATURES + 2, FEATURES):
+        core = small_core(features, 0)
+        if not isinstance(core, RelationalMemory):
+            raise WrongAnswer(f"It must return a RelationalMemory, got a {type(core).__name__}.")
+        wanted = {"input_size": features, "mem_slots": 4, "num_heads": 1, "head_size": 32}
+        for name, size in wanted.items():
+            if (got := getattr(core.config, name)) != size:
+                raise WrongAnswer(f"The core has another size than asked for: {name} is {got}, not {size}.")
     if core.dtype != np.float32:
         raise WrongAnswer("The core is float64; float32 trains faster: dtype=np.float32.")
     if np.array_equal(core.params["mlp.0.weight"], small_core(FEATURES, 1).params["mlp.0.weight"]):
@@ -297,9 +316,9 @@ def sizes_of_the_small_core(small_core: Function) -> None:
 
 PARTS: Final = (
     Part("queries_keys_values", (parts_of_one_head, parts_of_two_heads, parts_with_other_keys)),
-    Part("attention_block", (attention_with_residual,)),
+    Part("attention_block", (attention_with_residual, attention_of_four_heads)),
     Part("mlp_block", (mlp_with_residual,)),
     Part("step", (step_of_one_head, step_of_two_heads)),
-    Part("run", (run_over_a_sequence,)),
+    Part("run", (run_over_a_sequence, run_of_one_head)),
     Part("small_core", (sizes_of_the_small_core,)),
 )

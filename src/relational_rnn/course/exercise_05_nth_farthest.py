@@ -107,15 +107,16 @@ def codes(encode: Function) -> None:
 
 
 def examples_are_right(sample: Function) -> None:
-    """A thousand examples: inputs that the package's oracle can read, and its answers."""
-    inputs, targets = _sample(sample, 1_000)
-    if inputs.dtype != np.float32:
-        raise WrongAnswer(f"inputs must be float32, got {inputs.dtype}; `encode` makes them.")
-    try:
-        answers = oracle(TASK, inputs)
-    except ValueError as wrong:
-        raise WrongAnswer(f"The oracle cannot read the inputs: {wrong}.") from wrong
-    compare("targets", targets, answers)
+    """A thousand examples each of N = 5 and 4: inputs that the package's oracle can read, and its answers."""
+    for task in (TASK, NthFarthest(objects=4, dimensions=2)):
+        inputs, targets = _sample(sample, 1_000, task)
+        if inputs.dtype != np.float32:
+            raise WrongAnswer(f"inputs must be float32, got {inputs.dtype}; `encode` makes them.")
+        try:
+            answers = oracle(task, inputs)
+        except ValueError as wrong:
+            raise WrongAnswer(f"The oracle cannot read the inputs: {wrong}.") from wrong
+        compare("targets", targets, answers)
 
 
 def examples_are_random(sample: Function) -> None:
@@ -176,26 +177,56 @@ def examples_follow_the_generator(sample: Function) -> None:
         raise WrongAnswer("Two calls give the same examples: use the generator, do not make a new one.")
 
 
-def _sample(sample: Function, batch: int) -> tuple[Any, Any]:
-    inputs, targets = unpack(("inputs", "targets"), sample(batch, 5, 3, np.random.default_rng(0)))
-    expect_shape("inputs", inputs, (batch, 5, TASK.input_size))
+def _sample(sample: Function, batch: int, task: NthFarthest = TASK) -> tuple[Any, Any]:
+    generator = np.random.default_rng(0)
+    inputs, targets = unpack(("inputs", "targets"), sample(batch, task.objects, task.dimensions, generator))
+    expect_shape("inputs", inputs, (batch, task.objects, task.input_size))
     return inputs, targets
 
 
 def guesses(trivial_answers: Function) -> None:
     """Four thousand questions about five vectors: what is answered for each n."""
-    generator = np.random.default_rng(0)
-    n, reference = generator.integers(5, size=MANY), generator.integers(5, size=MANY)
-    got = trivial_answers(n, reference, 5, generator)
+    _guesses(trivial_answers, 5)
+
+
+def guesses_about_three(trivial_answers: Function) -> None:
+    """The same about three vectors."""
+    _guesses(trivial_answers, 3)
+
+
+def _guesses(trivial_answers: Function, objects: int) -> None:
+    generator = np.random.default_rng(17)  # not 0, which a learner's own might have: it would draw n again
+    n, reference = generator.integers(objects, size=MANY), generator.integers(objects, size=MANY)
+    got = trivial_answers(n, reference, objects, generator)
     expect_shape("The result", got, (MANY,))
-    if (got[n == 4] != reference[n == 4]).any():
+    if got.dtype.kind not in "iu":
+        raise WrongAnswer(f"The answers are labels, whole numbers; got an array of dtype {got.dtype}.")
+    if (lost := (got < 0) | (got >= objects)).any():
+        raise WrongAnswer(
+            f"Of {objects} vectors the labels are 0..{objects - 1}; one answer is {got[lost][0]}."
+        )
+    nearest = n == objects - 1
+    if (got[nearest] != reference[nearest]).any():
         raise WrongAnswer("n = N-1 asks for the nearest vector, the reference itself: answer its label.")
-    if (got[n < 4] == reference[n < 4]).any():
+    if (got[~nearest] == reference[~nearest]).any():
         raise WrongAnswer("For n below N-1 the reference is never the answer: guess among the others.")
-    counts = np.bincount((got[n < 4] - reference[n < 4]) % 5, minlength=5)[1:]
-    expected = counts.sum() / 4
+    counts = np.bincount((got[~nearest] - reference[~nearest]) % objects, minlength=objects)[1:]
+    expected = counts.sum() / (objects - 1)
     if abs(counts - expected).max() > 5 * np.sqrt(expected):
         raise WrongAnswer("Some labels are guessed more often than others; all N-1 should be equally likely.")
+
+
+def guesses_follow_the_generator(trivial_answers: Function) -> None:
+    """The same seed twice, then the generator used on: the same guesses, then others."""
+    n, reference, generator = np.zeros(40, int), np.arange(40) % 5, np.random.default_rng(7)
+    first, again, on = (
+        trivial_answers(n, reference, 5, source)
+        for source in (generator, np.random.default_rng(7), generator)
+    )
+    if not np.array_equal(first, again):
+        raise WrongAnswer("The same seed gives other guesses: draw from `generator` alone, not np.random.")
+    if np.array_equal(first, on):
+        raise WrongAnswer("Two calls give the same guesses: use the generator, do not make a new one.")
 
 
 def score(trivial_score: Function) -> None:
@@ -220,6 +251,6 @@ PARTS: Final = (
     Part("answer", (answer_by_hand, answer_of_batches)),
     Part("encode", (codes,)),
     Part("sample", (examples_are_right, examples_are_random, examples_follow_the_generator)),
-    Part("trivial_answers", (guesses,)),
+    Part("trivial_answers", (guesses, guesses_about_three, guesses_follow_the_generator)),
     Part("trivial_score", (score,)),
 )

@@ -25,7 +25,7 @@ def draw(*shape: int, seed: int = 0) -> Array:
 
 
 def factors(warmup: Function) -> None:
-    """Four warm-up steps: 1/4, 1/2, 3/4, 1, and 1 from then on."""
+    """Four warm-up steps: 1/4, 1/2, 3/4, 1, and 1 from then on; then two: 1/2, 1, and 1."""
     steps = range(7)
     compare(
         "The factors of steps 0 to 6",
@@ -38,6 +38,8 @@ def factors(warmup: Function) -> None:
             "It goes on growing after the warm-up; hold it at 1.": np.array([(s + 1) / 4 for s in steps]),
         },
     )
+    short = np.array([warmup(step, 2) for step in range(3)])
+    compare("The factors of steps 0 to 2", short, np.array([0.5, 1, 1]))
 
 
 def _loss(scores: Array, targets: Array) -> tuple[float, Array]:
@@ -175,7 +177,22 @@ def _joined(model: Classifier) -> Array:
 
 def one_step(train_step: Function) -> None:
     """Eight examples, a tiny core, gradient descent with a rate of 0.5, clipped at 0.1."""
+    _one_step(train_step, 0.5, MAX_NORM)
+
+
+def another_step(train_step: Function) -> None:
+    """A rate of 0.25, clipped at 0.2."""
+    _one_step(train_step, 0.25, 2 * MAX_NORM)
+
+
+def step_by_default(train_step: Function) -> None:
+    """No `max_norm` given: clipped at 1."""
+    _one_step(train_step, 0.5, None)
+
+
+def _one_step(function: Function, rate: float, given: float | None) -> None:
     inputs, targets = _examples()()
+    max_norm = 1.0 if given is None else given
 
     def after(rate: float, max_norm: float) -> Array:
         other = make_model()
@@ -184,10 +201,9 @@ def one_step(train_step: Function) -> None:
 
     model, twin = make_model(), make_model()
     start = _joined(model)
-    got = unpack(
-        ("loss", "accuracy"), train_step(model, inputs, targets, SGD(learning_rate=3.0), 0.5, MAX_NORM)
-    )
-    loss, accuracy = _step(twin, inputs, targets, 0.5, MAX_NORM)
+    norms = () if given is None else (given,)
+    got = unpack(("loss", "accuracy"), function(model, inputs, targets, SGD(learning_rate=3.0), rate, *norms))
+    loss, accuracy = _step(twin, inputs, targets, rate, max_norm)
     scores = make_model().forward(inputs)
     compare(
         "The parameters after the step",
@@ -195,12 +211,12 @@ def one_step(train_step: Function) -> None:
         _joined(twin),
         {
             "The parameters have not changed: optimizer.step(model.params, ...).": start,
-            "The gradients were not clipped.": after(0.5, 1e9),
-            "They are clipped at 1.0; `max_norm` was 0.1.": after(0.5, 1.0),
+            "The gradients were not clipped.": after(rate, 1e9),
+            f"They are clipped at 1.0; `max_norm` was {max_norm}.": after(rate, 1.0),
             "The optimizer used its old learning rate: set optimizer.learning_rate before its step.": after(
-                3.0, MAX_NORM
+                3.0, max_norm
             ),
-            "The model was changed twice.": _twice(inputs, targets),
+            "The model was changed twice.": _twice(inputs, targets, rate, max_norm),
         },
     )
     compare(
@@ -225,16 +241,26 @@ def one_step(train_step: Function) -> None:
     )
 
 
-def _twice(inputs: Array, targets: Array) -> Array:
+def _twice(inputs: Array, targets: Array, rate: float, max_norm: float) -> Array:
     model = make_model()
     for _ in range(2):
-        _step(model, inputs, targets, 0.5, MAX_NORM)
+        _step(model, inputs, targets, rate, max_norm)
     return _joined(model)
 
 
 def five_steps(train: Function) -> None:
     """Five steps of eight fresh examples, three of them warm-up, peak rate 0.5."""
-    steps, peak = 5, 0.5
+    _steps(train, 5, 0.5, 3)
+
+
+def four_steps(train: Function) -> None:
+    """Four steps, two of them warm-up, peak rate 0.25."""
+    _steps(train, 4, 0.25, 2)
+
+
+def _steps(train: Function, steps: int, peak: float, warmup_steps: int) -> None:
+    def factor(step: int) -> float:
+        return min(1.0, (step + 1) / warmup_steps)
 
     def run(factor: Callable[[int], float], fresh: bool = True) -> tuple[Array, Array]:
         model, examples = make_model(), _examples()
@@ -246,25 +272,21 @@ def five_steps(train: Function) -> None:
         return np.array(accuracies), _joined(model)
 
     model = make_model()
-    got = train(model, _examples(), SGD(learning_rate=3.0), steps, peak, 3)
-    accuracies, right = run(lambda step: min(1.0, (step + 1) / 3))
+    got = train(model, _examples(), SGD(learning_rate=3.0), steps, peak, warmup_steps)
+    accuracies, right = run(factor)
     compare(
-        "The parameters after five steps",
+        f"The parameters after {steps} steps",
         _joined(model),
         right,
         {
             "There is no warm-up: the rate of a step is peak * warmup(step, warmup_steps).": run(
                 lambda step: 1.0
             )[1],
-            "All steps have the same examples: call draw() inside the loop.": run(
-                lambda step: min(1.0, (step + 1) / 3), fresh=False
-            )[1],
+            "All steps have the same examples: call draw() inside the loop.": run(factor, fresh=False)[1],
             "The rate is the warm-up's factor alone; multiply it by the peak.": run(
-                lambda step: min(1.0, (step + 1) / 3) / peak
+                lambda step: factor(step) / peak
             )[1],
-            "The warm-up counts from 1; the first step is step 0.": run(
-                lambda step: min(1.0, (step + 2) / 3)
-            )[1],
+            "The warm-up counts from 1; the first step is step 0.": run(lambda step: factor(step + 1))[1],
         },
     )
     compare("The array of accuracies", got, accuracies)
@@ -323,6 +345,13 @@ def a_plateau_that_ends(left_plateau: Function) -> None:
     )
 
 
+def another_plateau(left_plateau: Function) -> None:
+    """A plateau at one third with a lucky batch: windows of 2 steps of 50 questions."""
+    accuracies = np.array([0.3, 0.8, 0.3, 0.4, 0.6, 0.7])
+    # The error of a window is that of 100 questions, so its mean must be above 0.569.
+    compare("The number of steps", left_plateau(accuracies, 1 / 3, 50, 2), 6)
+
+
 def a_plateau_that_does_not_end(left_plateau: Function) -> None:
     """A lucky first batch, then the plateau: 0."""
     compare(
@@ -346,8 +375,8 @@ PARTS: Final = (
     Part("warmup", (factors,)),
     Part("last_step_loss", (loss_of_the_last_step, loss_of_large_scores)),
     Part("clip", (gradients_that_are_too_long, gradients_that_are_short)),
-    Part("train_step", (one_step,)),
-    Part("train", (five_steps,)),
+    Part("train_step", (one_step, another_step, step_by_default)),
+    Part("train", (five_steps, four_steps)),
     Part("standard_error", (errors,)),
-    Part("left_plateau", (a_plateau_that_ends, a_plateau_that_does_not_end)),
+    Part("left_plateau", (a_plateau_that_ends, another_plateau, a_plateau_that_does_not_end)),
 )

@@ -12,49 +12,59 @@ from relational_rnn.config import RelationalMemoryConfig, parameter_shapes
 from relational_rnn.course.checking import Function, Part, compare
 from relational_rnn.reference import LSTM
 
-STEPS, INPUTS, SLOTS, WIDTH = 7, 5, 3, 6
+SIZES: Final = ((7, 5, 3, 6), (4, 9, 2, 8))
+"""Steps, inputs, slots and width that the counts are held against."""
 TWICE: Final = "It is twice as large: a multiplication and the addition after it count as one here."
 
 
 def lstm(lstm_cost: Function) -> None:
-    """Seven steps of 5 inputs, width 6, against the weights of the package's LSTM."""
-    weights = sum(value.size for value in LSTM(INPUTS, WIDTH).params.values() if value.ndim == 2)
-    compare(
-        "The count",
-        lstm_cost(STEPS, INPUTS, WIDTH),
-        STEPS * weights,
-        {
-            TWICE: 2 * STEPS * weights,
-            "That is a single step.": weights,
-            "That is one gate; there are three, and the candidate.": STEPS * weights / 4,
-            "That is three gates; the candidate has two matrices as well.": STEPS * weights * 3 / 4,
-            "The products with the hidden state are missing.": STEPS * 4 * WIDTH * INPUTS,
-            "The products with the input are missing.": STEPS * 4 * WIDTH * WIDTH,
-        },
-    )
+    """Seven steps of 5 inputs, width 6, then four of 9, width 8, against the package's LSTM."""
+    for steps, inputs, _, width in SIZES:
+        weights = sum(value.size for value in LSTM(inputs, width).params.values() if value.ndim == 2)
+        compare(
+            f"lstm_cost({steps}, {inputs}, {width})",
+            lstm_cost(steps, inputs, width),
+            steps * weights,
+            {
+                TWICE: 2 * steps * weights,
+                "That is a single step.": weights,
+                "That is one gate; there are three, and the candidate.": steps * weights / 4,
+                "That is three gates; the candidate has two matrices as well.": steps * weights * 3 / 4,
+                "The products with the hidden state are missing.": steps * 4 * width * inputs,
+                "The products with the input are missing.": steps * 4 * width * width,
+            },
+        )
 
 
 def attention(attention_cost: Function) -> None:
-    """Five queries, seven keys, width 6."""
-    half = 5 * 7 * WIDTH
-    compare(
-        "The count",
-        attention_cost(5, 7, WIDTH),
-        2 * half,
-        {
-            "Half of it is missing: there are two products, queries with keys and weights with values.": half,
-            TWICE: 4 * half,
-            "The width is missing: a score is a dot product of D features.": 2 * 5 * 7,
-        },
-    )
+    """Five queries, seven keys, width 6; nine queries, four keys, width 8."""
+    for queries, keys, width in ((5, 7, 6), (9, 4, 8)):
+        one = queries * keys * width
+        compare(
+            f"attention_cost({queries}, {keys}, {width})",
+            attention_cost(queries, keys, width),
+            2 * one,
+            {
+                "Half of it is missing: there are two products, queries with keys and weights with values.": (
+                    one
+                ),
+                TWICE: 4 * one,
+                "The width is missing: a score is a dot product of D features.": 2 * queries * keys,
+            },
+        )
 
 
 def core(core_cost: Function) -> None:
-    """Seven steps of 5 inputs, 3 slots, width 6, against the weights of the package's core."""
-    config = RelationalMemoryConfig(input_size=INPUTS, mem_slots=SLOTS, head_size=3, num_heads=2)
-    rows = SLOTS + 1
+    """Steps, inputs, slots, width 7, 5, 3, 6 and 4, 9, 2, 8, against the package's core."""
+    for steps, inputs, slots, width in SIZES:
+        _core(core_cost, steps, inputs, slots, width)
+
+
+def _core(core_cost: Function, steps: int, inputs: int, slots: int, width: int) -> None:
+    config = RelationalMemoryConfig(input_size=inputs, mem_slots=slots, head_size=width // 2, num_heads=2)
+    rows = slots + 1
     served = dict.fromkeys(("input_projection", "gate_input"), 1) | {
-        "gate_memory": SLOTS
+        "gate_memory": slots
     }  # others: every row
 
     def count(rows: int, served: dict[str, int], seen: int) -> int:
@@ -64,25 +74,25 @@ def core(core_cost: Function) -> None:
             if len(shape) == 2
         }
         products = sum(size * served.get(name, rows) for name, size in weights.items())
-        return STEPS * (products + 2 * seen**2 * WIDTH)
+        return steps * (products + 2 * seen**2 * width)
 
     right = count(rows, served, rows)
     compare(
-        "The count",
-        core_cost(STEPS, INPUTS, SLOTS, WIDTH),
+        f"core_cost({steps}, {inputs}, {slots}, {width})",
+        core_cost(steps, inputs, slots, width),
         right,
         {
             TWICE: 2 * right,
-            "That is a single step.": right / STEPS,
+            "That is a single step.": right / steps,
             "The input's row is missing: N + 1 rows are projected, attend and go through the MLP.": count(
-                SLOTS, served, SLOTS
+                slots, served, slots
             ),
-            "The projection of the input is missing, F by D.": right - STEPS * INPUTS * WIDTH,
+            "The projection of the input is missing, F by D.": right - steps * inputs * width,
             "The attention is missing: N + 1 queries with as many keys, twice.": count(rows, served, 0),
             "2 D² for each of N + 1 rows are missing at every step. That is what the MLP costs, and what "
-            "both gates' layers cost together.": right - STEPS * rows * 2 * WIDTH**2,
+            "both gates' layers cost together.": right - steps * rows * 2 * width**2,
             "The gates' layer of the input runs once a step, not for every slot; they share it.": count(
-                rows, served | {"gate_input": SLOTS}, rows
+                rows, served | {"gate_input": slots}, rows
             ),
             "The gates' layer of the memory runs for the N slots; the input's row has no gates.": count(
                 rows, served | {"gate_memory": rows}, rows
@@ -91,96 +101,104 @@ def core(core_cost: Function) -> None:
     )
 
 
-def _transformer(steps: int, projections: int = 4, mlp: int = 8, products: int = 2) -> int:
-    return steps * (projections + mlp) * WIDTH**2 + products * steps**2 * WIDTH
+def _transformer(steps: int, width: int, projections: int = 4, mlp: int = 8, products: int = 2) -> int:
+    return steps * (projections + mlp) * width**2 + products * steps**2 * width
 
 
 def transformer(transformer_cost: Function) -> None:
-    """Seven rows of width 6."""
-    right = _transformer(STEPS)
-    compare(
-        "The count",
-        transformer_cost(STEPS, WIDTH),
-        right,
-        {
-            TWICE: 2 * right,
-            "The projection of the result is missing: queries, keys, values and output make four.": (
-                _transformer(STEPS, projections=3)
-            ),
-            "That is 8 D² for each row. The MLP alone has 8, D to 4 D and back; the four projections have 4 "
-            "more.": _transformer(STEPS, projections=0),
-            "The MLP is missing: D to 4 D and back.": _transformer(STEPS, mlp=0),
-            "The attention is missing.": _transformer(STEPS, products=0),
-            "The hidden features of the MLP are 4 D, not D.": _transformer(STEPS, mlp=2),
-        },
-    )
+    """Seven rows of width 6; four of width 8."""
+    for steps, _, _, width in SIZES:
+        right = _transformer(steps, width)
+        compare(
+            f"transformer_cost({steps}, {width})",
+            transformer_cost(steps, width),
+            right,
+            {
+                TWICE: 2 * right,
+                "The projection of the result is missing: queries, keys, values and output make four.": (
+                    _transformer(steps, width, projections=3)
+                ),
+                "That is 8 D² for each row. The MLP alone has 8, D to 4 D and back; the four projections "
+                "have 4 more.": _transformer(steps, width, projections=0),
+                "The MLP is missing: D to 4 D and back.": _transformer(steps, width, mlp=0),
+                "The attention is missing.": _transformer(steps, width, products=0),
+                "The hidden features of the MLP are 4 D, not D.": _transformer(steps, width, mlp=2),
+            },
+        )
 
 
 def recomputed(recomputed_cost: Function) -> None:
-    """Seven rows of width 6, one at a time."""
-    compare(
-        "The count",
-        recomputed_cost(STEPS, WIDTH),
-        sum(_transformer(step) for step in range(1, STEPS + 1)),
-        {
-            "Each step is counted as the last one; at step t there are only t rows.": STEPS
-            * _transformer(STEPS),
-            "The last step is missing: t runs from 1 to T.": sum(_transformer(step) for step in range(STEPS)),
-            "That is the whole sequence at once, each row computed once.": _transformer(STEPS),
-        },
-    )
+    """Seven rows of width 6, one at a time; four of width 8."""
+    for steps, _, _, width in SIZES:
+        compare(
+            f"recomputed_cost({steps}, {width})",
+            recomputed_cost(steps, width),
+            sum(_transformer(step, width) for step in range(1, steps + 1)),
+            {
+                "Each step is counted as the last one; at step t there are only t rows.": steps
+                * _transformer(steps, width),
+                "The last step is missing: t runs from 1 to T.": sum(
+                    _transformer(step, width) for step in range(steps)
+                ),
+                "That is the whole sequence at once, each row computed once.": _transformer(steps, width),
+            },
+        )
 
 
 def cached(cached_cost: Function) -> None:
-    """Seven rows of width 6, with a cache."""
+    """Seven rows of width 6, with a cache; four of width 8."""
+    for steps, _, _, width in SIZES:
+        _cached(cached_cost, steps, width)
 
+
+def _cached(cached_cost: Function, steps: int, width: int) -> None:
     def count(keys: Callable[[int], int]) -> int:
-        return STEPS * 12 * WIDTH**2 + sum(2 * keys(step) * WIDTH for step in range(1, STEPS + 1))
+        return steps * 12 * width**2 + sum(2 * keys(step) * width for step in range(1, steps + 1))
 
     compare(
-        "The count",
-        cached_cost(STEPS, WIDTH),
+        f"cached_cost({steps}, {width})",
+        cached_cost(steps, width),
         count(lambda step: step),
         {
             "At step t the query meets t keys, not T: the later ones have not come.": count(
-                lambda step: STEPS
+                lambda step: steps
             ),
             "The row's own key is missing: at step t there are t keys.": count(lambda step: step - 1),
             "All t queries are counted at step t; only the new row asks.": count(lambda step: step**2),
             "The projections are counted for all t rows; only the new row goes through the matrices.": sum(
-                step * 12 * WIDTH**2 + 2 * step * WIDTH for step in range(1, STEPS + 1)
+                step * 12 * width**2 + 2 * step * width for step in range(1, steps + 1)
             ),
         },
     )
 
 
 def states(state_size: Function) -> None:
-    """Each model after 7 and after 14 steps, 3 slots, width 6."""
-    for steps in (STEPS, 2 * STEPS):
+    """Each model after 7 steps, 3 slots, width 6; after 4 steps, 2 slots, width 8."""
+    for steps, _, slots, width in SIZES:
         compare(
             f"The LSTM's numbers after {steps} steps",
-            state_size("lstm", steps, SLOTS, WIDTH),
-            2 * WIDTH,
-            {"An LSTM keeps two vectors, hidden state and cell.": WIDTH},
+            state_size("lstm", steps, slots, width),
+            2 * width,
+            {"An LSTM keeps two vectors, hidden state and cell.": width},
         )
         compare(
             f"The core's numbers after {steps} steps",
-            state_size("core", steps, SLOTS, WIDTH),
-            SLOTS * WIDTH,
+            state_size("core", steps, slots, width),
+            slots * width,
             {
-                "The input's row is not kept; the memory is N slots.": (SLOTS + 1) * WIDTH,
+                "The input's row is not kept; the memory is N slots.": (slots + 1) * width,
                 "The core keeps one memory, no cell beside it: what it puts out is the memory.": 2
-                * SLOTS
-                * WIDTH,
+                * slots
+                * width,
             },
         )
         compare(
             f"The Transformer's numbers after {steps} steps",
-            state_size("transformer", steps, SLOTS, WIDTH),
-            2 * steps * WIDTH,
+            state_size("transformer", steps, slots, width),
+            2 * steps * width,
             {
-                "A key and a value are kept for every row.": steps * WIDTH,
-                "The queries need not be kept: a past row never asks again.": 3 * steps * WIDTH,
+                "A key and a value are kept for every row.": steps * width,
+                "The queries need not be kept: a past row never asks again.": 3 * steps * width,
             },
         )
 
@@ -197,7 +215,7 @@ def first_of_several(first_cheaper: Function) -> None:
             },
         ),
         ([9, 9, 9, 9, 4], 5, {"The longest length is left out; it counts too.": 0}),
-        ([9, 9, 9, 9, 9], 0, {"There is none, so the result should be 0.": 5}),
+        ([9, 9, 9], 0, {"There is none, so the result should be 0.": 3}),
     )
     for costs, right, mistakes in cases:
 

@@ -119,16 +119,16 @@ def _shares(memories: Array) -> Array:
     return shares
 
 
-def _labelled(samples: int) -> tuple[Array, Array]:
+def _labelled(samples: int, count: int = CLASSES) -> tuple[Array, Array]:
     """Return features (S, 5) that depend on a class and noise, not centred, and the classes."""
     generator = np.random.default_rng(3)
-    classes = generator.integers(CLASSES, size=samples)
-    features = generator.standard_normal((CLASSES, WIDTH))[classes] + 2
+    classes = generator.integers(count, size=samples)
+    features = generator.standard_normal((count, WIDTH))[classes] + 2
     return features + generator.standard_normal(features.shape), classes
 
 
-def _probe(features: Array, classes: Array, penalty: float) -> tuple[Array, Array]:
-    targets = np.eye(CLASSES)[classes]
+def _probe(features: Array, classes: Array, penalty: float, count: int = CLASSES) -> tuple[Array, Array]:
+    targets = np.eye(count)[classes]
     x, y = features - features.mean(axis=0), targets - targets.mean(axis=0)
     weights = np.linalg.solve(x.T @ x + penalty * np.eye(WIDTH), x.T @ y).T
     return weights, targets.mean(axis=0) - weights @ features.mean(axis=0)
@@ -181,21 +181,40 @@ def probe_by_default(fit_probe: Function) -> None:
     compare("bias", got[1], bias)
 
 
+def probe_of_an_absent_class(fit_probe: Function) -> None:
+    """Six classes, of which the last two have no sample: their weights are 0, and are there."""
+    features, classes = _labelled(30)
+    weights, bias = _probe(features, classes, 1.0, CLASSES + 2)
+    got = unpack(("weights", "bias"), fit_probe(features, classes, CLASSES + 2))
+    counted = "The classes are counted in `classes`; how many there are says `count`."
+    compare("weights", got[0], weights, {counted: weights[:CLASSES]})
+    compare("bias", got[1], bias, {counted: bias[:CLASSES]})
+
+
 def accuracy(probe_accuracy: Function) -> None:
-    """Sixty samples, of which the first thirty are to fit."""
-    features, classes = _labelled(60)
+    """Sixty samples of four classes, of which the first thirty are to fit."""
+    _accuracy(probe_accuracy, CLASSES)
+
+
+def accuracy_of_seven_classes(probe_accuracy: Function) -> None:
+    """The same with seven classes."""
+    _accuracy(probe_accuracy, 7)
+
+
+def _accuracy(probe_accuracy: Function, count: int) -> None:
+    features, classes = _labelled(60, count)
 
     def score(fitted: slice, scored: slice) -> float:
-        weights, bias = _probe(features[fitted], classes[fitted], 1.0)
+        weights, bias = _probe(features[fitted], classes[fitted], 1.0, count)
         told = (features[scored] @ weights.T + bias).argmax(axis=1)
         return float((told == classes[scored]).mean())
 
     first, second, every = slice(0, 30), slice(30, 60), slice(0, 60)
     right = score(first, second)
-    weights, _ = _probe(features[first], classes[first], 1.0)
+    weights, _ = _probe(features[first], classes[first], 1.0, count)
     compare(
         "The accuracy",
-        probe_accuracy(features, classes, CLASSES),
+        probe_accuracy(features, classes, count),
         right,
         {
             "It is scored on the samples it was fitted on, and so flatters: score the second half.": score(
@@ -217,19 +236,28 @@ def accuracy(probe_accuracy: Function) -> None:
 
 
 def map_of_slots(probe_map: Function) -> None:
-    """Slot 1 holds the class from step 2 on, all else is noise; 400 samples."""
+    """Slot 1 holds one of four classes from step 2 on, all else is noise; 400 samples."""
+    _map(probe_map, CLASSES)
+
+
+def map_of_five_classes(probe_map: Function) -> None:
+    """The same with five classes."""
+    _map(probe_map, CLASSES + 1)
+
+
+def _map(probe_map: Function, count: int) -> None:
     generator = np.random.default_rng(0)
-    classes = generator.integers(CLASSES, size=400)
+    classes = generator.integers(count, size=400)
     memories = generator.standard_normal((400, STEPS, SLOTS, WIDTH))
-    memories[:, 2:, 1, :CLASSES] += 5 * np.eye(CLASSES)[classes][:, None]
+    memories[:, 2:, 1, :count] += 5 * np.eye(count)[classes][:, None]
     right = np.empty((STEPS, SLOTS))
     for t, n in np.ndindex(right.shape):
-        weights, bias = _probe(memories[:200, t, n], classes[:200], 1.0)
+        weights, bias = _probe(memories[:200, t, n], classes[:200], 1.0, count)
         told = (memories[200:, t, n] @ weights.T + bias).argmax(axis=1)
         right[t, n] = (told == classes[200:]).mean()
     compare(
         "The map",
-        probe_map(memories, classes, CLASSES),
+        probe_map(memories, classes, count),
         right,
         {
             "Steps and slots are swapped: (T, N).": right.T,
@@ -241,9 +269,9 @@ def map_of_slots(probe_map: Function) -> None:
 
 
 def slots_of_another(transplant: Function) -> None:
-    """A core with random weights; slots 0 and 2 change their owner after 2 of 4 steps."""
+    """A core with random weights; slots 0 and 2 change their owner after 2 of 5 steps, slot 1 after 3."""
     core = RelationalMemory(3, SLOTS, head_size=WIDTH, seed=1)
-    inputs = draw(SAMPLES, STEPS, 3)
+    inputs = draw(SAMPLES, STEPS + 1, 3)
 
     def run(step: int, donor: int, slots: list[int]) -> Array:
         _, memory = core.forward(inputs[:, :step])
@@ -252,38 +280,38 @@ def slots_of_another(transplant: Function) -> None:
         last: Array = core.forward(inputs[:, step:], mixed)[0][:, -1]
         return last
 
-    for slots in ([0, 2], [1]):
+    for step, slots in ((2, [0, 2]), (3, [1])):
         others = [slot for slot in range(SLOTS) if slot not in slots]
-        right = run(2, 1, slots)
+        right = run(step, 1, slots)
         compare(
             "The output",
-            transplant(core, inputs, 2, slots),
+            transplant(core, inputs, step, slots),
             right,
             {
-                "Nothing was replaced.": run(2, 0, slots),
+                "Nothing was replaced.": run(step, 0, slots),
                 "The slots come from sample b + 1; take those of b - 1, np.roll(memory, 1, axis=0).": run(
-                    2, -1, slots
+                    step, -1, slots
                 ),
-                "The other slots were replaced, and those asked for kept.": run(2, 1, others),
-                "All slots were replaced.": run(2, 1, [0, 1, 2]),
+                "The other slots were replaced, and those asked for kept.": run(step, 1, others),
+                "All slots were replaced.": run(step, 1, [0, 1, 2]),
                 "It is a step late: after `step` steps the memory is that of inputs[:, :step].": run(
-                    3, 1, slots
+                    step + 1, 1, slots
                 ),
                 "It is a step early: after `step` steps the memory is that of inputs[:, :step].": run(
-                    1, 1, slots
+                    step - 1, 1, slots
                 ),
                 "The rest of the steps began with the initial memory; pass the mixed one.": core.forward(
-                    inputs[:, 2:]
+                    inputs[:, step:]
                 )[0][:, -1],
                 "The whole sequence was run again from the mixed memory; go on with the rest.": _again(
-                    core, inputs, slots
+                    core, inputs, step, slots
                 ),
             },
         )
 
 
-def _again(core: RelationalMemory, inputs: Array, slots: list[int]) -> Array:
-    _, memory = core.forward(inputs[:, :2])
+def _again(core: RelationalMemory, inputs: Array, step: int, slots: list[int]) -> Array:
+    _, memory = core.forward(inputs[:, :step])
     mixed = memory.copy()
     mixed[:, slots] = np.roll(memory, 1, axis=0)[:, slots]
     last: Array = core.forward(inputs, mixed)[0][:, -1]
@@ -294,8 +322,8 @@ PARTS: Final = (
     Part("slot_changes", (changes,)),
     Part("input_share", (weight_on_the_input,)),
     Part("effective_rank", (rank_of_known_memories, rank_of_batches)),
-    Part("fit_probe", (probe, probe_by_default)),
-    Part("probe_accuracy", (accuracy,)),
-    Part("probe_map", (map_of_slots,)),
+    Part("fit_probe", (probe, probe_by_default, probe_of_an_absent_class)),
+    Part("probe_accuracy", (accuracy, accuracy_of_seven_classes)),
+    Part("probe_map", (map_of_slots, map_of_five_classes)),
     Part("transplant", (slots_of_another,)),
 )
