@@ -149,3 +149,22 @@ def test_results_are_counted():
         unpack(("a", "b"), (1, 2, 3))
     with pytest.raises(WrongAnswer, match="got one ndarray"):
         unpack(("a", "b"), np.ones(2))
+
+
+def test_numpy_s_words_get_a_hint_where_the_line_is_the_learner_s(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "import numpy as np\nfrom relational_rnn.reference.softmax import softmax_backward\n"
+        "def mine(x):\n    return x / x.sum(axis=-1)\n"
+        "def ours(x):\n    return softmax_backward(x, x[..., 0])\n"
+        "def neither(x):\n    return x + np.ones(7)\n"
+    )
+    file, x = load(path), np.ones((2, 3, 4))
+    with pytest.raises(WrongAnswer) as told:
+        guard("mine", file.mine)(x)
+    assert str(told.value).startswith(
+        "Shapes are lined up from their last axis: (2, 3) does not fit (2, 3, 4), (2, 3, 1) does. x[:, "
+    )
+    for name in ("ours", "neither"):  # what the package was given is another question; no axis helps
+        with pytest.raises(WrongAnswer, match=r"^It stops with ValueError in line"):
+            guard(name, getattr(file, name))(x)

@@ -4,6 +4,14 @@ SIGMOID = "0.5 * (1 + np.tanh(0.5 * x))"
 BLEND = "sigmoid(i + input_bias) * np.tanh(new) + sigmoid(f + forget_bias) * memory"
 RETAINED = "float(sigmoid(forget_bias) ** steps)"
 BIASES = ' + params["gate_memory.bias"]', ' + params["gate_input.bias"]'
+EXCHANGED = """params = {
+        "gate_memory.weight": params["gate_input.weight"],
+        "gate_memory.bias": params["gate_input.bias"],
+        "gate_input.weight": params["gate_memory.weight"],
+        "gate_input.bias": params["gate_memory.bias"],
+    }"""
+HALVES = "np.split(logits, 2, axis=-1)"
+SUBTRACTED = "sigmoid(i - input_bias) * np.tanh(new) + sigmoid(f - forget_bias) * memory"
 LOGITS = "of_memory + of_input[:, None]"
 COUNT = "2 * (2 * gates * width + 2 * gates)"
 
@@ -25,8 +33,6 @@ WRONG = [
     ("gate_logits", BIASES[1], "", "The bias of the input's layer is missing"),
     ("gate_logits", LOGITS, "of_memory", "The input is missing"),
     ("gate_logits", LOGITS, "0 * of_memory + of_input[:, None]", "The memory is missing"),
-    ("gate_logits", "of_input[:, None]", "of_input", "It stops with ValueError in line"),
-    ("gate_logits", '.weight"].T', '.weight"]', "It stops with ValueError in line"),
     ("gated_update", "i, f =", "f, i =", "The halves are swapped"),
     (
         "gated_update",
@@ -85,4 +91,80 @@ WRONG = [
     ),
     ("forget_bias_for", "np.log(gate / (1 - gate))", "gate", "That is the gate g. The bias is"),
     ("forget_bias_for", "share ** (1 / steps)", "share", "The share is used as the gate of one step"),
+    ("sigmoid", SIGMOID, "np.tanh(0.5 * x)", "That runs from -1 to 1, as tanh does"),
+    ("sigmoid", SIGMOID, "0.5 * (1 + np.tanh(x))", "It is too steep: tanh takes half of x"),
+    ("sigmoid", SIGMOID, "1 + np.tanh(0.5 * x)", "It runs from 0 to 2; half of it is asked for"),
+    ("sigmoid", SIGMOID, "0.5 * np.tanh(0.5 * x)", "It runs from -0.5 to 0.5: the 1 is missing"),
+    ("sigmoid", SIGMOID, "0.5 + np.tanh(0.5 * x)", "It runs from -0.5 to 1.5: brackets are missing"),
+    ("sigmoid", SIGMOID, "1 / 1 + np.exp(-x)", "Brackets are missing: 1 / (1 + exp(-x))"),
+    ("sigmoid", SIGMOID, "1 / (1 - np.exp(-x))", "The denominator is 1 plus exp(-x), not minus"),
+    ("sigmoid", SIGMOID, "np.exp(x) / np.exp(x).sum()", "That is a softmax, whose sum over all numbers is 1"),
+    ("sigmoid", SIGMOID, "1 if x > 0 else 0", "np.where(condition, a, b) chooses for each number by itself"),
+    ("gate_logits", "of_input[:, None]", "of_input", "(2, 8) does not fit (2, 3, 8), (2, 1, 8) does"),
+    ("gate_logits", '.weight"].T', '.weight"]', "so it is x @ W.T"),
+    (
+        "gate_logits",
+        "of_memory = np.tanh(memory)",
+        "x_proj = np.tanh(x_proj)\n    of_memory = memory",
+        "The tanh is on the input; it belongs on the memory",
+    ),
+    (
+        "gate_logits",
+        LOGITS,
+        "np.tanh(of_memory) + of_input[:, None]",
+        "The tanh stands around the memory's layer",
+    ),
+    ("gate_logits", LOGITS, f"np.tanh({LOGITS})", "The logits go through tanh once more"),
+    ("gate_logits", LOGITS, f"sigmoid({LOGITS})", "the sigmoid comes later, in gated_update"),
+    ("gate_logits", "    of_memory =", f"    {EXCHANGED}\n    of_memory =", "The two layers are exchanged"),
+    (
+        "gate_logits",
+        '"gate_input.weight"',
+        '"gate_memory.weight"',
+        "The input goes through gate_memory.weight",
+    ),
+    (
+        "gate_logits",
+        '"gate_memory.weight"',
+        '"gate_input.weight"',
+        "The memory goes through gate_input.weight",
+    ),
+    ("gate_logits", '"gate_input.bias"', '"gate_memory.bias"', "gate_memory.bias is added twice"),
+    ("gated_update", HALVES, "logits[..., ::2], logits[..., 1::2]", "are taken from every other column"),
+    ("gated_update", "axis=-1", "axis=1", "np.split cuts an axis into equal parts"),
+    ("gated_update", "forget_bias) *", "1.0) *", "forget_bias is 1 whatever is asked for"),
+    ("gated_update", "input_bias) *", "1.0) *", "input_bias is 1 whatever is asked for"),
+    ("gated_update", BLEND, SUBTRACTED, "The biases are subtracted"),
+    ("gated_update", "np.tanh(new)", "sigmoid(new)", "`new` goes through the sigmoid; it goes through tanh"),
+    ("gated_update", "sigmoid(i + input_bias) * ", "", "The input gate is missing"),
+    ("gated_update", "sigmoid(f + forget_bias) * ", "", "The forget gate is missing"),
+    (
+        "gated_update",
+        "sigmoid(f + forget_bias) *",
+        "(1 - sigmoid(f + forget_bias)) *",
+        "is the other way round",
+    ),
+    ("gated_update", BLEND, f"np.tanh({BLEND})", "The tanh stands around the sum"),
+    (
+        "gated_update",
+        BLEND,
+        f"np.tanh({BLEND.replace('np.tanh(new)', 'new')})",
+        "The tanh stands around the sum",
+    ),
+    (
+        "retention",
+        "sigmoid(forget_bias) ** steps",
+        "sigmoid(forget_bias * steps)",
+        "The bias is taken times the",
+    ),
+    ("retention", RETAINED, f"1 - {RETAINED}", "That is the share that is lost"),
+    (
+        "retention",
+        "sigmoid(forget_bias) ** steps",
+        "(1 - sigmoid(forget_bias)) ** steps",
+        "The gate is the other way round",
+    ),
+    ("forget_bias_for", "share ** (1 / steps)", "share / steps", "The share is divided by T"),
+    ("forget_bias_for", "gate / (1 - gate)", "gate", "That is log(g); the inverse"),
+    ("forget_bias_for", "gate / (1 - gate)", "(1 - gate) / gate", "The fraction is upside down"),
 ]

@@ -12,6 +12,9 @@ ALONE = """raw = split_heads(linear(rows, params, "blocks.0.qkv"), num_heads)
     )"""
 ATTENDED = 'layer_norm(rows + merge_heads(attended), params, "blocks.0.attention_norm")'
 MLP = 'layer_norm(rows + transformed, params, "blocks.0.mlp_norm")'
+ATTEND = "attended, _ = attention_forward(*queries_keys_values(rows, params, num_heads))"
+NORMED = 'layer_norm(rows, params, "blocks.0.attention_norm")'
+MLP_NORMED = 'layer_norm(rows, params, "blocks.0.mlp_norm")'
 ROWS = "rows = np.concatenate([memory, x_proj[:, None]], axis=1)"
 NEW = "mlp_block(attention_block(rows, params, num_heads), params)[:, :-1]"
 GATE = 'linear(np.tanh(memory), params, "gate_memory")'
@@ -132,7 +135,7 @@ WRONG = [
     ("step", "forget_bias=1.0", "forget_bias=0.0", "The forget bias is missing"),
     ("step", GATE, 'linear(memory, params, "gate_memory")', "The gates see the memory without tanh"),
     ("step", GATE, 'linear(np.tanh(new), params, "gate_memory")', "The gates see the new memory"),
-    ("step", "[:, :-1]", "", "It stops with ValueError in line"),
+    ("step", "[:, :-1]", "", "The input's row is still there, N + 1 rows"),
     (
         "run",
         "memory = step(inputs[:, t], memory, params, num_heads)\n        outputs.append(memory",
@@ -164,4 +167,100 @@ WRONG = [
     ("small_core", "head_size=32, num_heads=1", "head_size=8, num_heads=4", "num_heads is 4, not 1"),
     ("small_core", "np.float32", "np.float64", "The core is float64"),
     ("small_core", "seed=seed", "seed=0", "Two seeds give the same weights"),
+    (
+        "queries_keys_values",
+        "split_heads(qkv, num_heads)",
+        "qkv.reshape(len(qkv), num_heads, qkv.shape[1], -1)",
+        "reshape alone cuts across the rows",
+    ),
+    ("attention_block", ATTENDED, "merge_heads(attended)", "The residual and the norm are missing"),
+    *(
+        ("attention_block", ATTENDED, new, "The norm comes before the sum")
+        for new in (
+            f"{NORMED} + merge_heads(attended)",
+            f"{NORMED} + {NORMED.replace('rows', 'merge_heads(attended)')}",
+        )
+    ),
+    *(
+        (
+            "attention_block",
+            f"{ATTEND}  # (B, H, M, V)\n    return {ATTENDED}",
+            f"{ATTEND.replace('rows', NORMED)}\n    return {last}",
+            "The norm comes before the attention",
+        )
+        for last in (
+            "rows + merge_heads(attended)",
+            f"{NORMED} + merge_heads(attended)",
+            ATTENDED,
+            ATTENDED.replace("rows", NORMED),
+        )
+    ),
+    ("attention_block", ATTENDED, NORMED.replace("rows", ATTENDED), "The norm runs twice"),
+    ("attention_block", ATTENDED, ATTENDED.replace("attention_n", "mlp_n"), "That is the norm of the MLP"),
+    (
+        "attention_block",
+        "merge_heads(attended)",
+        "attended.reshape(rows.shape)",
+        "mixes up the rows of the heads",
+    ),
+    ("mlp_block", MLP, "transformed", "The residual and the norm are missing"),
+    *(
+        ("mlp_block", MLP, new, "The norm comes before the sum")
+        for new in (
+            f"rows + {MLP_NORMED.replace('rows', 'transformed')}",
+            f"{MLP_NORMED} + transformed",
+            f"{MLP_NORMED} + {MLP_NORMED.replace('rows', 'transformed')}",
+        )
+    ),
+    *(
+        (
+            "mlp_block",
+            f"mlp_forward(rows, weights, biases)\n    return {MLP}",
+            f"mlp_forward({MLP_NORMED}, weights, biases)\n    return {last}",
+            "The norm comes before the MLP",
+        )
+        for last in (
+            "rows + transformed",
+            f"{MLP_NORMED} + transformed",
+            MLP,
+            MLP.replace("rows", MLP_NORMED),
+        )
+    ),
+    ("mlp_block", MLP, MLP_NORMED.replace("rows", MLP), "The norm runs twice"),
+    ("mlp_block", MLP, MLP.replace("mlp_n", "attention_n"), "That is the norm of the attention"),
+    ("mlp_block", "weights, biases)", "weights[::-1], biases[::-1])", "The layers come in the wrong order"),
+    (
+        "mlp_block",
+        "transformed, _ = mlp_forward(rows, weights, biases)",
+        'transformed = linear(np.tanh(linear(rows, params, "mlp.0")), params, "mlp.1")',
+        "There is a tanh between the two layers",
+    ),
+    (
+        "step",
+        "return updated",
+        "return np.concatenate([updated, x_proj[:, None]], axis=1)",
+        "still there, N + 1",
+    ),
+    ("step", "[memory, x_proj[:, None]], axis", "[memory, x_proj], axis", "One array has an axis fewer"),
+    (
+        "step",
+        "[memory, x_proj[:, None]], axis",
+        "memory, x_proj[:, None], axis",
+        "take the arrays as one list",
+    ),
+    ("step", "input_bias=0.0", "input_bias=1.0", "The input bias is 1; it is 0"),
+    ("step", "logits, new, memory", "logits, np.tanh(new), memory", "`new` goes through tanh twice"),
+    ("step", "logits, new, memory", "logits, new, np.tanh(memory)", "The old memory goes through tanh"),
+    ("step", "attention_block(rows, params, num_heads)", "rows", "The attention is missing: attention_block"),
+    ("step", f"logits = {GATE} + ", "logits = 0 * memory[..., :1] + ", "The gates do not see the memory"),
+    (
+        "step",
+        f'{GATE} + linear(x_proj, params, "gate_input")',
+        'linear(np.tanh(memory), params, "gate_input") + linear(x_proj, params, "gate_memory")',
+        "The gates' two layers are exchanged",
+    ),
+    ("run", "memory = step", "_ = step", "The memory never changes"),
+    ("run", "step(inputs[:, t], memory", "step(inputs[:, t], 0 * memory", "begins with a memory of zeros"),
+    ("run", "inputs[:, t]", "inputs[:, 0]", "Each step sees the first input"),
+    ("run", "range(inputs.shape[1])", "reversed(range(inputs.shape[1]))", "from the last to the first"),
 ]

@@ -139,4 +139,75 @@ WRONG = [
     ("transplant", ON, "core.forward(inputs[:, step:])", "began with the initial memory"),
     ("transplant", ON, "core.forward(inputs, mixed)", "The whole sequence was run again"),
     ("transplant", "outputs[:, -1]", "outputs", "The output must have shape (6, 15)"),
+    (
+        "slot_changes",
+        BEFORE,
+        "before = np.roll(memories, 1, axis=1)",
+        "from the last memory, as np.roll does",
+    ),
+    ("slot_changes", "initial[:, None]", "memories[:, :1]", "The first step is measured from itself"),
+    ("slot_changes", "initial[:, None]", "initial", "One array has an axis fewer"),
+    ("slot_changes", ".mean(axis=0)", ".sum(axis=0)", "That is the sum over the samples; take the mean"),
+    ("slot_changes", ".mean(axis=0)", ".max(axis=0)", "That is the largest change of any sample"),
+    *(
+        ("slot_changes", CHANGED, f"return {new}", message)
+        for new, message in {
+            "(memories - before).mean(axis=(0, 3))": "Changes have a sign",
+            "(memories - before).sum(axis=3).mean(axis=0)": "Changes have a sign",
+            "np.abs(memories - before).mean(axis=(0, 3))": "That is the sum of absolute changes",
+            "np.abs(memories - before).sum(axis=3).mean(axis=0)": "That is the sum of absolute changes",
+            "np.sqrt(((memories - before) ** 2).mean(axis=(0, 3)))": "The squares are averaged",
+            "np.sqrt(((memories - before) ** 2).mean(axis=3)).mean(axis=0)": "The squares are averaged over",
+            "np.sqrt(((memories - before) ** 2).sum(axis=3).mean(axis=0))": "That is the root of a mean",
+        }.items()
+    ),
+    ("input_share", SHARE, "attention[..., -1].sum(axis=0).mean(axis=2)", "It is the sum over the samples"),
+    ("input_share", ".mean", ".sum", "It is the sum over samples and slots"),
+    ("input_share", SHARE, "attention[..., :-1].mean(axis=(0, 3, 4))", "the weight on the slots' own rows"),
+    ("input_share", SHARE, "(1 - attention[..., -1]).mean(axis=(0, 3))", "the weight on the slots' own rows"),
+    ("effective_rank", "np.exp(-", "np.exp(", "The minus is missing: exp(-"),
+    ("effective_rank", RANK, "(shares * logs).sum(axis=-1).mean(axis=0)", "The minus is missing: exp(-"),
+    *(
+        ("effective_rank", "np.log(", f"np.log{base}(", "The logarithm is that of base 2 or 10")
+        for base in (2, 10)
+    ),
+    *(
+        ("effective_rank", "np.exp(-", f"({base}.0) ** (-", "The logarithm is natural, and 2 ** or 10 **")
+        for base in (2, 10)
+    ),
+    ("effective_rank", RANK, RANK.replace(".mean", ".sum"), "That is the sum over the samples"),
+    ("effective_rank", RANK, "(1 / (shares**2).sum(axis=-1)).mean(axis=0)", "another count of directions"),
+    ("effective_rank", RANK, "1 / (shares**2).sum(axis=-1).mean(axis=0)", "another count of directions"),
+    ("effective_rank", "singular.sum(", "singular.max(", "The singular values are divided by the largest"),
+    ("effective_rank", " / singular.sum(axis=-1, keepdims=True)", "", "are not divided by their sum"),
+    ("effective_rank", "singular.sum(axis=-1, keepdims=True)", "singular.sum()", "are divided by one sum"),
+    ("fit_probe", "features - mean, targets", "features, targets", "Only the codes are centred"),
+    ("fit_probe", "penalty * np.eye(x.shape[1])", "penalty", "The penalty is added to every entry"),
+    ("fit_probe", "penalty * np.eye", "penalty**2 * np.eye", "The penalty is squared; it is"),
+    ("fit_probe", "target_mean - weights @ mean", "-weights @ mean", "The codes' mean is missing"),
+    ("fit_probe", "target_mean - weights @ mean", "np.zeros(count)", "The bias is 0; it is the codes' mean"),
+    ("probe_accuracy", "told ==", "told !=", "That is the share of wrong answers"),
+    (
+        "transplant",
+        MIXED,
+        "for b in range(len(mixed)):\n        mixed[b, slots] = mixed[b - 1, slots]",
+        "A loop changed the samples in place",
+    ),
+    (
+        "transplant",
+        MIXED,
+        "for b in range(1, len(mixed)):\n        mixed[b, slots] = memory[b - 1, slots]",
+        "The first sample kept its slots",
+    ),
+    *(
+        ("transplant", MIXED, f"mixed[:, slots] = np.roll({rolled}", message)
+        for rolled, message in {
+            "memory, 1, axis=1)[:, slots]": "The slots were rolled; roll the samples",
+            "memory[:, slots], 1, axis=1)": "The slots were rolled; roll the samples",
+            "memory, 1)[:, slots]": "np.roll without an axis",
+            "memory[:, slots], 1)": "np.roll without an axis",
+        }.items()
+    ),
+    ("transplant", MIXED, "mixed[:, slots] = 0", "The slots were set to 0"),
+    ("transplant", MIXED, MIXED.replace("[:, slots]", "[slots]"), "Whole samples were replaced"),
 ]

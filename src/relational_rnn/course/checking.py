@@ -13,17 +13,45 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from relational_rnn.config.paths import check_file
-from relational_rnn.course.registry import Exercise
+from relational_rnn.course.registry import ROOM, Exercise
 
 Array = np.ndarray
 Function = Callable[..., Any]
+Wrong = Array | float | tuple[Array | float, ...]
 TRANSPOSED = re.compile(r"\b(\w+)\.T\b|\b(\w+)\.transpose\(\)|\bnp\.transpose\((\w+)\)")
 """An array with its axes in reverse order, in a line of code."""
+
+HINTS: Final = {
+    r"Cannot interpret '\d+' as a data type": (
+        "A shape is one argument, a tuple: np.zeros((3, 8)), with two pairs of brackets."
+    ),
+    r"'tuple' object cannot be interpreted as an integer": (
+        "A tuple came where one whole number is wanted: np.eye(3, 8) takes its sizes one by one."
+    ),
+    r"mismatch in its core dimension": (
+        "A @ B wants the last axis of A as long as the last but one of B. Is one of them to be transposed? A "
+        "layer's weight is (outputs, inputs), so it is x @ W.T."
+    ),
+    r"must have same number of dimensions": (
+        "One array has an axis fewer: x[:, None] puts one of length 1 behind the first."
+    ),
+    r"concatenate\(\) got multiple values for argument 'axis'|only integer scalar arrays": (
+        "np.concatenate and np.stack take the arrays as one list: np.concatenate([a, b], axis=1)."
+    ),
+    r"truth value of an array": (
+        "An `if` wants one True or False, and an array has many: np.where(condition, a, b) chooses for each "
+        "number by itself."
+    ),
+    r"does not result in an equal division": (
+        "np.split cuts an axis into equal parts, and this one has another length. The last one is axis=-1."
+    ),
+}
+"""What NumPy says of a mistake -> what to do about it."""
 
 
 NEARLY = 1e-5
@@ -184,7 +212,7 @@ def guard(name: str, function: Function) -> Function:
             shapes = ", ".join(f"{label} {x.shape}" for label, x in given.items() if label in before)
             called = f" It was called with {shapes}." if shapes else ""
             file = getattr(getattr(function, "__code__", None), "co_filename", "")
-            words = _reversed_axes(wrong, file)
+            words = _reversed_axes(wrong, file) or _hint(wrong, file)
             raise WrongAnswer(f"{words}It stops with {told(wrong, file)}.{called}") from wrong
         for label, array in arrays.items():
             if not np.array_equal(array, before[label], equal_nan=array.dtype.kind == "f"):
@@ -203,7 +231,7 @@ def compare(
     what: str,
     got: Any,
     expected: Array | float,
-    mistakes: Mapping[str, Array | float] | None = None,
+    mistakes: Mapping[str, Wrong] | None = None,
     tolerance: float = 1e-9,
 ) -> None:
     """Hold a result against the right one, and against those that typical mistakes lead to.
@@ -212,7 +240,7 @@ def compare(
         what: name of the result in the message.
         got: the learner's.
         expected: the right one; the dtype counts too.
-        mistakes: what to say -> the result that this mistake gives.
+        mistakes: what to say -> the result that this mistake gives; a tuple of them if it has several.
         tolerance: largest difference, times the largest number expected where that is above 1.
 
     Raises:
@@ -234,10 +262,11 @@ def compare(
         raise WrongAnswer(f"{what} must hold numbers, got an array of dtype {array.dtype}.")
     if not _close(array, right, tolerance):
         near = max(tolerance, 1e-6)
-        for message, wrong in (mistakes or {}).items():
-            # A mistake that these arguments do not show has the right result, and would explain a near miss.
-            if _close(array, np.asarray(wrong), near) and not _close(np.asarray(wrong), right, near):
-                raise WrongAnswer(message)
+        for message, forms in (mistakes or {}).items():
+            for wrong in map(np.asarray, forms if isinstance(forms, tuple) else (forms,)):
+                # A mistake that these arguments do not show has the right result; it explains no near miss.
+                if _close(array, wrong, near) and not _close(wrong, right, near):
+                    raise WrongAnswer(message)
         raise WrongAnswer(f"{what} {_difference(array, right, tolerance)}")
     if right.ndim and (array.dtype.kind != right.dtype.kind or right.dtype == np.float32 != array.dtype):
         raise WrongAnswer(f"{what} must be of dtype {right.dtype}, got {array.dtype}.")
@@ -328,6 +357,34 @@ def told(wrong: BaseException, file: str) -> str:
     lines = [frame for frame in traceback.extract_tb(wrong.__traceback__) if frame.filename == file]
     place = f" in line {lines[-1].lineno}, `{lines[-1].line}`" if lines else ""
     return f"{type(wrong).__name__}{place}: {wrong}".rstrip(".: ")
+
+
+def _hint(wrong: BaseException, file: str) -> str:
+    """Say what to do about an error that NumPy reports in its own words, if a line of a file caused it."""
+    files = [frame.filename for frame in traceback.extract_tb(wrong.__traceback__)]
+    if file not in files:
+        return ""
+    inner = files[len(files) - files[::-1].index(file) :]
+    if any(Path(name).is_relative_to(ROOM.parent) for name in inner):  # another's line is at fault, if any
+        return ""
+    said = str(wrong)
+    if shapes := re.search(r"operands could not be broadcast .*?\(([\d,]+)\) \(([\d,]+)\)", said):
+        return _missing_axis(*(tuple(map(int, filter(None, text.split(",")))) for text in shapes.groups()))
+    return next((f"{hint} " for pattern, hint in HINTS.items() if re.search(pattern, said)), "")
+
+
+def _missing_axis(first: tuple[int, ...], second: tuple[int, ...]) -> str:
+    """Say where one of two shapes needs an axis of length 1 for the two to fit; nothing if none helps."""
+    short, long = sorted((first, second), key=len)
+    for at in range(1, len(short) + 1):
+        longer = (*short[:at], 1, *short[at:])
+        if len(longer) == len(long) and all(1 in (a, b) or a == b for a, b in zip(longer, long)):
+            index = ", ".join([":"] * at + ["None"])
+            return (
+                f"Shapes are lined up from their last axis: {short} does not fit {long}, {longer} does. "
+                f"x[{index}] puts an axis of length 1 there, so does keepdims=True in a sum, mean or max. "
+            )
+    return ""
 
 
 def _reversed_axes(wrong: BaseException, file: str) -> str:

@@ -35,6 +35,10 @@ def softmax_of_two_rows(softmax: Function) -> None:
             / power.sum(),
             "The scores are divided by their sum; take exp of them first.": scores
             / scores.sum(axis=1, keepdims=True),
+            "Each row's largest weight is 1; divide by the row's sum, so that the sum is 1.": power
+            / power.max(axis=1, keepdims=True),
+            "Each row is divided by its mean; divide by its sum.": power / power.mean(axis=1, keepdims=True),
+            "The sign is the other way round: the largest score gets the largest weight.": _softmax(-scores),
         },
     )
 
@@ -186,6 +190,9 @@ def _several_heads(function: Function, heads: int, mask: Array | None) -> None:
     mistakes = {
         "There is one head over all features: split Q, K and V into heads before attending.": one.weights,
         "This is the mean over the heads; return each head's, (B, H, Lq, Lk).": right.mean(axis=1),
+        "The keys are made of V; K gives the keys, V the values.": multi_head_attention(
+            Q, V, V, heads, mask, return_weights=True
+        )[1],
     }
     if mask is not None:
         mistakes["The mask is not passed on to the attention."] = multi_head_attention(
@@ -199,6 +206,10 @@ def _several_heads(function: Function, heads: int, mask: Array | None) -> None:
         {
             "The heads are not merged: merge_heads puts them side by side, (B, Lq, D).": joined,
             "The output is that of one head over all features: use the heads' values.": one_output,
+            "The values are made of K; they are made of V.": multi_head_attention(Q, K, K, heads, mask),
+            "Reshape alone joins the heads and mixes up their rows: use merge_heads.": joined.reshape(
+                expected.shape
+            ),
         },
     )
 
@@ -207,14 +218,16 @@ def _attention(attention: Function, q: Array, k: Array, v: Array, mask: Array | 
     """Hold attention against the right one, and against what typical mistakes make of q, k and v."""
     expected, cache = attention_forward(q, k, v, mask)
     output, weights = unpack(NAMES, attention(q, k, v) if mask is None else attention(q, k, v, mask))
-    if isinstance(output, np.ndarray) and output.shape == cache.weights.shape != expected.shape:
+    shapes = np.shape(output), np.shape(weights)
+    if shapes == (cache.weights.shape, expected.shape) != (expected.shape, cache.weights.shape):
         raise WrongAnswer("The two results are in the wrong order: return output, then weights.")
     products = q @ k.swapaxes(-1, -2)
     scores = products / math.sqrt(q.shape[-1])
     scale = "With d_k = q.shape[-1], the scores are q kᵀ / sqrt(d_k); yours are"
     if mask is None:
         mistakes = {
-            f"{scale} not scaled.": _softmax(products),
+            f"{scale} not scaled, or by a size that is 1 here.": _softmax(products),
+            f"{scale} multiplied by sqrt(d_k).": _softmax(products * math.sqrt(q.shape[-1])),
             f"{scale} divided by d_k.": _softmax(products / q.shape[-1]),
             f"{scale} divided by the root of the number of keys.": _softmax(
                 products / math.sqrt(k.shape[-2])
@@ -242,7 +255,10 @@ def _attention(attention: Function, q: Array, k: Array, v: Array, mask: Array | 
         "output",
         output,
         expected,
-        {"The output holds the scores' product with v: use the weights.": scores @ v},
+        {
+            "The output holds the scores' product with v: use the weights.": scores @ v,
+            "The output is a mean of the keys; it is that of the values, weights @ v.": cache.weights @ k,
+        },
     )
 
 

@@ -47,6 +47,7 @@ def identity(identity_memory: Function) -> None:
             f"Expected {slots} rows of {width} features, got a square.": np.eye(slots),
             f"Expected {slots} rows of {width} features; this one is as wide as it is high.": np.eye(width),
             "All slots are the same; slot i has its 1 at feature i.": np.repeat(expected[:1], slots, axis=0),
+            "The axes are swapped: the slots come first, then the features.": np.eye(width, slots),
         }
         compare("The result", identity_memory(slots, width), expected, mistakes)
 
@@ -66,6 +67,8 @@ def normal(normal_memory: Function) -> None:
         measured = float(memory.std())
         if np.isclose(measured, deviation**0.5, rtol=0.05) and deviation != 1:
             raise WrongAnswer("deviation is taken for a variance: multiply by it, not by its root.")
+        if np.isclose(measured, deviation**2, rtol=0.05) and deviation != 1:
+            raise WrongAnswer("deviation is squared: multiply by it once.")
         if not np.isclose(measured, deviation, rtol=0.05) or abs(memory.mean()) > 0.05 * deviation:
             raise WrongAnswer(
                 f"With deviation={deviation} the mean is {memory.mean():.3f} and the standard deviation "
@@ -100,6 +103,20 @@ def batches(start: Function) -> None:
                     initial, (size, 1)
                 ),
                 "The batch axis comes second: (B, N, D) is expected.": np.stack([initial] * size, axis=1),
+                "Each slot is repeated, not the whole memory: the batch needs an axis of its own, "
+                "np.repeat(initial[None], batch_size, axis=0).": (
+                    np.repeat(initial, size, axis=0),
+                    np.repeat(initial[None], size, axis=1),
+                ),
+                "Samples have one slot several times: np.repeat repeats slot by slot, reshape cuts across. "
+                "np.repeat(initial[None], batch_size, axis=0) repeats the whole memory.": np.repeat(
+                    initial, size, axis=0
+                ).reshape(size, SLOTS, WIDTH),
+                "The features are repeated, (N, B D): np.tile repeats along the last axis unless it is told "
+                "how often along each, np.tile(initial, (batch_size, 1, 1)).": np.tile(initial, size),
+                "np.repeat without an axis puts all numbers in one row: axis=0, on initial[None].": np.repeat(
+                    initial, size
+                ),
             },
         )
 
@@ -139,7 +156,7 @@ def gradient(initial_memory_gradient: Function) -> None:
 
 def spread_of_numbers(slot_spread: Function) -> None:
     """Equal slots, two opposite slots, and two at a right angle: 0, 1 and 0.707."""
-    memory = np.array([[[1.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [-1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]])
+    memory = 0.6 * np.array([[[1.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [-1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]]])
     _spread(slot_spread, memory)
 
 
@@ -183,7 +200,16 @@ def _spread(slot_spread: Function, memory: Array) -> None:
             "The mean runs over the samples; each has a mean slot of its own (axis 1).": of(
                 memory.mean(axis=0, keepdims=True)
             ),
+            "The mean runs over all slots of all samples; each has a mean slot of its own (axis 1).": of(
+                memory.mean(axis=(0, 1), keepdims=True)
+            ),
+            "One number is taken for the mean of all; the mean slot has D features (axis 1).": of(
+                memory.mean(keepdims=True)
+            ),
+            "The first slot is taken for the mean; the mean slot is the mean over axis 1.": of(memory[:, :1]),
             "The root is missing.": right**2,
+            "The root is that of the numerator alone; divide first.": right
+            / np.sqrt((memory**2).sum(axis=(1, 2))),
             "It is not divided by the sum of all squares, so it grows with the memory.": np.sqrt(away),
             "That is one number for the batch; each sample has its own.": np.sqrt(
                 away.sum() / (memory**2).sum()
@@ -226,6 +252,8 @@ def gap_of_another_core(permutation_gap: Function) -> None:
         float(np.abs(difference).max()),
         {
             "That is the mean difference; the largest is asked for.": float(np.abs(difference).mean()),
+            "That is the sum of the differences; the largest is asked for.": float(np.abs(difference).sum()),
+            "That is the square of the largest difference.": float((difference**2).max()),
             "Differences have a sign: take np.abs before the maximum.": float(difference.max()),
             "Nothing is compared: a core that does not treat slots alike must have a gap.": 0.0,
         },

@@ -31,8 +31,23 @@ def sigmoid_of_numbers(sigmoid: Function) -> None:
         {
             "The sign is the other way round: 1 / (1 + exp(-x)).": 1 / (1 + np.exp(x)),
             "That is tanh, which runs from -1 to 1.": np.tanh(x),
+            "That runs from -1 to 1, as tanh does: 0.5 * (1 + tanh(x / 2)).": np.tanh(x / 2),
+            "It is too steep: tanh takes half of x, 0.5 * (1 + tanh(x / 2)).": 0.5 * (1 + np.tanh(x)),
+            "It runs from 0 to 2; half of it is asked for, 0.5 * (1 + tanh(x / 2)).": 1 + np.tanh(x / 2),
+            "It runs from -0.5 to 0.5: the 1 is missing in 0.5 * (1 + tanh(x / 2)).": 0.5 * np.tanh(x / 2),
+            "It runs from -0.5 to 1.5: brackets are missing in 0.5 * (1 + tanh(x / 2)).": 0.5
+            + np.tanh(x / 2),
+            "Brackets are missing: 1 / (1 + exp(-x)), not 1 / 1 + exp(-x).": 1 + np.exp(-x),
+            "The denominator is 1 plus exp(-x), not minus.": _over(1 - np.exp(-x)),
+            "That is a softmax, whose sum over all numbers is 1; a sigmoid takes each by itself.": np.exp(x)
+            / np.exp(x).sum(),
         },
     )
+
+
+def _over(x: Array) -> Array:
+    with np.errstate(divide="ignore"):
+        return np.asarray(1 / x)
 
 
 def sigmoid_of_large_numbers(sigmoid: Function) -> None:
@@ -77,6 +92,7 @@ def logits_of_memory_gates(gate_logits: Function) -> None:
 def _logits(gate_logits: Function, gates: int) -> None:
     memory, x, params = 2 * draw(BATCH, SLOTS, WIDTH), draw(BATCH, WIDTH, seed=1), _params(gates)
     weight, bias = params["gate_memory.weight"], params["gate_memory.bias"]
+    other = params["gate_input.weight"]
     of_input = (x @ params["gate_input.weight"].T + params["gate_input.bias"])[:, None]
     of_memory = np.tanh(memory) @ weight.T + bias
     no_bias = of_memory - bias + of_input - params["gate_input.bias"]
@@ -90,6 +106,30 @@ def _logits(gate_logits: Function, gates: int) -> None:
             + bias
             + of_input,
             "The input goes through tanh as well; only the memory does.": of_memory + squeezed[:, None],
+            "The tanh is on the input; it belongs on the memory.": memory @ weight.T
+            + bias
+            + squeezed[:, None],
+            "The tanh stands around the memory's layer; it belongs on the memory, linear(tanh(memory)).": (
+                np.tanh(memory @ weight.T + bias) + of_input,
+                np.tanh(of_memory) + of_input,
+            ),
+            "The logits go through tanh once more; only the memory does.": np.tanh(of_memory + of_input),
+            "That is the gates already; the sigmoid comes later, in gated_update.": sigmoid_forward(
+                of_memory + of_input
+            )[0],
+            "The two layers are exchanged: gate_memory is for the memory, gate_input for the input.": (
+                np.tanh(memory) @ other.T + (x @ weight.T)[:, None] + bias + params["gate_input.bias"]
+            ),
+            "The input goes through gate_memory.weight; gate_input.weight is for it.": of_memory
+            + (x @ weight.T + params["gate_input.bias"])[:, None],
+            "The memory goes through gate_input.weight; gate_memory.weight is for it.": np.tanh(memory)
+            @ other.T
+            + bias
+            + of_input,
+            "gate_memory.bias is added twice; the input's layer has a bias of its own.": of_memory
+            + of_input
+            - params["gate_input.bias"]
+            + bias,
             "The biases are missing: both layers have one.": no_bias,
             "The bias of the memory's layer is missing: gate_memory.bias.": of_memory - bias + of_input,
             "The bias of the input's layer is missing: gate_input.bias.": of_memory
@@ -141,6 +181,11 @@ def _update(function: Function, gates: int, input_bias: float, forget_bias: floa
     take, keep = sigmoid_forward(i + input_bias)[0], sigmoid_forward(f + forget_bias)[0]
     late_take, late_keep = sigmoid_forward(i)[0] + input_bias, sigmoid_forward(f)[0] + forget_bias
     added = np.tanh(new)
+    every_other = np.concatenate([logits[..., ::2], logits[..., 1::2]], axis=-1)
+
+    def fixed(input_bias: float, forget_bias: float) -> Array:
+        return gates_forward(logits, new, memory, input_bias, forget_bias)[0]
+
     compare(
         "The result",
         function(memory, new, logits, input_bias, forget_bias),
@@ -148,6 +193,12 @@ def _update(function: Function, gates: int, input_bias: float, forget_bias: floa
         {
             "The halves are swapped: i is the first half of the last axis, f the second.": swapped,
             "The biases are swapped: input_bias belongs to i, forget_bias to f.": crossed,
+            "i and f are taken from every other column; they are the two halves of the last axis.": (
+                gates_forward(every_other, new, memory, input_bias, forget_bias)[0]
+            ),
+            "forget_bias is 1 whatever is asked for; add the argument.": fixed(input_bias, 1.0),
+            "input_bias is 1 whatever is asked for; add the argument.": fixed(1.0, forget_bias),
+            "The biases are subtracted; add them.": fixed(-input_bias, -forget_bias),
             "The biases have no effect.": unbiased,
             "input_bias has no effect: it is added to i before the sigmoid.": no_input,
             "forget_bias has no effect: it is added to f before the sigmoid.": no_forget,
@@ -161,6 +212,18 @@ def _update(function: Function, gates: int, input_bias: float, forget_bias: floa
             + late_keep * memory,
             "`memory` and `new` are swapped: i takes of tanh(new), f keeps of the memory.": exchanged,
             "`new` enters without tanh.": take * new + keep * memory,
+            "`new` goes through the sigmoid; it goes through tanh.": take * sigmoid_forward(new)[0]
+            + keep * memory,
+            "The input gate is missing: sigmoid(i + input_bias) is a factor of tanh(new).": added
+            + keep * memory,
+            "The forget gate is missing: sigmoid(f + forget_bias) is a factor of the memory.": take * added
+            + memory,
+            "The forget gate is the other way round: 1 keeps the memory, 0 forgets it.": take * added
+            + (1 - keep) * memory,
+            "The tanh stands around the sum; it belongs on `new` alone.": (
+                np.tanh(take * new + keep * memory),
+                np.tanh(right),
+            ),
             "The old memory goes through tanh, at every step anew; it should enter as it is.": take * added
             + keep * np.tanh(memory),
             "The forget gate is 1 - i. Here the two gates are independent, as in an LSTM.": take * added
@@ -204,6 +267,14 @@ def what_is_left(retention: Function) -> None:
                 * steps,
                 "The bias is not a gate yet: take its sigmoid.": bias**steps,
                 "That is the gate of a single step.": gate,
+                "The bias is taken times the number of steps; it is the gate that is raised to a power.": (
+                    1 / (1 + math.exp(-bias * steps))
+                ),
+                "That is the share that is lost.": 1 - gate**steps,
+                "The gate is the other way round: sigmoid(bias) is kept, 1 - sigmoid(bias) is lost.": (
+                    1 - gate
+                )
+                ** steps,
             },
         )
 
@@ -221,6 +292,11 @@ def bias_for_a_share(forget_bias_for: Function) -> None:
                 "The share is used as the gate of one step; over T steps it is g ** T.": math.log(
                     share / (1 - share)
                 ),
+                "The share is divided by T; the gate is its T-th root, share ** (1 / T).": math.log(
+                    share / steps / (1 - share / steps)
+                ),
+                "That is log(g); the inverse sigmoid is log(g / (1 - g)).": math.log(gate),
+                "The fraction is upside down: log(g / (1 - g)).": math.log((1 - gate) / gate),
             },
         )
 

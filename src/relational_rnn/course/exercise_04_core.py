@@ -18,6 +18,10 @@ from relational_rnn.reference.mlp import mlp_forward
 BATCH, STEPS, FEATURES, SLOTS = 2, 4, 5, 3
 TOLERANCE: Final = 1e-10
 NAMES: Final = ("q", "k", "v")
+INPUT_ROW: Final = (
+    "The input's row is still there, N + 1 rows: it is the last that attention and MLP made. Drop it before "
+    "the gates, [:, :-1]."
+)
 Params = dict[str, Array]
 
 
@@ -96,6 +100,7 @@ def _parts(function: Function, num_heads: int, key_size: int | None) -> None:
     raw = _linear(rows, params, "blocks.0.qkv")
     normed = _norm(raw, params, "blocks.0.qkv_norm")
     no_norm = _cut(split_heads(raw, num_heads), 8 // num_heads)
+    mixed = _cut(normed.reshape(BATCH, num_heads, SLOTS + 1, -1), 8 // num_heads)
     flat = tuple(split_heads(part, num_heads) for part in _cut(normed, 8))
     alone = tuple(_norm_alone(part) for part in no_norm)
     for at, name in enumerate(NAMES):
@@ -116,6 +121,7 @@ def _parts(function: Function, num_heads: int, key_size: int | None) -> None:
                 f"{name} is normalised by itself; the norm runs once, over all H (2K + V) features.": alone[
                     at
                 ],
+                "reshape alone cuts across the rows; use split_heads.": mixed[at],
                 **others,
             },
             TOLERANCE,
@@ -140,6 +146,8 @@ def _attention_block(function: Function, num_heads: int) -> None:
     params, rows = make_cell(num_heads).params, draw(BATCH, SLOTS + 1, 8)
     attended, name = _attended(rows, params, num_heads), "blocks.0.attention_norm"
     parts = dict(zip(NAMES, _qkv(rows, params, num_heads)))
+    unmerged, _ = attention_forward(*parts.values())
+    normed = _norm(rows, params, name)
     orders = {
         f"attention_forward takes q, k and v in this order; it got {', '.join(order)}.": _norm(
             rows + merge_heads(attention_forward(*(parts[part] for part in order))[0]), params, name
@@ -154,8 +162,27 @@ def _attention_block(function: Function, num_heads: int) -> None:
         {
             "The residual is missing: add the rows to what was attended.": _norm(attended, params, name),
             "The layer norm blocks.0.attention_norm is missing.": rows + attended,
-            "The norm comes before the sum; it should run over rows + attention.": rows
-            + _norm(attended, params, name),
+            "The residual and the norm are missing: LN(rows + attention).": attended,
+            "The norm comes before the sum; it should run over rows + attention.": (
+                rows + _norm(attended, params, name),
+                normed + attended,
+                normed + _norm(attended, params, name),
+            ),
+            "The norm comes before the attention; here it comes last, LN(rows + ...).": (
+                rows + _attended(normed, params, num_heads),
+                normed + _attended(normed, params, num_heads),
+                _norm(rows + _attended(normed, params, num_heads), params, name),
+                _norm(normed + _attended(normed, params, num_heads), params, name),
+            ),
+            "The norm runs twice; once, over rows + attention.": _norm(
+                _norm(rows + attended, params, name), params, name
+            ),
+            "That is the norm of the MLP; the attention's is blocks.0.attention_norm.": _norm(
+                rows + attended, params, "blocks.0.mlp_norm"
+            ),
+            "reshape alone mixes up the rows of the heads; use merge_heads.": _norm(
+                rows + unmerged.reshape(rows.shape), params, name
+            ),
             **orders,
         },
         TOLERANCE,
@@ -166,6 +193,7 @@ def mlp_with_residual(mlp_block: Function) -> None:
     """Four rows; the MLP sees each by itself."""
     params, rows = make_cell(2).params, draw(BATCH, SLOTS + 1, 8)
     transformed, name = _mlp(rows, params), "blocks.0.mlp_norm"
+    normed = _norm(rows, params, name)
     compare(
         "The result",
         mlp_block(rows, params),
@@ -173,6 +201,30 @@ def mlp_with_residual(mlp_block: Function) -> None:
         {
             "The residual is missing: add the rows to the MLP's result.": _norm(transformed, params, name),
             "The layer norm blocks.0.mlp_norm is missing.": rows + transformed,
+            "The residual and the norm are missing: LN(rows + MLP(rows)).": transformed,
+            "The norm comes before the sum; it should run over rows + MLP(rows).": (
+                rows + _norm(transformed, params, name),
+                normed + transformed,
+                normed + _norm(transformed, params, name),
+            ),
+            "The norm comes before the MLP; here it comes last, LN(rows + ...).": (
+                rows + _mlp(normed, params),
+                normed + _mlp(normed, params),
+                _norm(rows + _mlp(normed, params), params, name),
+                _norm(normed + _mlp(normed, params), params, name),
+            ),
+            "The norm runs twice; once, over rows + MLP(rows).": _norm(
+                _norm(rows + transformed, params, name), params, name
+            ),
+            "That is the norm of the attention; the MLP's is blocks.0.mlp_norm.": _norm(
+                rows + transformed, params, "blocks.0.attention_norm"
+            ),
+            "The layers come in the wrong order: mlp.0 first, then mlp.1.": _norm(
+                rows + _linear(np.maximum(_linear(rows, params, "mlp.1"), 0), params, "mlp.0"), params, name
+            ),
+            "There is a tanh between the two layers; it should be a ReLU.": _norm(
+                rows + _linear(np.tanh(_linear(rows, params, "mlp.0")), params, "mlp.1"), params, name
+            ),
             "There is a ReLU after the last layer; it stands only between the two.": _norm(
                 rows + np.maximum(transformed, 0), params, name
             ),
@@ -217,9 +269,13 @@ def _step(function: Function, num_heads: int, key_size: int | None) -> None:
     try:
         got = function(x, memory, params, num_heads)
     except WrongAnswer as wrong:
+        if "gates_forward(" in str(wrong) and f"({BATCH},{SLOTS + 1},8)" in str(wrong):
+            raise WrongAnswer(INPUT_ROW) from wrong
         if "gates_forward(" in str(wrong) and isinstance(wrong.__cause__, ValueError):
             raise WrongAnswer(f"gates_forward takes logits, new, memory, in this order. {wrong}") from wrong
         raise
+    if np.shape(got) == (BATCH, SLOTS + 1, 8):
+        raise WrongAnswer(INPUT_ROW)
     compare(
         "The memory",
         got,
@@ -230,6 +286,29 @@ def _step(function: Function, num_heads: int, key_size: int | None) -> None:
             ),
             "The biases are swapped: gates_forward(..., input_bias=0.0, forget_bias=1.0).": gated(
                 squashed, bias=0.0, input_bias=1.0
+            ),
+            "The input bias is 1; it is 0: gates_forward(..., input_bias=0.0, forget_bias=1.0).": (
+                gated(squashed, input_bias=1.0),
+                gated(squashed, input_bias=1.0, bias=2.0),
+            ),
+            "`new` goes through tanh twice; gates_forward takes it itself.": gated(squashed, np.tanh(new)),
+            "The old memory goes through tanh; gates_forward takes the memory as it is.": gated(
+                squashed, kept=squashed
+            ),
+            "The attention is missing: attention_block comes first, then mlp_block.": gated(
+                squashed, _norm(rows + _mlp(rows, params), params, "blocks.0.mlp_norm")[:, :SLOTS]
+            ),
+            'The gates do not see the memory: add linear(np.tanh(memory), params, "gate_memory").': (
+                gates_forward(np.repeat(of_input, SLOTS, axis=1), new, memory, 0.0, 1.0)[0]
+            ),
+            "The gates' two layers are exchanged: gate_memory is for the memory, gate_input for the input.": (
+                gates_forward(
+                    _linear(squashed, params, "gate_input") + _linear(x_proj, params, "gate_memory")[:, None],
+                    new,
+                    memory,
+                    0.0,
+                    1.0,
+                )[0]
             ),
             "The MLP comes before the attention; it comes after: mlp_block(attention_block(...)).": gated(
                 squashed, transformed
@@ -281,13 +360,24 @@ def _run(function: Function, num_heads: int) -> None:
     inputs, memory = draw(BATCH, STEPS, FEATURES), draw(BATCH, SLOTS, 8, seed=1)
     outputs, last = core.forward(inputs, memory)
     got = unpack(("outputs", "memory"), function(inputs, memory, core.params, num_heads))
-    afresh = np.stack([cell.forward(inputs[:, t], memory)[0] for t in range(STEPS)], axis=1)
+    afresh, from_zero = (
+        np.stack([cell.forward(inputs[:, t], first)[0] for t in range(STEPS)], axis=1)
+        for first in (memory, np.zeros_like(memory))
+    )
+    first_input, _ = core.forward(np.repeat(inputs[:, :1], STEPS, axis=1), memory)
+    backward, _ = core.forward(inputs[:, ::-1], memory)
     compare(
         "outputs",
         got[0],
         outputs,
         {
             "Each step begins with the first memory again; it should go on from the one before.": afresh,
+            "Each step begins with a memory of zeros; it should go on from the one before.": from_zero,
+            "The memory never changes: keep what `step` returns, memory = step(...).": np.repeat(
+                memory.reshape(BATCH, 1, -1), STEPS, axis=1
+            ),
+            "Each step sees the first input; step t sees inputs[:, t].": first_input,
+            "The steps run from the last to the first.": backward,
             "The outputs are time first; stack them along axis 1, (B, T, N D).": outputs.swapaxes(0, 1),
             "These are the memories before each step; an output is the memory after it.": np.concatenate(
                 [memory.reshape(BATCH, 1, -1), outputs[:, :-1]], axis=1

@@ -38,6 +38,31 @@ def changes(slot_changes: Function) -> None:
             "sample's length first.": np.linalg.norm(steps.mean(axis=0), axis=2),
             "That is how long the slots are, not how far they moved.": analysis.slot_norms(memories),
             "That is the squared length.": np.square(steps).sum(axis=3).mean(axis=0),
+            "The first step is measured from the last memory, as np.roll does; start from the initial one.": (
+                np.linalg.norm(memories - np.roll(memories, 1, axis=1), axis=3).mean(axis=0)
+            ),
+            "The first step is measured from itself; it starts from the initial memory.": np.linalg.norm(
+                memories - np.concatenate([memories[:, :1], memories[:, :-1]], axis=1), axis=3
+            ).mean(axis=0),
+            "That is the sum over the samples; take the mean.": SAMPLES * right,
+            "Changes have a sign, and cancel in a sum: a length is the root of the sum of squares.": (
+                steps.sum(axis=3).mean(axis=0),
+                steps.mean(axis=(0, 3)),
+            ),
+            "That is the sum of absolute changes; a Euclidean length is the root of the sum of squares.": (
+                np.abs(steps).sum(axis=3).mean(axis=0),
+                np.abs(steps).mean(axis=(0, 3)),
+            ),
+            "The squares are averaged over the features; a length is the root of their sum.": (
+                np.sqrt(np.square(steps).mean(axis=3)).mean(axis=0),
+                np.sqrt(np.square(steps).mean(axis=(0, 3))),
+            ),
+            "That is the root of a mean over the samples; take each sample's length, then the mean.": np.sqrt(
+                np.square(steps).sum(axis=3).mean(axis=0)
+            ),
+            "That is the largest change of any sample; take the mean.": np.linalg.norm(steps, axis=3).max(
+                axis=0
+            ),
             "The changes are measured from the initial memory; take the step before.": np.linalg.norm(
                 memories - initial[:, None], axis=3
             ).mean(axis=0),
@@ -61,6 +86,12 @@ def weight_on_the_input(input_share: Function) -> None:
             "That is the weight that the last slot gives to all rows: the last axis is the rows that are "
             "looked at.": attention[..., -1, :].mean(axis=(0, 3)),
             "It is the sum over the slots; take the mean.": last.mean(axis=0).sum(axis=2),
+            "It is the sum over the samples; take the mean.": last.sum(axis=0).mean(axis=2),
+            "It is the sum over samples and slots; take the mean.": last.sum(axis=(0, 3)),
+            "That is the weight on the slots' own rows; the input's row is the last.": (
+                attention[..., :-1].mean(axis=(0, 3, 4)),
+                attention[..., :-1].sum(axis=-1).mean(axis=(0, 3)),
+            ),
             "The heads are averaged too; keep them apart, (T, H).": last.mean(axis=(0, 2, 3)),
         },
     )
@@ -85,7 +116,8 @@ def _perplexity(shares: Array) -> Array:
 
 
 def _rank(effective_rank: Function, memories: Array) -> None:
-    squares = np.linalg.svd(memories, compute_uv=False) ** 2
+    singular = np.linalg.svd(memories, compute_uv=False)
+    squares, shares2 = singular**2, (_shares(memories) ** 2).sum(axis=-1)
     ranks = _perplexity(_shares(memories))
     got = effective_rank(memories)
     if isinstance(got, np.ndarray) and np.isnan(got).any():
@@ -101,6 +133,30 @@ def _rank(effective_rank: Function, memories: Array) -> None:
                 squares / squares.sum(axis=-1, keepdims=True)
             ).mean(axis=0),
             "That is the entropy; the rank is exp of it.": np.log(ranks).mean(axis=0),
+            "The minus is missing: exp(-Σ p log p).": (
+                (1 / ranks).mean(axis=0),
+                -np.log(ranks).mean(axis=0),
+            ),
+            "The logarithm is that of base 2 or 10, and exp undoes the natural one: np.log.": (
+                (ranks ** (1 / np.log(2))).mean(axis=0),
+                (ranks ** (1 / np.log(10))).mean(axis=0),
+            ),
+            "The logarithm is natural, and 2 ** or 10 ** does not undo it: np.exp.": (
+                (2 ** np.log(ranks)).mean(axis=0),
+                (10 ** np.log(ranks)).mean(axis=0),
+            ),
+            "That is the sum over the samples; take the mean.": ranks.sum(axis=0),
+            "That is 1 / Σ p², another count of directions; here it is exp of the entropy.": (
+                (1 / shares2).mean(axis=0),
+                1 / shares2.mean(axis=0),
+            ),
+            "The singular values are divided by the largest; divide by their sum.": _perplexity(
+                singular / singular.max(axis=-1, keepdims=True)
+            ).mean(axis=0),
+            "The singular values are not divided by their sum.": _perplexity(singular).mean(axis=0),
+            "All singular values are divided by one sum; each matrix has its own, over the last axis.": (
+                _perplexity(singular / singular.sum()).mean(axis=0)
+            ),
             "That is exp of the mean entropy; take exp for each sample, then the mean.": np.exp(
                 np.log(ranks).mean(axis=0)
             ),
@@ -140,6 +196,7 @@ def probe(fit_probe: Function) -> None:
     weights, bias = _probe(features, classes, 2.0)
     got = unpack(("weights", "bias"), fit_probe(features, classes, CLASSES, 2.0))
     targets = np.eye(CLASSES)[classes]
+    x = features - features.mean(axis=0)
     ones = np.concatenate([features, np.ones((40, 1))], axis=1)
     with_bias = np.linalg.solve(ones.T @ ones + 2.0 * np.eye(WIDTH + 1), ones.T @ targets).T
     through_0 = np.linalg.solve(features.T @ features + 2.0 * np.eye(WIDTH), features.T @ targets).T
@@ -155,6 +212,15 @@ def probe(fit_probe: Function) -> None:
             )[0],
             "The bias is penalised as well: centre the features and the codes first.": with_bias[:, :-1],
             "Features and codes are not centred, so the line goes through 0.": through_0,
+            "Only the codes are centred; centre the features too, and the penalty spares the bias.": (
+                np.linalg.solve(
+                    features.T @ features + 2.0 * np.eye(WIDTH), features.T @ (targets - targets.mean(axis=0))
+                ).T
+            ),
+            "The penalty is added to every entry of XᵀX; it belongs on the diagonal, λ np.eye(D).": (
+                np.linalg.solve(x.T @ x + 2.0, x.T @ targets).T
+            ),
+            "The penalty is squared; it is λ as it stands.": _probe(features, classes, 4.0)[0],
             "They are transposed: (C, D).": weights.T,
         },
     )
@@ -166,6 +232,9 @@ def probe(fit_probe: Function) -> None:
             "That is the mean of the codes; at the features' mean, W times it is in there already.": (
                 targets.mean(axis=0)
             ),
+            "The codes' mean is missing: b is that minus W times the features' mean.": bias
+            - targets.mean(axis=0),
+            "The bias is 0; it is the codes' mean minus W times the features' mean.": np.zeros(CLASSES),
             "The sign is wrong: b is the codes' mean minus W times the features' mean.": targets.mean(axis=0)
             + weights @ features.mean(axis=0),
         },
@@ -230,6 +299,7 @@ def _accuracy(probe_accuracy: Function, count: int) -> None:
                 ((features[second] @ weights.T).argmax(axis=1) == classes[second]).mean()
             ),
             "That is the number of right answers; take their share.": 30 * right,
+            "That is the share of wrong answers.": 1 - right,
             "The halves are swapped: the first one is to fit.": score(second, first),
         },
     )
@@ -270,52 +340,75 @@ def _map(probe_map: Function, count: int) -> None:
 
 def slots_of_another(transplant: Function) -> None:
     """A core with random weights; slots 0 and 2 change their owner after 2 of 5 steps, slot 1 after 3."""
+    for step, slots in ((2, [0, 2]), (3, [1])):
+        _transplant(transplant, step, slots)
+
+
+def _transplant(transplant: Function, step: int, slots: list[int]) -> None:
     core = RelationalMemory(3, SLOTS, head_size=WIDTH, seed=1)
     inputs = draw(SAMPLES, STEPS + 1, 3)
+    others = [slot for slot in range(SLOTS) if slot not in slots]
 
-    def run(step: int, donor: int, slots: list[int]) -> Array:
-        _, memory = core.forward(inputs[:, :step])
-        mixed = memory.copy()
-        mixed[:, slots] = np.roll(memory, donor, axis=0)[:, slots]
-        last: Array = core.forward(inputs[:, step:], mixed)[0][:, -1]
+    def mixed(memory: Array, donor: Array, slots: list[int] = slots) -> Array:
+        result = memory.copy()
+        result[:, slots] = donor[:, slots]
+        return result
+
+    def after(step: int, memory: Array) -> Array:
+        last: Array = core.forward(inputs[:, step:], memory)[0][:, -1]
         return last
 
-    for step, slots in ((2, [0, 2]), (3, [1])):
-        others = [slot for slot in range(SLOTS) if slot not in slots]
-        right = run(step, 1, slots)
-        compare(
-            "The output",
-            transplant(core, inputs, step, slots),
-            right,
-            {
-                "Nothing was replaced.": run(step, 0, slots),
-                "The slots come from sample b + 1; take those of b - 1, np.roll(memory, 1, axis=0).": run(
-                    step, -1, slots
-                ),
-                "The other slots were replaced, and those asked for kept.": run(step, 1, others),
-                "All slots were replaced.": run(step, 1, [0, 1, 2]),
-                "It is a step late: after `step` steps the memory is that of inputs[:, :step].": run(
-                    step + 1, 1, slots
-                ),
-                "It is a step early: after `step` steps the memory is that of inputs[:, :step].": run(
-                    step - 1, 1, slots
-                ),
-                "The rest of the steps began with the initial memory; pass the mixed one.": core.forward(
-                    inputs[:, step:]
-                )[0][:, -1],
-                "The whole sequence was run again from the mixed memory; go on with the rest.": _again(
-                    core, inputs, step, slots
-                ),
-            },
-        )
+    def run(step: int) -> Array:
+        _, memory = core.forward(inputs[:, :step])
+        return after(step, mixed(memory, np.roll(memory, 1, axis=0)))
 
-
-def _again(core: RelationalMemory, inputs: Array, step: int, slots: list[int]) -> Array:
     _, memory = core.forward(inputs[:, :step])
-    mixed = memory.copy()
-    mixed[:, slots] = np.roll(memory, 1, axis=0)[:, slots]
-    last: Array = core.forward(inputs, mixed)[0][:, -1]
-    return last
+    before = np.roll(memory, 1, axis=0)
+    right = mixed(memory, before)
+    rolled, in_one_row, whole = memory.copy(), memory.copy(), memory.copy()
+    rolled[:, slots] = np.roll(memory[:, slots], 1, axis=1)
+    in_one_row[:, slots] = np.roll(memory[:, slots], 1)
+    whole[slots] = before[slots]
+    compare(
+        "The output",
+        transplant(core, inputs, step, slots),
+        after(step, right),
+        {
+            "Nothing was replaced.": after(step, memory),
+            "The slots come from sample b + 1; take those of b - 1, np.roll(memory, 1, axis=0).": after(
+                step, mixed(memory, np.roll(memory, -1, axis=0))
+            ),
+            "The other slots were replaced, and those asked for kept.": after(
+                step, mixed(memory, before, others)
+            ),
+            "All slots were replaced.": after(step, before),
+            "It is a step late: after `step` steps the memory is that of inputs[:, :step].": run(step + 1),
+            "It is a step early: after `step` steps the memory is that of inputs[:, :step].": run(step - 1),
+            "The rest of the steps began with the initial memory; pass the mixed one.": core.forward(
+                inputs[:, step:]
+            )[0][:, -1],
+            "The whole sequence was run again from the mixed memory; go on with the rest.": after(0, right),
+            "A loop changed the samples in place, and all have the last one's slots: sample b - 1 had been "
+            "changed before sample b took its slots. Take them from a copy, or np.roll(memory, 1, axis=0).": (
+                after(step, mixed(memory, np.repeat(memory[-1:], SAMPLES, axis=0)))
+            ),
+            "The slots were rolled; roll the samples, np.roll(memory, 1, axis=0).": (
+                after(step, mixed(memory, np.roll(memory, 1, axis=1))),
+                after(step, rolled),
+            ),
+            "np.roll without an axis moves every number by one place; roll the samples, axis=0.": (
+                after(step, mixed(memory, np.roll(memory, 1))),
+                after(step, in_one_row),
+            ),
+            "The first sample kept its slots; it gets those of the last.": after(
+                step, mixed(memory, np.concatenate([memory[:1], memory[:-1]]))
+            ),
+            "The slots were set to 0; they are those of sample b - 1.": after(
+                step, mixed(memory, 0 * memory)
+            ),
+            "Whole samples were replaced; the slots are axis 1, mixed[:, slots].": after(step, whole),
+        },
+    )
 
 
 PARTS: Final = (
