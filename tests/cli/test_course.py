@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from relational_rnn.cli.main import main
-from relational_rnn.course import EXERCISES, registry
+from relational_rnn.course import EXERCISES, apart, registry
 
 FIRST = EXERCISES[1]
 
@@ -83,14 +83,16 @@ def test_start_into_a_new_folder(folder, capsys):
     assert main(["course", "check", "1", f"new/one/{FIRST.file_name}"]) == 1
 
 
+ENDLESS = f"This has not ended after 0.5 seconds; it was in softmax, line 2 of {FIRST.file_name}. Does its loop end?"
 ENDS = {
-    "while True:\n    pass": "This has not ended after 0.5 seconds. Is there a loop without an end?",
+    "\nwhile True: pass": f"0.5 seconds; it was in line 2 of {FIRST.file_name}. Does its loop end?",
     "import os\nos._exit(3)": "The file ends Python itself (exit code 3), as os._exit does; leave that out.",
     "import os\nos.kill(os.getpid(), 9)": "The system has ended Python here (SIGKILL). Did it need too much",
     "import sys\nsys.exit('enough')": "cannot be loaded: SystemExit in line 2, `sys.exit('enough')`: enough",
     "class Own(BaseException): ...\nraise Own('no')": "The file cannot be loaded: Own in line 2",
     "raise KeyboardInterrupt": "It stops with KeyboardInterrupt",
-    "def softmax(x, axis=-1):\n    while True: pass": "This has not ended after 0.5 seconds.",
+    "def softmax(x, axis=-1):\n    while True: pass": ENDLESS,
+    "def softmax(x):\n    return sum(1 for _ in iter(int, 1))": ENDLESS,
     "def softmax(x, axis=-1):\n    raise GeneratorExit": "It stops with GeneratorExit in line 2",
     "import os\ndef softmax(x, axis=-1):\n    os._exit(0)": "The file ends Python itself (exit code 0)",
 }
@@ -104,6 +106,23 @@ def test_a_file_that_does_not_end_or_ends_too_soon(folder, capsys, source):
     told = capsys.readouterr()
     assert ENDS[source] in " ".join(told.out.split())
     assert told.err == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_a_check_that_takes_long_says_where_it_is(folder, capsys, monkeypatch):
+    monkeypatch.setattr(apart, "PATIENCE", 0.2)
+    (folder / FIRST.file_name).write_text(
+        FIRST.solution.read_text().replace(
+            "    power =", "    import time\n    time.sleep(0.5)\n    power =", 1
+        )
+    )
+    assert main(["course", "check", "1"]) == 0
+    said = capsys.readouterr().err.splitlines()
+    line = FIRST.solution.read_text().partition("    power =")[0].count("\n") + 2
+    assert len(said) == 3  # one for each check of softmax
+    assert {*said} == {
+        f"still in softmax, line {line} of {FIRST.file_name} after 0.2 seconds; does its loop end?"
+    }
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
@@ -123,7 +142,8 @@ def test_a_check_can_be_stopped(folder, number, code):
     with subprocess.Popen(command, **started) as parent:
         wait_for(lambda: (folder / "pid").exists() and (folder / "pid").read_text().endswith(" "))
         parent.send_signal(number)
-        assert parent.communicate(timeout=30)[1] == ""
+        stopped = f"stopped in line 3 of {FIRST.file_name}; does its loop end?\n"
+        assert parent.communicate(timeout=30)[1] == (stopped if number == signal.SIGINT else "")
         assert parent.returncode == code
     wait_for(lambda: not is_alive(int((folder / "pid").read_text())))
 

@@ -105,6 +105,13 @@ def test_what_is_wrong_with_a_file_is_told(source, message, folder, capsys):
     assert told.endswith("\ntry:   relational-rnn course check 4 mine.py\n")
 
 
+def test_a_measurement_that_is_stopped_says_where_it_was(folder, capsys):
+    small(4, folder)
+    (folder / "mine.py").write_text("def small_core(inputs, seed):\n    raise KeyboardInterrupt")
+    assert main(["course", "measure", "4", "mine.py", "--script", "small.py"]) == 130
+    assert capsys.readouterr().err == "stopped in small_core, line 2 of mine.py\n"
+
+
 def test_a_file_that_is_not_there(folder, capsys):
     for words in (["gone.py"], ["--script", "gone.py"]):
         assert main(["course", "measure", "4", *words]) == 2

@@ -93,6 +93,7 @@ class CourseCheck:
         from relational_rnn.config.paths import check_file
         from relational_rnn.course import EXERCISES, find_exercise
         from relational_rnn.course.apart import check_apart
+        from relational_rnn.training.screen import say_error
 
         exercise = find_exercise(self.number)
         if check_number("seconds", self.seconds, maximum=LONGEST) <= 0:
@@ -100,7 +101,7 @@ class CourseCheck:
         path = check_file(_there(self.file or _find(exercise)))
         print(f"Exercise {exercise.number}: {exercise.title}\n{path}")
         function, results = "", []
-        for result in check_apart(exercise, path, self.seconds):
+        for result in check_apart(exercise, path, self.seconds, say_error):
             results.append(result)
             if result.function != function:
                 function = result.function
@@ -192,7 +193,14 @@ def main(argv: Sequence[str]) -> int:
         config=(tyro.conf.OmitArgPrefixes,),
         registry=NUMBERS,
     )
-    return command.run()
+    try:
+        return command.run()
+    except KeyboardInterrupt as stop:
+        if str(stop):
+            from relational_rnn.training.screen import say_error
+
+            say_error(str(stop))
+        raise
 
 
 def _find(exercise: Exercise) -> Path:

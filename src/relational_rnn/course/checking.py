@@ -10,7 +10,7 @@ import sys
 import tokenize
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, NamedTuple
@@ -357,6 +357,27 @@ def told(wrong: BaseException, file: str) -> str:
     lines = [frame for frame in traceback.extract_tb(wrong.__traceback__) if frame.filename == file]
     place = f" in line {lines[-1].lineno}, `{lines[-1].line}`" if lines else ""
     return f"{type(wrong).__name__}{place}: {wrong}".rstrip(".: ")
+
+
+def place(path: Path, calls: Iterable[tuple[str, str, int]]) -> str:
+    """Say which line of a file runs.
+
+    Args:
+        path: the file.
+        calls: file, function and line of each call, the innermost first.
+
+    Returns:
+        Words that follow "it is"; nothing if no call is the file's.
+
+    Example:
+        >>> place(Path("mine.py"), [("numpy.py", "sum", 9), ("mine.py", "softmax", 4)])
+        'in softmax, line 4 of mine.py'
+    """
+    mine = [(function, line) for file, function, line in calls if file == str(path)]
+    if not mine:
+        return ""
+    named = [function for function, _ in mine if not function.startswith("<")]  # no <module>, no <lambda>
+    return f"in {f'{named[0]}, ' if named else ''}line {mine[0][1]} of {path}"
 
 
 def _hint(wrong: BaseException, file: str) -> str:

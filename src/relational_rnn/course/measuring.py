@@ -6,7 +6,7 @@ import traceback
 from pathlib import Path
 from types import ModuleType
 
-from relational_rnn.course.checking import WrongAnswer, load, told
+from relational_rnn.course.checking import WrongAnswer, load, place, told
 from relational_rnn.course.registry import Exercise
 
 
@@ -19,6 +19,7 @@ def measure(exercise: Exercise, path: Path, script: Path) -> None:
         script: the measurement: its `main` takes the loaded file.
 
     Raises:
+        KeyboardInterrupt: Ctrl-C; its words say where the file was.
         WrongAnswer: the file or the script cannot be loaded, or a function fails; the message names it.
         BadFile: one of them is no file.
         OSError: one of them cannot be read.
@@ -28,6 +29,12 @@ def measure(exercise: Exercise, path: Path, script: Path) -> None:
         measurement.main(mine)
     except BrokenPipeError:  # the reader has seen enough
         raise
+    except KeyboardInterrupt as stop:
+        calls = [
+            (frame.filename, frame.name, frame.lineno or 0)
+            for frame in traceback.extract_tb(stop.__traceback__)
+        ]
+        raise KeyboardInterrupt(f"stopped {where}" if (where := place(path, calls[::-1])) else "") from None
     except Exception as wrong:
         if path == exercise.solution:
             raise
