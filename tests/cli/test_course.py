@@ -83,7 +83,7 @@ def test_start_into_a_new_folder(folder, capsys):
     assert main(["course", "check", "1", f"new/one/{FIRST.file_name}"]) == 1
 
 
-ENDLESS = f"This has not ended after 0.5 seconds; it was in softmax, line 2 of {FIRST.file_name}. Does its loop end?"
+ENDLESS = f"not ended after 0.5 seconds; it was in softmax, line 2 of {FIRST.file_name}. Does its loop end?"
 ENDS = {
     "\nwhile True: pass": f"0.5 seconds; it was in line 2 of {FIRST.file_name}. Does its loop end?",
     "import os\nos._exit(3)": "The file ends Python itself (exit code 3), as os._exit does; leave that out.",
@@ -201,8 +201,46 @@ def test_a_file_that_is_not_there(capsys, folder):
 
 
 def test_in_a_checkout_the_course_itself_is_checked(capsys, folder):
+    """And it is said which file that is, and that it is the unchanged starter, a copy of which is one too."""
+    unchanged = "This is the unchanged starter: nothing is written yet.\n\nsoftmax\n"
     assert main(["course", "check", "1"]) == 1
-    assert str(FIRST.starter) in capsys.readouterr().out
+    assert capsys.readouterr().out.startswith(
+        f"Exercise 1: {FIRST.title}\n{FIRST.starter}\n"
+        f"That is the checkout's file: there is no {FIRST.file_name} in this folder.\n{unchanged}"
+    )
+    (folder / FIRST.file_name).write_text(FIRST.starter.read_text())
+    assert main(["course", "check", "1"]) == 1
+    assert capsys.readouterr().out.startswith(f"Exercise 1: {FIRST.title}\n{FIRST.file_name}\n{unchanged}")
+    (folder / FIRST.file_name).write_text(FIRST.starter.read_text() + "\n")
+    assert main(["course", "check", "1"]) == 1
+    assert "unchanged" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", [FIRST.file_name, "mine.py"])
+@pytest.mark.parametrize(("command", "number"), [("check", 3), ("measure", 4)])
+def test_a_file_of_another_exercise_is_recognised(command, number, name, capsys, folder):
+    (folder / name).write_text(FIRST.solution.read_text())
+    assert main(["course", command, str(number), name]) == 2
+    assert capsys.readouterr().err == (
+        f"error: this is exercise 1's file: {name}; did you mean `relational-rnn course check 1 {name}`?\n"
+    )
+    assert main(["course", "check", "1", name]) == 0
+
+
+def test_a_file_is_recognised_by_its_name_where_it_is_no_python_yet(capsys, folder):
+    (folder / FIRST.file_name).write_text("def softmax(x\n")
+    assert main(["course", "check", "3", FIRST.file_name]) == 2
+    assert "this is exercise 1's file" in capsys.readouterr().err
+    assert main(["course", "check", "1", FIRST.file_name]) == 1
+
+
+@pytest.mark.parametrize("number", [number for number, exercise in EXERCISES.items() if exercise.measured])
+def test_a_file_of_another_measured_exercise_is_sent_to_its_measurement(number, capsys, folder):
+    other = 4 if number == 2 else 2
+    assert main(["course", "measure", str(other), str(EXERCISES[number].solution)]) == 2
+    assert (
+        f"`relational-rnn course measure {number} {EXERCISES[number].solution}`?" in capsys.readouterr().err
+    )
 
 
 def test_an_installed_wheel_brings_the_course(capsys, folder, monkeypatch):

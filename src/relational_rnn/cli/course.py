@@ -99,7 +99,8 @@ class CourseCheck:
         if check_number("seconds", self.seconds, maximum=LONGEST) <= 0:
             raise ValueError(f"seconds must be above 0, got {self.seconds}")
         path = check_file(_there(self.file or _find(exercise)))
-        print(f"Exercise {exercise.number}: {exercise.title}\n{path}")
+        _check_whose(path, exercise, "check")
+        print(f"Exercise {exercise.number}: {exercise.title}\n{path}{_which(path, exercise, self.file)}")
         function, results = "", []
         for result in check_apart(exercise, path, self.seconds, say_error):
             results.append(result)
@@ -145,6 +146,7 @@ class CourseMeasure:
             measured = ", ".join(str(one.number) for one in EXERCISES.values() if one.measured)
             raise ValueError(f"exercise {exercise.number} has no measurement; exercises with one: {measured}")
         path = check_file(_there(self.file or exercise.solution))
+        _check_whose(path, exercise, "measure")
         script = check_file(_there(self.script or exercise.measurement))
         print(f"Measurement of exercise {exercise.number}: {script}")
         print(f"with the functions of {path}\n", flush=True)
@@ -216,6 +218,27 @@ def _find(exercise: Exercise) -> Path:
         f"there is no {here} in this folder: `relational-rnn course start {exercise.number}` puts it here, "
         f"or name yours: `relational-rnn course check {exercise.number} FILE`"
     )
+
+
+def _check_whose(path: Path, exercise: Exercise, command: str) -> None:
+    """Raise ValueError if a file is that of another exercise."""
+    from relational_rnn.course.registry import belongs_to
+
+    if (other := belongs_to(path, exercise)) != exercise:
+        command = command if other.measured else "check"
+        raise ValueError(
+            f"this is exercise {other.number}'s file: {path}; did you mean "
+            f"`relational-rnn course {command} {other.number} {shlex.quote(str(path))}`?"
+        )
+
+
+def _which(path: Path, exercise: Exercise, named: Path | None) -> str:
+    """Say why a file was taken that nobody named, and that nothing is written in it yet."""
+    where = ""
+    if named is None and path == exercise.starter:
+        where = f"\nThat is the checkout's file: there is no {exercise.file_name} in this folder."
+    unchanged = path.read_bytes() == exercise.starter.read_bytes()
+    return f"{where}\nThis is the unchanged starter: nothing is written yet." if unchanged else where
 
 
 def _there(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -90,6 +91,41 @@ def find_exercise(number: int) -> Exercise:
     if number not in EXERCISES:
         raise ValueError(f"there is no exercise {number}; exercises: {', '.join(map(str, EXERCISES))}")
     return EXERCISES[number]
+
+
+def belongs_to(path: Path, asked: Exercise) -> Exercise:
+    """Return the exercise that a file answers.
+
+    Args:
+        path: a file; it may answer several.
+        asked: what it should answer; it does unless another exercise has more of its functions.
+
+    Returns:
+        Without functions of any exercise, as in a file that is no Python yet, the one of its name, else
+        `asked`.
+
+    Example:
+        >>> belongs_to(find_exercise(2).solution, find_exercise(3)).number
+        2
+    """
+    here = _functions(path)
+    wanted = {one.number: _functions(one.starter) for one in EXERCISES.values()}
+    shared = {number: len(here & names) for number, names in wanted.items()}
+    most = max(shared, key=lambda number: shared[number])
+    if 2 * shared[asked.number] >= len(wanted[asked.number]) or shared[most] == shared[asked.number] > 0:
+        return asked
+    if shared[most]:
+        return EXERCISES[most]
+    return next((one for one in EXERCISES.values() if one.file_name == path.name), asked)
+
+
+def _functions(path: Path) -> set[str]:
+    """Name a file's functions; none if it is no Python yet."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):
+        return set()
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
 def in_checkout() -> bool:
