@@ -60,7 +60,8 @@ def main(mine):
         "trainable, from zeros": (lambda generator: mine.zeros_memory(SLOTS, WIDTH), True),
     }
     print(
-        "| initial memory | spread at first | at the end, untrained | at the end, trained | test accuracy |"
+        "| initial memory | spread at first (0 to 1) | spread at the end, untrained "
+        "| spread at the end, trained | test accuracy, mean (lowest to highest seed) |"
     )
     print("|---|---|---|---|---|")
     for name, (make, trainable) in starts.items():

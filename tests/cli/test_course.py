@@ -41,6 +41,11 @@ def test_help_loads_no_library(words):
     assert "measure" in done.stdout
 
 
+def test_help_shows_what_a_script_is(capsys):
+    assert main(["course", "measure", "--help"]) == 0
+    assert "[FILE] [--script PATH]" in " ".join(capsys.readouterr().out.split())
+
+
 def test_start_fail_solve_pass(folder, capsys):
     assert main(["course", "start", "1"]) == 0
     assert capsys.readouterr().out.endswith("check    relational-rnn course check 1\n")

@@ -8,10 +8,12 @@ import inspect
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from relational_rnn.course import EXERCISES, check
 from relational_rnn.course.checking import load
+from relational_rnn.reference.gates import gates_forward
 
 HERE = Path(__file__).parent
 WRONG = {
@@ -162,3 +164,22 @@ def test_the_examples_on_the_page_give_what_it_says(exercise):
     examples = doctest.DocTestParser().get_doctest(text, {}, exercise.page.name, str(exercise.page), 0)
     assert len(examples.examples) > 2
     assert doctest.DocTestRunner().run(examples).failed == 0
+
+
+@pytest.mark.torch
+def test_the_larger_core_of_page_9_is_read_as_printed():
+    pytest.importorskip("torch")
+    page = EXERCISES[9].page.read_text()
+    scope, probe_map = {}, load(EXERCISES[9].solution).probe_map
+    for block in re.findall(r"```python\n(.*?)```", page.partition("## With a larger core")[2], re.DOTALL):
+        exec(block, scope)
+    maps = [probe_map(scope["memories"], scope["signs"](label), 2)[-1] for label in range(8)]
+    assert sorted(row.argmax() for row in maps) == [*range(8)]  # a slot for each label
+    (printed,) = re.findall(r"```text\n(0 \[.*?)```", page, re.DOTALL)
+    shown = [[float(number) for number in re.findall(r"0\.\d+", row)] for row in printed.splitlines()]
+    assert abs(np.array(shown) - maps).max() < 0.03  # another processor rounds differently
+
+
+def test_page_4_shows_what_the_gates_take():
+    arguments = ", ".join(inspect.signature(gates_forward).parameters)
+    assert f"`gates_forward({arguments})`" in EXERCISES[4].page.read_text()

@@ -53,6 +53,14 @@ def test_a_measurement_prints_its_table(number, folder, capsys):
     assert (folder / "plateau.png").exists() == drawn == ("The curves: plateau.png" in lines)
 
 
+def test_the_page_s_table_has_the_measurement_s_head(folder, capsys):
+    small(2, folder)
+    assert main(["course", "measure", "2", "--script", "small.py"]) == 0
+    (head,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| initial memory")]
+    assert head in EXERCISES[2].page.read_text().splitlines()
+    assert head.count("spread") == 3  # in every column of spreads
+
+
 def test_without_a_file_the_solution_is_measured(folder, capsys):
     small(4, folder)
     assert main(["course", "measure", "4", "--script", "small.py"]) == 0

@@ -131,7 +131,7 @@ class CourseMeasure:
     """Number of the exercise."""
     file: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="[FILE]")] = None
     """Your file, whose functions are used; without it the solution's are."""
-    script: Path | None = None
+    script: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
     """Your copy of the measurement, with other settings; without it the course's, which is named first."""
 
     def run(self) -> int:
