@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import pytest
 
@@ -13,7 +14,7 @@ from relational_rnn.training.files import read_json
 from relational_rnn.training.results import from_json, to_json
 from relational_rnn.training.run import AVERAGED
 from relational_rnn.training.run_folder import config_from
-from tools.publish.records import COPIED, RECORDS
+from tools.publish.records import COPIED, RECORDS, without_folders
 
 CONFIG = {"command", "version", "commit", "python", "processor", "seed", "config"}
 RUN = {
@@ -47,6 +48,14 @@ def read(path):
     assert [recorded["seed"], results["seed"], results["seeds"]] == [config.seed, config.seed, config.seeds]
     assert (results["task"], results["framework"]) == (task, config.runtime.framework)
     return verb, config, content
+
+
+def test_a_record_names_no_folder_of_the_machine_that_made_it():
+    run = {"config": {"task": {"data_dir": "/home/me/babi", "variant": "en"}}, "sizes": [{"data_dir": "x"}]}
+    kept = {"config": {"task": {"data_dir": None, "variant": "en"}}, "sizes": [{"data_dir": None}]}
+    assert without_folders(run) == kept
+    for path in PATHS:
+        assert not re.findall(r'"/\w[^"]*', path.read_text()), path.name
 
 
 @pytest.mark.parametrize("path", PATHS, ids=stem)

@@ -59,12 +59,12 @@ def test_sentences_of_records():
         compared.best_sentence(
             records("compare-paper8x16", "compare-paper8x16-0-dnc", "compare-paper8x16-1-dnc")
         )
-    with pytest.raises(ValueError, match=r"babi has 0 for '847 s for all trainings"):
-        compared.comparison_command(records("babi", "babi"))
+    with pytest.raises(ValueError, match=r"repeated-babi has 0 for '847 s for all trainings"):
+        compared.comparison_command(records("babi", "repeated-babi"))
 
 
 def test_a_summary_of_one_seed_has_its_numbers_in_the_table_alone():
-    sentence, _, table = supervised.summary(read_group(MANIFEST["babi"])).split("\n\n")
+    sentence, _, table = supervised.summary(records("babi", "repeated-babi")).split("\n\n")
     assert not re.search(r"\d s\b", sentence)
     assert table.startswith("| model, one seed |")
     sentence, _, table = supervised.summary(read_group(MANIFEST["sorting"])).split("\n\n")

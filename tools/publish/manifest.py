@@ -153,7 +153,7 @@ MANIFEST: Final[dict[str, Group]] = {
         "repeated",
         (
             *("quick-0", "quick-1", "quick-2", "repeated-quick", "sorting", "repeated-sorting"),
-            *("pair-matching", "repeated-pair-matching", "copy", "repeated-copy"),
+            *("pair-matching", "repeated-pair-matching", "copy", "repeated-copy", "babi", "repeated-babi"),
         ),
         ("table",),
     ),

@@ -82,6 +82,7 @@ def add_record(name: str, run: Path) -> str:
             content[part] = read_json(run / f"{part}.json")
     if content["config"]["command"].startswith("train "):
         content["evaluations"] = evaluations(run)
+    content = without_folders(content)
     write_text(RECORDS / f"{name}.json", json.dumps(content, indent=1) + "\n")
     if groups_of(name):
         return ""
@@ -93,6 +94,20 @@ def add_record(name: str, run: Path) -> str:
         f"No page shows {name}. Put it into a group of tools/publish/manifest.py, or add one, for example\n"
         f'    "{name}": Group("{kind}", ("{name}",), ("{table}",)),'
     )
+
+
+def without_folders(content: Any) -> Any:
+    """Return the content of a record without the folder that held the data: the files are the same anywhere.
+
+    Example:
+        >>> without_folders({"task": {"variant": "en", "data_dir": "/home/me/babi"}})
+        {'task': {'variant': 'en', 'data_dir': None}}
+    """
+    if isinstance(content, dict):
+        return {
+            name: None if name == "data_dir" else without_folders(value) for name, value in content.items()
+        }
+    return list(map(without_folders, content)) if isinstance(content, list) else content
 
 
 def evaluations(run: Path) -> dict[str, list[dict[str, float]]]:
