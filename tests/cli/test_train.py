@@ -87,6 +87,21 @@ def test_flags_that_others_have(capsys):
         assert message in told
 
 
+def test_a_flag_is_of_all_models_whatever_the_preset_has(capsys):
+    tuned = parse("copy", []).run
+    assert tuned.of("lstm").optimisation.learning_rate == 1e-2
+    run = parse("copy", ["--learning-rate", "2e-3"]).run
+    assert {run.of(model).optimisation.learning_rate for model in run.model.models} == {2e-3}
+    assert run.of("lstm").optimisation.optimiser == "soap", "what is not named stays"
+    assert "left out of the preset: dnc.learning_rate=1e-2, lstm" in capsys.readouterr().err
+    run = parse("copy", ["--learning-rate", "2e-3", "--overrides", "lstm.learning_rate=5e-3"]).run
+    assert [run.of(model).optimisation.learning_rate for model in ("rmc", "lstm")] == [2e-3, 5e-3]
+    ours = parse("nth-farthest", ["--initialisation", "torch"]).run
+    assert ours.starts_of("lstm") == ("orthogonal", "torch")
+    assert with_values(tuned, {"learning_rate": 2e-3}).of("rmc").optimisation.learning_rate == 2e-3
+    assert capsys.readouterr().err == ""
+
+
 def test_a_preset_or_a_model_where_a_flag_belongs(capsys):
     for word, flag in (("tiny", "--preset tiny"), ("lstm", "--models lstm")):
         with pytest.raises(SystemExit):

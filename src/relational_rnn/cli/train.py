@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,14 @@ from relational_rnn.cli.choice import HELP, split_task
 from relational_rnn.config.checks import BadFile, check_preset
 from relational_rnn.recipes import RECIPES
 from relational_rnn.tasks import TASKS
-from relational_rnn.training.config import RunConfig, check_overridden, home_of, parts_of, with_values
+from relational_rnn.training.config import (
+    RunConfig,
+    check_overridden,
+    home_of,
+    overrides_beside,
+    parts_of,
+    with_values,
+)
 from relational_rnn.training.distributed import NOT_SHARED
 from relational_rnn.training.files import read_object
 from relational_rnn.training.models import MODELS, models_of
@@ -186,8 +194,12 @@ def parse(
         raise
     if models is None and framework == "numpy" and {"all", "--models=all"} & set(argv):
         say_error(f"all that NumPy has: {', '.join(every)}; --framework torch has {', '.join(MODELS)}")
-    if any(word.partition("=")[0] == "--overrides" for word in argv):
+    flags = {word.partition("=")[0].lstrip("-").replace("-", "_") for word in argv if word.startswith("--")}
+    if "overrides" in flags:
         check_overridden(found.run)
+    elif hidden := set(overrides_beside(found.run)) - set(kept := overrides_beside(found.run, flags)):
+        say_error(f"for all models alike; left out of the preset: {', '.join(sorted(hidden))}")
+        found = dataclasses.replace(found, run=with_values(found.run, {"overrides": kept}))
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic
 
@@ -305,6 +305,8 @@ def value_of(config: RunConfig, name: str) -> Any:
 def with_values(config: RunConfig[Task], values: Mapping[str, Any]) -> RunConfig[Task]:
     """Return a config in which some fields have other values, wherever they are.
 
+    A value is of all models: overrides of the same field that the config had are left out.
+
     Raises:
         TypeError, ValueError: no such field, or a value out of range.
 
@@ -317,6 +319,27 @@ def with_values(config: RunConfig[Task], values: Mapping[str, Any]) -> RunConfig
     for name, value in values.items():
         plain = value.item() if hasattr(value, "item") else value  # a NumPy number as JSON can hold it
         changed.setdefault(home_of(config, name)[0], {})[name] = plain
+    if "overrides" not in values and (kept := overrides_beside(config, values)) != overrides_beside(config):
+        changed.setdefault("model", {})["overrides"] = kept
     own = changed.pop("", {})
     parts = {name: dataclasses.replace(getattr(config, name), **some) for name, some in changed.items()}
     return dataclasses.replace(config, **parts, **own)
+
+
+def overrides_beside(config: RunConfig, fields: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the overrides of a run that leave some fields as they are for all models.
+
+    Example:
+        >>> from relational_rnn.tasks.sorting import Sorting
+        >>> model = ModelConfig(overrides=("lstm.learning_rate=1e-3", "lstm.size=64"))
+        >>> overrides_beside(RunConfig(task=Sorting(), model=model), ["learning_rate"])
+        ('lstm.size=64',)
+    """
+
+    def stays(word: str) -> bool:
+        model, _, setting = word.partition("=")[0].partition(".")
+        of_leader = setting == "initialisation"  # what a run says of it is the leader's
+        return setting not in fields or (of_leader and model != LEADER)
+
+    words: tuple[str, ...] = getattr(config.model, "overrides", ())  # the models of agents have none
+    return tuple(filter(stays, words))
