@@ -154,6 +154,7 @@ MANIFEST: Final[dict[str, Group]] = {
         (
             *("quick-0", "quick-1", "quick-2", "repeated-quick", "sorting", "repeated-sorting"),
             *("pair-matching", "repeated-pair-matching", "copy", "repeated-copy", "babi", "repeated-babi"),
+            *("addition", "repeated-addition"),
         ),
         ("table",),
     ),
