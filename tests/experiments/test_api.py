@@ -39,6 +39,23 @@ def test_the_slot_update_of_a_hybrid_comes_back_with_its_weights(framework):
         experiments.train("sorting", ["hybrid"], **settings | {"slot_update": "each"})
 
 
+@pytest.mark.torch
+def test_a_model_of_ones_own_beside_ours_on_a_preset_of_numpy(tmp_path):
+    nn = pytest.importorskip("relational_rnn.nn")
+    models = {"rmc": None, "mine": lambda features, size: nn.GRU(features, size, batch_first=True)}
+    tiny = {key: value for key, value in SORTING.items() if key != "framework"} | {"seeds": 1}
+    result = experiments.train("sorting", models, out=tmp_path / "run", overrides=("mine.steps=4",), **tiny)
+    assert find_recipe("sorting", "tiny").runtime.framework == "numpy"
+    assert result.config.runtime.framework == "torch"
+    inputs = np.zeros((2, 4, result.config.task.input_size), np.float32)
+    whole = relational_rnn.load(tmp_path / "run", "rmc", models=models).predict(inputs, True)
+    for source in (tmp_path / "run", tmp_path / "run" / "checkpoints" / "rmc-0.safetensors"):
+        np.testing.assert_array_equal(relational_rnn.load(source, "rmc").predict(inputs, True), whole)
+    relational_rnn.load(tmp_path / "run", "mine", models=models)
+    with pytest.raises(ValueError, match=r"is of the model 'mine', .* models=\{'mine': FACTORY\}$"):
+        relational_rnn.load(tmp_path / "run", "mine")
+
+
 def test_a_run_is_that_of_the_command(trained):
     result, folder, seen = trained
     assert from_json(json.loads((folder / "results.json").read_text())) == result.results

@@ -243,7 +243,7 @@ class FinishedRun:
     @property
     def has_insides(self) -> bool:
         """Whether this is a run whose slots can be decoded."""
-        return entry_of(self.config.task).name == "nth-farthest" and self.config.runtime.framework == "torch"
+        return entry_of(self.config.task).vectors and self.config.runtime.framework == "torch"
 
     @cached_property
     def one(self) -> Any:

@@ -162,6 +162,8 @@ def configure(task: Any, preset: str = "quick", models: Models | None = None, **
         config = RunConfig(task=task)
     if models is not None:
         values["models"] = models
+    if isinstance(models, Mapping) and any(factory is not None for factory in models.values()):
+        values.setdefault("framework", "torch")  # what models of one's own are made of
     for name in {"models", "overrides", "start"} & values.keys():
         if isinstance(values[name], str) or not isinstance(values[name], Iterable):
             raise TypeError(f"{name} must be a list of texts, got {values[name]!r}")

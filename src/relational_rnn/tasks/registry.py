@@ -79,6 +79,8 @@ class TaskEntry:
     """(task) -> it with its files found, and where they are in words; None if there is nothing to find."""
     score: Score = ACCURACY
     """What models are compared by."""
+    vectors: bool = False
+    """Whether an example is labelled vectors and a query, so that what slots hold of them can be decoded."""
     tokens: bool = False
     """Whether inputs are the numbers of tokens, (B, T), which a model embeds; else features (B, T, F)."""
     keep: Callable[[Any], dict[str, Any]] | None = None
@@ -189,6 +191,7 @@ TASKS: dict[str, TaskEntry] = {
         description="Which of N labelled vectors is the n-th farthest from the vector labelled m?",
         trivial="2/N, 25 % at 8 objects",
         factory=_factory("nth-farthest", nth_farthest.NthFarthest),
+        vectors=True,
         sample=nth_farthest.sample,
         oracle=nth_farthest.oracle,
         records=nth_farthest.records,

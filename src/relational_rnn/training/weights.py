@@ -19,6 +19,7 @@ from relational_rnn.training.contestants import Contestant
 from relational_rnn.training.decode import decode
 from relational_rnn.training.examples_file import find_weights
 from relational_rnn.training.framework import Framework, framework_of
+from relational_rnn.training.models import MODELS
 from relational_rnn.training.results import read_results
 from relational_rnn.training.run_folder import RunFolder, config_from, leaves_of
 
@@ -177,7 +178,7 @@ def read_weights(path: Path, task: Any = None) -> tuple[dict[str, Array], RunCon
 
     Raises:
         BadFile: the file is no such file.
-        ValueError: it is of another task than `task`.
+        ValueError: it is of another task than `task`, or of a model that is not known here.
     """
     values, notes = load_arrays(path, remedy_of(path))
     if "game" in notes:
@@ -189,6 +190,12 @@ def read_weights(path: Path, task: Any = None) -> tuple[dict[str, Array], RunCon
     if not {"task", "config", "contestant"} <= notes.keys():
         raise BadFile(
             path, f"holds no model of a run: its notes are {', '.join(notes) or 'none'}", remedy_of(path)
+        )
+    of = notes["contestant"].get("model") if isinstance(notes["contestant"], dict) else None
+    if isinstance(of, str) and of not in MODELS:
+        raise ValueError(
+            f"{path} is of the model {shortened(of)}, which is none of the package's; if it is your own, "
+            f"say how it is built: models={{{of!r}: FACTORY}}"
         )
     try:
         entry = find_task(notes["task"]) if task is None else entry_of(task)
@@ -209,14 +216,31 @@ def _described(entry: TaskEntry, notes: Mapping[str, Any]) -> tuple[RunConfig, C
     Raises:
         ValueError: they tell of none.
     """
-    config = config_from(entry, notes["config"])
     contestant = decode(Contestant, notes["contestant"], "contestant")
+    config = config_from(entry, _without_unknown_models(notes["config"], contestant.model))
     check_seed("contestant.seed", contestant.seed)
     spec = config.specs[check_choice("contestant.model", contestant.model, config.specs)]
     starts = contestant.initialisation.split("+")
     for start in starts:
         check_choice("contestant.initialisation", start, spec.initialisations)
     return config, contestant
+
+
+def _without_unknown_models(values: Any, model: str) -> Any:
+    """Return a configuration as its file has it, without models beside this one that are not known here.
+
+    A run may have had models of somebody's own; the package's own ones of it are loaded without them.
+    """
+    part = values.get("model") if isinstance(values, dict) else None
+    names = part.get("models") if isinstance(part, dict) else None
+    if not isinstance(part, dict) or not isinstance(names, list):
+        return values  # `config_from` says what is wrong
+    known = [name for name in names if name in MODELS or name == model]
+    words = part.get("overrides", [])
+    if isinstance(words, list):
+        unknown = tuple(f"{name}." for name in names if name not in known)
+        words = [word for word in words if not str(word).startswith(unknown)] if unknown else words
+    return {**values, "model": {**part, "models": known, "overrides": words}}
 
 
 def check_fits(config: RunConfig, name: str, numbers: int) -> None:
