@@ -1,12 +1,9 @@
 """What a run came to: typed, written and read without a loss."""
 
-import doctest
-
 import pytest
 
 from relational_rnn.analysis import longer_table
 from relational_rnn.tasks.nth_farthest_variants import MORE_STEPS
-from relational_rnn.training import results
 from relational_rnn.training.curriculum import Change
 from relational_rnn.training.results import from_json, to_json, training_from
 from relational_rnn.training.run import model_results
@@ -111,9 +108,3 @@ def test_a_run_lacks_nothing_and_has_nothing_else():
         from_json({"models": {}, "generalisation": []})
     with pytest.raises(ValueError, match="results has no 'loss'; it has task, framework, "):
         from_json({"models": {}, "generalisation": [], "loss": 1})
-
-
-def test_examples_in_the_docstrings():
-    failed, tried = doctest.testmod(results)
-    assert tried
-    assert not failed

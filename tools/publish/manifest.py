@@ -171,6 +171,15 @@ MANIFEST: Final[dict[str, Group]] = {
     "control": Group("supervised", ("control",), ("summary", "generalisation", "efficiency")),
     "program": Group("supervised", ("program",), ("summary", "generalisation", "efficiency")),
     "babi": Group("supervised", ("babi",), ("summary", "kinds", "efficiency")),
+    "search-characters": Group(
+        "tuning",
+        (
+            *("search-characters", "search-characters-opponents", "search-characters-higher"),
+            *("search-characters-highest", "search-characters-top"),
+        ),
+        ("command", "summary"),
+        "characters",
+    ),
     "compare-sorting": Group(
         "comparison", ("compare-sorting",), ("command", "summary", "generalisation", "cost", "memory")
     ),

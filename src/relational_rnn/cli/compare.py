@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from relational_rnn.cli import train
+from relational_rnn.training.models import COMPARED
 
 DEFAULTS: dict[str, Any] = {
-    "models": ("rmc", "lstm", "gru", "transformer", "dnc"),
+    "models": COMPARED,
     "seeds": 3,
     "framework": "torch",
 }

@@ -24,7 +24,7 @@ from relational_rnn.recipes import RECIPES, find_recipe
 from relational_rnn.tasks import entry_of
 from relational_rnn.training.config import RunConfig, check_overridden, with_values
 from relational_rnn.training.data import with_files
-from relational_rnn.training.models import Factory, ModelSpec, added_models, models_of, specs_of
+from relational_rnn.training.models import COMPARED, Factory, ModelSpec, added_models, models_of, specs_of
 from relational_rnn.training.results import RunResult
 from relational_rnn.training.run import check, command_of, run
 from relational_rnn.training.run_folder import RunFolder
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 
 Models = Sequence[str] | Mapping[str, Factory | None]
 """Names of the package's models; or name -> None for one of them, or the factory of one's own."""
-
-OPPONENTS = ("rmc", "lstm", "gru", "transformer", "dnc")
-"""What `compare` trains if nothing is said: of them what the framework has."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,7 +245,7 @@ def compare(
         >>> print(compare("sorting", {"rmc": None, "mine": mine}).table())  # doctest: +SKIP
     """
     if models is None:
-        models = [name for name in OPPONENTS if name in models_of(framework)]
+        models = [name for name in COMPARED if name in models_of(framework)]
     return train(task, models, seeds=seeds, framework=framework, **options)
 
 

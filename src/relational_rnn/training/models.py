@@ -151,6 +151,9 @@ MODELS: Final[dict[str, ModelSpec]] = {
 LEADER: Final = next(iter(MODELS))
 """The model whose size, and where there is one whose curriculum, the others follow."""
 
+COMPARED: Final = ("rmc", "lstm", "gru", "transformer", "dnc")
+"""What `compare` trains if nothing is said; in NumPy what there is of them."""
+
 LABELS: Final = {name: spec.label for name, spec in MODELS.items()}
 """What people read, by name."""
 
