@@ -70,6 +70,13 @@ def test_the_help_before_a_task_is_named_has_options_that_there_are(command, cap
     ("arguments", "near"),
     [
         (["trian", "sorting"], "there is no command 'trian' (did you mean train?)"),
+        (["--versoin"], "there is no command '--versoin' (did you mean --version?)"),
+        (
+            ["pair_matching"],
+            "'pair_matching' (pair-matching is a task: relational-rnn train pair-matching)",
+        ),
+        (["train", "sorting", "--preset"], "--preset needs a value"),
+        (["train", "sorting", "--out", "--steps", "3"], "--out needs a value"),
         (["train", "sortin"], "there is no task 'sortin' (did you mean sorting?)"),
         (["train", "sorting", "--preset", "tinny"], "no preset 'tinny' for sorting (did you mean tiny?)"),
         (["train", "sorting", "--models", "ltsm"], "got 'ltsm' (did you mean lstm?)"),

@@ -35,8 +35,9 @@ def test_train_and_visualize_draw_the_same(run, capsys):
     told = capsys.readouterr().out.splitlines()
     assert {file.name: file.read_bytes() for file in (run / "plots").iterdir()} == drawn
     assert {f"{name}.png" for name in ("loss_curves", "attention", "gates", "slot_usage")} < drawn.keys()
-    assert [line for line in told if line.startswith("no ")] == [
-        f"no {name}: only runs of nth-farthest with torch have it" for name in ("mistakes", "slot_contents")
+    assert [line for line in told if line.startswith("Left out ")] == [
+        f"Left out {name}: only runs of nth-farthest with torch have it."
+        for name in ("mistakes", "slot_contents")
     ]
     assert len(told) == len(drawn) + 2
 
@@ -74,7 +75,7 @@ def test_weights_that_are_gone(copied, capsys):
     assert main(["visualize", str(copied), *only]) == 0
     assert capsys.readouterr().out.splitlines() == [
         str(copied / "plots" / "slot_usage.png"),
-        "no attention: no model that could be loaded has attention that can be recorded",
+        "Left out attention: no model that could be loaded has attention that can be recorded.",
         "What these do is left out: RMC, whose weights (rmc-0.safetensors) are gone.",
     ]
     (copied / "checkpoints" / "lstm-0.safetensors").unlink()

@@ -102,7 +102,9 @@ def _run(arguments: list[str]) -> int:
             print(f"relational-rnn {relational_rnn.__version__}")
             return 0
         if arguments[0] not in COMMANDS:
-            near = did_you_mean(arguments[0], COMMANDS)
+            near = did_you_mean(arguments[0], (*COMMANDS, "help", "--help", "--version"))
+            if (task := _task(arguments[0])) is not None:
+                near = f" ({task} is a task: relational-rnn train {task})"
             raise ValueError(f"there is no command {arguments[0]!r}{near}; commands: {', '.join(COMMANDS)}")
         _check_not_empty(arguments[1:])
         if _is_started_too_often(arguments[0]):
@@ -131,6 +133,13 @@ def _run(arguments: list[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _task(word: str) -> str | None:
+    """Return the name of the task that a word is, None if it is none."""
+    from relational_rnn.tasks import TASKS, task_name
+
+    return name if (name := task_name(word)) in TASKS else None
 
 
 def _is_started_too_often(command: str) -> bool:

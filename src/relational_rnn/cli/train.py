@@ -153,10 +153,14 @@ def parse(
         SystemExit: as argument parsers do.
     """
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for name in ("--preset", "--config", "--out", "--framework"):
-        early.add_argument(name)
+    valued = ("--preset", "--config", "--out", "--framework")
+    for name in valued:
+        early.add_argument(name, nargs="?", const="")
     early.add_argument("--resume", action="store_true")
     given, _ = early.parse_known_args(argv)
+    for name in valued:
+        if getattr(given, name[2:]) == "":
+            raise ValueError(f"{name} needs a value")
     preset = DEFAULT_PRESET if given.preset is None else given.preset
     presets = RECIPES[task] if presets is None else presets
     run = with_values(presets[check_preset(preset, task, presets)](), defaults or {})

@@ -57,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
     for file in written:
         print(file)
     for name, reason in absent.items():
-        print(f"no {name}: {reason}")
+        print(f"Left out {name}: {reason}.")
     if left_out:
         print(left_out)
     return 0 if written else 1

@@ -169,7 +169,8 @@ def check_examples(name: str, model: Model, data: Examples) -> None:
     if targets.shape[1:] != outputs.shape[1:-1]:
         raise ValueError(
             f"{name} must have targets of shape {inputs.shape[:1]}, one after each sequence, or "
-            f"{inputs.shape[:2]}, one a step, got {targets.shape}"
+            f"{inputs.shape[:2]}, one a step, got {targets.shape}; integers are classes, floats numbers to "
+            "predict"
         )
     check_classes(f"targets of {name}", targets[counted], outputs.shape[-1])
 

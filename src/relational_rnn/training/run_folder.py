@@ -148,7 +148,8 @@ class RunFolder:
             raise ValueError(f"{self.path} is {kind_of(self.path)}; a run needs a folder")
         if self.path.exists() and any(not file.match(HALF_WRITTEN) for file in self.path.iterdir()):
             raise ValueError(
-                f"{self.path} is not empty; choose another folder with --out, or go on there with --resume"
+                f"{self.path} is not empty; choose another folder with --out, or go on there with "
+                f"--out {self.path} --resume"
             )
         check_folder(self.path)
 
