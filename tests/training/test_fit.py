@@ -220,6 +220,8 @@ HOLE[7, 0, 0] = np.nan
         (spoilt(targets=np.r_[Y, Y]), ValueError, r"as many examples, got shapes \(300, .* and \(600, "),
         (spoilt(mask=MASK[:200]), ValueError, r"mask must have shape \(300, .*, got \(200, "),
         (spoilt(targets=Y[:, :2], mask=None), ValueError, r"targets of shape \(300,\), .* or \(300, \d+\)"),
+        (spoilt(targets=Y[:, :2], mask=None), ValueError, "integers are classes, floats numbers to predict"),
+        (spoilt(inputs=X[:, 0]), ValueError, r"must have inputs of shape \(B, T, F\), got \(300, \d+\)"),
         (
             spoilt(targets=np.r_[Y[:-1], Y[-1:] + 90]),
             ValueError,

@@ -154,6 +154,8 @@ def check_examples(name: str, model: Model, data: Examples) -> None:
     """
     inputs, targets, mask = _parts(model, data, name)
     counted = check_mask(mask, _mask_shape(targets))
+    if inputs.ndim < 3:
+        raise ValueError(f"{name} must have inputs of shape (B, T, F), got {inputs.shape}")
     outputs = model.forward(inputs[:1], return_sequences=_has_time(targets))
     _check_finite(f"{name} holds inputs", inputs)
     if _is_regression(targets):
