@@ -8,6 +8,7 @@ import pytest
 
 from relational_rnn.experiments.many import LEAVING, MEANS
 from relational_rnn.tasks import entry_of, find_task
+from relational_rnn.tasks.score import ACCURACY
 from relational_rnn.tasks.splits import score_to_beat
 from relational_rnn.training.contestants import contestants
 from relational_rnn.training.files import read_json
@@ -31,6 +32,8 @@ TRAINING = {
 PATHS = sorted(RECORDS.glob("*.json"))
 VARIANT = {"name", "values", "trivial_accuracy", "models", "runs"}
 SCORE = {"label", "task_reached", "task_share", "parameters", *MEANS, *LEAVING}
+OF_TEXT = ("loss", "perplexity", "bits_per_byte")
+SPLITS = ("validation", "test", "harder")
 
 
 def stem(path):
@@ -74,7 +77,9 @@ def check_run(config, content):
     assert list(results["models"]) == list(config.model.models)
     harder = {"harder"} if results["harder"] is not None else set()
     assert results["trivial_accuracy"] == score_to_beat(results["trivial"]["test"])
-    assert {split for split in results["trivial"] if not split.endswith("_by_kind")} == {"test", *harder}
+    of_text = set(OF_TEXT) if entry.score is not ACCURACY else set()
+    trivial = {split for split in results["trivial"] if not split.endswith("_by_kind")}
+    assert trivial == {"test", *harder, *of_text}
     named = [(training["name"], training["label"]) for training in trainings(results)]
     assert sorted(named) == sorted((one.name, one.label) for one in contestants(config))
     names = {name for name, _ in named}
@@ -86,17 +91,22 @@ def check_run(config, content):
     wanted |= {"long_words"} if entry.name == "group-word" else set()
     grown = {one.name for one in contestants(config) if one.grown}
     wanted |= {"validation_accuracy"} if "evaluations" in content else set()
+    more = {f"{split}_{score}" for split in SPLITS for score in of_text}
+    wanted |= more
+    whole = (
+        {"test_sequence_accuracy", "harder_sequence_accuracy"} if of_text else set()
+    )  # a text is one sequence
     if "state_size" in trainings(results)[0]:  # kept since models have been compared by it
         wanted |= {"state_size"}
     for training in trainings(results):
-        assert training.keys() == wanted | ({"changes"} if training["name"] in grown else set())
+        assert training.keys() == wanted - whole | ({"changes"} if training["name"] in grown else set())
         for change in training.get("changes", ()):
             assert change.keys() == {"step", "sizes"}
     for model in results["models"].values():
         own = {"label", "name", "selected", "trainings", "parameters"}
         own |= {"harder_accuracy"} & model["trainings"][0].keys() | {"test_by_kind"} & wanted
         own |= {"mean_error", "failed_tasks"} if entry.from_kinds is not None else set()
-        assert model.keys() == own | (set(AVERAGED) - {"harder_accuracy"})
+        assert model.keys() == own | (set(AVERAGED) - {"harder_accuracy"}) - whole | more
         assert model["name"] in model["selected"]
     for axis in results["generalisation"]:
         assert axis.keys() == {"axis", "sizes", "trained", "examples", "trivial", "models"}
@@ -122,7 +132,10 @@ def test_what_counts_for_a_model_was_chosen_by_validation(path):
         sums = [sum(one["validation_accuracy"] for one in regime) for regime in regimes]
         best = regimes[sums.index(max(sums))]
         assert model["selected"] == [one["name"] for one in best]
-        assert model["name"] == max(best, key=lambda one: one["validation_accuracy"])["name"]
+        if "validation_perplexity" in best[0]:
+            assert model["name"] == min(best, key=lambda one: one["validation_perplexity"])["name"]
+        else:
+            assert model["name"] == max(best, key=lambda one: one["validation_accuracy"])["name"]
         assert model["test_accuracy"] == pytest.approx(sum(t["test_accuracy"] for t in best) / len(best))
 
 
@@ -132,6 +145,8 @@ def trainings(results):
 
 def check_experiment(config, results):
     assert results.keys() == EXPERIMENT
+    text = entry_of(config.task).score is not ACCURACY
+    score_of_run = SCORE | ({f"{split}_perplexity" for split in SPLITS} if text else set())
     for variant in results["variants"]:
         assert variant.keys() == VARIANT
         for model in variant["models"].values():
@@ -139,4 +154,4 @@ def check_experiment(config, results):
         for run in variant["runs"]:
             assert run.keys() == {"seed", "trivial_accuracy", "models", "diverged"}
             for score in run["models"].values():
-                assert score.keys() == SCORE
+                assert score.keys() == score_of_run

@@ -171,6 +171,7 @@ MANIFEST: Final[dict[str, Group]] = {
     "control": Group("supervised", ("control",), ("summary", "generalisation", "efficiency")),
     "program": Group("supervised", ("program",), ("summary", "generalisation", "efficiency")),
     "babi": Group("supervised", ("babi",), ("summary", "kinds", "efficiency")),
+    "characters": Group("supervised", ("characters",), ("summary", "cost"), "characters"),
     "search-characters": Group(
         "tuning",
         (
@@ -203,7 +204,7 @@ FIGURES: Final[dict[str, tuple[str, ...]]] = {
     # Drawn from records.
     "training_curves": (
         *("quick-0", "paper8x16-0", "short-paper8x16-0", "smaller-paper8x16-0b", "dimensions32-paper8x16-0"),
-        *(*PROGRAMS, "babi"),
+        *(*PROGRAMS, "babi", "characters"),
     ),
     "accuracy_test": ("compare-nth-farthest", *REASONING),  # records that lack the points of their curves
     "all_factors": ("ablation-nth-farthest", "ablation-five-paper8x16"),
