@@ -189,6 +189,100 @@ def test_several_models_and_trivial_scores(tmp_path):
     assert factor_figure(results, "num_heads", tmp_path / "x.png").stat().st_size > 10_000
 
 
+def beside(results, test_accuracy):
+    """Return results with an LSTM beside the RMC; its scores are a function of a variant's values."""
+    found = copy.deepcopy(results) | {"models": ["rmc", "lstm"]}
+    for one in found["variants"]:
+        for trained in one["runs"]:
+            score = test_accuracy(one["values"])
+            if score is None:
+                trained["diverged"]["lstm"] = "nan"
+            else:
+                old = trained["models"].get("rmc", run(0.5, 0.5, 64)["models"]["rmc"])
+                trained["models"]["lstm"] = old | {"test_accuracy": score, "validation_accuracy": score}
+    return found
+
+
+def test_points_of_several_models_have_rows_for_each_and_a_best_for_each():
+    results = beside(SWEEP, lambda values: 0.3 + values["learning_rate"])  # best where the RMC is worst
+    table = points_table(results)
+    assert table.columns == ("model", "learning_rate", "use_mlp", "validation %", "test %")
+    assert [cells[0] for _, cells in table.rows] == [*6 * ["RMC"], *6 * ["LSTM"]]
+    assert [cells[1] for _, cells in table.rows[6:]] == [f"{rate:g}" for rate in reversed(RATES)]
+    assert [place for place, (bold, _) in enumerate(table.rows) if bold] == [0, 6]
+    assert table.rows[6][1][-2:] == ["40.0", "40.0"]
+    assert [(bold, cells[1:]) for bold, cells in table.rows[:6]] == points_table(SWEEP).rows
+    assert points_table(results, most=2).rows == [*table.rows[:2], *table.rows[6:8]]
+
+
+def test_what_another_model_has_of_its_own_is_a_dash_and_no_second_score():
+    sweep = copy.deepcopy(SWEEP) | {"factors": {"lstm.learning_rate": {"values": [0.001, 0.01]}}}
+    sweep["variants"] = [
+        variant({"lstm.learning_rate": rate}, run(0.9, 0.8, 64), run(0.7, 0.8, None, seed=1))
+        for rate in (0.001, 0.01)
+    ]
+    results = beside(sweep, lambda values: 0.8 - 10 * values["lstm.learning_rate"])
+    assert plain(points_table(results)) == [
+        (True, ["RMC", "-", "80.0 (80.0-80.0)", "80.0 (70.0-90.0)"]),
+        (True, ["LSTM", "0.001", "79.0 (79.0-79.0)", "79.0 (79.0-79.0)"]),
+        (False, ["LSTM", "0.01", "70.0 (70.0-70.0)", "70.0 (70.0-70.0)"]),
+    ]
+    rows = plain(factor_table(results, "lstm.learning_rate"))
+    assert [(bold, cells[0]) for bold, cells in rows] == [
+        (True, "0.001, LSTM"),
+        (False, "0.01, LSTM"),
+        (False, "trivial score"),
+    ]
+    told = factor_in_words(results, "lstm.learning_rate")
+    assert told == "Learning rate (LSTM): 0.001 is best, 79.0 %; 0.01 is worst, 70.0 %"
+    ablation = {**results, "base": {"lstm.learning_rate": 0.001}}
+    ablation["variants"][0]["values"] = {}
+    labels = [cells[0] for _, cells in overview_table(ablation).rows]
+    assert labels == ["base, RMC", "base, LSTM", "lstm.learning_rate: 0.01, LSTM"]
+    assert overview_in_words(ablation).startswith("The base (LSTM) reaches 79.0 %; lstm.learning rate: 0.01")
+
+
+def test_a_model_that_diverged_everywhere_has_no_best():
+    results = beside(SWEEP, lambda values: None)
+    rows = plain(points_table(results))
+    assert [place for place, (bold, _) in enumerate(rows) if bold] == [0]
+    assert rows[-1][1][-2:] == ["-, 1 diverged", "-"]
+    rows = plain(factor_table(results, "use_mlp"))
+    assert [(bold, cells[0]) for bold, cells in rows[:4]] == [
+        (False, "true, RMC"),
+        (False, "true, LSTM, 3 diverged"),
+        (True, "false, RMC"),
+        (False, "false, LSTM, 3 diverged"),
+    ]
+    assert factor_in_words(results, "use_mlp").splitlines()[1] == "MLP (LSTM): every training diverged"
+
+
+def test_the_best_of_a_factor_is_marked_for_each_model_and_told_for_each():
+    heads = {4: 0.9, 8: 0.7, 1: 0.8}
+    results = beside(ABLATION, lambda values: heads[values.get("num_heads", 4)])
+    rows = plain(factor_table(results, "num_heads"))
+    assert [cells[0] for bold, cells in rows if bold] == ["4 (base), LSTM", "8, RMC"]
+    assert factor_in_words(results, "num_heads").splitlines() == [
+        "Heads (RMC): 8 is best, 90.0 %; 1 is worst, 55.0 %",
+        "Heads (LSTM): 4 (base) is best, 90.0 %; 8 is worst, 70.0 %",
+    ]
+    assert overview_in_words(results).splitlines() == [
+        "The base (RMC) reaches 80.0 %; heads 1 costs most, down to 55.0 %",
+        "The base (LSTM) reaches 90.0 %; heads 8 costs most, down to 70.0 %",
+    ]
+    labels = [cells[0] for _, cells in plain(overview_table(results))]
+    assert labels[-2:] == ["gate_style: none, RMC, 1 diverged", "gate_style: none, LSTM"]
+    assert Level("none", False, results["variants"][3:]).label == "none, 1 RMC diverged"
+
+
+def test_the_titles_of_several_models_are_on_the_figures():
+    pytest.importorskip("matplotlib")
+    results = beside(ABLATION, lambda values: 0.3)
+    for figure in (draw_factor(results, "num_heads"), draw_overview(results)):
+        shown = [text.get_text() for text in figure.texts]
+        assert any("(RMC)" in text and "(LSTM)" in text for text in shown)
+
+
 def test_the_overview_of_an_ablation_shows_every_run_once():
     pytest.importorskip("matplotlib")
     figure = draw_overview(ABLATION)

@@ -61,6 +61,41 @@ def test_a_product(tmp_path, capsys):
     assert read(out / "results.json") == results
 
 
+def test_a_product_of_two_models(tmp_path, capsys):
+    out = tmp_path / "run"
+    options = ["--models", "rmc,lstm", "--over", "lstm.learning_rate=1e-3,1e-1"]
+    assert main([*SWEEP, *options, "--out", str(out)]) == 0
+    shown = capsys.readouterr().out
+    lines = [line.split() for line in shown.split("validation %")[1].splitlines()]
+    assert [line[:2] for line in lines[1:4]].count(["LSTM", "0.1"]) == 1
+    assert [line[0] for line in lines[1:4]] == ["RMC", "LSTM", "LSTM"]
+    scores = [one["models"]["lstm"]["test_accuracy"] for one in read(out / "results.json")["variants"]]
+    assert {line[1]: line[-1] for line in lines[2:4]} == {
+        rate: f"{100 * score:.1f}" for rate, score in zip(("0.001", "0.1"), scores)
+    }
+    report = (out / "report.html").read_text()
+    assert report.count(">LSTM</th>") == 2
+    assert "Bold: the best mean of each model." in report
+    for told in (shown, report):
+        assert "A dash in place of a value: the setting is another model" in told
+        assert "The search" not in told
+
+
+def test_a_search_of_two_models_says_whose_score_counts(tmp_path, capsys):
+    pytest.importorskip("optuna")
+    out = tmp_path / "run"
+    options = ["--models", "rmc,lstm", "--trials", "2", "--workers", "1", "--steps", "2", "--out", str(out)]
+    assert main([*SWEEP, *options, "--over", "lstm.learning_rate=1e-3:1e-1"]) == 2
+    told = "goes by the score of the first of --models, rmc, which lstm.learning_rate does not change"
+    assert told in capsys.readouterr().err
+    assert not out.exists()
+    assert main([*SWEEP, *options, "--over", "learning_rate=1e-3:1e-1"]) == 0
+    told = "The search goes by the validation accuracy of RMC, the first of --models"
+    assert capsys.readouterr().out.count(told) == 2  # before it begins, and below the tables
+    assert told in (out / "report.html").read_text()
+    assert read(out / "results.json")["searched_by"] == "rmc"
+
+
 def test_a_search(tmp_path, capsys):
     pytest.importorskip("optuna")
     out = tmp_path / "run"

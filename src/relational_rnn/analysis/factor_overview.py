@@ -16,6 +16,7 @@ from relational_rnn.analysis.factors import (
     beside,
     heads_of,
     levels,
+    models_with,
     name_of,
 )
 from relational_rnn.analysis.finding import NEAR
@@ -128,11 +129,23 @@ def draw_overview(
 
 
 def overview_in_words(results: dict[str, Any]) -> str:
-    """Return which changes lose all that the base has learned, of the first model; else the worst one."""
-    model = results["models"][0]
+    """Return which changes lose all that the base has learned, or else the worst one.
+
+    Several models have a line each, but for those that no change is of.
+    """
+    if len(results["models"]) == 1:
+        return _overview_in_words(results, results["models"][0], "")
+    return "\n".join(
+        _overview_in_words(results, model, f" ({LABELS.get(model, model)})")
+        for model in results["models"]
+        if any(model in models_with(results, factor) for factor in results["factors"])
+    )
+
+
+def _overview_in_words(results: dict[str, Any], model: str, of: str) -> str:
     base, changed = None, {}
     for row in _rows(results):
-        if row.level is None:
+        if row.level is None or not _changes(results, row.level, model):
             continue
         scores = row.level.scores(model, "test_accuracy")
         mean = sum(scores) / len(scores) if scores else None
@@ -141,15 +154,20 @@ def overview_in_words(results: dict[str, Any]) -> str:
         elif mean is not None:
             changed[change_in_words(row)] = (mean, row.level.variants[0]["trivial_accuracy"])
     if base is None or not changed:
-        return "What each single change does"
+        return f"What each single change does{of}"
     lost = [name for name, (mean, trivial) in changed.items() if mean <= trivial + NEAR]
-    told = f"the base reaches {style.percent(base)}"
+    told = f"the base{of} reaches {style.percent(base)}"
     if lost:
         trivial = style.percent(min(score for _, score in changed.values()))
         names = ", ".join(lost) if len(lost) <= MOST_NAMED else f"{len(lost)} of {len(changed)} changes"
         return f"At the trivial {trivial}: {names}; {told}"
     worst = min(changed, key=lambda name: changed[name][0])
     return f"T{told[1:]}; {worst} costs most, down to {style.percent(changed[worst][0])}"
+
+
+def _changes(results: dict[str, Any], level: Level, model: str) -> bool:
+    """Say whether a variant is the base, or has another value of what the model has."""
+    return all(model in models_with(results, factor) for factor in level.variants[0]["values"])
 
 
 def change_in_words(row: Row) -> str:
@@ -159,7 +177,7 @@ def change_in_words(row: Row) -> str:
 
 
 def overview_table(results: dict[str, Any]) -> Table:
-    """Return one row a variant of an ablation (and model, if there are several), the base first.
+    """Return one row a variant of an ablation (of several models for each that it changes), the base first.
 
     Its factors have the names of their flags, so that the table says what to type.
 
@@ -177,13 +195,15 @@ def overview_table(results: dict[str, Any]) -> Table:
     rows = []
     several, score = len(results["models"]) > 1, score_of(results["task"])
     base = next(level for level in levels(results, next(iter(results["factors"]))) if level.base)
-    changes = [("base" + base.lost(), base)]
+    changes = [("base", base, results["models"])]
     for factor in results["factors"]:
         others = [level for level in levels(results, factor) if not level.base]
-        changes += [(f"{factor}: {level.label}", level) for level in others]
-    for change, level in changes:
-        for model in results["models"]:
-            label = change + (f", {LABELS.get(model, model)}{level.lost(model)}" if several else "")
+        models = models_with(results, factor)
+        changes += [(f"{factor}: {level.name}", level, models) for level in others]
+    for change, level, models in changes:
+        for model in models:
+            named = f", {LABELS.get(model, model)}" if several else ""
+            label = change + named + level.lost(model)
             cells = [label, *level.score_told(model, score), level.accuracy_told(model)]
             cells += [level.leaving_told(model), level.leaving_seconds_told(model)]
             rows.append((level.base, cells))

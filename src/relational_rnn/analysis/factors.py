@@ -70,10 +70,19 @@ class Level(NamedTuple):
         return text_of(self.value) + (" (base)" if self.base else "")
 
     def lost(self, model: str | None = None) -> str:
-        """Return in words how many trainings, or those of a model, diverged; nothing if none did."""
+        """Return in words how many trainings diverged, of which models if there are several, or of this one.
+
+        Nothing if none did.
+        """
         runs = [run for variant in self.variants for run in variant["runs"]]
-        diverged = sum(model in (None, name) for run in runs for name in run["diverged"])
-        return f", {diverged} diverged" if diverged else ""
+        names = dict.fromkeys(name for run in runs for name in (*run["models"], *run["diverged"]))
+        counts = {name: sum(name in run["diverged"] for run in runs) for name in names}
+        told = [
+            f"{count}" if model or len(names) == 1 else f"{count} {LABELS.get(name, name)}"
+            for name, count in counts.items()
+            if count and model in (None, name)
+        ]
+        return f", {', '.join(told)} diverged" if told else ""
 
     def scores(self, model: str, name: str) -> list[Any]:
         """Return a score of a model in every run that did not diverge."""
@@ -132,8 +141,24 @@ def levels(results: dict[str, Any], factor: str) -> list[Level]:
     return [found[name] for name in names]
 
 
+def models_with(results: dict[str, Any], factor: str) -> list[str]:
+    """Return the models that have a factor: all, or the one whose own setting it is.
+
+    Args:
+        results: content of results.json.
+        factor: one of its `factors`, a setting of the run or MODEL.SETTING.
+
+    Example:
+        >>> models_with({"models": ["rmc", "lstm"]}, "lstm.learning_rate")
+        ['lstm']
+        >>> models_with({"models": ["rmc", "lstm"]}, "learning_rate")
+        ['rmc', 'lstm']
+    """
+    return [model for model in results["models"] if factor.rpartition(".")[0] in ("", model)]
+
+
 def factor_table(results: dict[str, Any], factor: str) -> Table:
-    """Return one row a value (and model, if there are several), in bold the best mean on test.
+    """Return one row a value (of several models for each that has it), in bold each model's best on test.
 
     "half way" counts the examples until the validation accuracy had come half of the way from the
     trivial score to 100 %: the mean over the runs that got there, and how many did; the column after it
@@ -155,24 +180,27 @@ def factor_table(results: dict[str, Any], factor: str) -> Table:
     rows = []
     several, score = len(results["models"]) > 1, score_of(results["task"])
     for level in _grouped(levels(results, factor), results["factors"][factor]):
-        for model in results["models"]:
+        for model in models_with(results, factor):
             label = level.name + (f", {LABELS.get(model, model)}" if several else "") + level.lost(model)
             cells = [label, *level.score_told(model, score), level.accuracy_told(model)]
             cells += [level.leaving_told(model), level.leaving_seconds_told(model)]
             cells += [_spread(level.scores(model, "parameters")), _mean(level.scores(model, "seconds"))]
-            rows.append((level.rank(model, score), cells))
+            rows.append((model, level.rank(model, score), cells))
     return _table(factor, rows, results)
 
 
 def points_table(results: dict[str, Any], most: int | None = None) -> Table:
-    """Return one row a point of a sweep, the best on the validation examples first.
+    """Return one row a point of a sweep, the best on the validation examples first and in bold.
+
+    Of several models each has its own rows, one model after the other. Points that differ only in what other
+    models have of their own, such as `lstm.learning_rate` for the RMC, are one row, with a dash for that.
 
     Where the task grew, each is the better the more of the task it reached, as for a search, and the table
     says what that was.
 
     Args:
         results: content of results.json.
-        most: how many rows at most; None for all.
+        most: how many rows at most, of each model; None for all.
 
     Example:
         >>> from relational_rnn.analysis.made_up import made_up_sweep
@@ -181,32 +209,52 @@ def points_table(results: dict[str, Any], most: int | None = None) -> Table:
         0.001                  90.0    90.0
         0.01                   70.0    70.0
     """
-    rows = []
-    first, factors, score = results["models"][0], list(results["factors"]), score_of(results["task"])
-    apart = len(factors) <= APART
-    grows = any(score["task_reached"] for score in scores_of(results["variants"], first))
-    for variant in results["variants"]:
-        level = Level(None, False, [variant])
-        scores, test = level.scores(first, "validation_accuracy"), level.scores(first, "test_accuracy")
-        values = [_short(variant["values"][factor]) for factor in factors]
-        told = ", ".join(f"{factor} {value}" for factor, value in zip(factors, values))
-        cells = [
-            *(values if apart else [told]),
-            *([_tasks(level.scores(first, "task_reached"))] if grows else []),
-            *level.score_told(first, score, "validation"),
-            *level.score_told(first, score),
-            _mean_and_range(scores) + level.lost(first),
-            _mean_and_range(test),
-        ]
-        rows.append((objective(variant["runs"], first) if scores else -math.inf, cells))
-    rows.sort(key=lambda row: -row[0])
+    factors, score = list(results["factors"]), score_of(results["task"])
+    several, apart = len(results["models"]) > 1, len(factors) <= APART
+    trained = [one for model in results["models"] for one in scores_of(results["variants"], model)]
+    grows = any(one["task_reached"] for one in trained)
+    found = []
+    for model in results["models"]:
+        rows = []
+        for values, level in _points(results, model):
+            scores, test = level.scores(model, "validation_accuracy"), level.scores(model, "test_accuracy")
+            told = [f"{factor} {value}" for factor, value in zip(factors, values) if value != DASH]
+            cells = [
+                *([LABELS.get(model, model)] if several else []),
+                *(values if apart else [", ".join(told) or DASH]),
+                *([_tasks(level.scores(model, "task_reached"))] if grows else []),
+                *level.score_told(model, score, "validation"),
+                *level.score_told(model, score),
+                _mean_and_range(scores) + level.lost(model),
+                _mean_and_range(test),
+            ]
+            runs = [run for variant in level.variants for run in variant["runs"]]
+            rows.append((objective(runs, model) if scores else -math.inf, cells))
+        rows.sort(key=lambda row: -row[0])
+        found += [(not place and rank > -math.inf, cells) for place, (rank, cells) in enumerate(rows)][:most]
     columns = (
+        *(["model"] if several else []),
         *(factors if apart else ["values"]),
         *(["task reached"] if grows else []),
         *([] if score is ACCURACY else [f"validation {score.head}", f"test {score.head}"]),
         *("validation %", "test %"),
     )
-    return Table(columns, [(place == 0, cells) for place, (_, cells) in enumerate(rows)][:most])
+    return Table(columns, found)
+
+
+def _points(results: dict[str, Any], model: str) -> list[tuple[list[str], Level]]:
+    """Return the points of a sweep as a model has them: the values, a dash for what it lacks, and its runs.
+
+    A search may come back to a point, which is then there twice: only what others vary is put together.
+    """
+    factors = list(results["factors"])
+    own = [factor for factor in factors if model in models_with(results, factor)]
+    points: dict[Any, tuple[list[str], Level]] = {}
+    for place, variant in enumerate(results["variants"]):
+        values = [_short(variant["values"][factor]) if factor in own else DASH for factor in factors]
+        key = place if own == factors else tuple(text_of(variant["values"][factor]) for factor in own)
+        points.setdefault(key, (values, Level(None, False, [])))[1].variants.append(variant)
+    return list(points.values())
 
 
 def _tasks(reached: Sequence[Mapping[str, int]]) -> str:
@@ -233,9 +281,9 @@ def _grouped(found: list[Level], allowed: dict[str, Any]) -> list[Level]:
     return grouped
 
 
-def _table(factor: str, rows: Sequence[tuple[float, list[str]]], results: dict[str, Any]) -> Table:
-    best = max(average for average, _ in rows)
-    found = [(average == best, cells) for average, cells in rows]
+def _table(factor: str, rows: Sequence[tuple[str, float, list[str]]], results: dict[str, Any]) -> Table:
+    best = {model: rank for model, rank, _ in sorted(rows, key=lambda row: row[1])}
+    found = [(rank == best[model] > -math.inf, cells) for model, rank, cells in rows]
     trivial = sorted({v["trivial_accuracy"] for v in results["variants"]})
     several = f"{DASH}{100 * trivial[-1]:.1f}" if len(trivial) > 1 else ""
     others = heads_of(results)
@@ -326,14 +374,21 @@ def name_of(factor: str) -> str:
 
 
 def factor_in_words(results: dict[str, Any], factor: str) -> str:
-    """Return which values of a factor are best and worst, of the first model."""
-    model = results["models"][0]
+    """Return which values of a factor are best and worst; of several models a line for each that has it."""
+    several = len(results["models"]) > 1
+    return "\n".join(
+        _factor_in_words(results, factor, model, f" ({LABELS.get(model, model)})" if several else "")
+        for model in models_with(results, factor)
+    )
+
+
+def _factor_in_words(results: dict[str, Any], factor: str, model: str, of: str) -> str:
     means = [
         (level.name, _average(level.scores(model, "test_accuracy"))) for level in levels(results, factor)
     ]
     known = sorted((pair for pair in means if pair[1] > -math.inf), key=lambda pair: -pair[1])
-    what = name_of(factor)
-    what = what[0].upper() + what[1:]
+    what = name_of(factor.rpartition(".")[2] if of else factor)
+    what = what[0].upper() + what[1:] + of
     if not known:
         return f"{what}: every training diverged"
     (best, top), (worst, low) = known[0], known[-1]

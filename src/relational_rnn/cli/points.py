@@ -11,11 +11,18 @@ from typing import Any
 from rich.console import Console
 
 from relational_rnn.cli.factors import Values, only_values, parse_factors, refuse_overrides
-from relational_rnn.cli.many import check_all, folder_of, overview_of, present, train_variants
+from relational_rnn.cli.many import (
+    check_all,
+    folder_of,
+    overview_of,
+    present,
+    search_in_words,
+    train_variants,
+)
 from relational_rnn.cli.run import make_console, require, seeds_in_words, train_and_show
 from relational_rnn.cli.sweep import Sweep
 from relational_rnn.config.checks import check_size
-from relational_rnn.experiments.factors import SLOT_SIZE, Range, Variant, product, variant
+from relational_rnn.experiments.factors import SLOT_SIZE, Range, Variant, is_override, product, variant
 from relational_rnn.experiments.many import summarise_variant, write_results
 from relational_rnn.training.config import FREE, RunConfig
 from relational_rnn.training.run_folder import RunFolder, leaves_of
@@ -54,8 +61,8 @@ def check(config: RunConfig, factors: Factors, options: Sweep[Any]) -> list[Vari
     """Return the combinations of a product; of a search check the corners, and that heads divide slot sizes.
 
     Raises:
-        TypeError, ValueError: a value out of range, values that do not go together, or a range without a
-            search.
+        TypeError, ValueError: a value out of range, values that do not go together, a range without a search,
+            or a search over what only another model than the first has.
     """
     if options.grace < SHORTEST_GRACE:
         raise ValueError(f"grace must be at least {SHORTEST_GRACE} seconds, got {options.grace}")
@@ -66,6 +73,13 @@ def check(config: RunConfig, factors: Factors, options: Sweep[Any]) -> list[Vari
     if options.trials is None:
         return product(config, only_values(factors, "give --trials to search it"))
     check_size("trials", options.trials)
+    first = config.model.models[0]
+    for name in factors:
+        if is_override(name) and not name.startswith(f"{first}."):
+            raise ValueError(
+                f"a search goes by the score of the first of --models, {first}, which {name} does not "
+                f"change; put {name.partition('.')[0]} first, or search for each model by itself"
+            )
     tried = {
         name: _every(values) if name in ("num_heads", SLOT_SIZE) else _ends(values)
         for name, values in factors.items()
@@ -131,7 +145,8 @@ def train_study(
         found = [
             summarise_variant(claim.values, runs, f"trial {claim.index}") for claim, runs in study.finished()
         ]
-        return write_results(folder, f"sweep {task}", config, factors, found, storage=place.shown)
+        by = {} if options.trials is None else {"searched_by": plan.model}
+        return write_results(folder, f"sweep {task}", config, factors, found, storage=place.shown, **by)
 
     again = f"sweep {task}"
     if shared:
@@ -143,6 +158,9 @@ def train_study(
             f"{task}: {count} trials over {', '.join(factors)}, {seeds_in_words(config)}, into {path}; "
             f"the study is in {place.shown}. Ctrl-C saves and stops."
         )
+        first, *others = config.model.models
+        if options.trials is not None and others:
+            console.print(search_in_words(task, first, others))
         return train_and_show(console, folder, again, work, lambda results: present(console, folder, results))
 
 

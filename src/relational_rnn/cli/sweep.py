@@ -25,7 +25,8 @@ class Sweep(Experiment[T]):
     """
 
     trials: int | None = None
-    """Search: how many combinations to try, by all workers together."""
+    """Search: how many combinations to try, by all workers together, for a good validation score of the first
+    of --models."""
     storage: Annotated[str | None, tyro.conf.arg(metavar="FILE_OR_URL")] = None
     """Share the work with other commands, on other machines too: the path of an SQLite file, or a database's
     URL. Each of them has the same flags and an --out of its own."""
