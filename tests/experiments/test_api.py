@@ -223,6 +223,37 @@ def test_a_sweep_has_a_row_a_combination():
     assert len(found.table().rows) == 4
 
 
+def test_a_sweep_of_two_models_has_the_rows_of_both():
+    over = {"lstm.learning_rate": (1e-3, 1e-1)}
+    found = experiments.sweep("sorting", over, ["rmc", "lstm"], **SORTING)
+    scores = [variant["models"]["lstm"]["test_accuracy"] for variant in found.results["variants"]]
+    rows = [cells for _, cells in found.table().rows]
+    assert [row[:2] for row in rows] == [["RMC", "\N{EN DASH}"], *(["LSTM", row[1]] for row in rows[1:])]
+    assert {row[1]: row[-1].split()[0] for row in rows[1:]} == {
+        rate: f"{100 * score:.1f}" for rate, score in zip(("0.001", "0.1"), scores)
+    }
+
+
+def test_what_varied_is_drawn_and_written(tmp_path):
+    found = experiments.ablate("sorting", {"mem_slots": (1,), "batch_size": (8,)}, **SORTING | {"seeds": 1})
+    (left, _) = found.plot(path=tmp_path / "all.png").axes
+    assert len(left.get_yticks()) == 3  # the base and two changes
+    (left, _) = found.plot("mem_slots", tmp_path / "slots.svg").axes
+    assert left.get_xlabel() == "slots"
+    assert {file.name for file in tmp_path.iterdir()} == {"all.png", "slots.svg"}
+    for wrong in (found.plot, found.table):
+        with pytest.raises(ValueError, match="factor must be one of 'mem_slots', 'batch_size', got 'slots'"):
+            wrong("slots")
+
+
+def test_a_sweep_is_drawn_factor_by_factor():
+    one = experiments.sweep("sorting", {"mem_slots": (1, 2)}, **SORTING | {"seeds": 1})
+    assert one.plot().axes[0].get_xlabel() == "slots"
+    results = {**one.results, "factors": {**one.results["factors"], "num_heads": {"values": [2]}}}
+    with pytest.raises(ValueError, match="a figure for each factor: name one of mem_slots, num_heads"):
+        experiments.Variants(one.config, results, one.folder).plot()
+
+
 @pytest.mark.parametrize(
     ("framework", "models"),
     [("torch", ("rmc", "lstm", "gru", "transformer", "dnc")), ("numpy", ("rmc", "lstm"))],

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from relational_rnn.analysis import save
-from relational_rnn.analysis.factor_overview import overview_table
-from relational_rnn.analysis.factors import factor_table, points_table
+from relational_rnn.analysis.factor_overview import draw_overview, overview_table
+from relational_rnn.analysis.factors import draw_factor, factor_table, points_table
 from relational_rnn.analysis.run_figures import curves_figure
 from relational_rnn.analysis.supervised import summary_table
 from relational_rnn.analysis.tables import Table, selected_only
-from relational_rnn.config.checks import check_size
+from relational_rnn.config.checks import check_choice, check_size
 from relational_rnn.experiments.factors import NO_FACTORS, Variant, kinds_of, one_at_a_time, product
 from relational_rnn.experiments.many import jobs_of, summaries, train_here, train_jobs, write_results
 from relational_rnn.recipes import RECIPES, find_recipe
@@ -109,10 +109,50 @@ class Variants:
     """With a run folder for each variant and seed; temporary, unless one was named."""
 
     def table(self, factor: str | None = None) -> Table:
-        """Return one row a value of a factor, or of all factors (a sweep: one row a combination)."""
+        """Return one row a value of a factor, or of all factors (a sweep: one row a combination).
+
+        Of several models each has rows of its own.
+
+        Raises:
+            ValueError: the factor was not varied.
+        """
         if factor is not None:
-            return factor_table(self.results, factor)
+            return factor_table(self.results, check_choice("factor", factor, self.results["factors"]))
         return points_table(self.results) if self.results["base"] is None else overview_table(self.results)
+
+    def plot(self, factor: str | None = None, path: Path | str | None = None) -> Figure:
+        """Draw the test accuracy, and the examples until the trivial score was left, against what varied.
+
+        Args:
+            factor: one that was varied; None for all changes of an ablation in one figure, or for the one
+                factor of a sweep.
+            path: where to write the figure, .png, .pdf or .svg; None to write nothing.
+
+        Returns:
+            The figure.
+
+        Raises:
+            ImportError: matplotlib is absent.
+            ValueError: the factor was not varied, a sweep of several factors without one, or another ending
+                of the path.
+
+        Example:
+            >>> variants = ablate("sorting", {"mem_slots": (1, 2)}, preset="tiny", seeds=1)
+            >>> len(variants.plot().axes), variants.plot("mem_slots").axes[0].get_xlabel()
+            (2, 'slots')
+        """
+        factors = list(self.results["factors"])
+        if factor is not None:
+            figure = draw_factor(self.results, check_choice("factor", factor, factors))
+        elif self.results["base"] is not None:
+            figure = draw_overview(self.results)
+        elif len(factors) == 1:
+            figure = draw_factor(self.results, factors[0])
+        else:
+            raise ValueError(f"a sweep has a figure for each factor: name one of {', '.join(factors)}")
+        if path is not None:
+            save(figure, path)
+        return figure
 
     def _repr_html_(self) -> str:
         """Return the table, as a notebook shows it."""
@@ -265,6 +305,9 @@ def ablate(
         models, seeds: see `train`.
         **options: see `train`.
 
+    Returns:
+        The result: `.table()` or `.table(factor)`, `.plot()` or `.plot(factor)`, `.save(folder)`.
+
     Example:
         >>> ablate("sorting", {"num_heads": (1, 2)}, preset="tiny", seeds=1).table("num_heads").columns[0]
         'num_heads'
@@ -287,6 +330,9 @@ def sweep(
         over: factor -> its values.
         models, seeds: see `train`.
         **options: see `train`.
+
+    Returns:
+        The result: `.table()` or `.table(factor)`, `.plot(factor)`, `.save(folder)`.
 
     Example:
         >>> found = sweep("sorting", {"num_heads": (1, 2)}, preset="tiny")
