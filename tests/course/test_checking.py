@@ -136,6 +136,39 @@ def test_numbers_need_no_array():
         compare("x", 3.0, 2.0)
 
 
+def test_a_count_is_a_whole_number():
+    for number in (6, np.int64(6), np.array(6)):
+        compare("x", number, 6)
+    with pytest.raises(WrongAnswer, match=r"^x must be a whole number, got the float 6\.0: / makes a float"):
+        compare("x", 12 / 2, 6)
+    with pytest.raises(WrongAnswer, match=r"^x is 5, expected 6"):
+        compare("x", 5.0, 6)
+
+
+@pytest.mark.parametrize(
+    ("name", "verb"),
+    [
+        ("The gaps", "are"),
+        ("The factors of steps 0 to 6", "are"),
+        ("The LSTM's numbers after 4 steps", "are"),
+        ("The number of steps", "is"),
+        ("The number for 'unit' and width 12", "is"),
+        ("d_bias", "is"),
+        ("loss", "is"),
+    ],
+)
+def test_a_name_in_the_plural_has_its_verb(name, verb):
+    with pytest.raises(WrongAnswer, match=rf"^{name} {verb} 2, expected 3\.$"):
+        compare(name, 2, 3)
+    with pytest.raises(WrongAnswer, match=rf"^{name} {'hold' if verb == 'are' else 'holds'} NaN, expected 3"):
+        compare(name, np.nan, 3)
+
+
+def test_a_tuple_in_place_of_an_array_is_named():
+    with pytest.raises(WrongAnswer, match=r"^x must be a NumPy array, got a tuple of 2; take \[0\]\.$"):
+        compare("x", (np.ones(2), None), np.ones(2))
+
+
 def test_shapes_are_compared():
     with pytest.raises(WrongAnswer, match="x must be a NumPy array, got a list"):
         expect_shape("x", [1.0], (1,))

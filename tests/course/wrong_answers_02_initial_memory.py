@@ -12,6 +12,7 @@ SMALL = "A small number is added to the denominator, so the result is slightly t
 WRONG = [
     ("zeros_memory", "(slots, width))", "(width, slots))", "The axes are swapped"),
     ("zeros_memory", "np.zeros((slots, width))", "np.zeros((1, slots, width))", "must have shape (3, 8)"),
+    ("zeros_memory", "np.zeros", "np.empty", "np.empty writes nothing: what stood there before"),
     (
         "zeros_memory",
         "np.zeros((slots, width))",

@@ -90,7 +90,32 @@ WRONG = [
         'transformed = linear(linear(rows, params, "mlp.0"), params, "mlp.1")',
         "The ReLU between the two layers is missing",
     ),
-    ("mlp_block", "transformed, _ =", "transformed =", "It stops with ValueError in line"),
+    ("mlp_block", "transformed, _ =", "transformed =", "A tuple came where one array is wanted"),
+    ("attention_block", "attended, _ =", "attended =", "A tuple came where one array is wanted"),
+    (
+        "attention_block",
+        "merge_heads(attended)",
+        "attended",
+        "The heads are not merged: merge_heads puts them",
+    ),
+    ("step", "updated, _ =", "updated =", "The memory must be a NumPy array, got a tuple of 2; take [0]."),
+    ("step", "[:, :-1]", "[:-1]", "`new` has shape (1, 4, 8): drop the row on axis 1, [:, :-1]."),
+    ("step", "[:, :-1]", "[..., :-1]", "`new` has shape (2, 4, 7): drop the row on axis 1, [:, :-1]."),
+    ("run", "inputs[:, t]", "inputs[t]", "inputs[t] is sample t, inputs[:, t] is step t"),
+    ("run", "    return np.stack", "        return np.stack", "`return` stands inside the loop"),
+    (
+        "run",
+        "outputs = []\n    for t in range(inputs.shape[1]):\n",
+        "for t in range(inputs.shape[1]):\n        outputs = []\n",
+        "`outputs = []` stands before the loop",
+    ),
+    (
+        "small_core",
+        "return RelationalMemory(",
+        "RelationalMemory = type('RelationalMemory', (dict,), {'__module__': 'relational_rnn.torch'})\n"
+        "    return RelationalMemory(input_size=",
+        "relational_rnn.reference.RelationalMemory, got a relational_rnn.torch.RelationalMemory.",
+    ),
     (
         "step",
         f"{ROWS}  # (B, N + 1, D)\n    new = {NEW}",

@@ -10,6 +10,13 @@ SCORE = "return asks_for_reference * 1 + (1 - asks_for_reference) * 1 / (objects
 
 WRONG = [
     ("squared_distances", SQUARES, f"np.sqrt({SQUARES})", "leave the root out"),
+    *(
+        ("squared_distances", SQUARES, sum_of, "The square is missing: a squared distance is")
+        for sum_of in (
+            "np.abs(vectors - reference[:, None]).sum(axis=-1)",
+            "(vectors - reference[:, None]).sum(axis=-1)",
+        )
+    ),
     (
         "squared_distances",
         REFERENCE,
@@ -58,7 +65,7 @@ WRONG = [
         "return 2 * encode(vectors, labels, n, reference)",
         "The oracle cannot read the inputs",
     ),
-    ("sample", "answer(vectors, labels, n, reference)", "n", "targets is"),
+    ("sample", "answer(vectors, labels, n, reference)", "n", "targets are"),
     (
         "sample",
         UNIFORM,

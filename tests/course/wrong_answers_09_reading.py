@@ -80,7 +80,7 @@ WRONG = [
     ("fit_probe", "return weights,", "return weights.T,", "They are transposed: (C, D)"),
     ("fit_probe", "target_mean - weights @ mean", "target_mean", "That is the mean of the codes"),
     ("fit_probe", "target_mean - weights", "target_mean + weights", "The sign is wrong: b is"),
-    ("fit_probe", "penalty=1.0", "penalty=0.5", "weights is"),
+    ("fit_probe", "penalty=1.0", "penalty=0.5", "weights are"),
     ("fit_probe", "np.eye(count)", "np.eye(classes.max() + 1)", "The classes are counted in `classes`"),
     (
         "fit_probe",
@@ -125,6 +125,7 @@ WRONG = [
     ),
     ("probe_map", "memories[:, t, n]", "memories[:, t, 0]", "All slots of a row are the same"),
     ("probe_map", "return np.array(", "return list(", "The map must be a NumPy array, got a list of 4"),
+    ("transplant", "memory.copy()", "memory", "It writes into what the core returned"),
     ("transplant", MIXED, "pass", "Nothing was replaced"),
     ("transplant", "np.roll(memory, 1", "np.roll(memory, -1", "The slots come from sample b + 1"),
     (

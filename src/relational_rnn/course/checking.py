@@ -47,6 +47,11 @@ HINTS: Final = {
         "An `if` wants one True or False, and an array has many: np.where(condition, a, b) chooses for each "
         "number by itself."
     ),
+    r"'tuple' object has no attribute|unsupported operand type.*'tuple'|only concatenate tuple|"
+    r"inhomogeneous shape": (
+        "A tuple came where one array is wanted, such as (result, cache), which the package's parts return; "
+        "take [0]."
+    ),
     r"does not result in an equal division": (
         "np.split cuts an axis into equal parts, and this one has another length. The last one is axis=-1."
     ),
@@ -255,6 +260,7 @@ def compare(
     right = np.asarray(expected)
     if not isinstance(got, np.ndarray | np.generic) and (right.ndim or not isinstance(got, int | float)):
         kind = f"a {type(got).__name__}" + (f" of {len(got)}" if isinstance(got, tuple | list) else "")
+        kind += "; take [0]" if isinstance(got, tuple) and isinstance(next(iter(got), 0), np.ndarray) else ""
         wanted = "a NumPy array" if right.ndim else "a number"
         raise WrongAnswer(f"{what} must be {wanted}, got {kind}.")
     array = np.asarray(got)
@@ -267,7 +273,12 @@ def compare(
                 # A mistake that these arguments do not show has the right result; it explains no near miss.
                 if _close(array, wrong, near) and not _close(wrong, right, near):
                     raise WrongAnswer(message)
-        raise WrongAnswer(f"{what} {_difference(array, right, tolerance)}")
+        raise WrongAnswer(f"{what} {_difference(array, right, tolerance, _are_several(what))}")
+    if not right.ndim and right.dtype.kind == "i" and array.dtype.kind == "f":
+        raise WrongAnswer(
+            f"{what} must be a whole number, got the float {got}: / makes a float of two whole numbers, // "
+            f"does not."
+        )
     if right.ndim and (array.dtype.kind != right.dtype.kind or right.dtype == np.float32 != array.dtype):
         raise WrongAnswer(f"{what} must be of dtype {right.dtype}, got {array.dtype}.")
 
@@ -308,13 +319,40 @@ def _close(got: Array, expected: Array, tolerance: float) -> bool:
     return bool(np.allclose(got, expected, rtol=0, atol=allowed, equal_nan=True))
 
 
-def _difference(got: Array, expected: Array, tolerance: float) -> str:
-    """Say how two arrays differ, from the coarsest to the finest."""
+def called(wrong: BaseException, function: str) -> dict[str, Any]:
+    """Return what a function was called with in which a learner's answer stopped; nothing if it was another.
+
+    Args:
+        wrong: what `guard` has raised.
+        function: its name.
+
+    Example:
+        >>> called(WrongAnswer("Not written yet."), "step")
+        {}
+    """
+    cause = wrong.__cause__
+    frames = [frame for frame, _ in traceback.walk_tb(cause.__traceback__ if cause else None)]
+    return next((dict(frame.f_locals) for frame in frames if frame.f_code.co_name == function), {})
+
+
+def _are_several(what: str) -> bool:
+    """Say whether a result's name is a plural: its last word before of, after, for or in.
+
+    Example:
+        >>> [_are_several(what) for what in ("The factors of step 0", "The core's numbers", "The bias")]
+        [True, True, False]
+    """
+    last = re.split(r" (?:of|after|for|in) ", what)[0].split()[-1]
+    return last.endswith("s") and not last.endswith(("ss", "bias"))
+
+
+def _difference(got: Array, expected: Array, tolerance: float, several: bool) -> str:
+    """Say how two arrays differ, from the coarsest to the finest; `several` is for a name in the plural."""
     if got.shape != expected.shape:
         return f"must have shape {expected.shape}, got {got.shape}."
     for name, found in (("NaN", np.isnan(got)), ("infinity", np.isinf(got))):
         if (at := found & np.isfinite(expected)).any():
-            return f"holds {name}{_place(at)}, expected {expected[at][0]:.6g}."
+            return f"{'hold' if several else 'holds'} {name}{_place(at)}, expected {expected[at][0]:.6g}."
     off = ~np.isclose(got, expected, rtol=0, atol=tolerance, equal_nan=True)
     off = off if off.any() else got != expected
     share = f" ({off.sum()} of {off.size} entries are off)" if off.ndim else ""
@@ -322,7 +360,7 @@ def _difference(got: Array, expected: Array, tolerance: float) -> str:
     near = ""
     if expected.dtype.kind == "f" and _close(got, expected, NEARLY):
         near = " That is nearly right. Is a small number added, such as 1e-8? Is something float32?"
-    return f"is {first}{_place(off)}, expected {right}{share}.{near}"
+    return f"{'are' if several else 'is'} {first}{_place(off)}, expected {right}{share}.{near}"
 
 
 def _apart(got: Any, expected: Any) -> tuple[str, str]:
@@ -386,7 +424,10 @@ def _hint(wrong: BaseException, file: str) -> str:
     if file not in files:
         return ""
     inner = files[len(files) - files[::-1].index(file) :]
-    if any(Path(name).is_relative_to(ROOM.parent) for name in inner):  # another's line is at fault, if any
+    own = "'tuple' object has no attribute" not in str(wrong)  # the package's parts stop at a tuple as well
+    if own and any(
+        Path(name).is_relative_to(ROOM.parent) for name in inner
+    ):  # another's line is at fault, if any
         return ""
     said = str(wrong)
     if shapes := re.search(r"operands could not be broadcast .*?\(([\d,]+)\) \(([\d,]+)\)", said):

@@ -26,8 +26,15 @@ def make_core(initial_memory: str = "identity") -> RelationalMemory:
 def zeros(zeros_memory: Function) -> None:
     """Three slots of eight features, and five slots of two."""
     for slots, width in SIZES:
-        transposed = {"The axes are swapped: slots first, then features.": np.zeros((width, slots))}
-        compare("The result", zeros_memory(slots, width), np.zeros((slots, width)), transposed)
+        left = [np.full((slots, width), 7.0) for _ in range(8)]
+        mistakes: dict[str, Array | float] = {
+            "The axes are swapped: slots first, then features.": np.zeros((width, slots)),
+            "np.empty writes nothing: what stood there before remains. np.zeros writes zeros.": left[
+                0
+            ].copy(),
+        }
+        del left  # what is made of this size next has their room, and their numbers
+        compare("The result", zeros_memory(slots, width), np.zeros((slots, width)), mistakes)
 
 
 def zeros_stay_equal(zeros_memory: Function) -> None:

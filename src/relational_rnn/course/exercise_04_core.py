@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from relational_rnn.course.checking import Array, Function, Part, WrongAnswer, compare, unpack
+from relational_rnn.course.checking import Array, Function, Part, WrongAnswer, called, compare, unpack
 from relational_rnn.reference import RelationalMemory, RelationalMemoryCell
 from relational_rnn.reference.attention import attention_forward, merge_heads, split_heads
 from relational_rnn.reference.gates import gates_forward
@@ -155,9 +155,17 @@ def _attention_block(function: Function, num_heads: int) -> None:
         for order in itertools.permutations(NAMES)
         if order != NAMES
     }
+    try:
+        got = function(rows, params, num_heads)
+    except WrongAnswer as wrong:
+        if f"({BATCH},{num_heads},{SLOTS + 1},{8 // num_heads})" in str(wrong):
+            raise WrongAnswer(
+                "The heads are not merged: merge_heads puts them side by side, (B, M, D). " + str(wrong)
+            ) from wrong
+        raise
     compare(
         "The result",
-        function(rows, params, num_heads),
+        got,
         _norm(rows + attended, params, name),
         {
             "The residual is missing: add the rows to what was attended.": _norm(attended, params, name),
@@ -269,12 +277,17 @@ def _step(function: Function, num_heads: int, key_size: int | None) -> None:
     try:
         got = function(x, memory, params, num_heads)
     except WrongAnswer as wrong:
-        if "gates_forward(" in str(wrong) and f"({BATCH},{SLOTS + 1},8)" in str(wrong):
+        given = called(wrong, "gates_forward")
+        shapes = [np.shape(given.get(name, ())) for name in ("logits", "new", "memory")]
+        sizes = [(BATCH, SLOTS, 16), (BATCH, SLOTS, 8), (BATCH, SLOTS, 8)]
+        if shapes[1] == (BATCH, SLOTS + 1, 8):
             raise WrongAnswer(INPUT_ROW) from wrong
-        if "gates_forward(" in str(wrong) and isinstance(wrong.__cause__, ValueError):
+        if given and shapes != sizes and sorted(shapes) == sorted(sizes):
             raise WrongAnswer(f"gates_forward takes logits, new, memory, in this order. {wrong}") from wrong
+        if shapes[1] in ((BATCH - 1, SLOTS + 1, 8), (BATCH, SLOTS + 1, 7)):
+            raise WrongAnswer(f"`new` has shape {shapes[1]}: drop the row on axis 1, [:, :-1].") from wrong
         raise
-    if np.shape(got) == (BATCH, SLOTS + 1, 8):
+    if isinstance(got, np.ndarray) and got.shape == (BATCH, SLOTS + 1, 8):
         raise WrongAnswer(INPUT_ROW)
     compare(
         "The memory",
@@ -359,7 +372,16 @@ def _run(function: Function, num_heads: int) -> None:
     core.params.update(cell.params)
     inputs, memory = draw(BATCH, STEPS, FEATURES), draw(BATCH, SLOTS, 8, seed=1)
     outputs, last = core.forward(inputs, memory)
-    got = unpack(("outputs", "memory"), function(inputs, memory, core.params, num_heads))
+    try:
+        returned = function(inputs, memory, core.params, num_heads)
+    except WrongAnswer as wrong:
+        if np.shape(called(wrong, "step").get("x", ())) == (STEPS, FEATURES):
+            raise WrongAnswer(
+                "`step` gets the whole sequence of one sample: inputs[t] is sample t, inputs[:, t] is step t "
+                "of all samples."
+            ) from wrong
+        raise
+    got = unpack(("outputs", "memory"), returned)
     afresh, from_zero = (
         np.stack([cell.forward(inputs[:, t], first)[0] for t in range(STEPS)], axis=1)
         for first in (memory, np.zeros_like(memory))
@@ -378,6 +400,12 @@ def _run(function: Function, num_heads: int) -> None:
             ),
             "Each step sees the first input; step t sees inputs[:, t].": first_input,
             "The steps run from the last to the first.": backward,
+            "There is the first step alone: `return` stands inside the loop; it belongs behind it.": outputs[
+                :, :1
+            ],
+            "There is the last step alone: `outputs = []` stands before the loop, not in it.": outputs[
+                :, -1:
+            ],
             "The outputs are time first; stack them along axis 1, (B, T, N D).": outputs.swapaxes(0, 1),
             "These are the memories before each step; an output is the memory after it.": np.concatenate(
                 [memory.reshape(BATCH, 1, -1), outputs[:, :-1]], axis=1
@@ -393,7 +421,11 @@ def sizes_of_the_small_core(small_core: Function) -> None:
     for features in (FEATURES + 2, FEATURES):
         core = small_core(features, 0)
         if not isinstance(core, RelationalMemory):
-            raise WrongAnswer(f"It must return a RelationalMemory, got a {type(core).__name__}.")
+            kind = type(core)
+            names = "RelationalMemory", kind.__name__
+            if names[0] == names[1]:  # torch's has the same name
+                names = f"relational_rnn.reference.{names[0]}", f"{kind.__module__}.{names[1]}"
+            raise WrongAnswer(f"It must return a {names[0]}, got a {names[1]}.")
         wanted = {"input_size": features, "mem_slots": 4, "num_heads": 1, "head_size": 32}
         for name, size in wanted.items():
             if (got := getattr(core.config, name)) != size:

@@ -16,15 +16,19 @@ MANY: Final = 4_000
 
 
 def distances_by_hand(squared_distances: Function) -> None:
-    """Three points on a line, 0, 3 and 1, the reference is the second."""
-    vectors, step = np.array([[[0.0], [3.0], [1.0]]]), np.array([1])
-    expected = np.array([[9.0, 0.0, 4.0]])
+    """Three points of the plane, (0, 0), (3, 4) and (3, 2), the reference is the second."""
+    vectors, step = np.array([[[0.0, 0.0], [3.0, 4.0], [3.0, 2.0]]]), np.array([1])
+    expected = np.array([[25.0, 0.0, 4.0]])
     compare(
         "The result",
         squared_distances(vectors, step),
         expected,
         {
             "These are the distances; leave the root out, it changes no order.": np.sqrt(expected),
+            "The square is missing: a squared distance is the sum of the squared differences.": (
+                np.array([[7.0, 0.0, 2.0]]),
+                np.array([[-7.0, 0.0, -2.0]]),
+            ),
             "vectors[:, reference_step] takes the reference of every example for every example. Pair them: "
             "vectors[np.arange(B), reference_step].": expected[None],
         },

@@ -338,6 +338,19 @@ def _map(probe_map: Function, count: int) -> None:
     )
 
 
+class Keeping:
+    """A core that keeps what it returned, and a copy of it."""
+
+    def __init__(self, core: RelationalMemory) -> None:
+        self.core, self.kept = core, list[tuple[Array, Array]]()
+
+    def forward(self, inputs: Array, memory: Array | None = None) -> tuple[Array, Array]:
+        """Return the outputs and the last memory."""
+        outputs, last = self.core.forward(inputs, memory)
+        self.kept += [(last, last.copy()), (outputs, outputs.copy())]
+        return outputs, last
+
+
 def slots_of_another(transplant: Function) -> None:
     """A core with random weights; slots 0 and 2 change their owner after 2 of 5 steps, slot 1 after 3."""
     for step, slots in ((2, [0, 2]), (3, [1])):
@@ -369,9 +382,11 @@ def _transplant(transplant: Function, step: int, slots: list[int]) -> None:
     rolled[:, slots] = np.roll(memory[:, slots], 1, axis=1)
     in_one_row[:, slots] = np.roll(memory[:, slots], 1)
     whole[slots] = before[slots]
+    keeping = Keeping(core)
+    got = transplant(keeping, inputs, step, slots)
     compare(
         "The output",
-        transplant(core, inputs, step, slots),
+        got,
         after(step, right),
         {
             "Nothing was replaced.": after(step, memory),
@@ -409,6 +424,8 @@ def _transplant(transplant: Function, step: int, slots: list[int]) -> None:
             "Whole samples were replaced; the slots are axis 1, mixed[:, slots].": after(step, whole),
         },
     )
+    if not all(np.array_equal(now, before) for now, before in keeping.kept):
+        raise WrongAnswer("It writes into what the core returned, which is the core's: use memory.copy().")
 
 
 PARTS: Final = (
