@@ -11,6 +11,7 @@ ALONE = """return {
         for name, gradient in gradients.items()
     }"""
 STEPPED = "optimizer.step(model.params, clip(model.grads, max_norm))"
+RATED = "optimizer.learning_rate = learning_rate"
 ACCURACY = "float((scores[:, -1].argmax(axis=1) == targets).mean())"
 RATE = "peak * warmup(step, warmup_steps)"
 BOUND = "score + 5 * standard_error(score, window * batch_size)"
@@ -103,6 +104,24 @@ WRONG = [
     ),
     (
         "train_step",
+        "    model.backward(d_scores)\n",
+        "",
+        "model.backward(d_scores) has not been called before",
+    ),
+    (
+        "train_step",
+        f"    model.backward(d_scores)\n    {RATED}\n    {STEPPED}\n",
+        f"    {RATED}\n    {STEPPED}\n    model.backward(d_scores)\n",
+        "model.backward(d_scores) has not been called before the step",
+    ),
+    (
+        "train_step",
+        f"return loss, {ACCURACY}",
+        f"scores = model.forward(inputs)\n    return loss, {ACCURACY}",
+        "That is the accuracy after the change",
+    ),
+    (
+        "train_step",
         ACCURACY,
         "float((scores.argmax(axis=2) == targets[:, None]).mean())",
         "That is the accuracy of all steps",
@@ -146,6 +165,11 @@ WRONG = [
     ("left_plateau", "return steps\n", "return steps - window\n", "That is where the window begins"),
     ("left_plateau", "window * batch_size", "batch_size", "The bound is too high"),
     ("left_plateau", "5 * ", "", "The bound is a single standard error"),
+    *(("left_plateau", "5 * ", f"{errors} * ", "the margin is five standard errors") for errors in (2, 3, 4)),
+    *(
+        ("left_plateau", "range(window, len", f"range({start}len", "Two accuracies are no window of four")
+        for start in ("1, ", "")
+    ),
     ("left_plateau", f"bound = {BOUND}", "bound = score", "There is no margin"),
     (
         "left_plateau",

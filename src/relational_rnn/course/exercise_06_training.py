@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from relational_rnn.course.checking import Array, Function, Part, WrongAnswer, compare, unpack
+from relational_rnn.course.checking import Array, Function, Part, WrongAnswer, called, compare, unpack
 from relational_rnn.reference import SGD, Classifier, RelationalMemory, clip_gradients, cross_entropy_loss
 from relational_rnn.tasks.nth_farthest import NthFarthest
 from relational_rnn.tasks.nth_farthest import sample as draw_batch
@@ -176,8 +176,8 @@ def _joined(model: Classifier) -> Array:
 
 
 def one_step(train_step: Function) -> None:
-    """Eight examples, a tiny core, gradient descent with a rate of 0.5, clipped at 0.1."""
-    _one_step(train_step, 0.5, MAX_NORM)
+    """Eight examples, a tiny core, gradient descent with a rate of 4, clipped at 0.1."""
+    _one_step(train_step, 4.0, MAX_NORM)  # so long a step that the accuracy changes
 
 
 def another_step(train_step: Function) -> None:
@@ -202,7 +202,13 @@ def _one_step(function: Function, rate: float, given: float | None) -> None:
     model, twin = make_model(), make_model()
     start = _joined(model)
     norms = () if given is None else (given,)
-    got = unpack(("loss", "accuracy"), function(model, inputs, targets, SGD(learning_rate=3.0), rate, *norms))
+    try:
+        returned = function(model, inputs, targets, SGD(learning_rate=3.0), rate, *norms)
+    except WrongAnswer as wrong:
+        if called(wrong, "_check_match") and not model.grads:
+            raise WrongAnswer("model.backward(d_scores) has not been called before the step.") from wrong
+        raise
+    got = unpack(("loss", "accuracy"), returned)
     loss, accuracy = _step(twin, inputs, targets, rate, max_norm)
     scores = make_model().forward(inputs)
     compare(
@@ -233,6 +239,9 @@ def _one_step(function: Function, rate: float, given: float | None) -> None:
         got[1],
         accuracy,
         {
+            "That is the accuracy after the change; take it from the scores before the step.": float(
+                (twin.forward(inputs)[:, -1].argmax(axis=1) == targets).mean()
+            ),
             "That is the accuracy of all steps; only the answer after the last counts.": float(
                 (scores.argmax(axis=2) == targets[:, None]).mean()
             ),
@@ -313,16 +322,20 @@ def errors(standard_error: Function) -> None:
 
 def a_plateau_that_ends(left_plateau: Function) -> None:
     """A plateau at one half with a lucky batch, then a rise: windows of 4 steps of 100 questions."""
-    plateau = [0.5, 0.52, 0.5, 0.5, 0.6, 0.5, 0.8, 0.5, 0.5, 0.5]
-    accuracies = np.array(plateau + [0.6, 0.62, 0.64, 0.66, 0.68, 0.7, 0.9, 0.95, 0.95, 0.95])
+    plateau = [0.5, 0.48, 0.52, 0.44, 0.44, 0.46, 0.64, 0.44, 0.44, 0.46]
+    rise = [0.49, 0.5, 0.55, 0.55, 0.55, 0.55, 0.59, 0.61, 0.61, 0.62, 0.65, 0.68, 0.7]
+    rise += [0.9, 0.95, 0.95, 0.95, 1, 1, 1]
+    accuracies = np.array(plateau + rise)  # so slow that each mistake below has a step of its own
     # The error of a window is that of 400 questions, 0.025, so its mean must be above 0.625.
     right = _first_above(accuracies, 4, 0.625)
+    fewer = tuple(_first_above(accuracies, 4, 0.5 + 0.025 * errors) for errors in (2, 3, 4))
     so_far = np.cumsum(accuracies) / np.arange(1, len(accuracies) + 1)
     compare(
         "The number of steps",
         left_plateau(accuracies, 0.5, 100, 4),
         right,
         {
+            "It ends too early, at a margin that chance reaches: the margin is five standard errors.": fewer,
             "One lucky batch is taken for the end of the plateau: average over the window.": _first_above(
                 accuracies, 1, 0.625
             ),
@@ -365,6 +378,19 @@ def a_plateau_that_does_not_end(left_plateau: Function) -> None:
     )
 
 
+def fewer_steps_than_the_window(left_plateau: Function) -> None:
+    """Two accuracies and a window of 4: 0, however good they are."""
+    compare(
+        "The number of steps",
+        left_plateau(np.array([0.9, 0.95]), 0.5, 100, 4),
+        0,
+        {
+            "Two accuracies are no window of four: the first mean is known after `window` steps, "
+            "range(window, len(accuracies) + 1).": (1, 2)
+        },
+    )
+
+
 def _first_above(accuracies: Array, window: int, bound: float) -> int:
     """Return the number of steps at which a moving average is first above a bound; 0 for never."""
     means = np.convolve(accuracies, np.full(window, 1 / window), mode="valid")
@@ -378,5 +404,8 @@ PARTS: Final = (
     Part("train_step", (one_step, another_step, step_by_default)),
     Part("train", (five_steps, four_steps)),
     Part("standard_error", (errors,)),
-    Part("left_plateau", (a_plateau_that_ends, another_plateau, a_plateau_that_does_not_end)),
+    Part(
+        "left_plateau",
+        (a_plateau_that_ends, another_plateau, a_plateau_that_does_not_end, fewer_steps_than_the_window),
+    ),
 )
