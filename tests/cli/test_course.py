@@ -56,7 +56,7 @@ def test_start_fail_solve_pass(folder, capsys):
     told = capsys.readouterr().out
     assert "softmax\n  FAILED  " in told
     assert "\n          Not written yet. Take exp of x" in told
-    assert "(2 more checks wait for this one)" in told
+    assert "(3 more checks wait for this one)" in told
     assert "To do: softmax, scaled_dot_product_attention," in told
     assert told.endswith(f"\nThe lesson: {FIRST.page}\n")
 
@@ -124,7 +124,7 @@ def test_a_check_that_takes_long_says_where_it_is(folder, capsys, monkeypatch):
     assert main(["course", "check", "1"]) == 0
     said = capsys.readouterr().err.splitlines()
     line = FIRST.solution.read_text().partition("    power =")[0].count("\n") + 2
-    assert len(said) == 3  # one for each check of softmax
+    assert len(said) == 4  # one for each check of softmax
     assert {*said} == {
         f"still in softmax, line {line} of {FIRST.file_name} after 0.2 seconds; does its loop end?"
     }
@@ -237,6 +237,28 @@ def test_a_file_is_recognised_by_its_name_where_it_is_no_python_yet(capsys, fold
     assert main(["course", "check", "3", FIRST.file_name]) == 2
     assert "this is exercise 1's file" in capsys.readouterr().err
     assert main(["course", "check", "1", FIRST.file_name]) == 1
+
+
+@pytest.mark.parametrize("command", ["check", "measure"])
+def test_a_file_without_its_number_is_recognised(command, capsys, folder):
+    meant = f"did you mean `relational-rnn course {command} {{}}`?\n"
+    for name, number in ((FIRST.file_name, 1), ("exercise_02_initial_memory.py", 2), ("mine.py", 4)):
+        assert main(["course", command, name]) == 2  # there is no such file yet
+        (folder / name).write_text(EXERCISES[number].solution.read_text())
+        assert capsys.readouterr().err.endswith(
+            meant.format(f"{'N' if name == 'mine.py' else number} {name}")
+        )
+        assert main(["course", command, name]) == 2
+        assert capsys.readouterr().err.endswith(meant.format(f"{number} {name}"))
+
+
+def test_a_notebook_is_no_python_file(capsys, folder):
+    (folder / "mine.ipynb").write_text("{}")
+    assert main(["course", "check", "3", "mine.ipynb"]) == 2
+    assert capsys.readouterr().err == (
+        "error: this is a notebook: mine.ipynb; course check takes a Python file. "
+        "`relational-rnn course start 3` makes one; put your functions there\n"
+    )
 
 
 @pytest.mark.parametrize("number", [number for number, exercise in EXERCISES.items() if exercise.measured])

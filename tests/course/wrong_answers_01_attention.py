@@ -26,6 +26,21 @@ WRONG = [
     ("softmax", PEAK, "power = np.exp(x - x.max())", "Subtract each row's own largest score"),
     ("softmax", PEAK, "x -= 1\n    power = np.exp(x)", "It changes its argument x"),
     ("softmax", f"return {TOTAL}", TOTAL, "It returns nothing (None)"),
+    *(
+        (
+            "softmax",
+            "x.max(axis=-1, keepdims=True)",
+            other,
+            "Subtract the largest of the row, not its smallest",
+        )
+        for other in (
+            "x.min(axis=-1, keepdims=True)",
+            "x.mean(axis=-1, keepdims=True)",
+            "x[..., :1]",
+            "x[..., -1:]",
+        )
+    ),
+    ("softmax", TOTAL, f"np.log({TOTAL})", "These are the weights' logarithms"),
     (ATTENTION, " / math.sqrt(q.shape[-1])", "", "yours are not scaled"),
     (ATTENTION, "math.sqrt(q.shape[-1])", "q.shape[-1]", "yours are divided by d_k"),
     (ATTENTION, "q.shape[-1]", "k.shape[-2]", "the root of the number of keys"),

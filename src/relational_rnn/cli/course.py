@@ -187,6 +187,7 @@ COMMANDS: Final[dict[str, Any]] = {
 def main(argv: Sequence[str]) -> int:
     """Run one of the commands; return the exit code."""
     check_first("course", "command", argv, COMMANDS)
+    _check_number_first(argv)
     command: CourseList | CourseStart | CourseCheck | CourseMeasure | CourseSolution
     command = tyro.extras.subcommand_cli_from_dict(
         COMMANDS,
@@ -220,10 +221,32 @@ def _find(exercise: Exercise) -> Path:
     )
 
 
-def _check_whose(path: Path, exercise: Exercise, command: str) -> None:
-    """Raise ValueError if a file is that of another exercise."""
+def _check_number_first(argv: Sequence[str]) -> None:
+    """Raise ValueError if a file stands where `check` and `measure` take an exercise's number."""
+    command, word = (*argv[:2], "", "")[:2]
+    path = Path(word)
+    if command not in ("check", "measure") or not (path.suffix == ".py" or path.is_file()):
+        return
+    from relational_rnn.course import EXERCISES
     from relational_rnn.course.registry import belongs_to
 
+    known = {one.file_name: str(one.number) for one in EXERCISES.values()}
+    number = str(belongs_to(path, EXERCISES[1]).number) if path.is_file() else known.get(path.name, "N")
+    raise ValueError(
+        f"course {command} takes the exercise's number first; did you mean "
+        f"`relational-rnn course {command} {number} {shlex.quote(word)}`?"
+    )
+
+
+def _check_whose(path: Path, exercise: Exercise, command: str) -> None:
+    """Raise ValueError if a file is a notebook, or that of another exercise."""
+    from relational_rnn.course.registry import belongs_to
+
+    if path.suffix == ".ipynb":
+        raise ValueError(
+            f"this is a notebook: {path}; course {command} takes a Python file. "
+            f"`relational-rnn course start {exercise.number}` makes one; put your functions there"
+        )
     if (other := belongs_to(path, exercise)) != exercise:
         command = command if other.measured else "check"
         raise ValueError(

@@ -38,6 +38,7 @@ def softmax_of_two_rows(softmax: Function) -> None:
             "Each row's largest weight is 1; divide by the row's sum, so that the sum is 1.": power
             / power.max(axis=1, keepdims=True),
             "Each row is divided by its mean; divide by its sum.": power / power.mean(axis=1, keepdims=True),
+            "These are the weights' logarithms; leave the last log out.": np.log(_softmax(scores)),
             "The sign is the other way round: the largest score gets the largest weight.": _softmax(-scores),
         },
     )
@@ -72,6 +73,18 @@ def softmax_of_large_scores(softmax: Function) -> None:
                 "The row around -1000 becomes 0/0: all its exponentials are 0. Subtract each row's own "
                 "largest score (max over axis=-1, keepdims=True), not the largest of the whole array."
             )
+    compare("The result", result, softmax_forward(scores)[0])
+
+
+def softmax_of_scores_far_apart(softmax: Function) -> None:
+    """Rows with 1000, 0 and -1000, in two orders: finite weights."""
+    scores = np.array([[1000.0, -1000.0, 0.0], [-1000.0, 1000.0, 0.0]])
+    result = softmax(scores)
+    if isinstance(result, np.ndarray) and result.shape == scores.shape and not np.isfinite(result).all():
+        raise WrongAnswer(
+            "exp overflows where a score is far above what was subtracted. Subtract the largest of the row, "
+            "not its smallest, its mean or its first: then no exponent is above 0."
+        )
     compare("The result", result, softmax_forward(scores)[0])
 
 
@@ -270,7 +283,10 @@ def _softmax(scores: Array, axis: int = -1) -> Array:
 
 
 PARTS: Final = (
-    Part("softmax", (softmax_of_two_rows, softmax_of_many_axes, softmax_of_large_scores)),
+    Part(
+        "softmax",
+        (softmax_of_two_rows, softmax_of_many_axes, softmax_of_large_scores, softmax_of_scores_far_apart),
+    ),
     Part(
         "scaled_dot_product_attention",
         (
