@@ -66,6 +66,27 @@ WRONG = [
     ("gated_update", "* memory", "* np.tanh(memory)", "The old memory goes through tanh"),
     ("gated_update", "sigmoid(f + forget_bias)", "(1 - sigmoid(i + input_bias))", "The forget gate is 1 - i"),
     ("gated_update", BLEND, BLEND.replace("sigmoid", ""), "The logits are used as gates"),
+    ("gated_update", "sigmoid(i + input_bias)", "(1 - sigmoid(f + forget_bias))", "The input gate is 1 - f"),
+    ("gated_update", "input_bias=0.0", "input_bias=1.0", "The input bias is 1 by default"),
+    (
+        "gated_update",
+        "input_bias=0.0, forget_bias=1.0",
+        "input_bias=1.0, forget_bias=0.0",
+        "The input bias is 1 by",
+    ),
+    (
+        "gate_parameters",
+        COUNT,
+        "2 * (2 * gates * width + 2 * width)",
+        "a layer has 2G outputs, and so 2G biases",
+    ),
+    (
+        "gate_parameters",
+        '"unit": width, "memory": 1',
+        '"unit": 1, "memory": width',
+        "'unit': G is 12 here: D gates a slot where each feature has its own, one where the slot has",
+    ),
+    ("retention", "** steps", "** (steps - 1)", "One step is missing: T steps multiply T times"),
     ("gated_update", "forget_bias=1.0", "forget_bias=0.0", "The forget bias is 0 by default"),
     (
         "gated_update",
@@ -75,7 +96,7 @@ WRONG = [
     ),
     ("gate_parameters", COUNT, "2 * 2 * gates * width", "'unit': the biases are missing"),
     ("gate_parameters", COUNT, "2 * gates * width + 2 * gates", "'unit': that is half"),
-    ("gate_parameters", '"memory": 1', '"memory": width', "for 'memory' and width 12 is 624, expected 52"),
+    ("gate_parameters", '"memory": 1', '"memory": width', "'memory': G is 1 here"),
     (
         "retention",
         "sigmoid(forget_bias) ** steps",

@@ -19,6 +19,7 @@ WRONG = [
         "That is the forward difference",
     ),
     ("central_differences", "/ (2 * step)", "/ step", "It is twice as large"),
+    ("central_differences", "/ (2 * step)", "/ 2 * step", "Brackets are missing: / (2 * step)"),
     ("central_differences", " / (2 * step)", "", "It is not divided by the distance"),
     (
         "central_differences",
@@ -39,10 +40,12 @@ WRONG = [
     ("softmax_backward", SOFTMAX, "d_y * y", "The part through the row's sum is missing"),
     ("softmax_backward", "axis=-1", "axis=-2", "The sum runs over the queries"),
     ("softmax_backward", "(axis=-1, keepdims=True)", "()", "The sum runs over the whole array"),
+    ("softmax_backward", "(d_y * y).sum(", "d_y.mean(", "That subtracts the plain mean of d_y"),
     ("softmax_backward", "(d_y * y)", "d_y", "The sum is of d_y alone"),
     ("softmax_backward", SOFTMAX, SOFTMAX.removeprefix("y * "), "The bracket is right; multiply it by y"),
     ("attention_backward", " / math.sqrt(q.shape[-1])", "", "1/sqrt(K) is missing"),
     ("attention_backward", "softmax_backward(d_weights, weights)", "d_weights", "The softmax is missing"),
+    ("attention_backward", "(d_weights, weights)", "(weights, d_weights)", "of softmax_backward are swapped"),
     ("attention_backward", "weights.swapaxes(-1, -2) @", "weights @", "d_v needs the weights transposed"),
     ("attention_backward", "d_products.swapaxes(-1, -2) @ q", "d_products @ q", "d_k needs the scores'"),
     (
@@ -100,6 +103,20 @@ WRONG = [
         "The path through the gates' logits is missing",
     ),
     ("step_backward", " * (1 - squashed**2)", "", "On the way through the logits tanh's derivative"),
+    *(
+        ("gates_backward", f" * {gate} * (1 - {gate})", "", "is missing at one of the gates")
+        for gate in ("i", "f")
+    ),
+    *(
+        (
+            "gates_backward",
+            "candidate * i * (1 - i)\n    d_f = d_next * memory * f * (1 - f)",
+            f"candidate * {i}\n    d_f = d_next * memory * {f}",
+            "two factors, s and 1 - s; one is missing",
+        )
+        for i, f in (("i", "f"), ("(1 - i)", "(1 - f)"))
+    ),
+    ("step_backward", " + d_q + d_k + d_v", " + d_q", "Only the queries' path leads through"),
     ("step_backward", " + d_q + d_k + d_v", " + d_v", "Only the values' path leads through"),
     ("step_backward", " + d_q + d_k + d_v", "", "The whole path through the attention is missing"),
     ("step_backward", " + d_q", "", "The memory gave the queries too, and their gradient"),

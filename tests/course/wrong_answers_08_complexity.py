@@ -38,6 +38,20 @@ WRONG = [
     ("transformer_cost", "12", "8", "That is 8 D² for each row"),
     ("transformer_cost", "12", "4", "The MLP is missing"),
     ("transformer_cost", " + attention_cost(steps, steps, width)", "", "The attention is missing."),
+    *(
+        (
+            "transformer_cost",
+            " + attention_cost(steps, steps, width)",
+            f" + {half}",
+            "That is about half of the",
+        )
+        for half in (
+            "attention_cost(steps, steps, width) // 2",
+            "steps * (steps + 1) * width",
+        )
+    ),
+    ("transformer_cost", BLOCK, f"2 * ({BLOCK}) / 2", "must be a whole number, got the float"),
+    ("core_cost", "mlp = rows * 2", "mlp = rows", "the MLP has two layers"),
     ("transformer_cost", "12", "6", "The hidden features of the MLP are 4 D"),
     ("recomputed_cost", AGAIN, "steps * transformer_cost(steps, width)", "Each step is counted as the last"),
     ("recomputed_cost", "range(1, steps + 1)", "range(steps)", "The last step is missing"),

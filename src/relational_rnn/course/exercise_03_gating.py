@@ -162,9 +162,19 @@ def update_by_default(gated_update: Function) -> None:
     """No biases given: the input bias is 0, the forget bias 1."""
     memory, new = draw(BATCH, SLOTS, WIDTH), draw(BATCH, SLOTS, WIDTH, seed=1)
     logits = draw(BATCH, SLOTS, 2 * WIDTH, seed=2)
-    right, plain = (gates_forward(logits, new, memory, 0.0, bias)[0] for bias in (1.0, 0.0))
-    mistake = {"The forget bias is 0 by default; keep the starter's 1.0.": plain}
-    compare("The result", gated_update(memory, new, logits), right, mistake)
+
+    def fixed(input_bias: float, forget_bias: float) -> Array:
+        return gates_forward(logits, new, memory, input_bias, forget_bias)[0]
+
+    compare(
+        "The result",
+        gated_update(memory, new, logits),
+        fixed(0.0, 1.0),
+        {
+            "The forget bias is 0 by default; keep the starter's 1.0.": fixed(0.0, 0.0),
+            "The input bias is 1 by default; keep the starter's 0.0.": (fixed(1.0, 1.0), fixed(1.0, 0.0)),
+        },
+    )
 
 
 def _update(function: Function, gates: int, input_bias: float, forget_bias: float) -> None:
@@ -228,6 +238,8 @@ def _update(function: Function, gates: int, input_bias: float, forget_bias: floa
             + keep * np.tanh(memory),
             "The forget gate is 1 - i. Here the two gates are independent, as in an LSTM.": take * added
             + (1 - take) * memory,
+            "The input gate is 1 - f. Here the two gates are independent, as in an LSTM.": (1 - keep) * added
+            + keep * memory,
             "The logits are used as gates; take their sigmoid.": (i + input_bias) * added
             + (f + forget_bias) * memory,
         },
@@ -242,12 +254,18 @@ def parameters(gate_parameters: Function) -> None:
         sizes = {name: math.prod(shape) for name, shape in shapes.items()}
         weights = sum(size for name, size in sizes.items() if name.endswith("weight"))
         total = sum(sizes.values())
+        gates = {"unit": width, "memory": 1, "none": 0}[style]
+        other = {"unit": 1, "memory": width, "none": 0}[style]
         compare(
             f"The number for {style!r} and width {width}",
             gate_parameters(style, width),
             total,
             {
                 f"{style!r}: the biases are missing.": weights,
+                f"{style!r}: a layer has 2G outputs, and so 2G biases; D is how many inputs it has.": weights
+                + 4 * width,
+                f"{style!r}: G is {gates} here: D gates a slot where each feature has its own, one where the "
+                f"slot has.": 4 * other * (width + 1),
                 f"{style!r}: that is half. Two layers, of memory and of input, make two gates each.": total
                 / 2,
             },
@@ -263,6 +281,7 @@ def what_is_left(retention: Function) -> None:
             retention(bias, steps),
             gate**steps,
             {
+                "One step is missing: T steps multiply T times.": gate ** (steps - 1),
                 "The gate is taken times the number of steps; each step multiplies by it once more.": gate
                 * steps,
                 "The bias is not a gate yet: take its sigmoid.": bias**steps,

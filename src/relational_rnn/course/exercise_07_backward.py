@@ -41,6 +41,8 @@ def differences_with_a_large_step(central_differences: Function) -> None:
             "That is the forward difference, (f(x + h) - f(x)) / h, whose error is of order h. Take the "
             "point below too: its error is of order h².": slope + 3 * x * h + h**2,
             "It is twice as large: x + h and x - h are 2h apart.": 2 * right,
+            "Brackets are missing: / (2 * step). `/ 2 * step` divides by 2 and multiplies by h.": right
+            * h**2,
             "It is not divided by the distance, 2h.": 2 * h * right,
             "All entries are moved at once; move one at a time.": np.full_like(x, at_once),
         },
@@ -110,6 +112,8 @@ def _softmax(softmax_backward: Function, d_y: Array, y: Array) -> None:
             "The sum runs over the queries (axis -2). A row is normalised over the last axis, so sum over "
             "the last.": y * (d_y - (d_y * y).sum(axis=-2, keepdims=True)),
             "The sum runs over the whole array; each row has its own.": y * (d_y - (d_y * y).sum()),
+            "That subtracts the plain mean of d_y; its mean is weighted by y.": y
+            * (d_y - d_y.mean(axis=-1, keepdims=True)),
             "The sum is of d_y alone; weight it by y.": y * (d_y - d_y.sum(axis=-1, keepdims=True)),
             "The bracket is right; multiply it by y.": d_y - (d_y * y).sum(axis=-1, keepdims=True),
         },
@@ -134,7 +138,7 @@ def _attention(attention_backward: Function, keys: int) -> None:
     got = unpack(("d_q", "d_k", "d_v"), attention_backward(d_output, q, k, v, weights))
     d_q, d_k, d_v = (d[:, 0] for d in attention.attention_backward(d_output[:, None], cache))
     d_weights, scale = d_output @ v.swapaxes(1, 2), 1 / math.sqrt(WIDTH)
-    straight = d_weights * scale
+    straight, swapped = d_weights * scale, softmax.softmax_backward(weights, d_weights) * scale
     mistakes = {
         "1/sqrt(K) is missing: the scores were scaled on the way forward, so their gradient is too.": (
             d_q / scale,
@@ -143,6 +147,10 @@ def _attention(attention_backward: Function, keys: int) -> None:
         "The softmax is missing on the way back: go from the weights to the scores first.": (
             straight @ k,
             straight.swapaxes(1, 2) @ q,
+        ),
+        "The arguments of softmax_backward are swapped: d_y, the weights' gradient, comes first.": (
+            swapped @ k,
+            swapped.swapaxes(1, 2) @ q,
         ),
     }
     across = (d_v, weights @ d_output) if keys == SLOTS else (d_v, d_v)
@@ -188,6 +196,14 @@ def gated_update(gates_backward: Function) -> None:
         {
             "The halves of d_logits are swapped: i's gradient first.": np.roll(d_logits, WIDTH, axis=-1),
             "The sigmoid's derivative is missing: times i (1 - i), times f (1 - f).": plain,
+            "The sigmoid's derivative is missing at one of the gates: times s (1 - s) for both, i and f.": (
+                np.concatenate([plain[..., :WIDTH], d_logits[..., WIDTH:]], axis=-1),
+                np.concatenate([d_logits[..., :WIDTH], plain[..., WIDTH:]], axis=-1),
+            ),
+            "The sigmoid's derivative has two factors, s and 1 - s; one is missing.": (
+                plain * cache.gates,
+                plain * (1 - cache.gates),
+            ),
             "The gates get each other's factor: i was multiplied by the candidate, f by the memory.": (
                 np.roll(plain, WIDTH, axis=-1) * cache.gates * (1 - cache.gates)
             ),
@@ -261,6 +277,9 @@ def whole_step(step_backward: Function) -> None:
         "Only the values' path leads through the attention here. The memory was query and key too.": d_memory
         - ways["queries"]
         - ways["keys"],
+        "Only the queries' path leads through the attention here. The memory was key and value too.": d_memory
+        - ways["keys"]
+        - ways["values"],
         "The whole path through the attention is missing.": d_memory
         - ways["queries"]
         - ways["keys"]
