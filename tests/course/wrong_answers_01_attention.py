@@ -52,6 +52,12 @@ WRONG = [
     ),
     (ATTENTION, "weights = softmax(scores)", "weights = scores", "the softmax is missing"),
     (ATTENTION, "return weights @ v, weights", "return weights, weights @ v", "in the wrong order"),
+    (
+        ATTENTION,
+        "return weights @ v, weights",
+        "return (weights @ v, weights), weights",
+        "output must be a NumPy array, got a tuple of 2; take [0].",
+    ),
     (ATTENTION, "return weights @ v, weights", "return weights @ v", "It must return 2 values"),
     (ATTENTION, "return weights @ v, weights", "return scores @ v, weights", "use the weights"),
     (ATTENTION, MASKED, "weights = softmax(scores)", "The mask has no effect"),

@@ -6,6 +6,8 @@ LAST = "return float(np.abs(last[:, order] - of_reordered).max())"
 TOTAL = "np.where(total == 0, 1, total)"
 MEAN = "memory.mean(axis=1, keepdims=True)"
 SPREAD = f"np.sqrt((away**2).sum(axis=(1, 2)) / {TOTAL})"
+RUNS = """_, last = core.forward(inputs, memory)
+    _, of_reordered = core.forward(inputs, memory[:, order])"""
 SHARED = "np.lib.stride_tricks.as_strided(initial, (batch_size, *initial.shape), (0, *initial.strides))"
 SMALL = "A small number is added to the denominator, so the result is slightly too small; divide by 1"
 
@@ -82,6 +84,15 @@ WRONG = [
         f"away = memory - {MEAN}",
         f"memory -= {MEAN}; away = memory",
         "It changes its argument memory",
+    ),
+    *(
+        (
+            "permutation_gap",
+            RUNS,
+            RUNS.replace("_, last", "last, _").replace("_, of_reordered", "of_reordered, _") + more,
+            "These are the outputs: `forward` returns",
+        )
+        for more in ("", "\n    last, of_reordered = last[:, -1], of_reordered[:, -1]")
     ),
     ("permutation_gap", "last[:, order]", "last", "though the core treats all slots alike"),
     ("permutation_gap", "np.abs(last[:, order] - of_reordered).max()", "0.0", "Nothing is compared"),

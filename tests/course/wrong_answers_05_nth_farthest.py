@@ -40,6 +40,20 @@ WRONG = [
         "codes[(labels == reference[:, None]).argmax(axis=1)]",
         "is coded by its step",
     ),
+    (
+        "encode",
+        "question = np.repeat(question[:, None], labels.shape[1], axis=1)",
+        "question = question[:, None] * (np.arange(labels.shape[1]) == labels.shape[1] - 1)[:, None]",
+        "stands at the last step only",
+    ),
+    ("encode", "codes[n]", "codes[labels.shape[1] - 1 - n]", "The codes of n run backwards"),
+    ("answer", "[every, n]", "[every, n - 1]", "n is counted from 1; n = 0 is the farthest"),
+    (
+        "answer",
+        ANSWER,
+        ANSWER.replace("[every, n]", ".argsort(axis=1)[every, n]"),
+        "argsort of argsort gives",
+    ),
     ("encode", ".astype(np.float32)", "", "must be of dtype float32, got float64"),
     (
         "sample",

@@ -72,6 +72,10 @@ WRONG = [
         "svd(memories.mean(axis=0, keepdims=True),",
         "That is the rank of the mean memory",
     ),
+    *(
+        ("fit_probe", "np.eye(count)[classes]", f"classes{more}", "The classes are used as numbers")
+        for more in ("", "[:, None]", ".astype(float)")
+    ),
     ("fit_probe", "penalty * np.eye", "0 * np.eye", "There is no penalty"),
     ("fit_probe", "penalty * np.eye", "np.eye", "The penalty is 1; `penalty` was 2"),
     ("fit_probe", "penalty * np.eye", "len(x) * penalty * np.eye", "multiplied by the number of samples"),
@@ -123,6 +127,8 @@ WRONG = [
         "for t in range(steps)] for n in range(slots)]",
         "Steps and slots are swapped",
     ),
+    ("probe_accuracy", "argmax(axis=1)", "argmax(axis=0)", "argmax runs over the samples"),
+    ("probe_map", "memories[:, t, n]", "memories[:, n, t]", "memories[:, t, n], step before slot"),
     ("probe_map", "memories[:, t, n]", "memories[:, t, 0]", "All slots of a row are the same"),
     ("probe_map", "return np.array(", "return list(", "The map must be a NumPy array, got a list of 4"),
     ("transplant", "memory.copy()", "memory", "It writes into what the core returned"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import numpy as np
@@ -239,7 +240,14 @@ class Numbered:
 def gap_of_a_core(permutation_gap: Function) -> None:
     """The package's core: 0 but for rounding, whatever the weights, the inputs and the order."""
     inputs, order = draw(BATCH, STEPS, FEATURES), np.array([2, 0, 1])
-    got = permutation_gap(make_core(), inputs, draw(BATCH, SLOTS, WIDTH, seed=1), order)
+    try:
+        got = permutation_gap(make_core(), inputs, draw(BATCH, SLOTS, WIDTH, seed=1), order)
+    except WrongAnswer as wrong:
+        if re.search(rf"\({BATCH},({STEPS},)?{SLOTS * WIDTH}\)", str(wrong)):
+            raise WrongAnswer(
+                "These are the outputs: `forward` returns (outputs, last memory); the memory is the second."
+            ) from wrong
+        raise
     if np.ndim(got) == 0 and got > 1e-10:
         raise WrongAnswer(
             f"The gap is {got:.3g}, though the core treats all slots alike. Reorder the slots (axis 1) "

@@ -78,6 +78,10 @@ def _answers(answer: Function, vectors: Array, labels: Array, n: Array, referenc
             "n counts from the nearest; n = 0 should be the farthest.": labels[
                 every, right[every, objects - 1 - n]
             ],
+            "n is counted from 1; n = 0 is the farthest already.": labels[every, right[every, n - 1]],
+            "argsort of argsort gives each vector's rank. One argsort gives the step at each rank.": labels[
+                every, np.argsort(right, axis=1)[every, n]
+            ],
             "These are steps; the answer is the label of the vector shown at that step.": right[every, n],
             "The reference is taken for a step. It is a label: find the step that has it.": labels[
                 every, steps(reference)[every, n]
@@ -95,6 +99,9 @@ def codes(encode: Function) -> None:
     swapped[:, :, 8:13], swapped[:, :, 13:] = expected[:, :, 13:], expected[:, :, 8:13]
     first = expected.copy()
     first[:, 1:, 8:] = 0
+    last, backwards = expected.copy(), expected.copy()
+    last[:, :-1, 8:] = 0
+    backwards[:, :, 13:] = expected[:, :, :12:-1]
     by_step = expected.copy()
     by_step[:, :, 8:13] = eye[(labels == reference[:, None]).argmax(axis=1)][:, None]
     compare(
@@ -104,6 +111,9 @@ def codes(encode: Function) -> None:
         {
             "The codes of the reference and of n are in the wrong order: reference first.": swapped,
             "The question stands at the first step only; repeat it at every step.": first,
+            "The codes of n run backwards, as the authors' do, who count from the nearest; here n = 0 is "
+            "the farthest.": backwards,
+            "The question stands at the last step only; repeat it at every step.": last,
             "The reference is coded by its step; code its label.": by_step,
         },
         tolerance=1e-6,

@@ -200,11 +200,14 @@ def probe(fit_probe: Function) -> None:
     ones = np.concatenate([features, np.ones((40, 1))], axis=1)
     with_bias = np.linalg.solve(ones.T @ ones + 2.0 * np.eye(WIDTH + 1), ones.T @ targets).T
     through_0 = np.linalg.solve(features.T @ features + 2.0 * np.eye(WIDTH), features.T @ targets).T
+    of_numbers = np.linalg.solve(x.T @ x + 2.0 * np.eye(WIDTH), x.T @ (classes - classes.mean()))
     compare(
         "weights",
         got[0],
         weights,
         {
+            "The classes are used as numbers, though class 2 is not twice class 1; make one-hot codes, "
+            "np.eye(count)[classes].": (of_numbers, of_numbers[None], of_numbers[:, None]),
             "There is no penalty: add λ to the diagonal of XᵀX.": _probe(features, classes, 0.0)[0],
             "The penalty is 1; `penalty` was 2.": _probe(features, classes, 1.0)[0],
             "The penalty is multiplied by the number of samples; it is λ Σ W² as it stands.": _probe(
@@ -281,9 +284,17 @@ def _accuracy(probe_accuracy: Function, count: int) -> None:
     first, second, every = slice(0, 30), slice(30, 60), slice(0, 60)
     right = score(first, second)
     weights, _ = _probe(features[first], classes[first], 1.0, count)
+    try:
+        got = probe_accuracy(features, classes, count)
+    except WrongAnswer as wrong:
+        if f"({count},) (30,)" in str(wrong):
+            raise WrongAnswer(
+                "argmax runs over the samples and gives one for each class; the classes are axis 1."
+            ) from wrong
+        raise
     compare(
         "The accuracy",
-        probe_accuracy(features, classes, count),
+        got,
         right,
         {
             "It is scored on the samples it was fitted on, and so flatters: score the second half.": score(
@@ -325,9 +336,17 @@ def _map(probe_map: Function, count: int) -> None:
         weights, bias = _probe(memories[:200, t, n], classes[:200], 1.0, count)
         told = (memories[200:, t, n] @ weights.T + bias).argmax(axis=1)
         right[t, n] = (told == classes[200:]).mean()
+    try:
+        got = probe_map(memories, classes, count)
+    except WrongAnswer as wrong:
+        if isinstance(wrong.__cause__, IndexError):
+            raise WrongAnswer(
+                f"Memories are (S, T, N, D): memories[:, t, n], step before slot. {wrong}"
+            ) from wrong
+        raise
     compare(
         "The map",
-        probe_map(memories, classes, count),
+        got,
         right,
         {
             "Steps and slots are swapped: (T, N).": right.T,
