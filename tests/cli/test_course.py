@@ -254,11 +254,12 @@ def test_a_file_without_its_number_is_recognised(command, capsys, folder):
 
 def test_a_notebook_is_no_python_file(capsys, folder):
     (folder / "mine.ipynb").write_text("{}")
-    assert main(["course", "check", "3", "mine.ipynb"]) == 2
-    assert capsys.readouterr().err == (
-        "error: this is a notebook: mine.ipynb; course check takes a Python file. "
-        "`relational-rnn course start 3` makes one; put your functions there\n"
-    )
+    for words, number in ((["3", "mine.ipynb"], 3), (["mine.ipynb"], "N")):
+        assert main(["course", "check", *words]) == 2
+        assert capsys.readouterr().err == (
+            "error: this is a notebook: mine.ipynb; course check takes a Python file. "
+            f"`relational-rnn course start {number}` makes one; put your functions there\n"
+        )
 
 
 @pytest.mark.parametrize("number", [number for number, exercise in EXERCISES.items() if exercise.measured])

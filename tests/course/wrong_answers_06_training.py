@@ -108,6 +108,19 @@ WRONG = [
         "",
         "model.backward(d_scores) has not been called before",
     ),
+    *(
+        (
+            "train_step",
+            f"    model.backward(d_scores)\n    {RATED}\n    {STEPPED}",
+            new,
+            "has not been called",
+        )
+        for new in (
+            "    1 / math.sqrt(sum((g**2).sum() for g in model.grads.values()))",
+            "    for name in model.params:\n        model.params[name] -= learning_rate * model.grads[name]",
+            "    for name, g in model.grads.items():\n        model.params[name] -= learning_rate * g",
+        )
+    ),
     (
         "train_step",
         f"    model.backward(d_scores)\n    {RATED}\n    {STEPPED}\n",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Number = Annotated[int, tyro.conf.Positional, tyro.conf.arg(metavar="N")]
 WIDTH: Final = 96
 LONGEST: Final = 86_400.0
+NOTEBOOK: Final = ".ipynb"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,8 +226,9 @@ def _check_number_first(argv: Sequence[str]) -> None:
     """Raise ValueError if a file stands where `check` and `measure` take an exercise's number."""
     command, word = (*argv[:2], "", "")[:2]
     path = Path(word)
-    if command not in ("check", "measure") or not (path.suffix == ".py" or path.is_file()):
+    if command not in ("check", "measure") or not (path.suffix in (".py", NOTEBOOK) or path.is_file()):
         return
+    _check_kind(path, "N", command)
     from relational_rnn.course import EXERCISES
     from relational_rnn.course.registry import belongs_to
 
@@ -238,15 +240,20 @@ def _check_number_first(argv: Sequence[str]) -> None:
     )
 
 
+def _check_kind(path: Path, number: str, command: str) -> None:
+    """Raise ValueError if a file is a notebook."""
+    if path.suffix == NOTEBOOK:
+        raise ValueError(
+            f"this is a notebook: {path}; course {command} takes a Python file. "
+            f"`relational-rnn course start {number}` makes one; put your functions there"
+        )
+
+
 def _check_whose(path: Path, exercise: Exercise, command: str) -> None:
     """Raise ValueError if a file is a notebook, or that of another exercise."""
     from relational_rnn.course.registry import belongs_to
 
-    if path.suffix == ".ipynb":
-        raise ValueError(
-            f"this is a notebook: {path}; course {command} takes a Python file. "
-            f"`relational-rnn course start {exercise.number}` makes one; put your functions there"
-        )
+    _check_kind(path, str(exercise.number), command)
     if (other := belongs_to(path, exercise)) != exercise:
         command = command if other.measured else "check"
         raise ValueError(

@@ -17,6 +17,7 @@ TASK: Final = NthFarthest(objects=3, dimensions=1)
 BATCH: Final = 8
 MAX_NORM: Final = 0.1
 """So small that every step of the tiny model is clipped."""
+NO_GRADIENTS: Final = "model.backward(d_scores) has not been called before the step: there are no gradients."
 
 
 def draw(*shape: int, seed: int = 0) -> Array:
@@ -205,9 +206,12 @@ def _one_step(function: Function, rate: float, given: float | None) -> None:
     try:
         returned = function(model, inputs, targets, SGD(learning_rate=3.0), rate, *norms)
     except WrongAnswer as wrong:
-        if called(wrong, "_check_match") and not model.grads:
-            raise WrongAnswer("model.backward(d_scores) has not been called before the step.") from wrong
+        empty = called(wrong, "_check_match") or isinstance(wrong.__cause__, ZeroDivisionError | KeyError)
+        if empty and not model.grads:
+            raise WrongAnswer(NO_GRADIENTS) from wrong
         raise
+    if not model.grads:
+        raise WrongAnswer(NO_GRADIENTS)
     got = unpack(("loss", "accuracy"), returned)
     loss, accuracy = _step(twin, inputs, targets, rate, max_norm)
     scores = make_model().forward(inputs)
