@@ -31,7 +31,7 @@ def test_a_function_that_is_gone_or_is_none(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("softmax = 3\n")
     first, second, *_ = check(EXERCISES[1], path)
-    assert first.message == "There is a int, no function, called softmax in the file; keep the name."
+    assert first.message == "There is an int, no function, called softmax in the file; keep the name."
     assert second.message == (
         "There is no function called scaled_dot_product_attention in the file; keep the name."
     )

@@ -90,6 +90,13 @@ def test_a_wrong_answer_is_told(number, function, old, new, message, outcome):
     assert message in failed.message
 
 
+def test_a_transplant_may_use_all_of_the_core(tmp_path):
+    old = "outputs, _ = core.forward(inputs[:, step:], mixed)"
+    new = "outputs, *_ = core.forward(inputs[:, step:], memory=mixed, return_trace=True)\n    core.config"
+    path = with_mistake(EXERCISES[9], "transplant", old, new, tmp_path)
+    assert [result.message for result in check(EXERCISES[9], path) if not result.passed] == []
+
+
 @every_exercise
 def test_every_message_of_the_checks_has_been_given(exercise, outcome):
     """Each text that a checks module can say comes out for some wrong answer."""

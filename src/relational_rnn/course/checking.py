@@ -139,7 +139,7 @@ def _check_part(part: Part, function: Any, trying: Callable[[str, str], None]) -
         trying(part.function, tried)
         try:
             if not callable(function):
-                what = "no function" if function is None else f"a {type(function).__name__}, no function,"
+                what = "no function" if function is None else f"{_a(function)}, no function,"
                 raise WrongAnswer(f"There is {what} called {part.function} in the file; keep the name.")
             one(guard(part.function, function))
         except WrongAnswer as wrong:
@@ -259,7 +259,7 @@ def compare(
     """
     right = np.asarray(expected)
     if not isinstance(got, np.ndarray | np.generic) and (right.ndim or not isinstance(got, int | float)):
-        kind = f"a {type(got).__name__}" + (f" of {len(got)}" if isinstance(got, tuple | list) else "")
+        kind = _a(got) + (f" of {len(got)}" if isinstance(got, tuple | list) else "")
         kind += "; take [0]" if isinstance(got, tuple) and isinstance(next(iter(got), 0), np.ndarray) else ""
         wanted = "a NumPy array" if right.ndim else "a number"
         raise WrongAnswer(f"{what} must be {wanted}, got {kind}.")
@@ -290,7 +290,7 @@ def expect_shape(what: str, got: Any, shape: tuple[int, ...]) -> None:
         WrongAnswer: it is no array, or has another shape.
     """
     if not isinstance(got, np.ndarray):
-        raise WrongAnswer(f"{what} must be a NumPy array, got a {type(got).__name__}.")
+        raise WrongAnswer(f"{what} must be a NumPy array, got {_a(got)}.")
     if got.shape != shape:
         raise WrongAnswer(f"{what} must have shape {shape}, got {got.shape}.")
 
@@ -333,6 +333,17 @@ def called(wrong: BaseException, function: str) -> dict[str, Any]:
     cause = wrong.__cause__
     frames = [frame for frame, _ in traceback.walk_tb(cause.__traceback__ if cause else None)]
     return next((dict(frame.f_locals) for frame in frames if frame.f_code.co_name == function), {})
+
+
+def _a(value: Any) -> str:
+    """Name a value's type, with its article.
+
+    Example:
+        >>> _a(3), _a(None)
+        ('an int', 'a NoneType')
+    """
+    kind = type(value).__name__
+    return f"{'an' if kind[0].lower() in 'aeiou' else 'a'} {kind}"
 
 
 def _are_several(what: str) -> bool:

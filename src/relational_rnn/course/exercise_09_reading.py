@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -358,16 +358,20 @@ def _map(probe_map: Function, count: int) -> None:
 
 
 class Keeping:
-    """A core that keeps what it returned, and a copy of it."""
+    """A core that keeps each array it returned, and a copy of it."""
 
     def __init__(self, core: RelationalMemory) -> None:
         self.core, self.kept = core, list[tuple[Array, Array]]()
 
-    def forward(self, inputs: Array, memory: Array | None = None) -> tuple[Array, Array]:
-        """Return the outputs and the last memory."""
-        outputs, last = self.core.forward(inputs, memory)
-        self.kept += [(last, last.copy()), (outputs, outputs.copy())]
-        return outputs, last
+    def forward(self, *given: Any, **named: Any) -> tuple[Any, ...]:
+        """Return what the core does."""
+        returned = self.core.forward(*given, **named)
+        self.kept += [(one, one.copy()) for one in returned if isinstance(one, np.ndarray)]
+        return returned
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what else the core has."""
+        return getattr(self.core, name)
 
 
 def slots_of_another(transplant: Function) -> None:
