@@ -114,7 +114,7 @@ def test_what_is_missing_is_named():
 def test_wrong_batches_are_named(page, change, error, message):
     from types import SimpleNamespace
 
-    from relational_rnn.tasks.registry import check_batch
+    from relational_rnn.tasks.entry import check_batch
 
     right = {"inputs": np.zeros((4, 3, 1), np.float32), "targets": np.zeros(4, int), "mask": None}
     task = page[0]["Parity"]()

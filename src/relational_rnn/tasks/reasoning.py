@@ -11,7 +11,8 @@ import numpy as np
 from relational_rnn.config.checks import check_seed, check_size, did_you_mean
 from relational_rnn.tasks.babi_synthetic import StoryBatch
 from relational_rnn.tasks.batch import ReasoningBatch
-from relational_rnn.tasks.registry import TaskEntry, find_task, task_name
+from relational_rnn.tasks.entry import TaskEntry
+from relational_rnn.tasks.registry import find_task, task_name
 from relational_rnn.tasks.splits import Counts, Splits
 
 REASONING_TASKS = (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from relational_rnn.tasks.registry import TaskEntry
+    from relational_rnn.tasks.entry import TaskEntry
 
 TRAINING, VALIDATION, TEST, HARDER, LARGER, FRESH, PICTURE, LONGER = range(8)
 """Second word of a generator's seed: the streams never share examples."""

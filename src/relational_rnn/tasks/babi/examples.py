@@ -23,7 +23,7 @@ from relational_rnn.tasks.splits import Counts, Splits
 if TYPE_CHECKING:
     from jaxtyping import Float, Int64
 
-    from relational_rnn.tasks.registry import TaskEntry
+    from relational_rnn.tasks.entry import TaskEntry
 
 LONGEST = 0.1
 """Share of the test's sequences that count as harder."""

@@ -25,7 +25,7 @@ from relational_rnn.tasks.splits import Counts, Splits
 if TYPE_CHECKING:
     from jaxtyping import Int64
 
-    from relational_rnn.tasks.registry import TaskEntry
+    from relational_rnn.tasks.entry import TaskEntry
 
 
 def resolve(task: Language) -> tuple[Language, str] | None:
