@@ -193,3 +193,18 @@ def make(input_fusion, treat_input_as_matrix):
     )
     shapes = parameter_shapes(config).items()
     return config, {name: torch.randn(shape, dtype=torch.float64) for name, shape in shapes}
+
+
+def test_an_option_that_no_kernel_has_is_left_to_eager(monkeypatch):
+    monkeypatch.setattr("relational_rnn.config.core.PLAIN_ONLY", ("forget_bias",))
+    here = torch.float32, torch.device("cpu")
+    usual, other = (
+        RelationalMemoryConfig(input_size=3, mem_slots=2, head_size=4, forget_bias=bias)
+        for bias in (1.0, 2.0)
+    )
+    assert choose_backend("auto", usual, *here) != "eager"
+    assert choose_backend("auto", other, *here) == "eager"
+    with pytest.raises(ValueError, match=r"'fused' cannot run here: only eager has forget_bias, got .*=2\.0"):
+        choose_backend("fused", other, *here)
+    with pytest.raises(ValueError, match="'eager' cannot run here: it has no recompute"):
+        choose_backend("auto", other, *here, KernelOptions(recompute=True))

@@ -313,8 +313,8 @@ def test_the_arguments_are_the_configuration():
     assert arguments["options"].annotation == "Unpack[CoreOptions]"
     fields = inspect.signature(RelationalMemoryConfig).parameters
     assert [arguments[name].default for name in list(fields)[:4]] == [p.default for p in fields.values()][:4]
-    explained = re.findall(r"^ {8}(\w+):", RelationalMemory.__doc__.split("Attributes:")[0], re.MULTILINE)
-    assert sorted(explained) == sorted([*fields, "dtype", "seed"])
+    explained = re.findall(r"^ {8}\**(\w+):", RelationalMemory.__doc__.split("Attributes:")[0], re.MULTILINE)
+    assert explained == [*list(fields)[:4], "options", "dtype", "seed"]
     assert RelationalMemory(2, 3, 4, gate_style=None).config.gate_style == "none"
 
 

@@ -18,6 +18,8 @@ INPUT_FUSIONS: Final = ("append", "tile")
 READ_HEADS: Final = ("flatten", "mean", "weighted", "attention", "query")
 SLOT_UPDATES: Final = ("shared", "attend")
 """How the hidden state enters the hybrid's slots: docs/hybrid.md."""
+PLAIN_ONLY: Final[tuple[str, ...]] = ()
+"""Options that NumPy and eager torch alone have: where one is not at its default, no kernel runs the core."""
 
 
 class CoreOptions(TypedDict, total=False):

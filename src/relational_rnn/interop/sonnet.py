@@ -7,6 +7,7 @@ Sonnet creates its modules: see `variable_names`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -17,15 +18,11 @@ from relational_rnn.interop.parameters import get_gradients, get_parameters, set
 SCOPE = "relational_memory"
 """The authors' default module name, the first part of every variable's name."""
 
-_AUTHORS_ONLY = {
-    "initial_memory": "identity",
-    "input_fusion": "append",
-    "read_head": "flatten",
-    "use_attention": True,
-    "use_mlp": True,
-    "use_residual": True,
-    "use_layer_norm": True,
-}
+_AUTHORS_VARY = (
+    *("input_size", "mem_slots", "head_size", "num_heads", "num_blocks", "key_size", "attention_mlp_layers"),
+    *("gate_style", "forget_bias", "input_bias", "treat_input_as_matrix", "input_rows"),
+)
+"""What the authors' code can vary too; whatever else we have must be at its default, which is theirs."""
 
 
 def variable_names(config: RelationalMemoryConfig, scope: str = SCOPE) -> dict[str, str]:
@@ -46,10 +43,11 @@ def variable_names(config: RelationalMemoryConfig, scope: str = SCOPE) -> dict[s
         >>> variable_names(config)["gate_memory.weight"]
         'relational_memory/linear_3/w'
     """
-    for option, value in _AUTHORS_ONLY.items():
-        if getattr(config, option) != value:
+    for field in fields(config):
+        own = getattr(config, field.name)
+        if field.name not in _AUTHORS_VARY and own != field.default:
             raise ValueError(
-                f"the authors' code has only {option}={value!r}, this core has {getattr(config, option)!r}"
+                f"the authors' code has only {field.name}={field.default!r}, this core has {own!r}"
             )
 
     def numbered(kind: str, number: int) -> str:

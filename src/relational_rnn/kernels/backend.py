@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from relational_rnn.config import RelationalMemoryConfig
+from relational_rnn.config import RelationalMemoryConfig, core
 
 
 class SequenceInputs(NamedTuple):
@@ -95,7 +95,7 @@ class Backend:
 
     name: str
     unsupported: Callable[[RelationalMemoryConfig, torch.dtype, torch.device, KernelOptions], str | None]
-    """Why it cannot run a core of a dtype on a device with these options, or None if it can."""
+    """Why its kernel cannot run a core of a dtype on a device with these options; see `cannot_run`."""
     kernel: Callable[[KernelOptions, torch.device], SequenceKernel] | None
     """Its kernel, where it is supported; None for the eager twin, which has no backward of its own."""
     devices: tuple[str, ...] = ()
@@ -104,3 +104,17 @@ class Backend:
     """Whether "auto" leaves it out: nobody has measured it yet."""
     runs_steps: bool = False
     """Whether a cell's single step is faster as a sequence of one; else it is eager's."""
+
+    def cannot_run(
+        self,
+        config: RelationalMemoryConfig,
+        dtype: torch.dtype,
+        device: torch.device,
+        options: KernelOptions = DEFAULTS,
+    ) -> str | None:
+        """Say why it cannot run a core of a dtype on a device with these options, or None if it can."""
+        if self.kernel is not None:
+            for name in core.PLAIN_ONLY:
+                if getattr(config, name) != getattr(RelationalMemoryConfig, name):  # its default
+                    return f"only eager has {name}, got {name}={getattr(config, name)!r}"
+        return self.unsupported(config, dtype, device, options)

@@ -43,7 +43,7 @@ def cannot_run(
         >>> cannot_run("eager", *core, KernelOptions(recompute=True))
         'it has no recompute'
     """
-    return BACKENDS[name].unsupported(config, dtype, device, options)
+    return BACKENDS[name].cannot_run(config, dtype, device, options)
 
 
 def choose_backend(
@@ -66,8 +66,11 @@ def choose_backend(
     check_choice("backend", name, ("auto", *BACKENDS))
     core = config, dtype, device, options
     if name == "auto":
-        known = (n for n, backend in reversed(BACKENDS.items()) if not backend.named_only)
-        return next(n for n in known if cannot_run(n, *core) is None)
+        known = [n for n, backend in reversed(BACKENDS.items()) if not backend.named_only]
+        for n in known:
+            if cannot_run(n, *core) is None:
+                return n
+        name = known[-1]  # an option that only eager has, and one that it has not
     reason = cannot_run(name, *core)
     if reason is not None:
         raise ValueError(f"backend={name!r} cannot run here: {reason}")

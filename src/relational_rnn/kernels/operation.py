@@ -94,7 +94,7 @@ def run_sequence(
     if reason is None and resets is not None and type(resets) is not Tensor:
         reason = f"resets are a {type(resets).__name__}"
     if reason is None:
-        reason = backend.unsupported(config, inputs.dtype, inputs.device, options)
+        reason = backend.cannot_run(config, inputs.dtype, inputs.device, options)
     if reason is not None:
         logger.debug("eager instead of %s: %s", backend.name, reason)
         return eager.sequence(given._replace(initial=initial), trace)

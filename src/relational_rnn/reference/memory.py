@@ -24,22 +24,8 @@ class RelationalMemory(Core):
         mem_slots: N, memory slots.
         head_size: V, value size of a head; the memory width D is `head_size * num_heads`.
         num_heads: H, attention heads.
-        num_blocks: rounds of attention and MLP in a step.
-        key_size: K, key size of a head; None means `head_size`.
-        attention_mlp_layers: linear layers of the row-wise MLP.
-        gate_style: "unit" (a gate for every element), "memory" (one for every slot), "none" or None.
-        forget_bias: constant added to the forget gate before the sigmoid.
-        input_bias: constant added to the input gate before the sigmoid.
-        treat_input_as_matrix: inputs have R rows that attention sees separately.
-        input_rows: R.
-        initial_memory: "identity", "random" or "normal" (drawn once from N(0, 1/D) or N(0, 1), in `buffers`),
-            "zeros" (all slots alike, and they stay so) or "trainable" (in `params`).
-        input_fusion: "append" (the input is a row, as in the paper) or "tile" (it is joined to every slot).
-        read_head: "flatten" (the paper's), "mean", "weighted", "attention" or "query".
-        use_attention: False takes the mean of all rows' values instead.
-        use_mlp: False leaves the MLP out.
-        use_residual: False leaves the residual connections out.
-        use_layer_norm: False leaves the layer norms out.
+        **options: how many blocks, which gates, initial memory, input fusion and read head, what is left out:
+            `config.RelationalMemoryConfig` explains each.
         dtype: float64 or float32; everything is computed and returned in it.
         seed: integer or generator that the initial values are drawn from.
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from relational_rnn.config.checks import check_bool, check_choice, check_number, check_size
 from relational_rnn.config.core import (
     GATE_STYLES,
     HEAD_ACTIVATIONS,
-    INITIAL_MEMORIES,
-    INPUT_FUSIONS,
-    READ_HEADS,
     SLOT_UPDATES,
+    RelationalMemoryConfig,
 )
 from relational_rnn.training.config_limits import (
     COMPUTE_DTYPES,
@@ -27,13 +25,6 @@ from relational_rnn.training.config_limits import (
     check_words,
 )
 from relational_rnn.training.models import MODELS
-
-CORE_OPTIONS: Final = (
-    *("mem_slots", "num_heads", "num_blocks", "attention_mlp_layers", "gate_style", "initial_memory"),
-    *("use_attention", "use_mlp", "use_residual", "use_layer_norm"),
-    *("input_fusion", "read_head", "key_size", "forget_bias", "input_bias"),
-)
-"""Fields that are the core's arguments, but for `head_size`, which is free to match a size."""
 
 OF_TOKENS: Final = (
     *("embedding_size", "tied_embeddings", "adaptive_softmax"),
@@ -148,22 +139,14 @@ class ModelConfig:
             if not 0 <= check_number(name, getattr(self, name)) < 1:
                 raise ValueError(f"{name} must be from 0 to below 1, got {getattr(self, name)}")
         check_choice("match", self.match, MATCHES)
-        check_choice("gate_style", self.gate_style, GATE_STYLES)
-        check_choice("initial_memory", self.initial_memory, INITIAL_MEMORIES)
-        check_choice("input_fusion", self.input_fusion, INPUT_FUSIONS)
-        check_choice("read_head", self.read_head, READ_HEADS)
+        check_choice("gate_style", self.gate_style, GATE_STYLES)  # the core takes None for "none" too
         check_choice("slot_update", self.slot_update, SLOT_UPDATES)
         if self.key_size is not None:
             check_size("key_size", self.key_size, maximum=MOST_OF["head_size"])
-        for name in ("forget_bias", "input_bias"):
-            check_number(name, getattr(self, name))
+        RelationalMemoryConfig(input_size=1, head_size=self.head_size, **self.core_options())  # checks them
         check_choice("initialisation", self.initialisation, MODELS["rmc"].initialisations)
         check_choice("compute_dtype", self.compute_dtype, COMPUTE_DTYPES)
-        for name in (
-            "tied_embeddings",
-            "adaptive_softmax",
-            *(name for name in CORE_OPTIONS if name.startswith("use_")),
-        ):
+        for name in ("tied_embeddings", "adaptive_softmax"):
             check_bool(name, getattr(self, name))
         fault = check_choice("port_fault", self.port_fault, PORT_FAULTS)
         if fault != "none" and self.compute_dtype != "float32":
@@ -182,8 +165,9 @@ class ModelConfig:
         check_words("overrides", self.overrides)
 
     def core_options(self) -> dict[str, Any]:
-        """Return the RMC's arguments, without input and head size."""
-        return {name: getattr(self, name) for name in CORE_OPTIONS}
+        """Return the RMC's arguments, without input and head size: the fields that have a core's names."""
+        names = [field.name for field in fields(RelationalMemoryConfig) if field.name != "head_size"]
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
 
     def has_fault(self, fault: str) -> bool:
         """Return whether the RMC is trained with one of `PORT_FAULTS`."""
