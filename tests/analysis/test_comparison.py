@@ -24,7 +24,7 @@ from relational_rnn.analysis import (
     size_axes,
     thresholds,
 )
-from relational_rnn.analysis.style import MARKERS, PALETTE, marker_of
+from relational_rnn.analysis.style import MARKERS, PALETTE, looks_of, marker_of
 from relational_rnn.training.results import RunResult, TrainingResult
 from relational_rnn.training.run import model_results
 
@@ -171,7 +171,14 @@ def test_sizes_that_cannot_grow_have_no_table():
 
 def test_marks_tell_the_families_apart():
     assert MARKERS.keys() == PALETTE.keys()
-    assert len({*MARKERS.values(), marker_of("unheard of")}) == len(MARKERS) + 1
+    assert len(set(zip(MARKERS.values(), PALETTE.values()))) == len(MARKERS)
+    assert marker_of("unheard of") not in MARKERS.values()
+
+
+def test_a_further_model_has_a_look_of_its_own_and_the_others_keep_theirs():
+    looks = looks_of([*PALETTE, *map(str, range(90 - len(PALETTE)))])
+    assert len(set(looks.values())) == len(looks) == 90
+    assert {model: looks[model] for model in PALETTE} == {m: (PALETTE[m], MARKERS[m]) for m in PALETTE}
 
 
 REACH = Reach("RMC", "rmc", [[0.5, 0.6]])

@@ -48,7 +48,7 @@ from relational_rnn.analysis import (
     slot_usage,
     training_curves,
 )
-from relational_rnn.analysis.style import PALETTE, colour_of, new_figure, paper_style
+from relational_rnn.analysis.style import MARKERS, PALETTE, colour_of, new_figure, paper_style
 
 matplotlib = pytest.importorskip("matplotlib")
 from matplotlib.colors import to_hex, to_rgb  # noqa: E402
@@ -536,5 +536,6 @@ def test_drawing_leaves_the_users_settings_alone() -> None:
 
 
 def test_colours_are_fixed_by_family() -> None:
-    assert len(set(PALETTE.values()) | {colour_of("unheard of")}) == len(PALETTE) + 1
+    assert len(set(zip(PALETTE.values(), MARKERS.values()))) == len(PALETTE) == len(MARKERS)
+    assert colour_of("unheard of") not in PALETTE.values()
     assert colour_of("RMC") == PALETTE["rmc"]

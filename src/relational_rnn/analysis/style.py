@@ -9,8 +9,9 @@ import importlib
 import io
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import cycle
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -36,10 +37,24 @@ COLOURS = (
 )
 """Okabe and Ito's colour-blind-safe set, then what goes with it of Tol's muted one."""
 
-PALETTE = dict(zip(MODELS, COLOURS))
+MARKS = "oPsD^v<>p*"
+"""One more than there are colours, so that a colour that comes again has another mark."""
+
+
+def looks_of(names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Return a colour and a mark for each name, in turn: no two of 90 names have both in common.
+
+    Example:
+        >>> looks_of(["one", "other"])
+        {'one': ('#0072B2', 'o'), 'other': ('#56B4E9', 'P')}
+    """
+    return dict(zip(names, zip(cycle(COLOURS), cycle(MARKS))))
+
+
+PALETTE = {model: colour for model, (colour, _) in looks_of(MODELS).items()}
 """Colour of each model, in the order of the registry, the same in every figure."""
 
-MARKERS = dict(zip(MODELS, "oPsD^v<>p"))
+MARKERS = {model: mark for model, (_, mark) in looks_of(MODELS).items()}
 """Mark of each model, so that colour alone never tells them apart."""
 
 FALLBACK_COLOUR = "#8A8A8A"
