@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from relational_rnn.training import models as registry
 from relational_rnn.training.models import find_model
 
 F, B, T = 5, 4, 7
@@ -32,7 +33,10 @@ MODELS = {
 }
 """What it is -> the core's name, its size, and its other arguments, but for the input size."""
 
-PLAIN = ("rmc", "hybrid", "hybrid, one size", "lstm", "gru", "transformer", "dnc", "deltanet", "slstm")
+PLAIN = ["rmc", "hybrid", "hybrid, one size", "lstm", "gru", "transformer", "dnc", "deltanet", "slstm"]
+for _name in registry.MODELS.keys() - {name for name, _, _ in MODELS.values()}:
+    MODELS[_name] = (_name, 6, {})  # a new core is tested by being in the registry
+    PLAIN.append(_name)
 every_model = pytest.mark.parametrize(
     "label", [pytest.param(label, marks=() if label in PLAIN else pytest.mark.slow) for label in MODELS]
 )
