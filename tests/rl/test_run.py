@@ -273,7 +273,7 @@ def test_train_and_play_from_the_command_line(tmp_path, capsys, here):
     kept = weights.read_bytes()
     weights.unlink()
     assert main(["visualize", str(out), "--only", "episode-gru"]) == 1
-    assert f"no episode-gru: weights are gone ({weights})" in capsys.readouterr().out
+    assert f"Left out episode-gru: weights are gone ({weights})" in capsys.readouterr().out
     assert main(["report", str(out)]) == 0
     assert f"Episodes are left out, as weights are gone: GRU ({weights.name})." in capsys.readouterr().out
     assert data_of(out / "report.html")["runs"] == []
