@@ -33,6 +33,8 @@ def summary(records: Sequence[Record]) -> str:
     sizes = ", ".join(f"{size} {value}" for size, value in results.size.items() if value is not None)
     if results.task == "babi":
         sizes = f"{len(results.size['tasks'])} tasks, variant {results.size['variant']}"
+    if results.task == "language":
+        sizes = f"{results.size['units']} of {results.size['data']}, windows of {results.size['window']}"
     seeds = len(seeds_of(record))
     told = (
         f"Sizes: {sizes}; harder: {results.harder}. {results.test_examples:,} test examples of each"
