@@ -50,6 +50,7 @@ site: .venv/.docs-ok
 	$(BIN)/python -m pytest -m "not slow" $(PAGES)
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . build/site
 	$(BIN)/relational-rnn playground --out build/site/playground.html
+	$(BIN)/python -m pytest tests/browser/test_site.py
 
 notebooks: .venv/.docs-ok
 	$(BIN)/python -m pytest tests/notebooks

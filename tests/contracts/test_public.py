@@ -2,12 +2,14 @@
 
 import importlib.util
 import inspect
+import json
 import re
 from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "api.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "api.md"
 TORCH = (
     *("nn", "nn.functional", "rl.agents", "rl.ppo", "rl.run", "rl.sb3", "rl.torchrl", "rl.watch"),
     *("interop.port", "interop.r2gen"),
@@ -55,8 +57,32 @@ def test_public_names_have_an_example(room):
     assert not [name for name, text in documented.items() if ">>>" not in text]
 
 
+def imports_of(page):
+    """Yield the module and the name of each import from the package in a page's code."""
+    text = page.read_text("utf-8")
+    if page.suffix == ".ipynb":
+        cells = json.loads(text)["cells"]
+        text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    for found in re.finditer(r"^from relational_rnn\.?([\w.]*) import (\([^)]*\)|.+)$", text, re.MULTILINE):
+        for name in re.findall(r"(\w+)(?: as \w+)?", re.sub(r"#.*", "", found[2])):
+            yield found[1], name
+
+
+def test_what_pages_and_notebooks_import_is_in_the_page():
+    text = PAGE.read_text("utf-8")
+    single = set(re.findall(r"auto(?:function|class):: relational_rnn\.([\w.]+)", text))
+    pages = [path for room in ("docs", "course") for path in (ROOT / room).rglob("*.md")]
+    pages += (ROOT / "notebooks").glob("*.ipynb")
+    imported = {found for page in [*pages, ROOT / "README.md"] for found in imports_of(page)}
+    rooms = {*SHOWN, "cli"}
+    assert len(imported) > 50
+    named = {f"{module}.{name}".strip(".") for module, name in imported if module not in rooms}
+    assert named - single - rooms == set()
+
+
 def test_every_room_is_in_the_page():
     shown = set(re.findall(r"automodule:: relational_rnn\.([\w.]+)", PAGE.read_text()))
     assert shown == set(SHOWN)
-    functions = set(re.findall(r"autofunction:: relational_rnn\.([\w.]+)", PAGE.read_text()))
-    assert functions == {"load", "training.learners.numpy.fit"}
+    for found in re.findall(r"autofunction:: (relational_rnn\.[\w.]+)", PAGE.read_text()):
+        module, _, name = found.rpartition(".")
+        assert ">>>" in getattr(importlib.import_module(module), name).__doc__, found

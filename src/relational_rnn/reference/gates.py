@@ -83,6 +83,12 @@ def gates_backward(
 
     Returns:
         The gradients of the logits, of `new`, and of `memory` (through the product with the forget gate).
+
+    Example:
+        >>> memory = np.ones((1, 1, 2))
+        >>> _, cache = gates_forward(np.zeros((1, 1, 2)), np.zeros((1, 1, 2)), memory, 0.0, 0.0)
+        >>> [gradient.tolist() for gradient in gates_backward(np.ones((1, 1, 2)), cache)]
+        [[[[0.0, 0.5]]], [[[0.5, 0.5]]], [[[0.5, 0.5]]]]
     """
     gates, candidate, memory = cache
     gate_width = gates.shape[-1] // 2

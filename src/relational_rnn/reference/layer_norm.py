@@ -65,6 +65,12 @@ def layer_norm_backward(
 
     Returns:
         The gradients of x, the gain and the bias.
+
+    Example:
+        >>> _, cache = layer_norm_forward(np.array([[-1.0, 1.0]]), np.ones(2), np.zeros(2))
+        >>> d_x, d_gain, d_bias = layer_norm_backward(np.array([[1.0, 1.0]]), cache)
+        >>> d_x.tolist(), d_bias.tolist()  # what moves both alike moves no normalised row
+        ([[0.0, 0.0]], [1.0, 1.0])
     """
     normalised, inverse_deviation, gain = cache
     rows = d_y.reshape(normalised.shape)
