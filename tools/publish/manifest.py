@@ -138,6 +138,7 @@ MANIFEST: Final[dict[str, Group]] = {
         "ablation", ("ablation-smaller-paper8x16",), ("command", "overview"), "paper8x16"
     ),
     # Other tasks.
+    "levers-copy": Group("ablation", ("levers-copy",), ("command", "optimiser", "warmup_steps")),
     "read-babi": Group("ablation", ("ablation-read-babi",), ("command", "read_head")),
     "reasoning": Group("reasoning", REASONING, ("overview",)),
     "sorting": Group("supervised", ("sorting",), ("summary", "seeds", "memory")),
