@@ -217,17 +217,17 @@ def _described(entry: TaskEntry, notes: Mapping[str, Any]) -> tuple[RunConfig, C
         ValueError: they tell of none.
     """
     contestant = decode(Contestant, notes["contestant"], "contestant")
-    config = config_from(entry, _without_unknown_models(notes["config"], contestant.model))
+    config = config_from(entry, _without_unknown_models(notes["config"]))
     check_seed("contestant.seed", contestant.seed)
-    spec = config.specs[check_choice("contestant.model", contestant.model, config.specs)]
+    spec = config.specs[contestant.model]  # `read_weights` has looked for it
     starts = contestant.initialisation.split("+")
     for start in starts:
         check_choice("contestant.initialisation", start, spec.initialisations)
     return config, contestant
 
 
-def _without_unknown_models(values: Any, model: str) -> Any:
-    """Return a configuration as its file has it, without models beside this one that are not known here.
+def _without_unknown_models(values: Any) -> Any:
+    """Return a configuration as its file has it, without models that are not known here.
 
     A run may have had models of somebody's own; the package's own ones of it are loaded without them.
     """
@@ -235,12 +235,14 @@ def _without_unknown_models(values: Any, model: str) -> Any:
     names = part.get("models") if isinstance(part, dict) else None
     if not isinstance(part, dict) or not isinstance(names, list):
         return values  # `config_from` says what is wrong
-    known = [name for name in names if name in MODELS or name == model]
-    words = part.get("overrides", [])
+    unknown = [name for name in names if isinstance(name, str) and name not in MODELS]
+    if not unknown:
+        return values
+    words = part.get("overrides")
     if isinstance(words, list):
-        unknown = tuple(f"{name}." for name in names if name not in known)
-        words = [word for word in words if not str(word).startswith(unknown)] if unknown else words
-    return {**values, "model": {**part, "models": known, "overrides": words}}
+        theirs = tuple(f"{name}." for name in unknown)
+        part = {**part, "overrides": [word for word in words if not str(word).startswith(theirs)]}
+    return {**values, "model": {**part, "models": [name for name in names if name not in unknown]}}
 
 
 def check_fits(config: RunConfig, name: str, numbers: int) -> None:
